@@ -1,0 +1,35 @@
+/* arena.h: memory that is freed all at once, one arena per request.
+ *
+ * Chunks grow by doubling up to 256 KiB; nothing is freed singly. Every
+ * pointer handed out is aligned for any type and lives until reset or clear.
+ */
+#ifndef COVE_CORE_ARENA_H
+#define COVE_CORE_ARENA_H
+
+#include "core/bytes.h"
+
+struct cove_arena_chunk;
+
+struct cove_arena {
+    const struct cove_alloc *alloc;
+    struct cove_arena_chunk *chunk; /* newest first */
+};
+
+void cove_arena_init(struct cove_arena *arena, const struct cove_alloc *alloc);
+void cove_arena_clear(struct cove_arena *arena); /* frees all chunks */
+void cove_arena_reset(struct cove_arena *arena); /* keeps the largest chunk */
+
+/* Allocate len bytes, zeroed. Returns NULL when memory is out. */
+void *cove_arena_new(struct cove_arena *arena, size_t len);
+/* As above for count * size, NULL on overflow. */
+void *cove_arena_array(struct cove_arena *arena, size_t count, size_t size);
+/* Copy b behind a terminating NUL that out->len does not count.
+ * Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_arena_copy(struct cove_arena *arena,
+                                    struct cove_bytes b,
+                                    struct cove_bytes *out);
+/* Format into the arena; NULL when memory is out. */
+char *cove_arena_printf(struct cove_arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,77 @@
+/* bytes.h: borrowed bytes, owned bytes, and the allocator behind the latter.
+ *
+ * struct cove_bytes borrows and frees nothing; struct cove_buf owns and grows.
+ * They are different types so that a signature says who frees. There is no
+ * global allocator: whoever owns memory carries a struct cove_alloc.
+ */
+#ifndef COVE_CORE_BYTES_H
+#define COVE_CORE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define COVE_MUST_CHECK __attribute__((warn_unused_result))
+#define COVE_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+struct cove_bytes {
+    const uint8_t *at; /* may be NULL where len is 0 */
+    size_t len;
+};
+
+/* resize(ctx, NULL, n) allocates, resize(ctx, p, 0) frees and returns NULL,
+ * otherwise as realloc: NULL on failure, the old block untouched. */
+struct cove_alloc {
+    void *(*resize)(void *ctx, void *old, size_t len);
+    void *ctx;
+};
+
+/* The C library's heap. */
+extern const struct cove_alloc cove_alloc_libc;
+
+void *cove_alloc_new(const struct cove_alloc *alloc, size_t len);
+void *cove_alloc_zero(const struct cove_alloc *alloc, size_t count,
+                      size_t size); /* NULL on overflow too */
+void cove_alloc_free(const struct cove_alloc *alloc, void *at);
+
+static inline struct cove_bytes cove_bytes(const void *at, size_t len)
+{
+    struct cove_bytes b = {(const uint8_t *)at, len};
+    return b;
+}
+
+static inline struct cove_bytes cove_bytes_text(const char *text)
+{
+    return cove_bytes(text, strlen(text));
+}
+
+static inline bool cove_bytes_equal(struct cove_bytes a, struct cove_bytes b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+/* Compare bytewise, a prefix before what it is a prefix of: <0, 0 or >0. */
+int cove_bytes_compare(struct cove_bytes a, struct cove_bytes b);
+
+/* Owned, growing bytes. Zero-initialised with an allocator it is empty. */
+struct cove_buf {
+    uint8_t *at;
+    size_t len;
+    size_t cap;
+    const struct cove_alloc *alloc;
+};
+
+void cove_buf_init(struct cove_buf *buf, const struct cove_alloc *alloc);
+void cove_buf_clear(struct cove_buf *buf); /* frees; usable again */
+
+/* Make room for `more` bytes behind len. Errors: COVE_ENOMEM, unchanged. */
+COVE_MUST_CHECK int cove_buf_reserve(struct cove_buf *buf, size_t more);
+COVE_MUST_CHECK int cove_buf_append(struct cove_buf *buf, struct cove_bytes b);
+
+static inline struct cove_bytes cove_buf_bytes(const struct cove_buf *buf)
+{
+    return cove_bytes(buf->at, buf->len);
+}
+
+#endif
