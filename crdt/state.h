@@ -1,0 +1,110 @@
+/* state.h: the folded state of a comap, independent of any journal.
+ *
+ * A log is long, what a view needs is small: per register and epoch the newest
+ * native op, per register the greatest stored copy, and every copy that names
+ * an origin which is not held. Natives of different epochs stay apart because
+ * an epoch may be unknown today and known tomorrow. Folding the same ops in
+ * any order gives the same state. Knows nothing of schemas, journals or views;
+ * docs/FORMAT.md "State", and 20-evolution's "sufficient folded state".
+ *
+ *   log ──fold──▶ natives (register, epoch) → newest op
+ *                 copies  register → stored winner, and stand-ins
+ */
+#ifndef COVE_CRDT_STATE_H
+#define COVE_CRDT_STATE_H
+
+#include "core/arena.h"
+#include "core/id.h"
+
+/* A user's write. value is checked CBOR; deleted: no value. */
+struct cove_native {
+    struct cove_bytes reg; /* register id, or the key where there is no schema */
+    bool has_epoch;
+    struct cove_step_id epoch; /* zero where has_epoch is false */
+    struct cove_op_id id;
+    bool deleted;
+    struct cove_bytes value;
+};
+
+/* Where one part of a copied value came from. id none: that part was never
+ * written. */
+struct cove_origin {
+    struct cove_bytes reg;
+    struct cove_op_id id;
+    uint8_t tx_hash[8]; /* first bytes of the origin's transaction hash */
+    bool held;          /* the native op is held here */
+};
+
+/* A write made by a migration. */
+struct cove_copy {
+    struct cove_bytes reg;
+    struct cove_op_id id;
+    bool deleted;
+    struct cove_bytes value;
+    struct cove_origin *origins; /* as written, duplicates kept */
+    size_t origin_count;
+};
+
+enum cove_held {
+    COVE_HELD_NO,    /* not held so far */
+    COVE_HELD_YES,
+    COVE_HELD_FALSE /* held beyond it, and no such op: the copy is proven false */
+};
+
+/* Answers whether a native op is in the document's history. NULL fn: only
+ * the state's own natives count. */
+struct cove_state_history {
+    enum cove_held (*held)(void *ctx, const struct cove_origin *origin);
+    void *ctx;
+};
+
+struct cove_state {
+    struct cove_arena *arena; /* everything below lives in it */
+    struct cove_state_history history;
+    struct cove_native *natives; /* sorted by (reg, epoch); one for each pair */
+    size_t native_count, native_cap;
+    struct cove_copy *copies; /* sorted by (reg, id) */
+    size_t copy_count, copy_cap;
+    uint64_t false_copies; /* how many were proven false, for reports */
+};
+
+void cove_state_init(struct cove_state *state, struct cove_arena *arena,
+                     const struct cove_state_history *history);
+
+/* Fold one op in. Bytes are copied into the arena. An op that is older than
+ * what stands, or stands already, changes nothing. A native marks the origins
+ * that name it as held. A copy that names no origin, or one not older than
+ * itself, is ignored. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_state_add_native(struct cove_state *state,
+                                          const struct cove_native *op);
+COVE_MUST_CHECK int cove_state_add_copy(struct cove_state *state,
+                                        const struct cove_copy *op);
+
+/* Ask the history again about every origin that is not held: mark what has
+ * come, drop copies that are now proven false or no longer needed. */
+void cove_state_settle(struct cove_state *state);
+
+/* The half-open range [*begin, *end) of natives of one register. */
+void cove_state_natives(const struct cove_state *state, struct cove_bytes reg,
+                        size_t *begin, size_t *end);
+/* The half-open range of copies of one register. */
+void cove_state_copies(const struct cove_state *state, struct cove_bytes reg,
+                       size_t *begin, size_t *end);
+
+/* Order of stored writes of one register for readers without the engine:
+ * origins greatest first, then the op id (a native is its own origin).
+ * <0, 0, >0. Either side may be a native or a copy (the other NULL). */
+int cove_state_stored_compare(const struct cove_native *na,
+                              const struct cove_copy *ca,
+                              const struct cove_native *nb,
+                              const struct cove_copy *cb);
+
+/* What a reader without the engine reads: the greatest stored write of a
+ * register over all epochs. Exactly one of the outputs is set; COVE_ENOTFOUND
+ * where the register was never written. */
+COVE_MUST_CHECK int cove_state_winner(const struct cove_state *state,
+                                      struct cove_bytes reg,
+                                      const struct cove_native **native,
+                                      const struct cove_copy **copy);
+
+#endif

@@ -1,0 +1,51 @@
+/* fn.h: the functions a migration step may use: closed, total, deterministic.
+ *
+ * A pipeline is a list of functions run one after the other on one value:
+ * "int_of_text", {"mul":100}, {"table":[[a,b],…]} … No clock, randomness,
+ * locale or float text. ../20-evolution "Functions"; the model's ATOMIC and
+ * WITH_ARG tables are the complete list. Same bytes on every build (I16).
+ */
+#ifndef COVE_SCHEMA_FN_H
+#define COVE_SCHEMA_FN_H
+
+#include "core/arena.h"
+
+/* A value on its way through conversions. */
+enum cove_cell_kind {
+    COVE_ABSENT,  /* never written, or deleted */
+    COVE_PRESENT, /* bytes is the value */
+    COVE_INVALID  /* bytes is the raw value that did not convert */
+};
+
+struct cove_cell {
+    enum cove_cell_kind kind;
+    struct cove_bytes bytes; /* checked CBOR; empty where absent */
+};
+
+/* Is `pipe` (checked CBOR) a list of functions that this build knows, with
+ * arguments of the right form? */
+bool cove_fn_known(struct cove_bytes pipe);
+
+/* Run a known pipeline on a value. Absent, null and invalid stay what they
+ * are; a failure, and a missing way back (pipe.len == 0), give invalid with
+ * the input. Results live in the arena. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_fn_call(struct cove_arena *arena,
+                                 struct cove_bytes pipe, struct cove_cell in,
+                                 struct cove_cell *out);
+
+/* Is the value of this register type ("text", "int", "bool", "number",
+ * "list", "object", "any")? null is of every type (the caller checks). */
+enum cove_type {
+    COVE_TYPE_TEXT,
+    COVE_TYPE_INT,
+    COVE_TYPE_BOOL,
+    COVE_TYPE_NUMBER,
+    COVE_TYPE_LIST,
+    COVE_TYPE_OBJECT,
+    COVE_TYPE_ANY
+};
+bool cove_type_parse(struct cove_bytes name, enum cove_type *out);
+const char *cove_type_name(enum cove_type type);
+bool cove_type_holds(enum cove_type type, struct cove_bytes value);
+
+#endif
