@@ -18,7 +18,8 @@
 
 /* A user's write. value is checked CBOR; deleted: no value. */
 struct cove_native {
-    struct cove_bytes reg; /* register id, or the key where there is no schema */
+    struct cove_bytes
+        reg; /* register id, or the key where there is no schema */
     bool has_epoch;
     struct cove_step_id epoch; /* zero where has_epoch is false */
     struct cove_op_id id;
@@ -46,9 +47,10 @@ struct cove_copy {
 };
 
 enum cove_held {
-    COVE_HELD_NO,    /* not held so far */
+    COVE_HELD_NO, /* not held so far */
     COVE_HELD_YES,
-    COVE_HELD_FALSE /* held beyond it, and no such op: the copy is proven false */
+    COVE_HELD_FALSE /* held beyond it, and no such op: the copy is proven false
+                     */
 };
 
 /* Answers whether a native op is in the document's history. NULL fn: only

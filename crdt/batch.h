@@ -1,0 +1,80 @@
+/* batch.h: a signed piece of one session's log: what travels and is verified.
+ *
+ * Sessions are hash chains: h(0) = H("cove/session", document, session,
+ * device), h(i) = H("cove/session", h(i-1), tx bytes). A batch carries the
+ * transactions [start, start + count) and a signature over (document, session,
+ * end index, h(end)): plain, or by a group, where one Ed25519 signature covers
+ * the root of a Merkle tree over many documents' heads (RFC 9162 style).
+ */
+#ifndef COVE_CRDT_BATCH_H
+#define COVE_CRDT_BATCH_H
+
+#include "core/arena.h"
+#include "core/crypto.h"
+#include "core/diag.h"
+#include "core/id.h"
+
+struct cove_proof { /* what signs a session head */
+    bool grouped;
+    struct cove_signature signature; /* over the head, or over the root */
+    /* grouped only: */
+    uint32_t leaf;          /* index of this head's leaf */
+    uint32_t leaves;        /* how many leaves the tree has */
+    struct cove_hash *path; /* siblings from the leaf up */
+    size_t path_len;        /* at most COVE_MAX_MERKLE */
+};
+
+struct cove_batch {
+    struct cove_id document;
+    struct cove_key device;
+    struct cove_session_id session;
+    bool has_salt; /* session's first batch: session = H(device, salt) */
+    uint8_t salt[16];
+    uint32_t start;          /* index of the first transaction */
+    struct cove_bytes *txs;  /* each one's bytes, as received */
+    size_t tx_count;         /* at most COVE_MAX_BATCH_TX */
+    struct cove_proof proof; /* signs the end */
+};
+
+struct cove_session_id cove_session_id_of(const struct cove_key *device,
+                                          const uint8_t salt[16]);
+struct cove_hash cove_chain_start(const struct cove_id *document,
+                                  const struct cove_session_id *session,
+                                  const struct cove_key *device);
+struct cove_hash cove_chain_next(const struct cove_hash *head,
+                                 struct cove_bytes tx);
+
+COVE_MUST_CHECK int cove_batch_encode(const struct cove_batch *batch,
+                                      struct cove_buf *out);
+/* Form and limits only. Arrays live in the arena, bytes are borrowed.
+ * Errors: COVE_ELIMIT, COVE_EFORMAT, COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_batch_decode(struct cove_bytes in,
+                                      struct cove_arena *arena,
+                                      struct cove_batch *out,
+                                      struct cove_diag *diag);
+
+/* Sign a session head plainly. */
+void cove_head_sign(const struct cove_secret *secret,
+                    const struct cove_id *document,
+                    const struct cove_session_id *session, uint32_t end,
+                    const struct cove_hash *head, struct cove_proof *out);
+/* Verify a proof, plain or grouped, for a head.
+ * Errors: COVE_ESIGNATURE, COVE_ELIMIT (path too long). */
+COVE_MUST_CHECK int cove_head_verify(const struct cove_key *device,
+                                     const struct cove_id *document,
+                                     const struct cove_session_id *session,
+                                     uint32_t end, const struct cove_hash *head,
+                                     const struct cove_proof *proof);
+
+/* The digest of a document's state: H("cove/state", document, sorted
+ * (session, length, head)). rows must be sorted by session. */
+struct cove_digest_row {
+    struct cove_session_id session;
+    uint32_t len;
+    struct cove_hash head;
+};
+struct cove_hash cove_state_digest(const struct cove_id *document,
+                                   const struct cove_digest_row *rows,
+                                   size_t count);
+
+#endif

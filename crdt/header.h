@@ -1,0 +1,80 @@
+/* header.h: the immutable header of a document. docs/FORMAT.md "Header".
+ *
+ * A document's id is the hash of its header, so nothing in it can ever change.
+ * It says what the document was created as; it never decides whether a
+ * migration is due.
+ */
+#ifndef COVE_CRDT_HEADER_H
+#define COVE_CRDT_HEADER_H
+
+#include "core/diag.h"
+#include "core/id.h"
+
+#define COVE_FORMAT_VERSION 0 /* 0 says "unstable"; 1 will be for ever */
+
+enum cove_doc_type {
+    COVE_DOC_COMAP,
+    COVE_DOC_COLIST,
+    COVE_DOC_COTEXT,
+    COVE_DOC_COSTREAM,
+    COVE_DOC_COBINARY,
+    COVE_DOC_COCOUNTER,
+    COVE_DOC_GROUP,
+    COVE_DOC_ACCOUNT,
+    COVE_DOC_JOURNAL,
+    COVE_DOC_UNKNOWN /* of a newer version: stored and relayed */
+};
+
+/* Ordered: a greater role may do all that a smaller one may. */
+enum cove_role {
+    COVE_ROLE_NONE,
+    COVE_ROLE_READER,
+    COVE_ROLE_WRITER,
+    COVE_ROLE_ADMIN
+};
+
+/* All bytes are borrowed from the encoded header, or from the caller where the
+ * header is to be encoded. An absent optional has len 0 or its flag false. */
+struct cove_header {
+    uint64_t version;
+    enum cove_doc_type type;
+    struct cove_bytes type_name; /* as written, for an unknown type */
+    bool has_owner;              /* absent in an account or group */
+    struct cove_id owner;
+    struct cove_bytes meta; /* encoded map, or empty */
+    bool has_schema;        /* meta.$schema: the journal */
+    struct cove_id schema;
+    bool has_schema_version; /* meta.version at creation */
+    int64_t schema_version;
+    bool has_created;
+    int64_t created_ms;
+    struct cove_bytes nonce;   /* 16 bytes, or empty where unique or from */
+    struct cove_bytes unique;  /* encoded value: makes the id derivable */
+    struct cove_bytes from;    /* encoded map {document, rule, key?} */
+    struct cove_bytes members; /* encoded map {device key: role} */
+    bool has_root;             /* of a journal: its root step */
+    struct cove_step_id root;
+    bool unknown_fields; /* written by a newer version */
+};
+
+/* Encode canonically, append to out, and give the id.
+ * Errors: COVE_ELIMIT, COVE_EUSAGE (fields that exclude each other),
+ * COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_header_encode(const struct cove_header *header,
+                                       struct cove_buf *out, struct cove_id *id,
+                                       struct cove_diag *diag);
+/* Check hostile bytes and take them apart. Errors: COVE_ELIMIT, COVE_EFORMAT;
+ * diag names the field and the rule. */
+COVE_MUST_CHECK int cove_header_decode(struct cove_bytes in,
+                                       struct cove_header *out,
+                                       struct cove_diag *diag);
+struct cove_id cove_header_id(struct cove_bytes encoded);
+
+/* The role that a group's or account's header gives a device. */
+enum cove_role cove_header_role(const struct cove_header *header,
+                                const struct cove_key *device);
+const char *cove_role_name(enum cove_role role);
+COVE_MUST_CHECK int cove_role_parse(const char *name, enum cove_role *out);
+const char *cove_doc_type_name(enum cove_doc_type type);
+
+#endif

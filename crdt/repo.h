@@ -1,0 +1,272 @@
+/* repo.h: documents and their session logs, kept in a store.
+ *
+ * The repo verifies all that comes in, keeps logs as received, folds them into
+ * a state (crdt/state.h), and remembers in which order documents changed. It
+ * decides who may write by headers alone. It knows nothing of journals, views
+ * or connections. All functions work inside a transaction of the store; the
+ * writer lock of the store is what leases this store's session to a process,
+ * so a loop of 5,000 writers uses one session.
+ *
+ *   ids      document id → local number      log     (doc, session, start) →
+ * chunk docs     number → header, folded state   changes sequence → (doc, who,
+ * what) schemas  (journal number, doc) → ""      peers   device key → record
+ *
+ * docs/FORMAT.md "Trees" describes every record.
+ */
+#ifndef COVE_CRDT_REPO_H
+#define COVE_CRDT_REPO_H
+
+#include "core/env.h"
+#include "core/store.h"
+#include "crdt/batch.h"
+#include "crdt/header.h"
+#include "crdt/state.h"
+#include "crdt/tx.h"
+
+struct cove_repo;
+
+struct cove_repo_options {
+    const struct cove_alloc *alloc;
+    const struct cove_env *env;
+    struct cove_store *store;  /* borrowed; opened with COVE_REPO_TREES */
+    struct cove_secret secret; /* this device */
+    struct cove_key device;
+    bool new_session; /* the store was restored or cloned: do not go on with
+                         its session */
+};
+#define COVE_REPO_TREES 16
+
+/* Errors: COVE_ENEWER, COVE_ENOTSTORE, COVE_EACCES (another device's store),
+ * store errors. */
+COVE_MUST_CHECK int cove_repo_open(const struct cove_repo_options *opt,
+                                   struct cove_repo **out,
+                                   struct cove_diag *diag);
+void cove_repo_close(struct cove_repo *repo);
+
+/* --- documents */
+
+typedef uint64_t cove_num; /* local number of a document, from 1 */
+
+struct cove_doc_session {
+    struct cove_session_id session;
+    struct cove_key device;
+    uint32_t len;    /* transactions held and verified */
+    uint32_t folded; /* of them, shown: the rest is held for its time */
+    struct cove_hash head;
+    uint64_t last_hlc;
+    enum cove_role role; /* of the device in the owner group */
+};
+
+enum cove_doc_flags {
+    COVE_DOC_OWNER_MISSING = 1, /* the group's header is not here yet */
+    COVE_DOC_HAS_AHEAD = 2,     /* transactions this build cannot read */
+    COVE_DOC_HAS_PRIVATE = 4,   /* a key is missing */
+    COVE_DOC_HAS_HELD = 8,      /* transactions ahead of the clock */
+    COVE_DOC_HAS_FORK = 16,     /* two logs claim one place: proof kept */
+    COVE_DOC_HAS_DENIED = 32    /* transactions of authors without the right */
+};
+
+/* A loaded document: everything in the arena given to load, valid until the
+ * next write to that document or the arena's end. */
+struct cove_doc {
+    struct cove_repo *repo;
+    cove_num num;
+    struct cove_id id;
+    struct cove_header header; /* borrowed from header_bytes */
+    struct cove_bytes header_bytes;
+    cove_num schema_num;               /* 0 where no schema */
+    struct cove_doc_session *sessions; /* sorted by session id */
+    size_t session_count;
+    struct cove_state state;
+    unsigned flags;         /* enum cove_doc_flags */
+    uint64_t changed;       /* change sequence of the last change */
+    uint64_t next_held_hlc; /* smallest hlc that is held, or 0 */
+    struct cove_hash clean; /* progress cache of migrations, opaque here */
+    enum cove_role my_role; /* of this device */
+    struct cove_arena *arena;
+};
+
+/* Create a document from a header; an existing one is found again.
+ * Errors: header_decode's, COVE_EDENIED where this device has no writer's role
+ * in a held owner, COVE_ENOTFOUND where the owner is not held. */
+COVE_MUST_CHECK int cove_repo_create(struct cove_repo *repo,
+                                     struct cove_store_txn *txn,
+                                     struct cove_bytes header, cove_num *out,
+                                     struct cove_diag *diag);
+/* Errors: COVE_ENOTFOUND. */
+COVE_MUST_CHECK int cove_repo_find(struct cove_repo *repo,
+                                   struct cove_store_txn *txn,
+                                   const struct cove_id *id, cove_num *out);
+/* A unique prefix of the text form. Errors: COVE_ENOTFOUND, COVE_EAMBIGUOUS
+ * (diag lists up to 5), COVE_EFORMAT. */
+COVE_MUST_CHECK int cove_repo_resolve(struct cove_repo *repo,
+                                      struct cove_store_txn *txn,
+                                      const char *prefix, struct cove_id *out,
+                                      struct cove_diag *diag);
+/* Load header, sessions and state. The state comes from its checkpoint, or
+ * from the log where that is missing or stale (owner arrived, held time came);
+ * a write transaction then stores it again. */
+COVE_MUST_CHECK int cove_repo_load(struct cove_repo *repo,
+                                   struct cove_store_txn *txn, cove_num num,
+                                   struct cove_arena *arena,
+                                   struct cove_doc *out,
+                                   struct cove_diag *diag);
+struct cove_hash cove_doc_digest(const struct cove_doc *doc,
+                                 struct cove_arena *arena);
+/* Just the header and the digest, for sync: no state is decoded. */
+struct cove_doc_brief {
+    struct cove_id id;
+    struct cove_bytes header_bytes; /* borrowed from the transaction */
+    struct cove_hash digest;
+};
+COVE_MUST_CHECK int cove_repo_brief(struct cove_repo *repo,
+                                    struct cove_store_txn *txn, cove_num num,
+                                    struct cove_doc_brief *out);
+
+/* --- own writes */
+
+/* Append one transaction of this device: hlc, seen, auth, chain, signature
+ * and fold are made here; tx gives kind, epoch, ops. Several appends in one
+ * store transaction are one commit. `doc` is brought up to date.
+ * Errors: COVE_EDENIED, COVE_ELIMIT, COVE_ECLOCK, store errors. */
+COVE_MUST_CHECK int cove_repo_append(struct cove_repo *repo,
+                                     struct cove_store_txn *txn,
+                                     struct cove_doc *doc, struct cove_tx *tx,
+                                     struct cove_diag *diag);
+/* Remember that nothing is due under this key; cleared by any new op. */
+COVE_MUST_CHECK int cove_repo_set_clean(struct cove_repo *repo,
+                                        struct cove_store_txn *txn,
+                                        struct cove_doc *doc,
+                                        const struct cove_hash *key);
+
+/* --- other peers' writes */
+
+struct cove_ingest_result {
+    cove_num num;
+    uint32_t added;    /* transactions that are new here */
+    uint32_t held;     /* of them: ahead of the clock */
+    uint32_t denied;   /* of them: by authors without the right, never shown */
+    uint32_t have;     /* the session's length afterwards */
+    bool refused_time; /* cut where the clock would be over 24 h ahead */
+};
+
+/* Take a header from a peer; existing: no-op.
+ * Errors: COVE_EHASH, COVE_EFORMAT, COVE_ELIMIT. */
+COVE_MUST_CHECK int cove_repo_ingest_header(struct cove_repo *repo,
+                                            struct cove_store_txn *txn,
+                                            const struct cove_id *id,
+                                            struct cove_bytes header,
+                                            cove_num *out,
+                                            struct cove_diag *diag);
+/* Verify a batch wholly, then append what is new. `peer` is the local number
+ * of the peer it came from (changes remember it), 0 = this device.
+ * The batch may overlap what is held; it must not leave a gap.
+ * Errors, the document unchanged: COVE_ENOTFOUND (document: ask for its
+ * header), COVE_EGAP, COVE_ESIGNATURE, COVE_EHASH (salt), COVE_EFORMAT,
+ * COVE_ELIMIT, COVE_ECLOCK (hlc not increasing), COVE_EFORK (proof kept: that
+ * one write stays). */
+COVE_MUST_CHECK int cove_repo_ingest(struct cove_repo *repo,
+                                     struct cove_store_txn *txn,
+                                     const struct cove_batch *batch,
+                                     uint32_t peer,
+                                     struct cove_ingest_result *out,
+                                     struct cove_diag *diag);
+/* Read a piece of a session's log for sending: whole chunks from `from` on, up
+ * to max_bytes of transactions, ending at a signed head; batch in the arena.
+ * Errors: COVE_ENOTFOUND where nothing is held from there. */
+COVE_MUST_CHECK int cove_repo_read(struct cove_repo *repo,
+                                   struct cove_store_txn *txn, cove_num num,
+                                   const struct cove_session_id *session,
+                                   uint32_t from, size_t max_bytes,
+                                   struct cove_arena *arena,
+                                   struct cove_batch *out);
+
+/* --- iteration */
+
+/* Every transaction of a document, session by session, in log order. */
+struct cove_log_entry {
+    const struct cove_doc_session *session;
+    uint32_t index;
+    struct cove_bytes bytes; /* borrowed until the callback returns */
+    bool shown;              /* folded into the state */
+};
+typedef int cove_log_visit(void *ctx, const struct cove_log_entry *entry);
+COVE_MUST_CHECK int cove_repo_log(struct cove_repo *repo,
+                                  struct cove_store_txn *txn,
+                                  const struct cove_doc *doc,
+                                  cove_log_visit *visit, void *ctx);
+
+/* Documents of a schema (its journal's number) after `after`, in order of
+ * their numbers; 0 = all documents. Errors: COVE_ENOTFOUND at the end. */
+COVE_MUST_CHECK int cove_repo_next(struct cove_repo *repo,
+                                   struct cove_store_txn *txn, cove_num schema,
+                                   cove_num after, cove_num *out);
+
+/* What changed since a sequence number; a document appears once, at its last
+ * change. Classes travel in this order. */
+enum cove_doc_class {
+    COVE_CLASS_RIGHTS, /* groups, accounts */
+    COVE_CLASS_JOURNAL,
+    COVE_CLASS_REGISTRY, /* header has `unique` and no schema */
+    COVE_CLASS_CONTENT
+};
+struct cove_change {
+    uint64_t sequence;
+    cove_num num;
+    enum cove_doc_class class;
+    bool by_peer;  /* every change since it was last told came from … */
+    uint32_t peer; /* … this peer (0 = this device, if by_peer) */
+    struct cove_session_id session; /* the last change: which session … */
+    uint32_t from;                  /* … from which index on */
+};
+/* The first change with sequence > after. Errors: COVE_ENOTFOUND. */
+COVE_MUST_CHECK int cove_repo_change_after(struct cove_repo *repo,
+                                           struct cove_store_txn *txn,
+                                           uint64_t after,
+                                           struct cove_change *out);
+COVE_MUST_CHECK int cove_repo_sequence(struct cove_repo *repo,
+                                       struct cove_store_txn *txn,
+                                       uint64_t *out);
+
+/* --- rights, identity, small records */
+
+/* COVE_ROLE_NONE where the owner is missing (flag in doc says so). */
+COVE_MUST_CHECK int cove_repo_role(struct cove_repo *repo,
+                                   struct cove_store_txn *txn, cove_num num,
+                                   const struct cove_key *device,
+                                   enum cove_role *out);
+const struct cove_key *cove_repo_device(const struct cove_repo *repo);
+const struct cove_secret *cove_repo_secret(const struct cove_repo *repo);
+const struct cove_env *cove_repo_env(const struct cove_repo *repo);
+/* 16 random bytes that name this store's history of sequence numbers. */
+void cove_repo_store_id(const struct cove_repo *repo, uint8_t out[16]);
+
+/* Records of upper layers, by name, in trees of their own: `meta` for one-off
+ * records, `peers` for peers. Values ≤ 64 KiB. */
+enum cove_record_tree {
+    COVE_RECORDS_META,
+    COVE_RECORDS_PEERS,
+    COVE_RECORDS_RUNS
+};
+COVE_MUST_CHECK int cove_repo_record_get(struct cove_repo *repo,
+                                         struct cove_store_txn *txn,
+                                         enum cove_record_tree tree,
+                                         struct cove_bytes key,
+                                         struct cove_bytes *out);
+COVE_MUST_CHECK int cove_repo_record_put(struct cove_repo *repo,
+                                         struct cove_store_txn *txn,
+                                         enum cove_record_tree tree,
+                                         struct cove_bytes key,
+                                         struct cove_bytes value);
+COVE_MUST_CHECK int cove_repo_record_del(struct cove_repo *repo,
+                                         struct cove_store_txn *txn,
+                                         enum cove_record_tree tree,
+                                         struct cove_bytes key);
+/* The first record with key > after. Errors: COVE_ENOTFOUND. */
+COVE_MUST_CHECK int cove_repo_record_next(struct cove_repo *repo,
+                                          struct cove_store_txn *txn,
+                                          enum cove_record_tree tree,
+                                          struct cove_bytes after,
+                                          struct cove_entry *out);
+
+#endif
