@@ -1,0 +1,107 @@
+/* channel.h: one encrypted connection, as a pure machine.
+ *
+ * Bytes from the socket go in, whole messages come out, and the other way
+ * round. Inside: the clear preamble (the prologue), Noise XX (XXpsk0 with a
+ * network key) over X25519, ChaCha20-Poly1305 and BLAKE2b, a certificate that
+ * binds the static key to the device key, records of at most 65,535 bytes,
+ * messages in fragments with control before content, rekeying, and the
+ * authenticated goodbye. It knows no sockets, no clock but the one passed in,
+ * and nothing of documents. docs/PROTOCOL.md is normative.
+ *
+ *   socket ⇄ preamble · handshake · records ⇄ fragments ⇄ messages
+ */
+#ifndef COVE_SYNC_CHANNEL_H
+#define COVE_SYNC_CHANNEL_H
+
+#include "core/crypto.h"
+#include "core/diag.h"
+#include "core/env.h"
+
+#define COVE_PROTOCOL_VERSION     0
+#define COVE_CHANNEL_HANDSHAKE_MS 5000
+#define COVE_CHANNEL_MESSAGE_MS   30000
+#define COVE_CHANNEL_QUEUE_STOP   (4u << 20)  /* sender stops generating */
+#define COVE_CHANNEL_QUEUE_RESUME (1u << 20)  /* and goes on */
+#define COVE_CHANNEL_QUEUE_MAX    (16u << 20) /* beyond it the peer is dropped */
+
+struct cove_channel;
+
+enum cove_channel_role { COVE_CHANNEL_INITIATOR, COVE_CHANNEL_RESPONDER };
+enum cove_channel_state {
+    COVE_CHANNEL_HANDSHAKE,
+    COVE_CHANNEL_OPEN,
+    COVE_CHANNEL_GOODBYE, /* the peer said goodbye: a clean end */
+    COVE_CHANNEL_FAILED
+};
+enum cove_channel_lane { COVE_LANE_CONTROL, COVE_LANE_CONTENT };
+
+/* This device's part: its static X25519 key and the certificate for it. */
+struct cove_identity {
+    struct cove_key device;
+    uint8_t static_secret[32];
+    uint8_t static_public[32];
+    uint8_t certificate[256]; /* CBOR, docs/PROTOCOL.md "Certificate" */
+    size_t certificate_len;
+};
+/* Make a fresh static key and a certificate of `days` (at most 30) for it. */
+void cove_identity_make(const struct cove_secret *secret,
+                        const struct cove_key *device,
+                        const struct cove_env *env, unsigned days,
+                        struct cove_identity *out);
+
+struct cove_channel_options {
+    const struct cove_alloc *alloc;
+    const struct cove_env *env;           /* wall clock and randomness */
+    const struct cove_identity *identity; /* borrowed while the channel lives */
+    enum cove_channel_role role;
+    const uint8_t *network_key;    /* 32 bytes, or NULL */
+    const struct cove_key *expect; /* the one peer to accept, or NULL */
+    /* Asked once the peer's device key is proven; 0 accepts. May be NULL. */
+    int (*admit)(void *ctx, const struct cove_key *peer);
+    void *admit_ctx;
+    uint64_t now_ms; /* monotonic */
+};
+
+COVE_MUST_CHECK int cove_channel_new(const struct cove_channel_options *opt,
+                                     struct cove_channel **out);
+void cove_channel_free(struct cove_channel *channel);
+
+/* Bytes came from the socket. They are taken whole (up to 1 MiB is buffered).
+ * Errors: COVE_EHANDSHAKE, COVE_EPEER, COVE_EPROTOCOL, COVE_ELIMIT,
+ * COVE_ENOMEM; the channel is then FAILED and cove_channel_diag says why. */
+COVE_MUST_CHECK int cove_channel_input(struct cove_channel *channel,
+                                       uint64_t now_ms, struct cove_bytes in);
+/* The socket ended. COVE_ECLOSED after a goodbye, COVE_ENET without one. */
+int cove_channel_end(struct cove_channel *channel);
+/* Take the next whole message; borrowed until the next call on the channel.
+ * Errors: COVE_ENOTFOUND where none is complete. */
+COVE_MUST_CHECK int cove_channel_receive(struct cove_channel *channel,
+                                         struct cove_bytes *out);
+/* Queue a message (at most COVE_MAX_MESSAGE bytes; copied). Errors:
+ * COVE_ELIMIT, COVE_ECLOSED, COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_channel_send(struct cove_channel *channel,
+                                      enum cove_channel_lane lane,
+                                      struct cove_bytes message);
+/* Queue the goodbye. */
+COVE_MUST_CHECK int cove_channel_bye(struct cove_channel *channel);
+
+/* Bytes to write to the socket: look, write some, say how many. */
+struct cove_bytes cove_channel_output(struct cove_channel *channel);
+void cove_channel_written(struct cove_channel *channel, size_t len);
+size_t cove_channel_queued(const struct cove_channel *channel);
+
+/* Enforce deadlines; the next time (ms) to call again in *next_ms. Errors:
+ * COVE_ETIMEOUT. */
+COVE_MUST_CHECK int cove_channel_tick(struct cove_channel *channel,
+                                      uint64_t now_ms, uint64_t *next_ms);
+
+enum cove_channel_state cove_channel_state(const struct cove_channel *channel);
+const struct cove_key *cove_channel_peer(const struct cove_channel *channel);
+const struct cove_diag *cove_channel_diag(const struct cove_channel *channel);
+struct cove_channel_stats {
+    uint64_t bytes_in, bytes_out, messages_in, messages_out, rekeys;
+};
+void cove_channel_stats(const struct cove_channel *channel,
+                        struct cove_channel_stats *out);
+
+#endif

@@ -1,0 +1,135 @@
+/* engine.h: the sync protocol over one store and any number of connections,
+ * as a pure machine: bytes, time and "the store changed" come in, bytes and
+ * deadlines go out. The same engine runs behind libuv and in the simulator.
+ *
+ * Each side keeps a position: the change sequence of its store. On connect a
+ * side says up to which position of the peer it has everything, durably; the
+ * peer tells what changed since, in the order rights, journals, registries,
+ * content: (document, digest). Where a digest differs the receiver answers
+ * with what it knows per session, and gets exactly what is missing. New
+ * changes are pushed as they are committed. A position is acknowledged when
+ * everything told before it is durable here; `unsent` is what lies behind the
+ * peer's last acknowledgement. docs/PROTOCOL.md is normative.
+ *
+ * A document is served only to peers whose device has at least the reader's
+ * role in its owner (or in itself), and taken from any admitted peer.
+ */
+#ifndef COVE_SYNC_ENGINE_H
+#define COVE_SYNC_ENGINE_H
+
+#include "crdt/repo.h"
+#include "sync/channel.h"
+
+struct cove_engine;
+struct cove_conn;
+
+struct cove_engine_options {
+    const struct cove_alloc *alloc;
+    const struct cove_env *env;
+    struct cove_repo *repo;
+    struct cove_store *store;
+    struct cove_identity identity;
+    const uint8_t *network_key; /* 32 bytes, or NULL */
+    uint64_t credit_bytes;      /* first credit to a peer; 0 = 1 MiB */
+    /* Called after each commit made here, so that the edge can tell other
+     * processes; may be NULL. */
+    void (*committed)(void *ctx);
+    /* One line of what happened, for the log; may be NULL. */
+    void (*event)(void *ctx, const struct cove_conn *conn, const char *line);
+    void *ctx;
+};
+
+COVE_MUST_CHECK int cove_engine_new(const struct cove_engine_options *opt,
+                                    struct cove_engine **out);
+void cove_engine_free(struct cove_engine *engine); /* and all connections */
+
+/* A connection begins. expect: the peer that was dialled, or NULL: then any
+ * peer with a record in COVE_RECORDS_PEERS is admitted. */
+COVE_MUST_CHECK int cove_engine_connect(struct cove_engine *engine,
+                                        uint64_t now_ms,
+                                        enum cove_channel_role role,
+                                        const struct cove_key *expect,
+                                        struct cove_conn **out);
+/* Bytes came. On error the connection is dead: write out what
+ * cove_conn_output still has, then close. */
+COVE_MUST_CHECK int cove_conn_input(struct cove_conn *conn, uint64_t now_ms,
+                                    struct cove_bytes in);
+struct cove_bytes cove_conn_output(struct cove_conn *conn);
+void cove_conn_written(struct cove_conn *conn, uint64_t now_ms, size_t len);
+/* Say goodbye; the connection closes when its output is written. */
+void cove_conn_bye(struct cove_conn *conn);
+/* Should the socket be closed when the output is empty? */
+bool cove_conn_done(const struct cove_conn *conn);
+/* The socket is gone: free the connection. */
+void cove_conn_closed(struct cove_conn *conn);
+
+/* The store changed, by this process or another. */
+COVE_MUST_CHECK int cove_engine_changed(struct cove_engine *engine,
+                                        uint64_t now_ms);
+/* Time passed; when to call again at the latest, in *next_ms. Batches that
+ * wait for a common commit are committed here and in cove_engine_flush. */
+COVE_MUST_CHECK int cove_engine_tick(struct cove_engine *engine,
+                                     uint64_t now_ms, uint64_t *next_ms);
+/* Commit what was ingested and acknowledge it. The edge calls it once per
+ * turn of its loop, so that one commit serves all that arrived together. */
+COVE_MUST_CHECK int cove_engine_flush(struct cove_engine *engine,
+                                      uint64_t now_ms);
+
+/* The record of a peer, kept in COVE_RECORDS_PEERS under its device key. */
+enum cove_peer_state {
+    COVE_PEER_STOPPED,
+    COVE_PEER_OFFLINE,
+    COVE_PEER_CONNECTING,
+    COVE_PEER_IDLE,
+    COVE_PEER_BUSY,
+    COVE_PEER_CRASHING,
+    COVE_PEER_FAILED
+};
+struct cove_peer_record {
+    struct cove_key key;
+    uint32_t number;         /* local, from 1 */
+    char name[64];           /* the user's word for it, "" */
+    char address[128];       /* host:port, "" where it only calls us */
+    uint8_t store_id[16];    /* of its store, as last seen */
+    uint64_t have;           /* its position up to which we have all, durably */
+    uint64_t acked;          /* our position that it acknowledged */
+    uint8_t acked_store[16]; /* our store id when it did */
+    uint64_t bytes_in, bytes_out, documents_in, documents_out; /* ever */
+    int64_t last_seen_ms;       /* wall clock, 0 = never */
+    enum cove_peer_state state; /* as the daemon last wrote it */
+    int64_t state_since_ms;
+    char error[160]; /* why the last connection ended, "" */
+};
+COVE_MUST_CHECK int cove_peer_get(struct cove_repo *repo,
+                                  struct cove_store_txn *txn,
+                                  const struct cove_key *key,
+                                  struct cove_peer_record *out);
+/* Adds or replaces; gives a new peer its number. */
+COVE_MUST_CHECK int cove_peer_put(struct cove_repo *repo,
+                                  struct cove_store_txn *txn,
+                                  struct cove_peer_record *peer);
+COVE_MUST_CHECK int cove_peer_remove(struct cove_repo *repo,
+                                     struct cove_store_txn *txn,
+                                     const struct cove_key *key);
+/* The first peer with key > after (NULL: the first). COVE_ENOTFOUND at the
+ * end. */
+COVE_MUST_CHECK int cove_peer_next(struct cove_repo *repo,
+                                   struct cove_store_txn *txn,
+                                   const struct cove_key *after,
+                                   struct cove_peer_record *out);
+/* How many documents the peer may read and has not acknowledged. */
+COVE_MUST_CHECK int cove_peer_unsent(struct cove_repo *repo,
+                                     struct cove_store_txn *txn,
+                                     const struct cove_peer_record *peer,
+                                     uint64_t *out);
+const char *cove_peer_state_name(enum cove_peer_state state);
+
+struct cove_conn_stats {
+    struct cove_key peer;
+    bool open;
+    bool in_sync; /* all told and wanted on both sides is done */
+    uint64_t bytes_in, bytes_out, documents_in, documents_out;
+};
+void cove_conn_stats(const struct cove_conn *conn, struct cove_conn_stats *out);
+
+#endif
