@@ -6,14 +6,9 @@
 #define COVE_CORE_ID_H
 
 #include "core/bytes.h"
+#include "cove/types.h"
 
 struct cove_hash { /* BLAKE2b-256 */
-    uint8_t b[32];
-};
-struct cove_id { /* a document: the hash of its header */
-    uint8_t b[32];
-};
-struct cove_key { /* a device: its Ed25519 public key */
     uint8_t b[32];
 };
 struct cove_session_id {

@@ -12,18 +12,6 @@
 #include "core/diag.h"
 #include "core/id.h"
 
-enum cove_kind {
-    COVE_KIND_NULL,
-    COVE_KIND_BOOL,
-    COVE_KIND_INT,
-    COVE_KIND_FLOAT,
-    COVE_KIND_TEXT,
-    COVE_KIND_BYTES,
-    COVE_KIND_LIST,
-    COVE_KIND_MAP,
-    COVE_KIND_REF
-};
-
 /* Check that `in` is exactly one value within the limits.
  * Errors: COVE_EFORMAT, COVE_ELIMIT, COVE_ERESERVED (the empty key). */
 COVE_MUST_CHECK int cove_value_check(struct cove_bytes in,
