@@ -1,0 +1,81 @@
+/* catalog.h: the schemas of a store at work: journal documents read, compiled
+ * and cached.
+ *
+ * A journal document is a comap whose keys are hashes: of step bodies and of
+ * schema texts. Only set ops by admins of its group count; deleting or
+ * overwriting an entry has no effect; a key that is not its value's hash is
+ * ignored and reported as drift. What is cached is keyed by the journal
+ * document's change sequence, so a new step is seen at the next use.
+ * One catalog belongs to one repo and one thread.
+ */
+#ifndef COVE_MIGRATE_CATALOG_H
+#define COVE_MIGRATE_CATALOG_H
+
+#include "crdt/repo.h"
+#include "migrate/plan.h"
+#include "schema/journal.h"
+#include "schema/jsonschema.h"
+
+struct cove_catalog;
+
+struct cove_drift { /* an entry that is not what its key says */
+    struct cove_bytes key;
+    struct cove_key author;
+    uint64_t hlc;
+};
+
+struct cove_schema_doc { /* borrowed from the catalog until the next call */
+    cove_num num;
+    struct cove_id id;
+    struct cove_id owner;
+    struct cove_bytes name; /* of the schema */
+    const struct cove_journal *journal;
+    const struct cove_drift *drift;
+    size_t drift_count;
+    uint64_t denied; /* steps by authors who are no admin */
+};
+
+COVE_MUST_CHECK int cove_catalog_new(const struct cove_alloc *alloc,
+                                     struct cove_repo *repo,
+                                     struct cove_catalog **out);
+void cove_catalog_free(struct cove_catalog *catalog);
+
+/* Errors: COVE_ENOTFOUND where the journal document is not held (blocked). */
+COVE_MUST_CHECK int cove_catalog_open(struct cove_catalog *catalog,
+                                      struct cove_store_txn *txn, cove_num num,
+                                      const struct cove_schema_doc **out);
+/* A schema by name, or its journal by document id text or prefix.
+ * Errors: COVE_ENOTFOUND, COVE_EAMBIGUOUS (one name, several journals: diag
+ * lists their ids). */
+COVE_MUST_CHECK int cove_catalog_find(struct cove_catalog *catalog,
+                                      struct cove_store_txn *txn,
+                                      const char *name, cove_num *out,
+                                      struct cove_diag *diag);
+/* The active step that a human version number labels; 0 = the newest (the
+ * leaf with the greatest version, then the longest history, then the smaller
+ * id). `version` may also be a step's hex prefix (at least 8 digits).
+ * Errors: COVE_ENOTFOUND (lists the versions there are), COVE_EAMBIGUOUS
+ * (a fork: lists the steps), COVE_EBLOCKED (held, but waiting or malformed:
+ * says for what). */
+COVE_MUST_CHECK int cove_catalog_head(struct cove_catalog *catalog,
+                                      struct cove_store_txn *txn, cove_num num,
+                                      const char *version,
+                                      struct cove_step_id *out,
+                                      struct cove_diag *diag);
+/* Is there more than one leaf, or one version number on two active steps? */
+bool cove_schema_doc_forked(const struct cove_schema_doc *schema);
+/* The compiled plan, cached. Errors: COVE_EBLOCKED, COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_catalog_plan(struct cove_catalog *catalog,
+                                      struct cove_store_txn *txn, cove_num num,
+                                      const struct cove_step_id *head,
+                                      const struct cove_plan **out);
+/* The JSON Schema that a step names, its text and parsed; COVE_ENOTFOUND where
+ * the step has none or the text is not held. */
+COVE_MUST_CHECK int cove_catalog_schema(struct cove_catalog *catalog,
+                                        struct cove_store_txn *txn,
+                                        cove_num num,
+                                        const struct cove_step_id *head,
+                                        struct cove_bytes *text,
+                                        const struct cove_schema **out);
+
+#endif

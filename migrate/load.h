@@ -1,0 +1,104 @@
+/* load.h: documents as an app at a head sees and writes them.
+ *
+ * Loading computes the view, a pure function of (ops, journal, head), and in
+ * mode migrate, where this device may write, also stores what is due as
+ * copies: in one transaction of the session, in the caller's commit. A clean
+ * document costs one comparison. No clock decides what a view shows.
+ */
+#ifndef COVE_MIGRATE_LOAD_H
+#define COVE_MIGRATE_LOAD_H
+
+#include "migrate/catalog.h"
+#include "migrate/view.h"
+
+enum cove_load_mode {
+    COVE_LOAD_MIGRATE, /* view, and copies written where allowed */
+    COVE_LOAD_VIEW,    /* view, nothing written */
+    COVE_LOAD_RAW      /* registers as stored, no schema applied */
+};
+
+/* 50-surface: exactly one for each document. */
+enum cove_doc_state {
+    COVE_STATE_CURRENT,
+    COVE_STATE_VIEWED,      /* older writes shown through steps */
+    COVE_STATE_DUE,         /* copies to write */
+    COVE_STATE_AHEAD,       /* an epoch or a transaction unknown here */
+    COVE_STATE_BLOCKED,     /* journal, step or owner missing */
+    COVE_STATE_QUARANTINED, /* a step failed on it: values do not convert */
+    COVE_STATE_WAITING_KEY,
+    COVE_STATE_LOCAL_ONLY /* copies due, no permission to write them */
+};
+const char *cove_doc_state_name(enum cove_doc_state state);
+
+struct cove_loaded {
+    struct cove_doc doc;
+    bool raw; /* no schema, or mode raw: read doc.state */
+    struct cove_step_id head;
+    const struct cove_plan *plan; /* NULL where raw */
+    struct cove_view view;        /* valid where plan is set */
+    enum cove_doc_state state;    /* after the load's own copies */
+    uint32_t copies_due;          /* found by this load */
+    uint32_t copies_written;      /* written by this load */
+    uint32_t invalid;             /* visible fields that did not convert */
+};
+
+struct cove_load_request {
+    cove_num num;
+    const struct cove_step_id *head; /* NULL = newest */
+    enum cove_load_mode mode;
+    int64_t live_days; /* 0 = 90 */
+};
+
+/* Errors: COVE_ENOTFOUND, COVE_EBLOCKED (head not active; the document is
+ * readable at the heads that are), store errors. */
+COVE_MUST_CHECK int cove_load(struct cove_catalog *catalog,
+                              struct cove_store_txn *txn,
+                              const struct cove_load_request *request,
+                              struct cove_arena *arena, struct cove_loaded *out,
+                              struct cove_diag *diag);
+
+struct cove_edit {
+    struct cove_bytes name; /* display name at the head, or raw key */
+    bool deleted;
+    struct cove_bytes value; /* checked CBOR */
+};
+
+/* Write fields as the user at the loaded head: one native transaction. Judged
+ * by the head's JSON Schema first (path and rule in diag); a name that the
+ * version does not have is refused, as is deleting a required field. The
+ * loaded view is brought up to date.
+ * Errors: COVE_ESCHEMA, COVE_ENOTFOUND (field), COVE_ERESERVED, COVE_EDENIED,
+ * COVE_ELIMIT, COVE_ECLOCK; nothing written. */
+COVE_MUST_CHECK int cove_write(struct cove_catalog *catalog,
+                               struct cove_store_txn *txn,
+                               struct cove_loaded *loaded,
+                               const struct cove_edit *edits, size_t count,
+                               struct cove_diag *diag);
+
+struct cove_new_request {
+    enum cove_doc_type type;         /* COVE_DOC_COMAP for apps */
+    struct cove_id owner;            /* group or account */
+    cove_num schema;                 /* journal, or 0 */
+    const struct cove_step_id *head; /* NULL = newest */
+    struct cove_bytes unique;        /* encoded value, or empty: random nonce */
+    struct cove_bytes meta;          /* encoded map of the app, or empty */
+    const struct cove_edit *edits;
+    size_t edit_count;
+};
+/* Create and write in one go; the whole document is judged by the schema.
+ * Errors: as cove_write and cove_repo_create; nothing written. */
+COVE_MUST_CHECK int cove_new_document(struct cove_catalog *catalog,
+                                      struct cove_store_txn *txn,
+                                      const struct cove_new_request *request,
+                                      struct cove_arena *arena,
+                                      struct cove_loaded *out,
+                                      struct cove_diag *diag);
+
+/* The first place where what the view shows breaks the head's JSON Schema, or
+ * a field that did not convert: COVE_ESCHEMA, COVE_EINVALID; 0 where valid. */
+COVE_MUST_CHECK int cove_loaded_validate(struct cove_catalog *catalog,
+                                         struct cove_store_txn *txn,
+                                         const struct cove_loaded *loaded,
+                                         struct cove_diag *diag);
+
+#endif

@@ -1,0 +1,78 @@
+/* publish.h: putting schemas and migrations into a journal, and running them.
+ *
+ * A published step can never change: the same file published again is the same
+ * step (no-op), an edited one is drift (COVE_EDRIFT) and names who published
+ * the first and when. What cannot become active here is refused.
+ */
+#ifndef COVE_MIGRATE_PUBLISH_H
+#define COVE_MIGRATE_PUBLISH_H
+
+#include "migrate/load.h"
+
+struct cove_published {
+    cove_num num; /* journal */
+    struct cove_step_id step;
+    int64_t version;
+    bool existed; /* published before, nothing written */
+};
+
+/* Publish a schema's version 1: the journal document (derivable from owner,
+ * name and root step), its root step, the schema text, and the registry
+ * entries. A later version needs a migration, except where the two differ by
+ * nothing that documents can notice.
+ * Errors: COVE_EJSON, COVE_EKEYWORD, COVE_EDRIFT (the version exists with
+ * another text), COVE_EDENIED (not an admin of owner), COVE_EBLOCKED (needs a
+ * migration: names the command). */
+COVE_MUST_CHECK int cove_publish_schema(
+    struct cove_catalog *catalog, struct cove_store_txn *txn,
+    const struct cove_id *owner, struct cove_bytes schema_json,
+    const char *file_name, struct cove_published *out, struct cove_diag *diag);
+/* Publish a migration file and the schema it leads to (empty where the file
+ * holds targetSchema as an object). Errors: as above, and COVE_ESTEP,
+ * COVE_ENOTFOUND, COVE_EEXIST, COVE_ECONFLICT, with each difference listed;
+ * COVE_EEXIST-like forks (another step has this version): COVE_EDRIFT. */
+COVE_MUST_CHECK int cove_publish_migration(
+    struct cove_catalog *catalog, struct cove_store_txn *txn,
+    struct cove_bytes migration_json, struct cove_bytes schema_json,
+    const char *file_name, struct cove_published *out, struct cove_diag *diag);
+
+/* The registry documents of an owner, derivable: schema name → journal
+ * reference; "Name_1_to_2" → step as hex text. Created when missing and where
+ * this device may. COVE_ENOTFOUND where absent and not to be made. */
+enum cove_registry { COVE_REGISTRY_SCHEMATA, COVE_REGISTRY_MIGRATIONS };
+COVE_MUST_CHECK int cove_registry_open(struct cove_catalog *catalog,
+                                       struct cove_store_txn *txn,
+                                       const struct cove_id *owner,
+                                       enum cove_registry which, bool create,
+                                       cove_num *out);
+
+/* --- running: what a sweep does and counts */
+struct cove_run {
+    cove_num schema;
+    struct cove_step_id head;
+    bool dry;       /* evaluate only, write nothing */
+    uint32_t batch; /* documents a commit, 0 = 128 */
+    /* counted on the way; the cursor is committed with the data */
+    cove_num cursor; /* last document done */
+    uint64_t total, done, migrated, copies, current, invalid, failed;
+    uint64_t by_state[COVE_STATE_LOCAL_ONLY + 1];
+    bool finished;
+};
+/* Do one batch inside `txn` (a write transaction unless dry) and move the
+ * cursor. A document that fails is counted and does not stop the rest. */
+typedef void cove_run_report(void *ctx, const struct cove_loaded *loaded,
+                             const char *why);
+COVE_MUST_CHECK int cove_run_batch(struct cove_catalog *catalog,
+                                   struct cove_store_txn *txn,
+                                   struct cove_run *run,
+                                   cove_run_report *report, void *ctx,
+                                   struct cove_diag *diag);
+/* The run's record (COVE_RECORDS_RUNS): kept so that a dead run goes on. */
+COVE_MUST_CHECK int cove_run_save(struct cove_repo *repo,
+                                  struct cove_store_txn *txn,
+                                  const struct cove_run *run);
+COVE_MUST_CHECK int cove_run_restore(struct cove_repo *repo,
+                                     struct cove_store_txn *txn,
+                                     cove_num schema, struct cove_run *out);
+
+#endif
