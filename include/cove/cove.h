@@ -1,0 +1,194 @@
+/* cove.h: the whole of Cove for an app.
+ *
+ *     struct cove *store;
+ *     struct cove_txn *txn;
+ *     struct cove_id id;
+ *
+ *     cove_open("notes", NULL, &store);
+ *     cove_use(store, "Note", 1);
+ *     cove_begin(store, COVE_WRITE, &txn);
+ *     cove_new(txn, "Note", NULL, "{\"title\":\"Hello\"}", &id);
+ *     cove_set(txn, &id, "done", cove_bool(true));
+ *     cove_commit(txn);
+ *     cove_close(store);
+ *
+ * Functions return 0 or a negative code (cove/error.h); cove_errmsg() has the
+ * sentence. Values read in a transaction are borrowed until it ends. Any
+ * thread may use a store; there is one writer at a time, and a transaction
+ * stays on its thread. Values go in and out by value, 16 bytes each.
+ */
+#ifndef COVE_COVE_H
+#define COVE_COVE_H
+
+#include "cove/error.h"
+#include "cove/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define COVE_API __attribute__((visibility("default")))
+#else
+#define COVE_API
+#endif
+
+struct cove;     /* an open store */
+struct cove_txn; /* a transaction on it */
+
+/* ------------------------------------------------------------- the store */
+
+struct cove_options {
+    size_t size; /* sizeof(struct cove_options) */
+    unsigned flags;
+    uint64_t map_bytes;     /* first size of the store's map, 0 = 16 GiB */
+    uint64_t map_bytes_max; /* 0 = as far as the disk goes */
+    unsigned live_days;     /* how long an epoch keeps a head live, 0 = 90 */
+};
+#define COVE_OPEN_CREATE        1u /* make the store where there is none */
+#define COVE_OPEN_MEMORY        2u /* in memory, dir is ignored */
+#define COVE_OPEN_FORCE_NETWORK 4u /* on a network file system all the same */
+
+/* Open the store in directory `dir`; options NULL: create where absent.
+ * Errors: COVE_ENOTFOUND, COVE_ENOTSTORE, COVE_ENEWER, COVE_EACCES,
+ * COVE_EBUSY (open in this process already), COVE_ENOSPC, COVE_EIO; for these
+ * *out is set all the same where memory allows, only to ask cove_errmsg and to
+ * be closed. */
+COVE_API int cove_open(const char *dir, const struct cove_options *options,
+                       struct cove **out);
+COVE_API void cove_close(struct cove *store); /* NULL is allowed */
+/* The sentence of the last error on this thread's last call with the store:
+ * what happened, to which document, what to do. Never NULL. */
+COVE_API const char *cove_errmsg(const struct cove *store);
+COVE_API const char *cove_strerror(int code);
+COVE_API const char *cove_version(void);
+COVE_API struct cove_key cove_device(const struct cove *store);
+COVE_API struct cove_id cove_account(const struct cove *store);
+COVE_API void cove_free(void *memory); /* what the API gave to own */
+
+/* ---------------------------------------------------------------- values */
+
+struct cove_value {
+    union {
+        bool flag;
+        int64_t integer;
+        double real;
+        const char *text;     /* UTF-8 with a NUL behind it; LIST and MAP: as
+                                 JSON text */
+        const uint8_t *bytes; /* BYTES; REF: the 32 bytes of the id */
+    } u;
+    uint32_t len;    /* bytes of text or bytes, without the NUL */
+    uint8_t kind;    /* enum cove_kind */
+    uint8_t invalid; /* raw value that did not convert to this version */
+};
+
+COVE_API struct cove_value cove_null(void);
+COVE_API struct cove_value cove_bool(bool v);
+COVE_API struct cove_value cove_int(int64_t v);
+COVE_API struct cove_value cove_real(double v);
+COVE_API struct cove_value cove_text(const char *text); /* NUL-terminated */
+COVE_API struct cove_value cove_json(const char *json); /* a LIST or MAP */
+COVE_API struct cove_value cove_blob(const void *bytes, size_t len);
+COVE_API struct cove_value cove_link(const struct cove_id *id);
+
+/* Text form of an id: "co_z" and base58btc; out has 52 bytes. */
+COVE_API void cove_id_format(const struct cove_id *id, char out[52]);
+/* A whole text form, or a prefix that is unique in the store.
+ * Errors: COVE_EFORMAT, COVE_ENOTFOUND, COVE_EAMBIGUOUS. */
+COVE_API int cove_id_lookup(struct cove *store, const char *text,
+                            struct cove_id *out);
+
+/* ---------------------------------------------------------- transactions */
+
+#define COVE_READ  0u
+#define COVE_WRITE 1u /* reads migrate: what is due is written back */
+#define COVE_VIEW  2u /* with WRITE: reads write nothing back */
+#define COVE_RAW   4u /* registers as stored, no schema applied */
+
+/* Say which version of a schema this app speaks; documents of it are read and
+ * written at that version from the next transaction on. version 0: the newest
+ * held. Errors: COVE_ENOTFOUND, COVE_EAMBIGUOUS, COVE_EBLOCKED. */
+COVE_API int cove_use(struct cove *store, const char *schema, int64_t version);
+
+COVE_API int cove_begin(struct cove *store, unsigned flags,
+                        struct cove_txn **out);
+/* All documents that the transaction touched, or none. The transaction is gone
+ * either way. At the default level it returns when the disk has it. */
+COVE_API int cove_commit(struct cove_txn *txn);
+COVE_API void cove_abort(struct cove_txn *txn); /* NULL is allowed */
+
+/* Make a document: of a schema (NULL: none), owned by a group or account
+ * (NULL: the group that owns the schema, or else the own account), with the
+ * members of a JSON object (NULL: none). Errors: COVE_EJSON, COVE_ESCHEMA (path
+ * and rule), COVE_EDENIED, COVE_ELIMIT, COVE_ENOTFOUND. */
+COVE_API int cove_new(struct cove_txn *txn, const char *schema,
+                      const struct cove_id *owner, const char *json,
+                      struct cove_id *out);
+/* Read a field. Errors: COVE_ENOTFOUND (document, or field absent),
+ * COVE_EINVALID: *out is the raw value and out->invalid is set. */
+COVE_API int cove_get(struct cove_txn *txn, const struct cove_id *id,
+                      const char *field, struct cove_value *out);
+/* Errors: COVE_ESCHEMA, COVE_ENOTFOUND, COVE_EDENIED, COVE_ELIMIT,
+ * COVE_ERESERVED; nothing of this call is written. */
+COVE_API int cove_set(struct cove_txn *txn, const struct cove_id *id,
+                      const char *field, struct cove_value value);
+COVE_API int cove_delete(struct cove_txn *txn, const struct cove_id *id,
+                         const char *field);
+/* The whole document as one JSON object {"id", "schema", "version", "state",
+ * "fields": {…}, "invalid": {…}}; raw: {"registers": {…}}. Borrowed. */
+COVE_API int cove_get_json(struct cove_txn *txn, const struct cove_id *id,
+                           const char **out);
+/* Set each member of a JSON object; other fields stay. */
+COVE_API int cove_set_json(struct cove_txn *txn, const struct cove_id *id,
+                           const char *json);
+
+/* Walk the documents of a schema (NULL: all) in a fixed order: start with
+ * cursor 0, stop at COVE_ENOTFOUND. A document that nobody has migrated yet is
+ * there like any other. */
+COVE_API int cove_next(struct cove_txn *txn, const char *schema,
+                       uint64_t *cursor, struct cove_id *out);
+
+/* --------------------------------------------------- schemas, migrations */
+
+/* Publish a JSON Schema (its `title` and `version` name it), or a migration
+ * file; idempotent, so an app may do it at each start. owner NULL: the own
+ * account. Errors: COVE_EJSON, COVE_EKEYWORD, COVE_ESTEP, COVE_EDRIFT,
+ * COVE_EDENIED, COVE_EBLOCKED. */
+COVE_API int cove_schema_add(struct cove *store, const char *json,
+                             const struct cove_id *owner);
+/* The migration's `schema_json` is the version it leads to. */
+COVE_API int cove_migration_add(struct cove *store, const char *json,
+                                const char *schema_json);
+
+/* Authoring and upkeep: one JSON object in, one out (docs/ADMIN.md lists the
+ * verbs). Ownership: *out is freed by cove_free. */
+COVE_API int cove_admin(struct cove *store, const char *request, char **out);
+
+/* ------------------------------------------------------------------ sync */
+
+/* Remember a peer by its device key (64 hex digits); address "host:port" or
+ * NULL where it only calls us. */
+COVE_API int cove_peer_add(struct cove *store, const char *key,
+                           const char *address, const char *name);
+/* Listen (before start); port 0 picks one. The bound address comes back from
+ * cove_address. Errors: COVE_EADDRINUSE, COVE_EUSAGE, COVE_ENET. */
+COVE_API int cove_listen(struct cove *store, const char *address);
+COVE_API const char *cove_address(const struct cove *store);
+/* Run sync on an own thread until stop or close. */
+COVE_API int cove_thread_start(struct cove *store);
+COVE_API void cove_thread_stop(struct cove *store);
+/* Or drive it from any loop: poll the descriptor and wait at most the timeout
+ * (ms, -1 = none), then dispatch. <cove/uv.h> attaches to a libuv loop. */
+COVE_API int cove_fd(struct cove *store);
+COVE_API int cove_timeout(struct cove *store);
+COVE_API int cove_dispatch(struct cove *store);
+/* Wait until every peer (or the one named by key) has acknowledged all that
+ * was committed here before the call, and we hold all it told us. Works
+ * whichever process syncs. Errors: COVE_ETIMEOUT, COVE_ENOTFOUND (no peer). */
+COVE_API int cove_wait(struct cove *store, const char *peer, int timeout_ms);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
