@@ -63,6 +63,8 @@ COVE_MUST_CHECK int cove_store_begin(struct cove_store *store, bool write,
 /* Errors: COVE_ENOSPC, COVE_EIO; the transaction is gone either way. */
 COVE_MUST_CHECK int cove_store_commit(struct cove_store_txn *txn);
 void cove_store_abort(struct cove_store_txn *txn);
+/* Is it a write transaction? */
+bool cove_store_writes(const struct cove_store_txn *txn);
 
 /* Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int cove_store_get(struct cove_store_txn *txn, unsigned tree,
