@@ -54,6 +54,34 @@ static inline bool cove_bytes_equal(struct cove_bytes a, struct cove_bytes b)
 /* Compare bytewise, a prefix before what it is a prefix of: <0, 0 or >0. */
 int cove_bytes_compare(struct cove_bytes a, struct cove_bytes b);
 
+/* Big-endian integers, as hashed and as keys of the store. */
+static inline void cove_put_be32(uint8_t out[4], uint32_t v)
+{
+    for (int i = 3; i >= 0; i--, v >>= 8) {
+        out[i] = (uint8_t)v;
+    }
+}
+
+static inline void cove_put_be64(uint8_t out[8], uint64_t v)
+{
+    cove_put_be32(out, (uint32_t)(v >> 32));
+    cove_put_be32(out + 4, (uint32_t)v);
+}
+
+static inline uint32_t cove_get_be32(const uint8_t in[4])
+{
+    return (uint32_t)in[0] << 24 | (uint32_t)in[1] << 16 |
+           (uint32_t)in[2] << 8 | in[3];
+}
+
+static inline uint64_t cove_get_be64(const uint8_t in[8])
+{
+    return (uint64_t)cove_get_be32(in) << 32 | cove_get_be32(in + 4);
+}
+
+/* Is it well-formed UTF-8 (no overlong forms, surrogates, beyond 10FFFF)? */
+bool cove_utf8_valid(struct cove_bytes text);
+
 /* Owned, growing bytes. Zero-initialised with an allocator it is empty. */
 struct cove_buf {
     uint8_t *at;
@@ -67,6 +95,7 @@ void cove_buf_clear(struct cove_buf *buf); /* frees; usable again */
 
 /* Make room for `more` bytes behind len. Errors: COVE_ENOMEM, unchanged. */
 COVE_MUST_CHECK int cove_buf_reserve(struct cove_buf *buf, size_t more);
+/* b may be a part of buf itself. Errors: COVE_ENOMEM, unchanged. */
 COVE_MUST_CHECK int cove_buf_append(struct cove_buf *buf, struct cove_bytes b);
 
 static inline struct cove_bytes cove_buf_bytes(const struct cove_buf *buf)

@@ -36,6 +36,7 @@ struct cove_batch {
     struct cove_proof proof; /* signs the end */
 };
 
+/* H("cove/session-id", device, salt), the first 16 bytes. */
 struct cove_session_id cove_session_id_of(const struct cove_key *device,
                                           const uint8_t salt[16]);
 struct cove_hash cove_chain_start(const struct cove_id *document,
@@ -44,10 +45,13 @@ struct cove_hash cove_chain_start(const struct cove_id *document,
 struct cove_hash cove_chain_next(const struct cove_hash *head,
                                  struct cove_bytes tx);
 
+/* Append to out. Errors: COVE_ELIMIT, COVE_EUSAGE (what decode would refuse),
+ * COVE_EHASH (the salt is another session's), COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_batch_encode(const struct cove_batch *batch,
                                       struct cove_buf *out);
-/* Form and limits only. Arrays live in the arena, bytes are borrowed.
- * Errors: COVE_ELIMIT, COVE_EFORMAT, COVE_ENOMEM. */
+/* Form, limits and the salt only. Arrays live in the arena, bytes are borrowed.
+ * Errors: COVE_ELIMIT, COVE_EFORMAT, COVE_EHASH (the session is not that of
+ * device and salt), COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_batch_decode(struct cove_bytes in,
                                       struct cove_arena *arena,
                                       struct cove_batch *out,
@@ -58,6 +62,12 @@ void cove_head_sign(const struct cove_secret *secret,
                     const struct cove_id *document,
                     const struct cove_session_id *session, uint32_t end,
                     const struct cove_hash *head, struct cove_proof *out);
+/* Sign the root of a tree of session heads (crdt/merkle.h). */
+void cove_group_sign(const struct cove_secret *secret, uint32_t leaves,
+                     const struct cove_hash *root, struct cove_signature *out);
+/* Is the path exactly as long as leaf and leaves demand? Errors: COVE_ELIMIT,
+ * COVE_EFORMAT. */
+COVE_MUST_CHECK int cove_proof_check(const struct cove_proof *proof);
 /* Verify a proof, plain or grouped, for a head.
  * Errors: COVE_ESIGNATURE, COVE_ELIMIT (path too long). */
 COVE_MUST_CHECK int cove_head_verify(const struct cove_key *device,

@@ -58,13 +58,14 @@ struct cove_header {
 };
 
 /* Encode canonically, append to out, and give the id.
- * Errors: COVE_ELIMIT, COVE_EUSAGE (fields that exclude each other),
- * COVE_ENOMEM. */
+ * Errors: COVE_ELIMIT, COVE_EUSAGE (what decode would refuse, or a header of a
+ * newer version), COVE_ERESERVED, COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_header_encode(const struct cove_header *header,
                                        struct cove_buf *out, struct cove_id *id,
                                        struct cove_diag *diag);
-/* Check hostile bytes and take them apart. Errors: COVE_ELIMIT, COVE_EFORMAT;
- * diag names the field and the rule. */
+/* Check hostile bytes and take them apart. A header of a later version has
+ * type COVE_DOC_UNKNOWN. Errors: COVE_ELIMIT, COVE_EFORMAT, COVE_ERESERVED (an
+ * empty key); diag names the field and the rule. */
 COVE_MUST_CHECK int cove_header_decode(struct cove_bytes in,
                                        struct cove_header *out,
                                        struct cove_diag *diag);
@@ -74,6 +75,9 @@ struct cove_id cove_header_id(struct cove_bytes encoded);
 enum cove_role cove_header_role(const struct cove_header *header,
                                 const struct cove_key *device);
 const char *cove_role_name(enum cove_role role);
+/* The role of that name; COVE_ROLE_NONE where it is no role's. */
+enum cove_role cove_role_of(struct cove_bytes name);
+/* As above, of a user's text. Errors: COVE_EUSAGE. */
 COVE_MUST_CHECK int cove_role_parse(const char *name, enum cove_role *out);
 const char *cove_doc_type_name(enum cove_doc_type type);
 

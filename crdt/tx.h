@@ -31,6 +31,9 @@ struct cove_tx_origin { /* one row of the table */
     uint32_t tx;
     uint8_t tx_hash[8];
 };
+/* The order of the table's rows: by all fields, in their order. */
+int cove_tx_origin_compare(const struct cove_tx_origin *a,
+                           const struct cove_tx_origin *b);
 
 struct cove_tx_op {
     bool deleted;
@@ -47,7 +50,7 @@ struct cove_tx {
     bool has_epoch;
     struct cove_step_id epoch;
     bool auth_inherited;
-    struct cove_hash *auth; /* at most COVE_MAX_AUTH */
+    struct cove_hash *auth; /* at most COVE_MAX_AUTH, ascending */
     size_t auth_count;
     bool has_seen;
     struct cove_hash seen;
@@ -56,17 +59,19 @@ struct cove_tx {
     bool has_claim;
     struct cove_step_id claim;
     struct cove_bytes private_part; /* encoded {key, nonce, ops}, or empty */
-    bool ahead; /* holds what this build does not know; ops then empty */
+    bool ahead; /* holds what this build does not know: only hlc, epoch, auth
+                   and seen are given then */
 };
 
 /* Encode and append to out. The origins table is built from the ops' origins.
- * Errors: COVE_ELIMIT, COVE_ENOMEM. */
+ * Errors: COVE_ELIMIT, COVE_EUSAGE (what decode would refuse), COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_tx_encode(const struct cove_tx *tx,
                                    struct cove_buf *out,
                                    struct cove_diag *diag);
 /* Check hostile bytes whole and take them apart; arrays live in the arena,
- * bytes are borrowed from `in`. Errors: COVE_ELIMIT, COVE_EFORMAT,
- * COVE_ENEWER (a newer format version), COVE_ENOMEM. */
+ * bytes are borrowed from `in`. A newer format version is `ahead` too, with
+ * epoch and auth as inherited. Errors: COVE_ELIMIT, COVE_EFORMAT,
+ * COVE_ERESERVED (an empty key in a value), COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_tx_decode(struct cove_bytes in,
                                    struct cove_arena *arena,
                                    struct cove_tx *out, struct cove_diag *diag);
