@@ -66,7 +66,7 @@ void cove_reader_fixed(struct cove_reader *r, void *out, size_t len);
 COVE_MUST_CHECK int cove_reader_done(const struct cove_reader *r);
 
 /* Writes deterministic CBOR behind out->len. The error is sticky
- * (COVE_ENOMEM); look at err once, at the end. Map keys must be given in
+ * (COVE_ENOMEM); look at err once, at the end, and cut out->len back then. Map keys must be given in
  * order by the caller; cove_writer_map_sorted sorts pairs of ready bytes. */
 struct cove_writer {
     struct cove_buf *out;
@@ -90,7 +90,8 @@ void cove_writer_cstr(struct cove_writer *w, const char *text);
 void cove_writer_list(struct cove_writer *w, size_t count);
 void cove_writer_map(struct cove_writer *w, size_t pairs);
 void cove_writer_item(struct cove_writer *w, struct cove_bytes encoded);
-/* Sort `pairs` in place and write the whole map. */
+/* Sort `pairs` in place and write the whole map; err is COVE_EFORMAT where two
+ * keys are equal. */
 void cove_writer_map_sorted(struct cove_writer *w, struct cove_pair *pairs,
                             size_t count);
 

@@ -17,6 +17,9 @@ COVE_MUST_CHECK int cove_crypto_init(void);
 void cove_crypto_wipe(void *at, size_t len);
 bool cove_crypto_equal(const void *a, const void *b, size_t len);
 
+/* Only for core/env.c: everybody else asks the struct cove_env. */
+void cove_crypto_random(void *out, size_t len);
+
 /* H(domain, parts one after the other). domain: at most 16 ASCII bytes. */
 struct cove_hash cove_hash(const char *domain, struct cove_bytes in);
 struct cove_hash cove_hash_parts(const char *domain,

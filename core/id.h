@@ -41,11 +41,21 @@ bool cove_op_id_is_none(const struct cove_op_id *id);
 void cove_id_text(const struct cove_id *id, char out[COVE_ID_TEXT_MAX]);
 /* Read a whole text form. Errors: COVE_EFORMAT. */
 COVE_MUST_CHECK int cove_id_parse(const char *text, struct cove_id *out);
-/* The half-open range of ids whose text starts with `prefix` ("co_z…" or the
- * part behind it, at least one digit). Both ends are inclusive bounds.
- * Errors: COVE_EFORMAT where no id can start so. */
-COVE_MUST_CHECK int cove_id_prefix(const char *prefix, struct cove_id *first,
-                                   struct cove_id *last);
+
+/* The text has no fixed length, so the ids that start with some digits are up
+ * to three ranges, apart from each other; ascending, both ends included. */
+#define COVE_ID_RANGES 3
+struct cove_id_ranges {
+    size_t count;
+    struct cove_id_range {
+        struct cove_id first;
+        struct cove_id last;
+    } range[COVE_ID_RANGES];
+};
+/* Exactly the ids whose text starts with `prefix` ("co_z…" or the part behind
+ * it, at least one digit). Errors: COVE_EFORMAT where no id can start so. */
+COVE_MUST_CHECK int cove_id_prefix(const char *prefix,
+                                   struct cove_id_ranges *out);
 
 void cove_hex(struct cove_bytes b, char *out); /* out: COVE_HEX_LEN(b.len) */
 /* Read exactly `len` bytes of lower-case hex. Errors: COVE_EFORMAT. */
