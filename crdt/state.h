@@ -44,6 +44,7 @@ struct cove_copy {
     struct cove_bytes value;
     struct cove_origin *origins; /* as written, duplicates kept */
     size_t origin_count;
+    const struct cove_origin **ranked; /* by id, greatest first; made by add */
 };
 
 enum cove_held {
@@ -53,8 +54,8 @@ enum cove_held {
                      */
 };
 
-/* Answers whether a native op is in the document's history. NULL fn: only
- * the state's own natives count. */
+/* Answers whether a native op is in the document's history, the ops folded in
+ * included. NULL fn: only the state's own natives count. */
 struct cove_state_history {
     enum cove_held (*held)(void *ctx, const struct cove_origin *origin);
     void *ctx;
@@ -65,8 +66,10 @@ struct cove_state {
     struct cove_state_history history;
     struct cove_native *natives; /* sorted by (reg, epoch); one for each pair */
     size_t native_count, native_cap;
+    size_t native_tail;       /* how many at the end are not sorted yet */
     struct cove_copy *copies; /* sorted by (reg, id) */
     size_t copy_count, copy_cap;
+    size_t copy_tail;
     uint64_t false_copies; /* how many were proven false, for reports */
 };
 
@@ -76,17 +79,23 @@ void cove_state_init(struct cove_state *state, struct cove_arena *arena,
 /* Fold one op in. Bytes are copied into the arena. An op that is older than
  * what stands, or stands already, changes nothing. A native marks the origins
  * that name it as held. A copy that names no origin, or one not older than
- * itself, is ignored. Errors: COVE_ENOMEM. */
+ * itself, is ignored; an origin given as held stays so, the others are asked
+ * about. What is new may stand unsorted until cove_state_settle: settle after
+ * the last add and before the state is read.
+ * Errors: COVE_ENOMEM. Cost: O(log n), amortised. */
 COVE_MUST_CHECK int cove_state_add_native(struct cove_state *state,
                                           const struct cove_native *op);
 COVE_MUST_CHECK int cove_state_add_copy(struct cove_state *state,
                                         const struct cove_copy *op);
 
 /* Ask the history again about every origin that is not held: mark what has
- * come, drop copies that are now proven false or no longer needed. */
+ * come, drop copies that are now proven false or no longer needed; sort. What
+ * stays of the copies of a register: each with an origin that is not held, and
+ * the greatest of the others. */
 void cove_state_settle(struct cove_state *state);
 
-/* The half-open range [*begin, *end) of natives of one register. */
+/* The half-open range [*begin, *end) of natives of one register. The state is
+ * settled, here and below. */
 void cove_state_natives(const struct cove_state *state, struct cove_bytes reg,
                         size_t *begin, size_t *end);
 /* The half-open range of copies of one register. */
