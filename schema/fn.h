@@ -28,10 +28,19 @@ bool cove_fn_known(struct cove_bytes pipe);
 
 /* Run a known pipeline on a value. Absent, null and invalid stay what they
  * are; a failure, and a missing way back (pipe.len == 0), give invalid with
- * the input. Results live in the arena. Errors: COVE_ENOMEM. */
+ * the input. Results live in the arena or are borrowed from `in` and `pipe`.
+ * Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_fn_call(struct cove_arena *arena,
                                  struct cove_bytes pipe, struct cove_cell in,
                                  struct cove_cell *out);
+
+/* Is a value that was computed within the limits of a value? */
+bool cove_fn_fits(struct cove_bytes value);
+
+/* Write an int in decimal; false where the value is none. */
+#define COVE_FN_INT_TEXT_MAX 24
+bool cove_fn_int_text(struct cove_bytes value,
+                      uint8_t out[COVE_FN_INT_TEXT_MAX], size_t *len);
 
 /* Is the value of this register type ("text", "int", "bool", "number",
  * "list", "object", "any")? null is of every type (the caller checks). */

@@ -12,7 +12,11 @@
 #include "core/diag.h"
 #include "core/id.h"
 
-enum cove_step_state { COVE_STEP_ACTIVE, COVE_STEP_WAITING, COVE_STEP_MALFORMED };
+enum cove_step_state {
+    COVE_STEP_ACTIVE,
+    COVE_STEP_WAITING,
+    COVE_STEP_MALFORMED
+};
 
 struct cove_step { /* owned by the journal */
     struct cove_step_id id;
@@ -35,8 +39,10 @@ struct cove_journal; /* immutable after build; safe to share between readers */
 
 struct cove_step_id cove_step_id_of(struct cove_bytes body);
 
-/* Judge one body alone. Errors: COVE_ESTEP; diag names the op and the rule. */
-COVE_MUST_CHECK int cove_step_check(struct cove_bytes body,
+/* Judge one body alone (the arena is for scratch).
+ * Errors: COVE_ESTEP, where diag names the op and the rule; COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_step_check(struct cove_arena *arena,
+                                    struct cove_bytes body,
                                     struct cove_diag *diag);
 
 /* Build from the bodies held (checked CBOR; duplicates allowed).
@@ -61,6 +67,17 @@ bool cove_journal_descends(const struct cove_journal *journal,
 bool cove_journal_knows(const struct cove_journal *journal,
                         const struct cove_step_id *epoch,
                         struct cove_bytes reg);
+/* The registers that active steps add, sorted by id: a plan counts them the
+ * same way. */
+size_t cove_journal_registers(const struct cove_journal *journal);
+struct cove_bytes cove_journal_register_at(const struct cove_journal *journal,
+                                           size_t index);
+bool cove_journal_register_find(const struct cove_journal *journal,
+                                struct cove_bytes reg, size_t *index);
+/* As cove_journal_knows, for an active step and a register's index. */
+bool cove_journal_step_knows(const struct cove_journal *journal,
+                             const struct cove_step *epoch, size_t index);
+
 /* H over the sorted ids of the active steps: the journal as plans see it. */
 struct cove_hash cove_journal_fingerprint(const struct cove_journal *journal);
 
