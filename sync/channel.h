@@ -35,6 +35,18 @@ enum cove_channel_state {
 };
 enum cove_channel_lane { COVE_LANE_CONTROL, COVE_LANE_CONTENT };
 
+/* Why a side says goodbye. Only DONE is a clean end; the rest arrive as the
+ * error that the peer's side had, and the channel is FAILED. */
+enum cove_channel_bye_reason {
+    COVE_BYE_DONE,
+    COVE_BYE_UNKNOWN,     /* this device is no peer there: COVE_EPEER */
+    COVE_BYE_DUPLICATE,   /* this device is connected already: COVE_EPEER */
+    COVE_BYE_CERTIFICATE, /* the certificate was refused: COVE_EPEER */
+    COVE_BYE_PROTOCOL,    /* COVE_EPROTOCOL */
+    COVE_BYE_LIMIT,       /* COVE_ELIMIT */
+    COVE_BYE_TIMEOUT      /* COVE_ETIMEOUT */
+};
+
 /* This device's part: its static X25519 key and the certificate for it. */
 struct cove_identity {
     struct cove_key device;
@@ -60,6 +72,9 @@ struct cove_channel_options {
     int (*admit)(void *ctx, const struct cove_key *peer);
     void *admit_ctx;
     uint64_t now_ms; /* monotonic */
+    /* Records and bytes after which a key is changed; both sides must have the
+     * same. For tests; 0 = the protocol's 65,536 and 1 GiB. */
+    uint64_t rekey_records, rekey_bytes;
 };
 
 COVE_MUST_CHECK int cove_channel_new(const struct cove_channel_options *opt,
@@ -82,10 +97,18 @@ COVE_MUST_CHECK int cove_channel_receive(struct cove_channel *channel,
 COVE_MUST_CHECK int cove_channel_send(struct cove_channel *channel,
                                       enum cove_channel_lane lane,
                                       struct cove_bytes message);
-/* Queue the goodbye. */
+/* Queue the goodbye, behind all messages. Before the channel is open it just
+ * fails it, since there is nothing to say. Errors: COVE_ECLOSED. */
 COVE_MUST_CHECK int cove_channel_bye(struct cove_channel *channel);
+/* Give the peer up: drop what waits, say goodbye for that reason where the
+ * channel is open; it is then FAILED with the code and the sentence. */
+void cove_channel_refuse(struct cove_channel *channel,
+                         enum cove_channel_bye_reason reason, int code,
+                         const char *sentence);
 
-/* Bytes to write to the socket: look, write some, say how many. */
+/* Bytes to write to the socket: look, write some, say how many. They stay
+ * where they are until the next call of another function on the channel. Out
+ * of memory gives none, and the next call tries again. */
 struct cove_bytes cove_channel_output(struct cove_channel *channel);
 void cove_channel_written(struct cove_channel *channel, size_t len);
 size_t cove_channel_queued(const struct cove_channel *channel);
@@ -96,7 +119,10 @@ COVE_MUST_CHECK int cove_channel_tick(struct cove_channel *channel,
                                       uint64_t now_ms, uint64_t *next_ms);
 
 enum cove_channel_state cove_channel_state(const struct cove_channel *channel);
+/* The peer's device key, once it is proven; before NULL. */
 const struct cove_key *cove_channel_peer(const struct cove_channel *channel);
+/* The protocol version both agreed on; 0 before. */
+unsigned cove_channel_version(const struct cove_channel *channel);
 const struct cove_diag *cove_channel_diag(const struct cove_channel *channel);
 struct cove_channel_stats {
     uint64_t bytes_in, bytes_out, messages_in, messages_out, rekeys;
