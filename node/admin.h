@@ -1,0 +1,51 @@
+/* admin.h: what the verbs of cove_admin share: the request's members, one by
+ * one and checked, and the reply. docs/ADMIN.md lists the verbs.
+ */
+#ifndef COVE_NODE_ADMIN_H
+#define COVE_NODE_ADMIN_H
+
+#include "node/node.h"
+
+struct admin {
+    struct cove *store;
+    struct cove_bytes request; /* encoded map */
+    struct cove_arena arena;
+    struct node_json reply;
+    struct cove_diag diag;
+};
+
+struct admin_verb {
+    const char *name;
+    const char *members; /* "id version mode": all that it takes */
+    int (*run)(struct admin *a);
+};
+
+/* A member of the request. Text is NUL-terminated in the arena; *out stays
+ * NULL (or as it was) where the member is absent.
+ * Errors: COVE_EUSAGE, naming the member and the type it should have. */
+int admin_text(struct admin *a, const char *key, const char **out);
+int admin_int(struct admin *a, const char *key, int64_t *out);
+int admin_flag(struct admin *a, const char *key, bool *out);
+/* The encoded value; empty where absent. */
+int admin_value(struct admin *a, const char *key, struct cove_bytes *out);
+/* An object; empty where absent. */
+int admin_map(struct admin *a, const char *key, struct cove_bytes *out);
+/* Errors: COVE_EUSAGE where a required member is missing. */
+int admin_need(struct admin *a, const char *key, const void *given);
+/* The document that a member names, whole or by prefix. */
+int admin_id(struct admin *a, const char *key, struct cove_id *out, bool *given);
+/* A version may be a number or a text ("2", a step's hex). */
+int admin_version(struct admin *a, const char **out);
+int admin_mode(struct admin *a, unsigned write, unsigned *flags);
+/* JSON text of a member that may be an object or a text of JSON. */
+int admin_json(struct admin *a, const char *key, struct cove_bytes *text);
+
+/* Commit where err is 0, else keep the transaction's sentence and abort. */
+int admin_end(struct admin *a, struct cove_txn *txn, int err);
+
+extern const struct admin_verb admin_doc_verbs[];
+extern const struct admin_verb admin_schema_verbs[];
+extern const struct admin_verb admin_peer_verbs[];
+extern const struct admin_verb admin_status_verbs[];
+
+#endif

@@ -1,0 +1,202 @@
+/* admin_peer.c: peer.add, peer.remove, peer.list. */
+#include "node/admin.h"
+
+#include "sync/engine.h"
+
+#include <stdlib.h>
+
+static int peer_key(struct admin *a, struct cove_key *out)
+{
+    const char *text = NULL;
+    int err = admin_text(a, "key", &text);
+
+    err = err != 0 ? err : admin_need(a, "key", text);
+    if (err == 0 && cove_hex_parse(text, out->b, sizeof(out->b)) != 0) {
+        err = cove_fail(&a->diag, COVE_EUSAGE,
+                        "\"%s\" is no device key: 64 hex digits, as `cove key` "
+                        "on the peer shows",
+                        text);
+    }
+    if (err == 0 && memcmp(out->b, a->store->device.b, 32) == 0) {
+        err = cove_fail(&a->diag, COVE_EUSAGE,
+                        "that is this device's own key; ask the peer for `cove "
+                        "key`");
+    }
+    return err;
+}
+
+/* "host:port" with a port from 1 to 65,535. */
+static bool address_good(const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    char *end;
+
+    if (colon == NULL || colon == address) {
+        return false;
+    }
+    long port = strtol(colon + 1, &end, 10);
+
+    return *end == '\0' && end != colon + 1 && port >= 1 && port <= 65535;
+}
+
+static int peer_text(struct admin *a, const char *key, char *out, size_t cap)
+{
+    const char *text = NULL;
+    int err = admin_text(a, key, &text);
+
+    if (err == 0 && text != NULL) {
+        if (strlen(text) >= cap) {
+            return cove_fail(&a->diag, COVE_ELIMIT,
+                             "\"%s\" has more than %zu bytes", key, cap - 1);
+        }
+        memcpy(out, text, strlen(text) + 1);
+    }
+    return err;
+}
+
+static int verb_peer_add(struct admin *a)
+{
+    struct cove_peer_record peer = {0};
+    struct cove_key key;
+    struct cove_txn *txn;
+    int err = peer_key(a, &key);
+
+    if (err == 0) {
+        err = node_begin(a->store, COVE_WRITE, &txn);
+    }
+    if (err != 0) {
+        return err;
+    }
+    err = cove_peer_get(txn->worker->repo, txn->txn, &key, &peer);
+    if (err == COVE_ENOTFOUND) {
+        memset(&peer, 0, sizeof(peer));
+        peer.key = key;
+        peer.state = COVE_PEER_OFFLINE;
+        err = 0;
+    }
+    err = err != 0 ? err
+                   : peer_text(a, "address", peer.address, sizeof(peer.address));
+    err = err != 0 ? err : peer_text(a, "name", peer.name, sizeof(peer.name));
+    if (err == 0 && peer.address[0] != '\0' && !address_good(peer.address)) {
+        err = cove_fail(&a->diag, COVE_EUSAGE,
+                        "\"%s\" is no address: host:port, as the peer's `cove "
+                        "serve` prints",
+                        peer.address);
+    }
+    if (err == 0) {
+        err = cove_peer_put(txn->worker->repo, txn->txn, &peer);
+        txn->wrote = true;
+    }
+    err = admin_end(a, txn, err);
+    if (err == 0) {
+        node_json_key(&a->reply, "key");
+        node_json_hex(&a->reply, key.b, sizeof(key.b));
+    }
+    return err;
+}
+
+static int verb_peer_remove(struct admin *a)
+{
+    struct cove_key key;
+    struct cove_txn *txn;
+    int err = peer_key(a, &key);
+
+    if (err == 0) {
+        err = node_begin(a->store, COVE_WRITE, &txn);
+    }
+    if (err != 0) {
+        return err;
+    }
+    err = cove_peer_remove(txn->worker->repo, txn->txn, &key);
+    txn->wrote = true;
+    if (err == COVE_ENOTFOUND) {
+        cove_fail(&a->diag, err, "no such peer; `cove peer list` shows them");
+    }
+    return admin_end(a, txn, err);
+}
+
+static int peer_json(struct cove_txn *txn, const struct cove_peer_record *p,
+                     struct node_json *j)
+{
+    uint64_t unsent;
+    int err = cove_peer_unsent(txn->worker->repo, txn->txn, p, &unsent);
+
+    if (err != 0) {
+        return err;
+    }
+    const struct {
+        const char *key;
+        uint64_t value;
+    } numbers[] = {
+        {"since", (uint64_t)p->state_since_ms},
+        {"seen", (uint64_t)p->last_seen_ms},
+        {"acked", p->acked},
+        {"have", p->have},
+        {"unsent", unsent},
+        {"bytesIn", p->bytes_in},
+        {"bytesOut", p->bytes_out},
+        {"documentsIn", p->documents_in},
+        {"documentsOut", p->documents_out},
+    };
+
+    node_json_open(j, '{');
+    node_json_key(j, "key");
+    node_json_hex(j, p->key.b, sizeof(p->key.b));
+    node_json_key(j, "name");
+    node_json_cstr(j, p->name);
+    node_json_key(j, "address");
+    node_json_cstr(j, p->address);
+    node_json_key(j, "state");
+    node_json_cstr(j, cove_peer_state_name(p->state));
+    for (size_t i = 0; i < COVE_ARRAY_LEN(numbers); i++) {
+        node_json_key(j, numbers[i].key);
+        node_json_int(j, (int64_t)numbers[i].value);
+    }
+    node_json_key(j, "error");
+    node_json_cstr(j, p->error);
+    node_json_close(j, '}');
+    return 0;
+}
+
+int node_peers_json(struct cove_txn *txn, struct node_json *j)
+{
+    struct cove_peer_record peer;
+    const struct cove_key *after = NULL;
+    struct cove_key last;
+    int err;
+
+    node_json_key(j, "peers");
+    node_json_open(j, '[');
+    for (;;) {
+        err = cove_peer_next(txn->worker->repo, txn->txn, after, &peer);
+        if (err != 0) {
+            break;
+        }
+        err = peer_json(txn, &peer, j);
+        if (err != 0) {
+            return err;
+        }
+        last = peer.key;
+        after = &last;
+    }
+    node_json_close(j, ']');
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+static int verb_peer_list(struct admin *a)
+{
+    struct cove_txn *txn;
+    int err = node_begin(a->store, COVE_READ, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    return admin_end(a, txn, node_peers_json(txn, &a->reply));
+}
+
+const struct admin_verb admin_peer_verbs[] = {
+    {"peer.add", "key address name", verb_peer_add},
+    {"peer.remove", "key", verb_peer_remove},
+    {"peer.list", "", verb_peer_list},
+    {NULL, NULL, NULL},
+};

@@ -1,0 +1,135 @@
+/* node.h: the inside of struct cove: one store, its identity, its transactions,
+ * and what the API and the admin verbs share. Assembly only: no rule of the
+ * data model lives here.
+ */
+#ifndef COVE_NODE_NODE_H
+#define COVE_NODE_NODE_H
+
+#include "core/json.h"
+#include "cove/cove.h"
+#include "migrate/publish.h"
+
+#include <pthread.h>
+
+/* A repo and a catalog for one transaction at a time. Neither is made for two
+ * threads, and a plan must outlive a transaction that reads through it. */
+struct node_worker {
+    struct cove_repo *repo;
+    struct cove_catalog *catalog;
+    struct node_worker *next; /* in the pool of free ones */
+};
+
+struct node_use { /* cove_use: which version of a schema the app speaks */
+    char *schema;
+    char version[24];
+    struct node_use *next;
+};
+
+struct node_sync; /* sync.c */
+
+struct cove {
+    const struct cove_alloc *alloc;
+    const struct cove_env *env;
+    char *dir; /* NULL in memory */
+    char *notify_path;
+    struct cove_store *store;
+    struct cove_secret secret;
+    struct cove_key device;
+    struct cove_id account;
+    int64_t live_days;
+    bool new_session; /* for the first worker */
+    pthread_mutex_t lock; /* guards what is below */
+    struct cove_diag diag;
+    struct node_worker *idle;
+    struct node_use *uses;
+    struct node_sync *sync;
+};
+
+struct node_doc { /* a document that a transaction has loaded */
+    struct cove_id id;
+    struct cove_loaded loaded;
+    struct node_doc *next;
+};
+
+#define NODE_DOC_BUCKETS 64
+
+struct cove_txn {
+    struct cove *store;
+    struct node_worker *worker;
+    struct cove_store_txn *txn;
+    unsigned flags;
+    bool wrote;
+    struct cove_arena arena;
+    struct node_doc *docs[NODE_DOC_BUCKETS];
+    struct cove_diag diag;
+};
+
+/* --- txn.c */
+int node_begin(struct cove *store, unsigned flags, struct cove_txn **out);
+/* Load (once) at the version that the app speaks, or at `version` where that
+ * is not NULL. */
+int node_load(struct cove_txn *txn, const struct cove_id *id,
+              const char *version, struct cove_loaded **out);
+/* The journal and head for a schema name and version (NULL: what the app
+ * speaks, or the newest). */
+int node_head(struct cove_txn *txn, const char *schema, const char *version,
+              cove_num *num, struct cove_step_id *head);
+/* Create a document from an encoded map of fields (len 0: none). */
+struct node_new {
+    const char *schema; /* NULL: none */
+    const char *version;
+    const struct cove_id *owner; /* NULL: the schema's, else the account */
+    struct cove_bytes fields;
+    struct cove_bytes unique;
+    struct cove_bytes meta;
+};
+int node_new(struct cove_txn *txn, const struct node_new *request,
+             struct cove_id *out);
+/* The members of an encoded map as edits, in the transaction's arena. */
+int node_edits(struct cove_txn *txn, struct cove_bytes map,
+               struct cove_edit **out, size_t *count);
+/* Keep the sentence of a failure where cove_errmsg finds it; returns err. */
+int node_failed(struct cove *store, int err, const struct cove_diag *diag);
+
+/* --- json_out.c: JSON text, written front to back */
+struct node_json {
+    struct cove_buf out;
+    int err;
+    bool comma; /* a member or item stands before */
+};
+void node_json_init(struct node_json *j, const struct cove_alloc *alloc);
+void node_json_open(struct node_json *j, char bracket);  /* { or [ */
+void node_json_close(struct node_json *j, char bracket); /* } or ] */
+void node_json_key(struct node_json *j, const char *key);
+void node_json_key_bytes(struct node_json *j, struct cove_bytes key);
+void node_json_int(struct node_json *j, int64_t v);
+void node_json_bool(struct node_json *j, bool v);
+void node_json_text(struct node_json *j, struct cove_bytes text);
+void node_json_cstr(struct node_json *j, const char *text);
+void node_json_hex(struct node_json *j, const void *at, size_t len);
+void node_json_id(struct node_json *j, const struct cove_id *id);
+void node_json_value(struct node_json *j, struct cove_bytes cbor);
+void node_json_raw(struct node_json *j, struct cove_bytes json);
+/* Take the text out, NUL-terminated, freed by cove_free; resets j. */
+int node_json_take(struct node_json *j, char **out);
+
+/* --- doc_json.c */
+/* {"id", "schema", "version", "state", "fields"|"registers", "invalid"} */
+int node_doc_json(struct cove_txn *txn, struct cove_loaded *loaded,
+                  struct node_json *j);
+
+/* --- value.c */
+int node_value_out(struct cove_txn *txn, struct cove_bytes cbor,
+                   struct cove_value *out);
+int node_value_in(struct cove_txn *txn, struct cove_value value,
+                  struct cove_bytes *out);
+
+/* --- open.c */
+int node_worker_take(struct cove *store, struct node_worker **out);
+void node_worker_give(struct cove *store, struct node_worker *worker);
+void node_notify(struct cove *store); /* tell other processes of a commit */
+
+/* --- sync.c */
+void node_sync_free(struct cove *store);
+
+#endif

@@ -1,0 +1,526 @@
+/* open.c: opening and closing a store's directory.
+ *
+ *   data.mdb, lock.mdb   the store            device.key   the device's seed
+ *   nonce                which file this is   changed      touched per commit
+ *
+ * The nonce is in the store and in the side file beside it, which also names
+ * the machine and the file's inode: where they disagree the store was restored
+ * from a backup or cloned, and this device must not go on with its session.
+ */
+#include "node/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OPEN_SEED    32
+#define OPEN_NONCE   16
+#define OPEN_ACCOUNT "account"
+
+int node_failed(struct cove *store, int err, const struct cove_diag *diag)
+{
+    if (err == 0) {
+        return 0;
+    }
+    pthread_mutex_lock(&store->lock);
+    cove_diag_clear(&store->diag);
+    if (diag != NULL && diag->text[0] != '\0') {
+        cove_fail(&store->diag, err, "%s", diag->text);
+    } else {
+        cove_fail(&store->diag, err, "%s", cove_error_text(err));
+    }
+    pthread_mutex_unlock(&store->lock);
+    return err;
+}
+
+static char *open_path(const struct cove *store, const char *name)
+{
+    size_t len = strlen(store->dir) + strlen(name) + 2;
+    char *path = cove_alloc_new(store->alloc, len);
+
+    if (path != NULL) {
+        snprintf(path, len, "%s/%s", store->dir, name);
+    }
+    return path;
+}
+
+/* Read a small file whole. COVE_ENOTFOUND where there is none. */
+static int file_read(const char *path, char *out, size_t cap, size_t *len)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return errno == ENOENT ? COVE_ENOTFOUND
+               : errno == EACCES ? COVE_EACCES
+                                 : COVE_EIO;
+    }
+    ssize_t got = read(fd, out, cap);
+
+    close(fd);
+    if (got < 0) {
+        return COVE_EIO;
+    }
+    *len = (size_t)got;
+    return 0;
+}
+
+/* Write a small file whole and durably: beside it first, then in its place. */
+static int file_write(const char *path, const char *at, size_t len)
+{
+    char fresh[4096];
+
+    if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh)) {
+        return COVE_ELIMIT;
+    }
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (fd < 0) {
+        return errno == EACCES || errno == EROFS ? COVE_EACCES
+               : errno == ENOSPC                 ? COVE_ENOSPC
+                                                 : COVE_EIO;
+    }
+    bool good = write(fd, at, len) == (ssize_t)len && fsync(fd) == 0;
+    bool full = !good && errno == ENOSPC;
+
+    good = close(fd) == 0 && good;
+    if (!good || rename(fresh, path) != 0) {
+        unlink(fresh);
+        return full ? COVE_ENOSPC : COVE_EIO;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------ identity */
+
+static int identity_open(struct cove *store, bool create)
+{
+    uint8_t seed[OPEN_SEED];
+    char text[OPEN_SEED * 2 + 2];
+    size_t len = 0;
+    char *path = open_path(store, "device.key");
+    int err = path == NULL ? COVE_ENOMEM
+                           : file_read(path, text, sizeof(text), &len);
+
+    if (err == COVE_ENOTFOUND && create) {
+        store->env->random(store->env->ctx, seed, sizeof(seed));
+        cove_hex(cove_bytes(seed, sizeof(seed)), text);
+        text[OPEN_SEED * 2] = '\n';
+        err = file_write(path, text, OPEN_SEED * 2 + 1);
+    } else if (err == 0) {
+        text[len < OPEN_SEED * 2 ? len : OPEN_SEED * 2] = '\0';
+        err = cove_hex_parse(text, seed, sizeof(seed));
+    }
+    if (err != 0 && path != NULL) {
+        err = cove_fail(&store->diag,
+                        err == COVE_EFORMAT ? COVE_ENOTSTORE : err,
+                        "%s: the device key cannot be %s: %s", path,
+                        create ? "made" : "read", cove_error_text(err));
+    }
+    if (err == 0) {
+        cove_key_of_seed(seed, &store->secret, &store->device);
+    }
+    cove_crypto_wipe(seed, sizeof(seed));
+    cove_crypto_wipe(text, sizeof(text));
+    cove_alloc_free(store->alloc, path);
+    return err;
+}
+
+/* What the side file must say: nonce, machine, device and inode. */
+static int nonce_line(struct cove *store, const uint8_t nonce[OPEN_NONCE],
+                      char *out, size_t cap)
+{
+    char hex[COVE_HEX_LEN(OPEN_NONCE)];
+    char machine[64] = "unknown";
+    size_t len = 0;
+    struct stat st;
+    char *path = open_path(store, "data.mdb");
+
+    if (path == NULL) {
+        return COVE_ENOMEM;
+    }
+    int err = stat(path, &st) == 0 ? 0 : COVE_EIO;
+
+    cove_alloc_free(store->alloc, path);
+    if (file_read("/etc/machine-id", machine, sizeof(machine) - 1, &len) == 0) {
+        machine[len] = '\0';
+        machine[strcspn(machine, "\n")] = '\0';
+    }
+    cove_hex(cove_bytes(nonce, OPEN_NONCE), hex);
+    snprintf(out, cap, "%s %s %llu %llu\n", hex, machine,
+             (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    return err;
+}
+
+/* Compare the two nonces; make new ones where they do not agree. */
+static int nonce_check(struct cove *store, struct node_worker *worker)
+{
+    struct cove_bytes key = cove_bytes_text("nonce");
+    struct cove_store_txn *txn = NULL;
+    struct cove_bytes held;
+    uint8_t nonce[OPEN_NONCE];
+    char want[256], found[256];
+    size_t len = 0;
+    char *path = open_path(store, "nonce");
+    int err = path == NULL ? COVE_ENOMEM
+                           : cove_store_begin(store->store, true, &txn);
+
+    if (err != 0) {
+        goto out;
+    }
+    err = cove_repo_record_get(worker->repo, txn, COVE_RECORDS_META, key, &held);
+    bool known = err == 0 && held.len == OPEN_NONCE;
+
+    if (err != 0 && err != COVE_ENOTFOUND) {
+        goto out;
+    }
+    if (known) {
+        memcpy(nonce, held.at, OPEN_NONCE);
+        err = nonce_line(store, nonce, want, sizeof(want));
+        if (err == 0 && file_read(path, found, sizeof(found), &len) == 0 &&
+            len == strlen(want) && memcmp(want, found, len) == 0) {
+            goto out;
+        }
+        store->new_session = true;
+    }
+    store->env->random(store->env->ctx, nonce, sizeof(nonce));
+    err = nonce_line(store, nonce, want, sizeof(want));
+    if (err == 0) {
+        err = cove_repo_record_put(worker->repo, txn, COVE_RECORDS_META, key,
+                                   cove_bytes(nonce, sizeof(nonce)));
+    }
+    if (err == 0) {
+        err = file_write(path, want, strlen(want));
+    }
+    if (err == 0) {
+        err = cove_store_commit(txn);
+        txn = NULL;
+    }
+out:
+    if (txn != NULL) {
+        cove_store_abort(txn);
+    }
+    cove_alloc_free(store->alloc, path);
+    return err;
+}
+
+/* ------------------------------------------------------------- workers */
+
+static int worker_new(struct cove *store, bool new_session,
+                      struct node_worker **out)
+{
+    struct cove_repo_options opt = {
+        .alloc = store->alloc,
+        .env = store->env,
+        .store = store->store,
+        .secret = store->secret,
+        .device = store->device,
+        .new_session = new_session,
+    };
+    struct node_worker *w = cove_alloc_zero(store->alloc, 1, sizeof(*w));
+
+    if (w == NULL) {
+        return COVE_ENOMEM;
+    }
+    int err = cove_repo_open(&opt, &w->repo, &store->diag);
+
+    if (err == 0) {
+        err = cove_catalog_new(store->alloc, w->repo, &w->catalog);
+        if (err != 0) {
+            cove_repo_close(w->repo);
+        }
+    }
+    if (err != 0) {
+        cove_alloc_free(store->alloc, w);
+        return err;
+    }
+    *out = w;
+    return 0;
+}
+
+static void worker_free(struct cove *store, struct node_worker *w)
+{
+    cove_catalog_free(w->catalog);
+    cove_repo_close(w->repo);
+    cove_alloc_free(store->alloc, w);
+}
+
+int node_worker_take(struct cove *store, struct node_worker **out)
+{
+    int err = 0;
+
+    pthread_mutex_lock(&store->lock);
+    if (store->idle != NULL) {
+        *out = store->idle;
+        store->idle = store->idle->next;
+    } else {
+        err = worker_new(store, false, out);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return err;
+}
+
+void node_worker_give(struct cove *store, struct node_worker *worker)
+{
+    pthread_mutex_lock(&store->lock);
+    worker->next = store->idle;
+    store->idle = worker;
+    pthread_mutex_unlock(&store->lock);
+}
+
+void node_notify(struct cove *store)
+{
+    if (store->notify_path != NULL) {
+        /* A failure only delays: the others look by themselves as well. */
+        int fd = open(store->notify_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+        if (fd >= 0) {
+            (void)futimens(fd, NULL);
+            close(fd);
+        }
+    }
+}
+
+/* -------------------------------------------------------------- account */
+
+static int account_make(struct cove *store, struct node_worker *worker,
+                        struct cove_store_txn *txn)
+{
+    struct cove_buf members, header;
+    struct cove_writer w;
+    uint8_t nonce[16];
+    cove_num num;
+    struct cove_header h = {.version = COVE_FORMAT_VERSION,
+                            .type = COVE_DOC_ACCOUNT};
+
+    cove_buf_init(&members, store->alloc);
+    cove_buf_init(&header, store->alloc);
+    store->env->random(store->env->ctx, nonce, sizeof(nonce));
+    cove_writer_init(&w, &members);
+    cove_writer_map(&w, 1);
+    cove_writer_bytes(&w, store->device.b, sizeof(store->device.b));
+    cove_writer_cstr(&w, cove_role_name(COVE_ROLE_ADMIN));
+    h.nonce = cove_bytes(nonce, sizeof(nonce));
+    h.has_created = true;
+    h.created_ms = store->env->now_ms(store->env->ctx);
+
+    int err = w.err;
+
+    if (err == 0) {
+        h.members = cove_buf_bytes(&members);
+        err = cove_header_encode(&h, &header, &store->account, &store->diag);
+    }
+    if (err == 0) {
+        err = cove_repo_create(worker->repo, txn, cove_buf_bytes(&header), &num,
+                               &store->diag);
+    }
+    if (err == 0) {
+        err = cove_repo_record_put(
+            worker->repo, txn, COVE_RECORDS_META, cove_bytes_text(OPEN_ACCOUNT),
+            cove_bytes(store->account.b, sizeof(store->account.b)));
+    }
+    cove_buf_clear(&members);
+    cove_buf_clear(&header);
+    return err;
+}
+
+/* The device's account: one document, made with the store. */
+static int account_open(struct cove *store, struct node_worker *worker)
+{
+    struct cove_store_txn *txn;
+    struct cove_bytes held;
+    int err = cove_store_begin(store->store, true, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    err = cove_repo_record_get(worker->repo, txn, COVE_RECORDS_META,
+                               cove_bytes_text(OPEN_ACCOUNT), &held);
+    if (err == 0 && held.len == sizeof(store->account.b)) {
+        memcpy(store->account.b, held.at, held.len);
+        cove_store_abort(txn);
+        return 0;
+    }
+    if (err == COVE_ENOTFOUND) {
+        err = account_make(store, worker, txn);
+    }
+    if (err == 0) {
+        return cove_store_commit(txn);
+    }
+    cove_store_abort(txn);
+    return err;
+}
+
+/* ----------------------------------------------------------- open, close */
+
+static int open_store(struct cove *store, const struct cove_options *o)
+{
+    struct cove_store_options opt = {
+        .alloc = store->alloc,
+        .trees = COVE_REPO_TREES,
+        .map_bytes = o->map_bytes,
+        .map_bytes_max = o->map_bytes_max,
+        .create = (o->flags & COVE_OPEN_CREATE) != 0,
+        .force_network = (o->flags & COVE_OPEN_FORCE_NETWORK) != 0,
+    };
+
+    if (o->flags & COVE_OPEN_MEMORY) {
+        return cove_store_open_memory(&opt, &store->store);
+    }
+    return cove_store_open_lmdb(store->dir, &opt, &store->store, &store->diag);
+}
+
+static int open_identity(struct cove *store, const struct cove_options *o)
+{
+    if (o->flags & COVE_OPEN_MEMORY) {
+        uint8_t seed[OPEN_SEED];
+
+        store->env->random(store->env->ctx, seed, sizeof(seed));
+        cove_key_of_seed(seed, &store->secret, &store->device);
+        cove_crypto_wipe(seed, sizeof(seed));
+        return 0;
+    }
+    store->notify_path = open_path(store, "changed");
+    if (store->notify_path == NULL) {
+        return COVE_ENOMEM;
+    }
+    return identity_open(store, (o->flags & COVE_OPEN_CREATE) != 0);
+}
+
+static int open_all(struct cove *store, const struct cove_options *o)
+{
+    struct node_worker *worker = NULL;
+    int err = cove_crypto_init();
+
+    if (err == 0) {
+        err = open_store(store, o);
+    }
+    if (err == 0) {
+        err = open_identity(store, o);
+    }
+    if (err == 0) {
+        err = worker_new(store, false, &worker);
+    }
+    if (err == 0 && (o->flags & COVE_OPEN_MEMORY) == 0) {
+        err = nonce_check(store, worker);
+    }
+    if (err == 0 && store->new_session) {
+        worker_free(store, worker);
+        worker = NULL;
+        err = worker_new(store, true, &worker);
+    }
+    if (err == 0) {
+        err = account_open(store, worker);
+    }
+    if (worker != NULL) {
+        node_worker_give(store, worker);
+    }
+    return err;
+}
+
+int cove_open(const char *dir, const struct cove_options *options,
+              struct cove **out)
+{
+    struct cove_options o = {.size = sizeof(o), .flags = COVE_OPEN_CREATE};
+    struct cove *store = cove_alloc_zero(&cove_alloc_libc, 1, sizeof(*store));
+
+    *out = store;
+    if (store == NULL) {
+        return COVE_ENOMEM;
+    }
+    store->alloc = &cove_alloc_libc;
+    store->env = &cove_env_system;
+    pthread_mutex_init(&store->lock, NULL);
+    if (options != NULL) {
+        size_t size = options->size < sizeof(o) ? options->size : sizeof(o);
+
+        if (options->size > sizeof(o) || size < sizeof(o.size)) {
+            return cove_fail(&store->diag, COVE_EUSAGE,
+                             "options.size is %zu; this library knows %zu",
+                             options->size, sizeof(o));
+        }
+        memset(&o, 0, sizeof(o));
+        memcpy(&o, options, size);
+    }
+    store->live_days = o.live_days;
+    if ((o.flags & COVE_OPEN_MEMORY) == 0) {
+        if (dir == NULL || dir[0] == '\0') {
+            return cove_fail(&store->diag, COVE_EUSAGE,
+                             "the store's directory is not named");
+        }
+        store->dir = cove_alloc_new(store->alloc, strlen(dir) + 1);
+        if (store->dir == NULL) {
+            return COVE_ENOMEM;
+        }
+        memcpy(store->dir, dir, strlen(dir) + 1);
+    }
+    int err = open_all(store, &o);
+
+    if (err != 0 && store->diag.text[0] == '\0') {
+        cove_fail(&store->diag, err, "%s: %s", dir != NULL ? dir : "store",
+                  cove_error_text(err));
+    }
+    return err;
+}
+
+void cove_close(struct cove *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    const struct cove_alloc *alloc = store->alloc;
+
+    node_sync_free(store);
+    while (store->idle != NULL) {
+        struct node_worker *w = store->idle;
+
+        store->idle = w->next;
+        worker_free(store, w);
+    }
+    while (store->uses != NULL) {
+        struct node_use *use = store->uses;
+
+        store->uses = use->next;
+        cove_alloc_free(alloc, use->schema);
+        cove_alloc_free(alloc, use);
+    }
+    if (store->store != NULL) {
+        cove_store_close(store->store);
+    }
+    cove_crypto_wipe(&store->secret, sizeof(store->secret));
+    pthread_mutex_destroy(&store->lock);
+    cove_alloc_free(alloc, store->dir);
+    cove_alloc_free(alloc, store->notify_path);
+    cove_alloc_free(alloc, store);
+}
+
+const char *cove_errmsg(const struct cove *store)
+{
+    return store != NULL ? store->diag.text : "out of memory";
+}
+
+const char *cove_strerror(int code)
+{
+    return cove_error_text(code);
+}
+
+const char *cove_version(void)
+{
+    return COVE_VERSION;
+}
+
+struct cove_key cove_device(const struct cove *store)
+{
+    return store->device;
+}
+
+struct cove_id cove_account(const struct cove *store)
+{
+    return store->account;
+}
+
+void cove_free(void *memory)
+{
+    cove_alloc_free(&cove_alloc_libc, memory);
+}

@@ -1,0 +1,536 @@
+/* txn.c: transactions, and documents read and written inside them. */
+#include "core/value.h"
+#include "node/node.h"
+
+#include <stdio.h>
+
+#include "core/cbor.h"
+
+int node_begin(struct cove *store, unsigned flags, struct cove_txn **out)
+{
+    struct cove_txn *txn = cove_alloc_zero(store->alloc, 1, sizeof(*txn));
+
+    if (txn == NULL) {
+        return COVE_ENOMEM;
+    }
+    txn->store = store;
+    txn->flags = flags;
+    cove_arena_init(&txn->arena, store->alloc);
+    int err = node_worker_take(store, &txn->worker);
+
+    if (err == 0) {
+        err = cove_store_begin(store->store, (flags & COVE_WRITE) != 0,
+                               &txn->txn);
+        if (err != 0) {
+            node_worker_give(store, txn->worker);
+        }
+    }
+    if (err != 0) {
+        cove_alloc_free(store->alloc, txn);
+        return err;
+    }
+    *out = txn;
+    return 0;
+}
+
+static void txn_free(struct cove_txn *txn)
+{
+    struct cove *store = txn->store;
+
+    node_worker_give(store, txn->worker);
+    cove_arena_clear(&txn->arena);
+    cove_alloc_free(store->alloc, txn);
+}
+
+int cove_begin(struct cove *store, unsigned flags, struct cove_txn **out)
+{
+    if ((flags & ~(COVE_WRITE | COVE_VIEW | COVE_RAW)) != 0) {
+        struct cove_diag diag = {0};
+
+        return node_failed(
+            store, cove_fail(&diag, COVE_EUSAGE, "unknown flags %#x", flags),
+            &diag);
+    }
+    return node_failed(store, node_begin(store, flags, out), NULL);
+}
+
+int cove_commit(struct cove_txn *txn)
+{
+    if (txn == NULL) {
+        return COVE_EUSAGE;
+    }
+    struct cove *store = txn->store;
+    bool wrote = txn->wrote;
+    int err = 0;
+
+    if (wrote) {
+        err = cove_store_commit(txn->txn);
+    } else {
+        cove_store_abort(txn->txn);
+    }
+    txn_free(txn);
+    if (err == 0 && wrote) {
+        node_notify(store);
+    }
+    return node_failed(store, err, NULL);
+}
+
+void cove_abort(struct cove_txn *txn)
+{
+    if (txn != NULL) {
+        cove_store_abort(txn->txn);
+        txn_free(txn);
+    }
+}
+
+static int txn_failed(struct cove_txn *txn, int err)
+{
+    node_failed(txn->store, err, &txn->diag);
+    cove_diag_clear(&txn->diag);
+    return err;
+}
+
+/* ------------------------------------------------------ which version */
+
+/* What cove_use said for a schema; NULL: nothing, so the newest. */
+static const char *use_version(struct cove *store, struct cove_bytes schema,
+                               char out[24])
+{
+    const char *found = NULL;
+
+    pthread_mutex_lock(&store->lock);
+    for (struct node_use *u = store->uses; u != NULL; u = u->next) {
+        if (cove_bytes_equal(cove_bytes_text(u->schema), schema)) {
+            memcpy(out, u->version, sizeof(u->version));
+            found = out;
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+    return found;
+}
+
+int node_head(struct cove_txn *txn, const char *schema, const char *version,
+              cove_num *num, struct cove_step_id *head)
+{
+    struct cove_catalog *catalog = txn->worker->catalog;
+    const struct cove_schema_doc *doc;
+    char spoken[24];
+    int err = cove_catalog_find(catalog, txn->txn, schema, num, &txn->diag);
+
+    if (err == 0) {
+        err = cove_catalog_open(catalog, txn->txn, *num, &doc);
+    }
+    if (err == 0 && version == NULL) {
+        version = use_version(txn->store, doc->name, spoken);
+    }
+    if (err == 0) {
+        err = cove_catalog_head(catalog, txn->txn, *num, version, head,
+                                &txn->diag);
+    }
+    return err;
+}
+
+int cove_use(struct cove *store, const char *schema, int64_t version)
+{
+    struct cove_txn *txn;
+    struct cove_step_id head;
+    const struct cove_schema_doc *doc;
+    cove_num num;
+    struct node_use *use = NULL;
+    char text[24];
+    int err = node_begin(store, COVE_READ, &txn);
+
+    if (err != 0) {
+        return node_failed(store, err, NULL);
+    }
+    snprintf(text, sizeof(text), "%lld", (long long)version);
+    err = node_head(txn, schema, text, &num, &head);
+    if (err == 0) {
+        err = cove_catalog_open(txn->worker->catalog, txn->txn, num, &doc);
+    }
+    if (err == 0) {
+        use = cove_alloc_zero(store->alloc, 1, sizeof(*use));
+        err = use == NULL ? COVE_ENOMEM : 0;
+    }
+    if (err == 0) {
+        use->schema = cove_alloc_new(store->alloc, doc->name.len + 1);
+        err = use->schema == NULL ? COVE_ENOMEM : 0;
+    }
+    if (err == 0) {
+        memcpy(use->schema, doc->name.at, doc->name.len);
+        use->schema[doc->name.len] = '\0';
+        memcpy(use->version, text, sizeof(text));
+        pthread_mutex_lock(&store->lock);
+        use->next = store->uses;
+        store->uses = use;
+        pthread_mutex_unlock(&store->lock);
+    } else {
+        cove_alloc_free(store->alloc, use);
+    }
+    txn_failed(txn, err);
+    cove_abort(txn);
+    return err;
+}
+
+/* ---------------------------------------------------------------- loading */
+
+static struct node_doc **doc_bucket(struct cove_txn *txn,
+                                    const struct cove_id *id)
+{
+    return &txn->docs[id->b[0] % NODE_DOC_BUCKETS];
+}
+
+/* The head that a document's schema is to be seen at. */
+static int load_head(struct cove_txn *txn, cove_num journal,
+                     const char *version, struct cove_step_id *head)
+{
+    struct cove_catalog *catalog = txn->worker->catalog;
+    const struct cove_schema_doc *schema;
+    char spoken[24];
+    int err = cove_catalog_open(catalog, txn->txn, journal, &schema);
+
+    if (err == COVE_ENOTFOUND) {
+        return cove_fail(&txn->diag, COVE_EBLOCKED,
+                         "the schema's journal is not here yet; read with mode "
+                         "raw, or sync with a peer that has it");
+    }
+    if (err == 0 && version == NULL) {
+        version = use_version(txn->store, schema->name, spoken);
+    }
+    if (err == 0) {
+        err = cove_catalog_head(catalog, txn->txn, journal, version, head,
+                                &txn->diag);
+    }
+    return err;
+}
+
+static int load_fresh(struct cove_txn *txn, const struct cove_id *id,
+                      const char *version, struct cove_loaded *out)
+{
+    struct cove_catalog *catalog = txn->worker->catalog;
+    struct cove_load_request request = {.live_days = txn->store->live_days};
+    struct cove_step_id head;
+    cove_num journal = 0;
+    int err = cove_repo_find(txn->worker->repo, txn->txn, id, &request.num);
+
+    if (err == 0) {
+        err = cove_load_schema(catalog, txn->txn, request.num, &journal);
+    }
+    if (err == COVE_ENOTFOUND) {
+        char text[COVE_ID_TEXT_MAX];
+
+        cove_id_text(id, text);
+        return cove_fail(&txn->diag, err, "no document %s here", text);
+    }
+    request.mode = (txn->flags & COVE_RAW) ? COVE_LOAD_RAW
+                   : (txn->flags & COVE_WRITE) && !(txn->flags & COVE_VIEW)
+                       ? COVE_LOAD_MIGRATE
+                       : COVE_LOAD_VIEW;
+    if (err == 0 && journal != 0 && request.mode != COVE_LOAD_RAW) {
+        err = load_head(txn, journal, version, &head);
+        request.head = &head;
+    }
+    if (err == 0) {
+        err = cove_load(catalog, txn->txn, &request, &txn->arena, out,
+                        &txn->diag);
+    }
+    return err;
+}
+
+int node_load(struct cove_txn *txn, const struct cove_id *id,
+              const char *version, struct cove_loaded **out)
+{
+    struct node_doc **bucket = doc_bucket(txn, id);
+
+    for (struct node_doc *d = *bucket; d != NULL; d = d->next) {
+        if (memcmp(d->id.b, id->b, sizeof(id->b)) == 0) {
+            *out = &d->loaded;
+            return 0;
+        }
+    }
+    struct node_doc *d = cove_arena_new(&txn->arena, sizeof(*d));
+
+    if (d == NULL) {
+        return COVE_ENOMEM;
+    }
+    int err = load_fresh(txn, id, version, &d->loaded);
+
+    if (err != 0) {
+        return err;
+    }
+    txn->wrote = txn->wrote || d->loaded.copies_written > 0 ||
+                 (txn->flags & COVE_WRITE) != 0;
+    d->id = *id;
+    d->next = *bucket;
+    *bucket = d;
+    *out = &d->loaded;
+    return 0;
+}
+
+int cove_id_lookup(struct cove *store, const char *text, struct cove_id *out)
+{
+    struct cove_txn *txn;
+    int err = node_begin(store, COVE_READ, &txn);
+
+    if (err != 0) {
+        return node_failed(store, err, NULL);
+    }
+    err = cove_repo_resolve(txn->worker->repo, txn->txn, text, out, &txn->diag);
+    txn_failed(txn, err);
+    cove_abort(txn);
+    return err;
+}
+
+void cove_id_format(const struct cove_id *id, char out[52])
+{
+    cove_id_text(id, out);
+}
+
+/* ---------------------------------------------------------------- reading */
+
+int cove_get(struct cove_txn *txn, const struct cove_id *id, const char *field,
+             struct cove_value *out)
+{
+    struct cove_loaded *loaded;
+    struct cove_cell cell;
+    int err = node_load(txn, id, NULL, &loaded);
+
+    if (err == 0) {
+        err = cove_loaded_get(loaded, cove_bytes_text(field), &txn->arena, &cell,
+                              &txn->diag);
+    }
+    if (err == 0 && cell.kind == COVE_ABSENT) {
+        err = cove_fail(&txn->diag, COVE_ENOTFOUND, "%s is not set", field);
+    }
+    if (err == 0) {
+        err = node_value_out(txn, cell.bytes, out);
+    }
+    if (err == 0 && cell.kind == COVE_INVALID) {
+        out->invalid = 1;
+        err = cove_fail(&txn->diag, COVE_EINVALID,
+                        "%s did not convert to this version; its raw value is "
+                        "given",
+                        field);
+    }
+    return txn_failed(txn, err);
+}
+
+int cove_get_json(struct cove_txn *txn, const struct cove_id *id,
+                  const char **out)
+{
+    struct cove_loaded *loaded;
+    struct node_json j;
+    struct cove_bytes text;
+    int err = node_load(txn, id, NULL, &loaded);
+
+    if (err != 0) {
+        return txn_failed(txn, err);
+    }
+    node_json_init(&j, txn->store->alloc);
+    err = node_doc_json(txn, loaded, &j);
+    err = err != 0 ? err : j.err;
+    if (err == 0) {
+        err = cove_arena_copy(&txn->arena, cove_buf_bytes(&j.out), &text);
+    }
+    cove_buf_clear(&j.out);
+    if (err == 0) {
+        *out = (const char *)text.at;
+    }
+    return txn_failed(txn, err);
+}
+
+/* ---------------------------------------------------------------- writing */
+
+static int txn_writable(struct cove_txn *txn)
+{
+    return (txn->flags & COVE_WRITE)
+               ? 0
+               : cove_fail(&txn->diag, COVE_EUSAGE,
+                           "this transaction only reads; begin with COVE_WRITE");
+}
+
+static int txn_edit(struct cove_txn *txn, const struct cove_id *id,
+                    const struct cove_edit *edits, size_t count)
+{
+    struct cove_loaded *loaded;
+    int err = txn_writable(txn);
+
+    if (err == 0) {
+        err = node_load(txn, id, NULL, &loaded);
+    }
+    if (err == 0) {
+        err = cove_write(txn->worker->catalog, txn->txn, loaded, edits, count,
+                         &txn->diag);
+    }
+    if (err == 0) {
+        txn->wrote = true;
+    }
+    return err;
+}
+
+int cove_set(struct cove_txn *txn, const struct cove_id *id, const char *field,
+             struct cove_value value)
+{
+    struct cove_edit edit = {.name = cove_bytes_text(field)};
+    int err = node_value_in(txn, value, &edit.value);
+
+    if (err == 0) {
+        err = txn_edit(txn, id, &edit, 1);
+    }
+    return txn_failed(txn, err);
+}
+
+int cove_delete(struct cove_txn *txn, const struct cove_id *id,
+                const char *field)
+{
+    struct cove_edit edit = {.name = cove_bytes_text(field), .deleted = true};
+
+    return txn_failed(txn, txn_edit(txn, id, &edit, 1));
+}
+
+int node_edits(struct cove_txn *txn, struct cove_bytes map,
+               struct cove_edit **out, size_t *count)
+{
+    struct cove_reader r;
+
+    if (map.len == 0 || cove_value_kind(map) != COVE_KIND_MAP) {
+        return cove_fail(&txn->diag, COVE_EJSON, "a JSON object is wanted here");
+    }
+    cove_reader_init(&r, map);
+    size_t n = cove_reader_map(&r);
+    struct cove_edit *edits =
+        cove_arena_array(&txn->arena, n == 0 ? 1 : n, sizeof(*edits));
+
+    if (edits == NULL) {
+        return COVE_ENOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        edits[i].name = cove_reader_text(&r);
+        edits[i].value = cove_reader_item(&r);
+    }
+    int err = cove_reader_done(&r);
+
+    if (err == 0) {
+        *out = edits;
+        *count = n;
+    }
+    return err;
+}
+
+/* JSON text to an encoded map in the transaction's arena. */
+static int txn_json(struct cove_txn *txn, const char *json,
+                    struct cove_bytes *out)
+{
+    struct cove_buf buf;
+
+    cove_buf_init(&buf, txn->store->alloc);
+    int err = cove_json_read(cove_bytes_text(json), "document", &buf, &txn->diag);
+
+    if (err == 0) {
+        err = cove_arena_copy(&txn->arena, cove_buf_bytes(&buf), out);
+    }
+    cove_buf_clear(&buf);
+    return err;
+}
+
+int cove_set_json(struct cove_txn *txn, const struct cove_id *id,
+                  const char *json)
+{
+    struct cove_bytes map;
+    struct cove_edit *edits;
+    size_t count;
+    int err = txn_json(txn, json, &map);
+
+    if (err == 0) {
+        err = node_edits(txn, map, &edits, &count);
+    }
+    if (err == 0) {
+        err = txn_edit(txn, id, edits, count);
+    }
+    return txn_failed(txn, err);
+}
+
+int node_new(struct cove_txn *txn, const struct node_new *request,
+             struct cove_id *out)
+{
+    struct cove_new_request r = {.type = COVE_DOC_COMAP,
+                                 .owner = txn->store->account,
+                                 .unique = request->unique,
+                                 .meta = request->meta};
+    struct cove_step_id head;
+    const struct cove_schema_doc *schema;
+    struct node_doc *d = cove_arena_new(&txn->arena, sizeof(*d));
+    struct cove_edit *edits = NULL;
+    int err = d == NULL ? COVE_ENOMEM : txn_writable(txn);
+
+    if (err == 0 && request->schema != NULL) {
+        err = node_head(txn, request->schema, request->version, &r.schema, &head);
+        r.head = &head;
+        if (err == 0) {
+            err = cove_catalog_open(txn->worker->catalog, txn->txn, r.schema,
+                                    &schema);
+        }
+        if (err == 0) {
+            r.owner = schema->owner;
+        }
+    }
+    if (request->owner != NULL) {
+        r.owner = *request->owner;
+    }
+    if (err == 0 && request->fields.len > 0) {
+        err = node_edits(txn, request->fields, &edits, &r.edit_count);
+        r.edits = edits;
+    }
+    if (err == 0) {
+        err = cove_new_document(txn->worker->catalog, txn->txn, &r, &txn->arena,
+                                &d->loaded, &txn->diag);
+    }
+    if (err == 0) {
+        txn->wrote = true;
+        d->id = d->loaded.doc.id;
+        d->next = *doc_bucket(txn, &d->id);
+        *doc_bucket(txn, &d->id) = d;
+        *out = d->id;
+    }
+    return err;
+}
+
+int cove_new(struct cove_txn *txn, const char *schema,
+             const struct cove_id *owner, const char *json, struct cove_id *out)
+{
+    struct node_new request = {.schema = schema, .owner = owner};
+    int err = json == NULL ? 0 : txn_json(txn, json, &request.fields);
+
+    if (err == 0) {
+        err = node_new(txn, &request, out);
+    }
+    return txn_failed(txn, err);
+}
+
+int cove_next(struct cove_txn *txn, const char *schema, uint64_t *cursor,
+              struct cove_id *out)
+{
+    struct cove_doc_brief brief;
+    cove_num journal = 0, num;
+    int err = 0;
+
+    if (schema != NULL) {
+        err = cove_catalog_find(txn->worker->catalog, txn->txn, schema, &journal,
+                                &txn->diag);
+    }
+    if (err == 0) {
+        err = cove_repo_next(txn->worker->repo, txn->txn, journal, *cursor,
+                             &num);
+        if (err == COVE_ENOTFOUND) {
+            return err;
+        }
+    }
+    if (err == 0) {
+        err = cove_repo_brief(txn->worker->repo, txn->txn, num, &brief);
+    }
+    if (err == 0) {
+        *cursor = num;
+        *out = brief.id;
+    }
+    return txn_failed(txn, err);
+}
