@@ -5,7 +5,9 @@
  * text, invalid UTF-8 and text behind the value are errors with line and
  * column. Bytes appear in JSON as {"$bytes":"base64"}, a reference to a
  * document as {"$ref":"co_z…"}, NaN and infinities as {"$float":"nan"},
- * {"$float":"inf"}, {"$float":"-inf"}: the three forms round-trip.
+ * {"$float":"inf"}, {"$float":"-inf"}: the three forms round-trip. A map whose
+ * one key looks like a form has one '$' more in JSON, {"$$ref":"#/a"}, so that
+ * every value comes back as what it was.
  */
 #ifndef COVE_CORE_JSON_H
 #define COVE_CORE_JSON_H
@@ -29,8 +31,12 @@ COVE_MUST_CHECK int cove_json_read_plain(struct cove_bytes text,
 /* Append the JSON text of a checked item, keys in CBOR order, on one line;
  * `indent` > 0 breaks lines and indents by so many spaces.
  * A float keeps a '.' or exponent, shortest digits that read back the same.
- * Errors: COVE_ENOMEM. */
+ * Plain: what read_plain gave; one key that looks like a form stays as it is.
+ * Errors: COVE_ENOMEM, `out` is as it was. */
 COVE_MUST_CHECK int cove_json_write(struct cove_bytes item, unsigned indent,
                                     struct cove_buf *out);
+COVE_MUST_CHECK int cove_json_write_plain(struct cove_bytes item,
+                                          unsigned indent,
+                                          struct cove_buf *out);
 
 #endif
