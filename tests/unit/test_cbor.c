@@ -101,7 +101,7 @@ START_TEST(the_deterministic_form_is_accepted_and_written_the_same)
         "a10000",
         "a2000018180a",
         "a2616100626161f6",
-        "a20020f4",
+        "a2002020f4",
         "a140f5",
         "a18000",
         "a1a000",
