@@ -63,6 +63,35 @@ static int keyword_note(struct schema_parse *p, struct schema_node *node,
     return 0;
 }
 
+/* Another dialect may give the same keywords another meaning. */
+static int keyword_schema(struct schema_parse *p, struct schema_node *node,
+                          struct cove_bytes item, struct schema_place at)
+{
+    static const char *const homes[] = {"https://json-schema.org/",
+                                        "http://json-schema.org/"};
+    int rc = keyword_note(p, node, item, at);
+
+    for (size_t i = 0; rc == 0 && i < COVE_ARRAY_LEN(homes); i++) {
+        struct cove_bytes home = cove_bytes_text(homes[i]);
+        struct cove_bytes text = item_text(item);
+
+        if (text.len >= home.len && memcmp(text.at, home.at, home.len) == 0) {
+            return 0;
+        }
+    }
+    if (rc == 0) {
+        char path[COVE_SCHEMA_PATH_MAX];
+
+        cove_schema_path_text(at.path, "", path);
+        rc = cove_fail(p->diag, COVE_EKEYWORD,
+                       "schema: %s: names another dialect than JSON Schema's "
+                       "own; write "
+                       "\"https://json-schema.org/draft/2020-12/schema\"",
+                       path);
+    }
+    return rc;
+}
+
 static int keyword_title(struct schema_parse *p, struct schema_node *node,
                          struct cove_bytes item, struct schema_place at)
 {
@@ -151,13 +180,8 @@ static int keyword_enum(struct schema_parse *p, struct schema_node *node,
         return cove_schema_malformed(p, at, "must be a list of values");
     }
 
-    int rc = list_items(p, item, &node->choices, &node->choice_count);
-
-    if (rc == 0 && node->choice_count == 0) {
-        return cove_schema_malformed(p, at, "must list at least one value");
-    }
-    node->has_enum = true;
-    return rc;
+    node->has_enum = true; /* an empty list lets nothing pass */
+    return list_items(p, item, &node->choices, &node->choice_count);
 }
 
 static int keyword_const(struct schema_parse *p, struct schema_node *node,
@@ -343,7 +367,7 @@ static const struct {
     {"items", keyword_items, false},
     {"additionalProperties", keyword_additional, false},
     {"default", keyword_default, false},
-    {"$schema", keyword_note, false},
+    {"$schema", keyword_schema, false},
     {"$id", keyword_note, false},
     {"$comment", keyword_note, false},
     {"title", keyword_title, false},

@@ -1,0 +1,602 @@
+/* test_jsonschema.c: the schema subset, its own rules and the official suite's
+ * groups that use no other keyword. */
+#include <dirent.h>
+#include <stdio.h>
+
+#include "core/cbor.h"
+#include "core/json.h"
+#include "core/value.h"
+#include "schema/jsonschema.h"
+#include "tests/unit/harness.h"
+
+static struct cove_arena arena;
+static struct cove_diag diag;
+
+static void setup(void)
+{
+    cove_arena_init(&arena, &cove_alloc_libc);
+    cove_diag_clear(&diag);
+}
+
+static void teardown(void)
+{
+    cove_arena_clear(&arena);
+}
+
+/* The CBOR of a JSON text, in the arena. */
+static struct cove_bytes json(const char *text)
+{
+    struct cove_buf buf;
+    struct cove_bytes out;
+    struct cove_diag why = {0};
+
+    cove_buf_init(&buf, &cove_alloc_libc);
+    ck_assert_msg(
+        cove_json_read_plain(cove_bytes_text(text), "test", &buf, &why) == 0,
+        "%s: %s", text, why.text);
+    ck_assert_int_eq(cove_arena_copy(&arena, cove_buf_bytes(&buf), &out), 0);
+    cove_buf_clear(&buf);
+    return out;
+}
+
+static const struct cove_schema *parsed(const char *text)
+{
+    const struct cove_schema *schema = NULL;
+
+    ck_assert_msg(cove_schema_parse(&arena, json(text), &schema, &diag) == 0,
+                  "%s: %s", text, diag.text);
+    return schema;
+}
+
+static void refused(const char *text, int code, const char *word)
+{
+    const struct cove_schema *schema = NULL;
+
+    cove_diag_clear(&diag);
+    ck_assert_int_eq(cove_schema_parse(&arena, json(text), &schema, &diag),
+                     code);
+    ck_assert_ptr_null(schema);
+    ck_assert_msg(strstr(diag.text, word) != NULL, "\"%s\" not in \"%s\"", word,
+                  diag.text);
+}
+
+static void passes(const char *schema, const char *value)
+{
+    cove_diag_clear(&diag);
+    ck_assert_msg(cove_schema_check(parsed(schema), json(value), &diag) == 0,
+                  "%s against %s: %s", value, schema, diag.text);
+}
+
+static void breaks(const char *schema, const char *value, const char *sentence)
+{
+    cove_diag_clear(&diag);
+    ck_assert_int_eq(cove_schema_check(parsed(schema), json(value), &diag),
+                     COVE_ESCHEMA);
+    ck_assert_str_eq(diag.text, sentence);
+}
+
+START_TEST(a_keyword_that_is_not_supported_is_refused_with_its_path)
+{
+    refused("{\"pattern\":\"^a\"}", COVE_EKEYWORD, "/pattern");
+    refused("{\"properties\":{\"a/b\":{\"items\":{\"$ref\":\"#\"}}}}",
+            COVE_EKEYWORD, "/properties/a~1b/items/$ref");
+    refused("{\"$schema\":\"https://example.org/mine\"}", COVE_EKEYWORD,
+            "/$schema");
+    refused("{\"exclusiveMinimum\":1}", COVE_EKEYWORD, "\"exclusiveMinimum\"");
+    refused("{\"format\":\"date\"}", COVE_EKEYWORD, "\"format\"");
+    refused("{\"properties\":{\"a\":{\"version\":2}}}", COVE_EKEYWORD,
+            "/properties/a/version");
+}
+END_TEST
+
+START_TEST(a_keyword_with_a_wrong_value_is_refused_with_its_path)
+{
+    refused("3", COVE_EFORMAT, "the schema");
+    refused("{\"type\":\"text\"}", COVE_EFORMAT, "/type");
+    refused("{\"type\":[]}", COVE_EFORMAT, "/type");
+    refused("{\"type\":[\"null\",\"null\"]}", COVE_EFORMAT, "twice");
+    refused("{\"required\":\"a\"}", COVE_EFORMAT, "/required");
+    refused("{\"required\":[1]}", COVE_EFORMAT, "/required");
+    refused("{\"required\":[\"a\",\"b\",\"a\"]}", COVE_EFORMAT, "twice");
+    refused("{\"enum\":1}", COVE_EFORMAT, "/enum");
+    refused("{\"minimum\":\"1\"}", COVE_EFORMAT, "/minimum");
+    refused("{\"maximum\":null}", COVE_EFORMAT, "/maximum");
+    refused("{\"minLength\":-1}", COVE_EFORMAT, "/minLength");
+    refused("{\"maxLength\":1.5}", COVE_EFORMAT, "/maxLength");
+    refused("{\"properties\":[]}", COVE_EFORMAT, "/properties");
+    refused("{\"properties\":{\"a\":1}}", COVE_EFORMAT, "/properties/a");
+    refused("{\"items\":[{}]}", COVE_EFORMAT, "/items");
+    refused("{\"additionalProperties\":null}", COVE_EFORMAT,
+            "/additionalProperties");
+    refused("{\"title\":1}", COVE_EFORMAT, "/title");
+    refused("{\"examples\":1}", COVE_EFORMAT, "/examples");
+    refused("{\"version\":0}", COVE_EFORMAT, "/version");
+    refused("{\"version\":\"1\"}", COVE_EFORMAT, "/version");
+}
+END_TEST
+
+START_TEST(a_schema_nested_too_deep_is_refused)
+{
+    char text[1024] = "";
+    const struct cove_schema *schema = NULL;
+
+    for (int i = 0; i < 24; i++) {
+        strcat(text, "{\"items\":");
+    }
+    strcat(text, "{}");
+    for (int i = 0; i < 24; i++) {
+        strcat(text, "}");
+    }
+    refused(text, COVE_ELIMIT, "deeper");
+
+    /* one less */
+    text[strlen(text) - 1] = '\0';
+    ck_assert_int_eq(cove_schema_parse(&arena,
+                                       json(text + strlen("{\"items\":")),
+                                       &schema, &diag),
+                     0);
+}
+END_TEST
+
+START_TEST(notes_are_carried_and_not_judged)
+{
+    passes("{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
+           "\"$id\":\"x\",\"$comment\":\"c\",\"title\":\"T\","
+           "\"description\":\"d\",\"examples\":[1],\"version\":3,"
+           "\"properties\":{\"a\":{\"title\":\"A\",\"examples\":[]}}}",
+           "{\"a\":1}");
+    ck_assert_int_eq(cove_schema_version(parsed("{\"version\":3}")), 3);
+    ck_assert_int_eq(cove_schema_version(parsed("{}")), 0);
+    ck_assert(cove_bytes_equal(cove_schema_title(parsed("{\"title\":\"T\"}")),
+                               cove_bytes_text("T")));
+    ck_assert_uint_eq(cove_schema_title(parsed("true")).len, 0);
+}
+END_TEST
+
+START_TEST(a_violation_names_the_path_and_the_rule)
+{
+    breaks("{\"properties\":{\"maintainer\":{\"minLength\":1}}}",
+           "{\"maintainer\":\"\"}",
+           "/maintainer breaks the rule \"minLength 1\": the text has 0 "
+           "characters");
+    breaks("{\"maxLength\":2}", "\"ä€😀\"",
+           "the document breaks the rule \"maxLength 2\": the text has 3 "
+           "characters");
+    breaks("{\"required\":[\"name\"]}", "{\"names\":1}",
+           "/name breaks the rule \"required\": it is missing");
+    breaks("{\"required\":[\"b\",\"a\"]}", "{\"b\":1}",
+           "/a breaks the rule \"required\": it is missing");
+    breaks("{\"properties\":{\"a\":{}},\"additionalProperties\":false}",
+           "{\"a\":1,\"b\":2}",
+           "/b breaks the rule \"additionalProperties false\": the schema has "
+           "no property of this name");
+    breaks("{\"additionalProperties\":{\"type\":\"string\"}}", "{\"a\":1}",
+           "/a breaks the rule \"type string\": the value is an integer");
+    breaks("{\"properties\":{\"tags\":{\"items\":{\"type\":[\"string\","
+           "\"null\"]}}}}",
+           "{\"tags\":[\"a\",null,true]}",
+           "/tags/2 breaks the rule \"type null or string\": the value is a "
+           "boolean");
+    breaks("{\"properties\":{\"a/b\":{\"properties\":{\"m~n\":{\"enum\":[1]}}}}"
+           "}",
+           "{\"a/b\":{\"m~n\":2}}",
+           "/a~1b/m~0n breaks the rule \"enum\": the value is none of those "
+           "listed");
+    breaks("{\"const\":\"a\"}", "\"b\"",
+           "the document breaks the rule \"const\": the value is another one");
+    breaks("{\"minimum\":0}", "-1",
+           "the document breaks the rule \"minimum 0\": the value is -1");
+    breaks("{\"maximum\":2.5}", "2.75",
+           "the document breaks the rule \"maximum 2.5\": the value is 2.75");
+    breaks("{\"properties\":{\"a\":false}}", "{\"a\":1}",
+           "/a breaks the rule \"false\": the schema allows no value here");
+}
+END_TEST
+
+START_TEST(a_float_is_no_integer_whatever_its_fraction)
+{
+    breaks("{\"type\":\"integer\"}", "3.0",
+           "the document breaks the rule \"type integer\": 3.0 is a float; "
+           "write 3");
+    breaks("{\"type\":\"integer\"}", "3.5",
+           "the document breaks the rule \"type integer\": the value is a "
+           "float");
+    passes("{\"type\":\"integer\"}", "-9223372036854775808");
+    passes("{\"type\":\"number\"}", "3");
+    passes("{\"const\":3}", "3.0");
+    passes("{\"enum\":[[1,{\"a\":2.0}]]}", "[1.0,{\"a\":2}]");
+    breaks("{\"enum\":[0]}", "false",
+           "the document breaks the rule \"enum\": the value is none of those "
+           "listed");
+}
+END_TEST
+
+START_TEST(integers_and_floats_are_compared_exactly)
+{
+    /* 2^53 + 1 is no double */
+    breaks("{\"maximum\":9007199254740992.0}", "9007199254740993",
+           "the document breaks the rule \"maximum 9.00719925474099e+15\": the "
+           "value is 9007199254740993");
+    passes("{\"minimum\":9007199254740992.0}", "9007199254740993");
+    breaks("{\"const\":9007199254740992.0}", "9007199254740993",
+           "the document breaks the rule \"const\": the value is another one");
+    passes("{\"maximum\":9223372036854775807}", "9223372036854775807");
+    passes("{\"maximum\":1e19}", "9223372036854775807");
+    passes("{\"minimum\":-1e19}", "-9223372036854775808");
+    passes("{\"minimum\":-9223372036854775808.0}", "-9223372036854775808");
+    breaks("{\"minimum\":-9223372036854775807}", "-9223372036854775808",
+           "the document breaks the rule \"minimum -9223372036854775807\": the "
+           "value is -9223372036854775808");
+    breaks("{\"maximum\":-1}", "-0.5",
+           "the document breaks the rule \"maximum -1\": the value is -0.5");
+    breaks("{\"minimum\":1.5}", "1",
+           "the document breaks the rule \"minimum 1.5\": the value is 1");
+    breaks("{\"maximum\":-1.5}", "-1",
+           "the document breaks the rule \"maximum -1.5\": the value is -1");
+    passes("{\"minimum\":0}", "-0.0");
+}
+END_TEST
+
+START_TEST(nan_breaks_every_bound)
+{
+    static const uint8_t nan[] = {0xf9, 0x7e, 0x00};
+    struct cove_bytes value = cove_bytes(nan, sizeof nan);
+
+    ck_assert_int_eq(cove_schema_check(parsed("{\"minimum\":0}"), value, &diag),
+                     COVE_ESCHEMA);
+    ck_assert_int_eq(cove_schema_check(parsed("{\"maximum\":0}"), value, NULL),
+                     COVE_ESCHEMA);
+    ck_assert_int_eq(
+        cove_schema_check(parsed("{\"type\":\"integer\"}"), value, NULL),
+        COVE_ESCHEMA);
+    ck_assert_int_eq(cove_schema_check(parsed("{}"), value, NULL), 0);
+}
+END_TEST
+
+START_TEST(null_needs_the_type_null)
+{
+    passes("{\"type\":[\"integer\",\"null\"]}", "null");
+    passes("{}", "null");
+    breaks("{\"type\":\"integer\"}", "null",
+           "the document breaks the rule \"type integer\": the value is null");
+}
+END_TEST
+
+START_TEST(a_reference_passes_as_an_object_and_is_not_looked_into)
+{
+    struct cove_id id = {{7}};
+    struct cove_bytes ref;
+
+    ck_assert_int_eq(cove_value_of_ref(&arena, &id, &ref), 0);
+    ck_assert_int_eq(cove_schema_check(parsed("{}"), ref, NULL), 0);
+    ck_assert_int_eq(
+        cove_schema_check(parsed("{\"type\":\"object\",\"required\":[\"a\"],"
+                                 "\"additionalProperties\":false}"),
+                          ref, NULL),
+        0);
+    ck_assert_int_eq(
+        cove_schema_check(parsed("{\"type\":\"string\"}"), ref, &diag),
+        COVE_ESCHEMA);
+    ck_assert_str_eq(diag.text, "the document breaks the rule \"type "
+                                "string\": the value is a reference");
+}
+END_TEST
+
+START_TEST(bytes_pass_only_where_no_type_is_given)
+{
+    static const uint8_t bytes[] = {0x42, 1, 2};
+    struct cove_bytes value = cove_bytes(bytes, sizeof bytes);
+
+    ck_assert_int_eq(cove_schema_check(parsed("{}"), value, NULL), 0);
+    ck_assert_int_eq(
+        cove_schema_check(
+            parsed("{\"type\":[\"null\",\"boolean\",\"number\",\"string\","
+                   "\"array\",\"object\"]}"),
+            value, NULL),
+        COVE_ESCHEMA);
+}
+END_TEST
+
+START_TEST(one_field_is_judged_alone)
+{
+    const struct cove_schema *schema =
+        parsed("{\"required\":[\"b\"],\"properties\":{\"a\":{\"minimum\":1}},"
+               "\"additionalProperties\":false}");
+
+    ck_assert_int_eq(
+        cove_schema_check_field(schema, cove_bytes_text("a"), json("1"), &diag),
+        0);
+    ck_assert_int_eq(
+        cove_schema_check_field(schema, cove_bytes_text("a"), json("0"), &diag),
+        COVE_ESCHEMA);
+    ck_assert_str_eq(diag.text,
+                     "/a breaks the rule \"minimum 1\": the value is 0");
+    cove_diag_clear(&diag);
+    ck_assert_int_eq(
+        cove_schema_check_field(schema, cove_bytes_text("x"), json("0"), &diag),
+        COVE_ESCHEMA);
+    ck_assert_str_eq(diag.text,
+                     "/x breaks the rule \"additionalProperties false\": the "
+                     "schema has no property of this name");
+    ck_assert_int_eq(cove_schema_check_field(parsed("false"),
+                                             cove_bytes_text("x"), json("0"),
+                                             NULL),
+                     COVE_ESCHEMA);
+    ck_assert_int_eq(cove_schema_check_field(parsed("{}"), cove_bytes_text("x"),
+                                             json("0"), NULL),
+                     0);
+}
+END_TEST
+
+START_TEST(properties_give_register_types_required_and_defaults)
+{
+    static const struct {
+        const char *name;
+        enum cove_type type;
+    } want[] = {
+        {"a", COVE_TYPE_TEXT},    {"b", COVE_TYPE_INT},
+        {"c", COVE_TYPE_NUMBER},  {"d", COVE_TYPE_BOOL},
+        {"e", COVE_TYPE_LIST},    {"f", COVE_TYPE_OBJECT},
+        {"g", COVE_TYPE_ANY},     {"h", COVE_TYPE_INT},
+        {"i", COVE_TYPE_ANY},     {"j", COVE_TYPE_ANY},
+        {"k", COVE_TYPE_ANY},     {"l", COVE_TYPE_ANY},
+        {"aa", COVE_TYPE_NUMBER},
+    };
+    const struct cove_schema *schema = parsed(
+        "{\"required\":[\"b\"],\"properties\":{\"a\":{\"type\":\"string\"},"
+        "\"b\":{\"type\":\"integer\",\"default\":null},"
+        "\"c\":{\"type\":\"number\"},\"d\":{\"type\":\"boolean\"},"
+        "\"e\":{\"type\":\"array\"},\"f\":{\"type\":\"object\"},\"g\":{},"
+        "\"h\":{\"type\":[\"null\",\"integer\"]},\"i\":{\"type\":\"null\"},"
+        "\"j\":{\"type\":[\"string\",\"integer\"]},\"k\":true,"
+        "\"l\":{\"enum\":[1]},\"aa\":{\"type\":[\"number\"]}}}");
+
+    ck_assert_uint_eq(cove_schema_count(schema), COVE_ARRAY_LEN(want));
+    for (size_t i = 0; i < COVE_ARRAY_LEN(want); i++) {
+        const struct cove_property *property = cove_schema_at(schema, i);
+
+        ck_assert(
+            cove_bytes_equal(property->name, cove_bytes_text(want[i].name)));
+        ck_assert_int_eq(property->type, want[i].type);
+        ck_assert_ptr_eq(
+            cove_schema_find(schema, cove_bytes_text(want[i].name)), property);
+        ck_assert_int_eq(property->required, strcmp(want[i].name, "b") == 0);
+        ck_assert_int_eq(property->has_default, strcmp(want[i].name, "b") == 0);
+    }
+    ck_assert(cove_value_is_null(cove_schema_at(schema, 1)->default_value));
+    ck_assert_ptr_null(cove_schema_find(schema, cove_bytes_text("z")));
+}
+END_TEST
+
+START_TEST(a_required_name_without_a_property_is_found)
+{
+    ck_assert_uint_eq(
+        cove_schema_stray(
+            parsed("{\"required\":[\"a\"],\"properties\":{\"a\":{}}}"))
+            .len,
+        0);
+    ck_assert(cove_bytes_equal(
+        cove_schema_stray(
+            parsed("{\"required\":[\"a\",\"b\"],\"properties\":{\"a\":{}}}")),
+        cove_bytes_text("b")));
+    ck_assert(cove_schema_is_object(parsed("{}")));
+    ck_assert(cove_schema_is_object(parsed("{\"type\":\"object\"}")));
+    ck_assert(!cove_schema_is_object(parsed("{\"type\":\"array\"}")));
+    ck_assert(!cove_schema_is_object(parsed("true")));
+}
+END_TEST
+
+START_TEST(a_long_path_is_cut)
+{
+    char schema[700];
+    char value[700];
+    char name[400];
+
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    snprintf(schema, sizeof schema, "{\"properties\":{\"%s\":false}}", name);
+    snprintf(value, sizeof value, "{\"%s\":1}", name);
+    ck_assert_int_eq(cove_schema_check(parsed(schema), json(value), &diag),
+                     COVE_ESCHEMA);
+    ck_assert_ptr_nonnull(strstr(diag.text, "nnn… breaks"));
+}
+END_TEST
+
+START_TEST(out_of_memory_at_any_call_leaks_nothing)
+{
+    struct cove_bytes text =
+        json("{\"type\":\"object\",\"required\":[\"a\"],\"properties\":{\"a\":{"
+             "\"enum\":[1,2],\"items\":{\"const\":1}}}}");
+    int rc = COVE_ENOMEM;
+
+    for (long n = 1; rc == COVE_ENOMEM; n++) {
+        struct harness_alloc failing;
+        struct cove_arena small;
+        const struct cove_schema *schema = NULL;
+
+        harness_alloc_init(&failing, n);
+        cove_arena_init(&small, &failing.alloc);
+        rc = cove_schema_parse(&small, text, &schema, NULL);
+        ck_assert(rc == 0 || rc == COVE_ENOMEM);
+        ck_assert_int_eq(schema == NULL, rc != 0);
+        cove_arena_clear(&small);
+        ck_assert_int_eq(failing.alive, 0);
+        ck_assert_int_lt(n, 1000);
+    }
+    ck_assert_int_eq(rc, 0);
+}
+END_TEST
+
+/* --- the official suite ------------------------------------------------- */
+
+#define SUITE COVE_SOURCE_ROOT "/../shared/data/json-schema/tests/draft2020-12"
+
+struct suite_count {
+    unsigned files, groups, unsupported, tests, wrong, by_design;
+};
+
+static struct cove_bytes member(struct cove_bytes map, const char *key)
+{
+    struct cove_bytes out = {NULL, 0};
+
+    ck_assert(cove_value_member(map, key, &out));
+    return out;
+}
+
+/* Does a value hold a float without a fraction? Those are integers for JSON
+ * Schema and floats for Cove, by design. */
+static bool holds_whole_float(struct cove_bytes value)
+{
+    struct cove_reader r;
+
+    cove_reader_init(&r, value);
+    if (cove_reader_peek(&r) != COVE_CBOR_FLOAT) {
+        return false;
+    }
+
+    double f = cove_reader_float(&r);
+
+    return f >= -1e15 && f <= 1e15 && (double)(int64_t)f == f;
+}
+
+static void suite_test(struct suite_count *count,
+                       const struct cove_schema *schema,
+                       struct cove_bytes group, struct cove_bytes test)
+{
+    struct cove_bytes value = member(test, "data");
+    struct cove_reader r;
+    bool valid;
+
+    cove_reader_init(&r, member(test, "valid"));
+    valid = cove_reader_bool(&r);
+    count->tests++;
+    cove_diag_clear(&diag);
+
+    int rc = cove_schema_check(schema, value, &diag);
+
+    ck_assert(rc == 0 || rc == COVE_ESCHEMA);
+    if ((rc == 0) == valid) {
+        return;
+    }
+    if (valid && holds_whole_float(value) &&
+        strstr(diag.text, "is a float; write") != NULL) {
+        count->by_design++;
+        return;
+    }
+    struct cove_bytes name = cove_value_text(member(group, "description"));
+    struct cove_bytes what = cove_value_text(member(test, "description"));
+
+    printf("# wrong: %.*s: %.*s: %s\n", (int)name.len, (const char *)name.at,
+           (int)what.len, (const char *)what.at, diag.text);
+    count->wrong++;
+}
+
+static void suite_file(struct suite_count *count, const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    static char text[1 << 20];
+    struct cove_buf buf;
+    struct cove_reader groups;
+
+    ck_assert_ptr_nonnull(file);
+
+    size_t len = fread(text, 1, sizeof text, file);
+
+    fclose(file);
+    ck_assert_uint_lt(len, sizeof text);
+    cove_buf_init(&buf, &cove_alloc_libc);
+    /* A text of Cove holds no NUL; another control character does as well. */
+    text[len] = '\0';
+    cove_diag_clear(&diag);
+    for (char *at = text; (at = strstr(at, "\\u0000")) != NULL;) {
+        at[5] = '1';
+    }
+    ck_assert_msg(
+        cove_json_read_plain(cove_bytes(text, len), path, &buf, &diag) == 0,
+        "%s: %s", path, diag.text);
+    count->files++;
+    cove_reader_init(&groups, cove_buf_bytes(&buf));
+    for (size_t left = cove_reader_list(&groups); left > 0; left--) {
+        struct cove_bytes group = cove_reader_item(&groups);
+        const struct cove_schema *schema;
+        struct cove_reader tests;
+        cove_diag_clear(&diag);
+
+        int rc =
+            cove_schema_parse(&arena, member(group, "schema"), &schema, &diag);
+
+        count->groups++;
+        if (rc == COVE_EKEYWORD) {
+            count->unsupported++;
+            continue;
+        }
+        ck_assert_msg(rc == 0, "%s: %s", path, diag.text);
+        cove_reader_init(&tests, member(group, "tests"));
+        for (size_t n = cove_reader_list(&tests); n > 0; n--) {
+            suite_test(count, schema, group, cove_reader_item(&tests));
+        }
+    }
+    cove_buf_clear(&buf);
+}
+
+START_TEST(the_official_suite_agrees_on_every_supported_keyword)
+{
+    struct suite_count count = {0};
+    struct dirent *entry;
+    DIR *dir = opendir(SUITE);
+
+    if (dir == NULL) {
+        printf("# skipped: no public data\n");
+        return;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        char path[1024];
+        size_t len = strlen(entry->d_name);
+
+        if (len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0) {
+            snprintf(path, sizeof path, "%s/%s", SUITE, entry->d_name);
+            suite_file(&count, path);
+        }
+    }
+    closedir(dir);
+    printf("# JSON-Schema-Test-Suite draft2020-12: %u files, %u groups, %u "
+           "unsupported keyword; %u tests, %u other by design (3.0 is no "
+           "integer), %u wrong\n",
+           count.files, count.groups, count.unsupported, count.tests,
+           count.by_design, count.wrong);
+    ck_assert_uint_eq(count.wrong, 0);
+    ck_assert_uint_ge(count.groups - count.unsupported, 75);
+    ck_assert_uint_eq(count.by_design, 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("jsonschema");
+    TCase *tests = tcase_create("jsonschema");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests,
+                   a_keyword_that_is_not_supported_is_refused_with_its_path);
+    tcase_add_test(tests,
+                   a_keyword_with_a_wrong_value_is_refused_with_its_path);
+    tcase_add_test(tests, a_schema_nested_too_deep_is_refused);
+    tcase_add_test(tests, notes_are_carried_and_not_judged);
+    tcase_add_test(tests, a_violation_names_the_path_and_the_rule);
+    tcase_add_test(tests, a_float_is_no_integer_whatever_its_fraction);
+    tcase_add_test(tests, integers_and_floats_are_compared_exactly);
+    tcase_add_test(tests, nan_breaks_every_bound);
+    tcase_add_test(tests, null_needs_the_type_null);
+    tcase_add_test(tests,
+                   a_reference_passes_as_an_object_and_is_not_looked_into);
+    tcase_add_test(tests, bytes_pass_only_where_no_type_is_given);
+    tcase_add_test(tests, one_field_is_judged_alone);
+    tcase_add_test(tests, properties_give_register_types_required_and_defaults);
+    tcase_add_test(tests, a_required_name_without_a_property_is_found);
+    tcase_add_test(tests, a_long_path_is_cut);
+    tcase_add_test(tests, out_of_memory_at_any_call_leaks_nothing);
+    tcase_add_test(tests, the_official_suite_agrees_on_every_supported_keyword);
+    tcase_set_timeout(tests, 60);
+    suite_add_tcase(suite, tests);
+    return harness_run(suite);
+}
