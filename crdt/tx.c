@@ -1,5 +1,8 @@
 /* tx.c: a transaction's one encoding. docs/FORMAT.md "Transaction".
  *
+ * Writing ends by reading what was written (tx_decode.c), so that there is one
+ * copy of the rules and nothing can be signed that another peer would refuse.
+ *
  * The origins of a copy are written through a table, so that a migration that
  * copies twenty fields of one transaction names it once. The table is sorted
  * and holds exactly what the ops use: equal transactions give equal bytes.
@@ -227,51 +230,7 @@ static void tx_write(struct cove_writer *w, const struct cove_tx *tx,
     tx_write_extra(w, tx, table);
 }
 
-/* --- what is refused before a byte is written */
-
-static int tx_check_origins(const struct cove_tx *tx,
-                            const struct cove_tx_op *op, size_t *origins,
-                            struct cove_diag *diag)
-{
-    if ((tx->kind == COVE_TX_COPY) != (op->origin_count > 0)) {
-        return cove_fail(diag, COVE_EUSAGE,
-                         "a copy names its origins, a native has none");
-    }
-    for (size_t i = 0; i < op->origin_count; i++) {
-        const struct cove_origin *origin = &op->origins[i];
-
-        if (origin->reg.len == 0 || origin->reg.len > COVE_MAX_KEY) {
-            return cove_fail(diag, COVE_EUSAGE, "an origin without register");
-        }
-        if (!cove_op_id_is_none(&origin->id) &&
-            (origin->id.hlc == 0 || origin->id.hlc > INT64_MAX)) {
-            return cove_fail(diag, COVE_EUSAGE, "an origin without time");
-        }
-    }
-    *origins += op->origin_count;
-    return 0;
-}
-
-/* Also counts the origins, and the bytes that surely come. */
-static int tx_check_op(const struct cove_tx *tx, const struct cove_tx_op *op,
-                       size_t *origins, size_t *len, struct cove_diag *diag)
-{
-    if (op->reg.len > COVE_MAX_KEY) {
-        return cove_fail(diag, COVE_ELIMIT,
-                         "a key of %zu bytes; the limit is %d", op->reg.len,
-                         COVE_MAX_KEY);
-    }
-    if (op->reg.len == 0 || (!op->deleted && op->value.len == 0)) {
-        return cove_fail(diag, COVE_EUSAGE, "an op without key or value");
-    }
-    if (op->value.len > COVE_MAX_VALUE) {
-        return cove_fail(diag, COVE_ELIMIT,
-                         "a value of %zu bytes; the limit is %d", op->value.len,
-                         COVE_MAX_VALUE);
-    }
-    *len += op->reg.len + op->value.len + 2 * op->origin_count;
-    return tx_check_origins(tx, op, origins, diag);
-}
+/* --- what is refused */
 
 static int tx_too_long(struct cove_diag *diag)
 {
@@ -280,47 +239,51 @@ static int tx_too_long(struct cove_diag *diag)
                      COVE_MAX_TX);
 }
 
+/* Before anything is allocated: the limits, by name, and what could make the
+ * written bytes mean something else. Gives the number of origins. */
 static int tx_check(const struct cove_tx *tx, size_t *origins,
                     struct cove_diag *diag)
 {
-    size_t len = 0;
+    size_t len = tx->private_part.len;
 
-    if (tx->ahead || tx->hlc == 0 || tx->hlc > INT64_MAX) {
+    if (tx->ahead) {
         return cove_fail(diag, COVE_EUSAGE,
-                         "a transaction that this build could not read");
-    }
-    if (tx->op_count == 0 && tx->private_part.len == 0) {
-        return cove_fail(diag, COVE_EUSAGE, "a transaction without ops");
+                         "a transaction of a newer version; keep its bytes");
     }
     if (tx->op_count > COVE_MAX_TX_OPS || tx->auth_count > COVE_MAX_AUTH) {
         return cove_fail(diag, COVE_ELIMIT,
-                         "a transaction of %zu ops and %zu auth; the limits "
-                         "are %d and %d",
+                         "a transaction of %zu ops and %zu hashes in auth; "
+                         "the limits are %d and %d",
                          tx->op_count, tx->auth_count, COVE_MAX_TX_OPS,
                          COVE_MAX_AUTH);
     }
     for (size_t i = 0; i < tx->op_count; i++) {
-        int err = tx_check_op(tx, &tx->ops[i], origins, &len, diag);
+        const struct cove_tx_op *op = &tx->ops[i];
 
-        if (err != 0) {
-            return err;
+        if (!op->deleted && op->value.len == 0) {
+            return cove_fail(diag, COVE_EUSAGE, "an op without a value");
         }
+        len += op->reg.len + op->value.len + 2 * op->origin_count;
+        *origins += op->origin_count;
         if (len > COVE_MAX_TX) {
-            return tx_too_long(diag);
+            break;
         }
     }
-    return len + tx->private_part.len > COVE_MAX_TX ? tx_too_long(diag) : 0;
+    return len > COVE_MAX_TX ? tx_too_long(diag) : 0;
 }
 
-/* Registers and values come from callers: see that nothing gets signed that
- * is not deterministic CBOR. */
-static int tx_check_written(struct cove_bytes written, struct cove_diag *diag)
+/* Read back what was written: every other rule is decode's, and a caller's
+ * mistake is found before it is signed. */
+static int tx_check_written(struct cove_bytes written, struct cove_arena *arena,
+                            struct cove_diag *diag)
 {
+    struct cove_tx again;
+
     if (written.len > COVE_MAX_TX) {
         return tx_too_long(diag);
     }
 
-    int err = cove_cbor_check_all(written, COVE_MAX_CBOR_DEPTH, diag);
+    int err = cove_tx_decode(written, arena, &again, diag);
 
     if (err == COVE_EFORMAT) {
         err = COVE_EUSAGE;
@@ -354,7 +317,7 @@ int cove_tx_encode(const struct cove_tx *tx, struct cove_buf *out,
     err = w.err;
     if (err == 0) {
         err = tx_check_written(cove_bytes(out->at + start, out->len - start),
-                               diag);
+                               &scratch, diag);
     }
     if (err != 0) {
         out->len = start;

@@ -64,7 +64,8 @@ struct cove_tx {
 };
 
 /* Encode and append to out. The origins table is built from the ops' origins.
- * Errors: COVE_ELIMIT, COVE_EUSAGE (what decode would refuse), COVE_ENOMEM. */
+ * Errors: COVE_ELIMIT, COVE_EUSAGE (what decode would refuse),
+ * COVE_ERESERVED, COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_tx_encode(const struct cove_tx *tx,
                                    struct cove_buf *out,
                                    struct cove_diag *diag);

@@ -128,7 +128,7 @@ static inline void vectors_copy(const char *name, void *out, size_t len)
         struct cove_bytes b_ = (b);                                            \
                                                                                \
         ck_assert_uint_eq(a_.len, b_.len);                                     \
-        ck_assert_mem_eq(a_.at, b_.at, a_.len);                                \
+        ck_assert(cove_bytes_equal(a_, b_));                                   \
     } while (0)
 
 #endif
