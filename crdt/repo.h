@@ -17,6 +17,7 @@
 #define COVE_CRDT_REPO_H
 
 #include "core/env.h"
+#include "core/limits.h"
 #include "core/store.h"
 #include "crdt/batch.h"
 #include "crdt/header.h"
@@ -116,12 +117,26 @@ struct cove_hash cove_doc_digest(const struct cove_doc *doc,
 /* Just the header and the digest, for sync: no state is decoded. */
 struct cove_doc_brief {
     struct cove_id id;
-    struct cove_bytes header_bytes; /* borrowed from the transaction */
+    struct cove_bytes header_bytes; /* lies in header_room: do not copy */
     struct cove_hash digest;
+    uint8_t header_room[COVE_MAX_HEADER];
 };
 COVE_MUST_CHECK int cove_repo_brief(struct cove_repo *repo,
                                     struct cove_store_txn *txn, cove_num num,
                                     struct cove_doc_brief *out);
+/* As above with the sessions; everything in the arena, and no state decoded. */
+struct cove_doc_outline {
+    struct cove_id id;
+    struct cove_bytes header_bytes;
+    cove_num owner; /* whose members may read; 0 = itself */
+    struct cove_doc_session *sessions; /* sorted by session id */
+    size_t session_count;
+    struct cove_hash digest;
+};
+COVE_MUST_CHECK int cove_repo_outline(struct cove_repo *repo,
+                                      struct cove_store_txn *txn, cove_num num,
+                                      struct cove_arena *arena,
+                                      struct cove_doc_outline *out);
 
 /* --- own writes */
 
@@ -196,8 +211,17 @@ COVE_MUST_CHECK int cove_repo_log(struct cove_repo *repo,
                                   const struct cove_doc *doc,
                                   cove_log_visit *visit, void *ctx);
 
+/* The first bytes of the hash of the transaction that holds an op of this
+ * document. Errors: COVE_ENOTFOUND where it is not held. */
+COVE_MUST_CHECK int cove_repo_tx_hash(struct cove_repo *repo,
+                                      struct cove_store_txn *txn,
+                                      const struct cove_doc *doc,
+                                      const struct cove_op_id *op,
+                                      uint8_t out[8]);
+
 /* Documents of a schema (its journal's number) after `after`, in order of
  * their numbers; 0 = all documents. Errors: COVE_ENOTFOUND at the end. */
+#define COVE_NUM_JOURNALS UINT64_MAX /* as `schema`: the journals themselves */
 COVE_MUST_CHECK int cove_repo_next(struct cove_repo *repo,
                                    struct cove_store_txn *txn, cove_num schema,
                                    cove_num after, cove_num *out);
@@ -238,6 +262,7 @@ COVE_MUST_CHECK int cove_repo_role(struct cove_repo *repo,
 const struct cove_key *cove_repo_device(const struct cove_repo *repo);
 const struct cove_secret *cove_repo_secret(const struct cove_repo *repo);
 const struct cove_env *cove_repo_env(const struct cove_repo *repo);
+const struct cove_alloc *cove_repo_alloc(const struct cove_repo *repo);
 /* 16 random bytes that name this store's history of sequence numbers. */
 void cove_repo_store_id(const struct cove_repo *repo, uint8_t out[16]);
 

@@ -17,7 +17,7 @@
 struct catalog_text { /* a schema text, under the hex of its hash */
     struct cove_bytes key;
     struct cove_bytes text;
-    struct cove_schema *parsed; /* NULL until asked for */
+    const struct cove_schema *parsed; /* NULL until asked for */
     struct catalog_text *next;
 };
 
@@ -63,9 +63,6 @@ static void entry_free(struct cove_catalog *c, struct catalog_entry *e)
 {
     for (struct catalog_plan *p = e->plans; p != NULL; p = p->next) {
         cove_plan_free(p->plan);
-    }
-    for (struct catalog_text *t = e->texts; t != NULL; t = t->next) {
-        cove_schema_free(t->parsed);
     }
     cove_journal_free(e->journal);
     cove_arena_clear(&e->arena);
@@ -180,8 +177,8 @@ static int build_step(struct catalog_build *b, struct cove_bytes body)
 
     b->bodies = array;
     if (err == 0) {
-        err = cove_arena_copy(&b->entry->arena, body,
-                              &b->bodies[b->body_count]);
+        err =
+            cove_arena_copy(&b->entry->arena, body, &b->bodies[b->body_count]);
         b->body_count += err == 0;
     }
     return err;
@@ -206,11 +203,6 @@ static int build_text(struct catalog_build *b, struct cove_bytes key,
     return err;
 }
 
-struct cove_hash cove_schema_text_hash(struct cove_bytes text)
-{
-    return cove_hash("cove/schema", text);
-}
-
 /* One set op of the journal: a step, a schema text, or drift. */
 static int build_entry(struct catalog_build *b,
                        const struct cove_log_entry *from, uint64_t hlc,
@@ -224,7 +216,8 @@ static int build_entry(struct catalog_build *b,
 
         cove_hex(cove_bytes(id.b, sizeof(id.b)), hex);
     } else if (kind == COVE_KIND_TEXT) {
-        struct cove_hash h = cove_schema_text_hash(cove_value_text(op->value));
+        struct cove_hash h =
+            cove_hash("cove/schema", cove_value_text(op->value));
 
         cove_hex(cove_bytes(h.b, sizeof(h.b)), hex);
     } else {
@@ -519,8 +512,8 @@ static bool step_is_leaf(const struct cove_journal *journal,
     for (size_t i = 0; i < cove_journal_count(journal); i++) {
         const struct cove_step *other = cove_journal_at(journal, i);
 
-        if (other != step && cove_journal_descends(journal, &other->id,
-                                                   &step->id)) {
+        if (other != step &&
+            cove_journal_descends(journal, &other->id, &step->id)) {
             return false;
         }
     }
@@ -601,14 +594,14 @@ static int head_unknown(const struct cove_schema_doc *doc, const char *asked,
 
         if (s->state == COVE_STEP_ACTIVE && s->has_version &&
             len < sizeof(list) - 24) {
-            len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%lld",
-                                    len == 0 ? "" : ", ",
-                                    (long long)s->version);
+            len +=
+                (size_t)snprintf(list + len, sizeof(list) - len, "%s%lld",
+                                 len == 0 ? "" : ", ", (long long)s->version);
         }
     }
     return cove_fail(diag, COVE_ENOTFOUND,
-                     "%.*s has no version %s here; held: %s", (int)doc->name.len,
-                     (const char *)doc->name.at, asked,
+                     "%.*s has no version %s here; held: %s",
+                     (int)doc->name.len, (const char *)doc->name.at, asked,
                      len == 0 ? "none" : list);
 }
 
@@ -680,4 +673,84 @@ int cove_catalog_head(struct cove_catalog *catalog, struct cove_store_txn *txn,
     }
     *out = found[0]->id;
     return 0;
+}
+
+int cove_catalog_plan(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                      cove_num num, const struct cove_step_id *head,
+                      const struct cove_plan **out)
+{
+    struct catalog_entry *e;
+    int err = entry_get(catalog, txn, num, &e);
+
+    if (err != 0) {
+        return err;
+    }
+    for (struct catalog_plan *p = e->plans; p != NULL; p = p->next) {
+        if (memcmp(p->head.b, head->b, sizeof(head->b)) == 0) {
+            *out = p->plan;
+            return 0;
+        }
+    }
+    struct catalog_plan *fresh = cove_arena_new(&e->arena, sizeof(*fresh));
+
+    if (fresh == NULL) {
+        return COVE_ENOMEM;
+    }
+    err = cove_plan_new(catalog->alloc, e->journal, head, &fresh->plan);
+    if (err != 0) {
+        return err;
+    }
+    fresh->head = *head;
+    fresh->next = e->plans;
+    e->plans = fresh;
+    *out = fresh->plan;
+    return 0;
+}
+
+static int text_parse(struct cove_catalog *c, struct catalog_entry *e,
+                      struct catalog_text *t)
+{
+    struct cove_buf cbor;
+
+    cove_buf_init(&cbor, c->alloc);
+    int err = cove_json_read_plain(t->text, "schema", &cbor, NULL);
+
+    if (err == 0) {
+        err = cove_schema_parse(&e->arena, cove_buf_bytes(&cbor), &t->parsed,
+                                NULL);
+    }
+    cove_buf_clear(&cbor);
+    return err;
+}
+
+int cove_catalog_schema(struct cove_catalog *catalog,
+                        struct cove_store_txn *txn, cove_num num,
+                        const struct cove_step_id *head,
+                        struct cove_bytes *text, const struct cove_schema **out)
+{
+    struct catalog_entry *e;
+    int err = entry_get(catalog, txn, num, &e);
+
+    if (err != 0) {
+        return err;
+    }
+    const struct cove_step *step = cove_journal_find(e->journal, head);
+
+    if (step == NULL || step->schema.len == 0) {
+        return COVE_ENOTFOUND;
+    }
+    for (struct catalog_text *t = e->texts; t != NULL; t = t->next) {
+        if (!cove_bytes_equal(t->key, step->schema)) {
+            continue;
+        }
+        if (t->parsed == NULL) {
+            err = text_parse(catalog, e, t);
+        }
+        if (err == 0) {
+            *text = t->text;
+            *out = t->parsed;
+        }
+        return err;
+    }
+    return COVE_ENOTFOUND;
 }

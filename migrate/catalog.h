@@ -39,6 +39,8 @@ COVE_MUST_CHECK int cove_catalog_new(const struct cove_alloc *alloc,
                                      struct cove_repo *repo,
                                      struct cove_catalog **out);
 void cove_catalog_free(struct cove_catalog *catalog);
+struct cove_repo *cove_catalog_repo(const struct cove_catalog *catalog);
+const struct cove_alloc *cove_catalog_alloc(const struct cove_catalog *catalog);
 
 /* Errors: COVE_ENOTFOUND where the journal document is not held (blocked). */
 COVE_MUST_CHECK int cove_catalog_open(struct cove_catalog *catalog,
@@ -62,6 +64,8 @@ COVE_MUST_CHECK int cove_catalog_head(struct cove_catalog *catalog,
                                       const char *version,
                                       struct cove_step_id *out,
                                       struct cove_diag *diag);
+/* The newest active step, NULL where nothing is active. */
+const struct cove_step *cove_journal_newest(const struct cove_journal *journal);
 /* Is there more than one leaf, or one version number on two active steps? */
 bool cove_schema_doc_forked(const struct cove_schema_doc *schema);
 /* The compiled plan, cached. Errors: COVE_EBLOCKED, COVE_ENOMEM. */

@@ -36,26 +36,39 @@ struct cove_loaded {
     struct cove_step_id head;
     const struct cove_plan *plan; /* NULL where raw */
     struct cove_view view;        /* valid where plan is set */
-    enum cove_doc_state state;    /* after the load's own copies */
-    uint32_t copies_due;          /* found by this load */
-    uint32_t copies_written;      /* written by this load */
+    uint32_t copies_due;          /* still, after this load's own */
+    uint32_t copies_written;      /* by this load */
     uint32_t invalid;             /* visible fields that did not convert */
 };
 
 struct cove_load_request {
     cove_num num;
-    const struct cove_step_id *head; /* NULL = newest */
+    const struct cove_step_id *head; /* NULL: choose, or else the newest */
+    /* Asked for the head once the document's journal is known; may be NULL. */
+    int (*choose)(void *ctx, cove_num journal, struct cove_step_id *head);
+    void *choose_ctx;
     enum cove_load_mode mode;
     int64_t live_days; /* 0 = 90 */
 };
 
-/* Errors: COVE_ENOTFOUND, COVE_EBLOCKED (head not active; the document is
- * readable at the heads that are), store errors. */
+/* Errors: COVE_ENOTFOUND, COVE_EBLOCKED (journal missing or head not active:
+ * the document is readable at the heads that are, and raw), store errors. */
 COVE_MUST_CHECK int cove_load(struct cove_catalog *catalog,
                               struct cove_store_txn *txn,
                               const struct cove_load_request *request,
                               struct cove_arena *arena, struct cove_loaded *out,
                               struct cove_diag *diag);
+/* Where the document stands, seen from this load; fills loaded->invalid.
+ * Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_loaded_state(struct cove_loaded *loaded,
+                                      enum cove_doc_state *out);
+
+/* One field by its display name at the head (raw: register id or key).
+ * Errors: COVE_ENOTFOUND where the version has no such field. */
+COVE_MUST_CHECK int cove_loaded_get(struct cove_loaded *loaded,
+                                    struct cove_bytes name,
+                                    struct cove_cell *out,
+                                    struct cove_diag *diag);
 
 struct cove_edit {
     struct cove_bytes name; /* display name at the head, or raw key */
@@ -98,7 +111,7 @@ COVE_MUST_CHECK int cove_new_document(struct cove_catalog *catalog,
  * a field that did not convert: COVE_ESCHEMA, COVE_EINVALID; 0 where valid. */
 COVE_MUST_CHECK int cove_loaded_validate(struct cove_catalog *catalog,
                                          struct cove_store_txn *txn,
-                                         const struct cove_loaded *loaded,
+                                         struct cove_loaded *loaded,
                                          struct cove_diag *diag);
 
 #endif

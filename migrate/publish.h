@@ -7,6 +7,7 @@
 #ifndef COVE_MIGRATE_PUBLISH_H
 #define COVE_MIGRATE_PUBLISH_H
 
+#include "migrate/compile.h"
 #include "migrate/load.h"
 
 struct cove_published {
@@ -27,14 +28,35 @@ COVE_MUST_CHECK int cove_publish_schema(
     struct cove_catalog *catalog, struct cove_store_txn *txn,
     const struct cove_id *owner, struct cove_bytes schema_json,
     const char *file_name, struct cove_published *out, struct cove_diag *diag);
-/* Publish a migration file and the schema it leads to (empty where the file
- * holds targetSchema as an object). Errors: as above, and COVE_ESTEP,
- * COVE_ENOTFOUND, COVE_EEXIST, COVE_ECONFLICT, with each difference listed;
- * COVE_EEXIST-like forks (another step has this version): COVE_EDRIFT. */
+/* The files of a migration: its own text, the schema it leads to (empty where
+ * the file holds targetSchema), and what messages call it. */
+struct cove_migration_files {
+    struct cove_bytes migration;
+    struct cove_bytes schema;
+    const char *name;
+};
+
+/* A migration as it would be published: nothing is written. */
+struct cove_prepared {
+    cove_num num; /* journal */
+    struct cove_migration migration;
+    struct cove_schema_file file;
+    struct cove_compiled step;
+    struct cove_bytes parents; /* struct cove_step_id one after the other */
+};
+/* Errors: COVE_EJSON, COVE_ESTEP, COVE_ENOTFOUND, COVE_EEXIST, COVE_ECONFLICT,
+ * COVE_EBLOCKED, COVE_EUSAGE, with each difference listed. */
+COVE_MUST_CHECK int cove_prepare_migration(
+    struct cove_catalog *catalog, struct cove_store_txn *txn,
+    const struct cove_migration_files *files, struct cove_arena *arena,
+    struct cove_prepared *out, struct cove_diag *diag);
+/* Prepare and publish. Errors: as above, and COVE_EDENIED, COVE_EDRIFT (the
+ * version is published already, as another step: says by whom and when),
+ * COVE_ELIMIT. */
 COVE_MUST_CHECK int cove_publish_migration(
     struct cove_catalog *catalog, struct cove_store_txn *txn,
-    struct cove_bytes migration_json, struct cove_bytes schema_json,
-    const char *file_name, struct cove_published *out, struct cove_diag *diag);
+    const struct cove_migration_files *files, struct cove_published *out,
+    struct cove_diag *diag);
 
 /* The registry documents of an owner, derivable: schema name → journal
  * reference; "Name_1_to_2" → step as hex text. Created when missing and where
@@ -49,6 +71,7 @@ COVE_MUST_CHECK int cove_registry_open(struct cove_catalog *catalog,
 /* --- running: what a sweep does and counts */
 struct cove_run {
     cove_num schema;
+    bool head_given; /* else the newest */
     struct cove_step_id head;
     bool dry;       /* evaluate only, write nothing */
     uint32_t batch; /* documents a commit, 0 = 128 */

@@ -100,8 +100,8 @@ int admin_version(struct admin *a, const char **out)
 
     admin_value(a, "version", &v);
     if (v.len > 0 && cove_value_kind(v) == COVE_KIND_INT) {
-        *out = cove_arena_printf(&a->arena, "%lld",
-                                 (long long)cove_value_int(v));
+        *out =
+            cove_arena_printf(&a->arena, "%lld", (long long)cove_value_int(v));
         return *out == NULL ? COVE_ENOMEM : 0;
     }
     return admin_text(a, "version", out);
@@ -203,8 +203,10 @@ static int admin_check_members(struct admin *a, const struct admin_verb *verb)
 
 static const struct admin_verb *admin_find(const char *name)
 {
-    const struct admin_verb *tables[] = {admin_doc_verbs, admin_schema_verbs,
-                                         admin_peer_verbs, admin_status_verbs};
+    const struct admin_verb *tables[] = {
+        admin_doc_verbs,    admin_history_verbs, admin_find_verbs,
+        admin_schema_verbs, admin_peer_verbs,    admin_status_verbs,
+    };
 
     for (size_t i = 0; i < COVE_ARRAY_LEN(tables); i++) {
         for (const struct admin_verb *v = tables[i]; v->name != NULL; v++) {
@@ -219,7 +221,8 @@ static const struct admin_verb *admin_find(const char *name)
 static int admin_run(struct admin *a, const char *request, struct cove_buf *buf)
 {
     const char *name = NULL;
-    int err = cove_json_read(cove_bytes_text(request), "request", buf, &a->diag);
+    int err =
+        cove_json_read(cove_bytes_text(request), "request", buf, &a->diag);
 
     if (err == 0) {
         a->request = cove_buf_bytes(buf);
@@ -238,7 +241,8 @@ static int admin_run(struct admin *a, const char *request, struct cove_buf *buf)
     const struct admin_verb *verb = admin_find(name);
 
     if (verb == NULL) {
-        return cove_fail(&a->diag, COVE_EUSAGE, "there is no verb \"%s\"", name);
+        return cove_fail(&a->diag, COVE_EUSAGE, "there is no verb \"%s\"",
+                         name);
     }
     err = admin_check_members(a, verb);
     return err != 0 ? err : verb->run(a);

@@ -33,7 +33,8 @@ int admin_map(struct admin *a, const char *key, struct cove_bytes *out);
 /* Errors: COVE_EUSAGE where a required member is missing. */
 int admin_need(struct admin *a, const char *key, const void *given);
 /* The document that a member names, whole or by prefix. */
-int admin_id(struct admin *a, const char *key, struct cove_id *out, bool *given);
+int admin_id(struct admin *a, const char *key, struct cove_id *out,
+             bool *given);
 /* A version may be a number or a text ("2", a step's hex). */
 int admin_version(struct admin *a, const char **out);
 int admin_mode(struct admin *a, unsigned write, unsigned *flags);
@@ -44,6 +45,8 @@ int admin_json(struct admin *a, const char *key, struct cove_bytes *text);
 int admin_end(struct admin *a, struct cove_txn *txn, int err);
 
 extern const struct admin_verb admin_doc_verbs[];
+extern const struct admin_verb admin_history_verbs[];
+extern const struct admin_verb admin_find_verbs[];
 extern const struct admin_verb admin_schema_verbs[];
 extern const struct admin_verb admin_peer_verbs[];
 extern const struct admin_verb admin_status_verbs[];

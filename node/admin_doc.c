@@ -17,7 +17,8 @@ static int verb_key(struct admin *a)
 static int verb_init(struct admin *a)
 {
     node_json_key(&a->reply, "store");
-    node_json_cstr(&a->reply, a->store->dir != NULL ? a->store->dir : ":memory:");
+    node_json_cstr(&a->reply,
+                   a->store->dir != NULL ? a->store->dir : ":memory:");
     return verb_key(a);
 }
 
@@ -54,9 +55,8 @@ static int group_members(struct admin *a, struct cove_bytes given,
         if (i < n) {
             struct cove_bytes hex = cove_reader_text(&r);
             struct cove_bytes word = cove_reader_item(&r);
-            const char *text =
-                cove_arena_printf(&a->arena, "%.*s", (int)hex.len,
-                                  (const char *)hex.at);
+            const char *text = cove_arena_printf(
+                &a->arena, "%.*s", (int)hex.len, (const char *)hex.at);
             const char *name =
                 cove_value_kind(word) != COVE_KIND_TEXT
                     ? ""
@@ -68,10 +68,11 @@ static int group_members(struct admin *a, struct cove_bytes given,
                 return COVE_ENOMEM;
             }
             if (cove_hex_parse(text, device.b, sizeof(device.b)) != 0) {
-                return cove_fail(&a->diag, COVE_EUSAGE,
-                                 "member \"%s\": a device key has 64 hex digits "
-                                 "(`cove key` shows one)",
-                                 text);
+                return cove_fail(
+                    &a->diag, COVE_EUSAGE,
+                    "member \"%s\": a device key has 64 hex digits "
+                    "(`cove key` shows one)",
+                    text);
             }
             if (cove_role_parse(name, &role) != 0) {
                 return cove_fail(&a->diag, COVE_EUSAGE,
@@ -151,8 +152,9 @@ static int verb_new_group(struct admin *a)
         cove_writer_map(&w, 1);
         cove_writer_cstr(&w, "name");
         cove_writer_cstr(&w, name);
-        err = w.err == 0 ? cove_arena_copy(&a->arena, cove_buf_bytes(&buf), &meta)
-                         : w.err;
+        err = w.err == 0
+                  ? cove_arena_copy(&a->arena, cove_buf_bytes(&buf), &meta)
+                  : w.err;
         cove_buf_clear(&buf);
         h.meta = err == 0 ? meta : h.meta;
     }

@@ -74,8 +74,9 @@ static int verb_peer_add(struct admin *a)
         peer.state = COVE_PEER_OFFLINE;
         err = 0;
     }
-    err = err != 0 ? err
-                   : peer_text(a, "address", peer.address, sizeof(peer.address));
+    err = err != 0
+              ? err
+              : peer_text(a, "address", peer.address, sizeof(peer.address));
     err = err != 0 ? err : peer_text(a, "name", peer.name, sizeof(peer.name));
     if (err == 0 && peer.address[0] != '\0' && !address_good(peer.address)) {
         err = cove_fail(&a->diag, COVE_EUSAGE,

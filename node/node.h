@@ -37,7 +37,7 @@ struct cove {
     struct cove_key device;
     struct cove_id account;
     int64_t live_days;
-    bool new_session; /* for the first worker */
+    bool new_session;     /* for the first worker */
     pthread_mutex_t lock; /* guards what is below */
     struct cove_diag diag;
     struct node_worker *idle;
@@ -117,6 +117,16 @@ int node_json_take(struct node_json *j, char **out);
 /* {"id", "schema", "version", "state", "fields"|"registers", "invalid"} */
 int node_doc_json(struct cove_txn *txn, struct cove_loaded *loaded,
                   struct node_json *j);
+/* The members alone, of an object that is open. */
+int node_doc_members(struct cove_txn *txn, struct cove_loaded *loaded,
+                     struct node_json *j);
+/* Who and when of an op: "time", "author". */
+void node_json_author(struct node_json *j, const struct cove_op_id *id);
+/* [[register, {time, author, session, tx, op} | null], …] */
+void node_json_origins(struct node_json *j, const struct cove_origin *origins,
+                       size_t count);
+/* "peers": [...], of an object that is open. */
+int node_peers_json(struct cove_txn *txn, struct node_json *j);
 
 /* --- value.c */
 int node_value_out(struct cove_txn *txn, struct cove_bytes cbor,

@@ -52,7 +52,7 @@ static int file_read(const char *path, char *out, size_t cap, size_t *len)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0) {
-        return errno == ENOENT ? COVE_ENOTFOUND
+        return errno == ENOENT   ? COVE_ENOTFOUND
                : errno == EACCES ? COVE_EACCES
                                  : COVE_EIO;
     }
@@ -100,8 +100,8 @@ static int identity_open(struct cove *store, bool create)
     char text[OPEN_SEED * 2 + 2];
     size_t len = 0;
     char *path = open_path(store, "device.key");
-    int err = path == NULL ? COVE_ENOMEM
-                           : file_read(path, text, sizeof(text), &len);
+    int err =
+        path == NULL ? COVE_ENOMEM : file_read(path, text, sizeof(text), &len);
 
     if (err == COVE_ENOTFOUND && create) {
         store->env->random(store->env->ctx, seed, sizeof(seed));
@@ -113,10 +113,10 @@ static int identity_open(struct cove *store, bool create)
         err = cove_hex_parse(text, seed, sizeof(seed));
     }
     if (err != 0 && path != NULL) {
-        err = cove_fail(&store->diag,
-                        err == COVE_EFORMAT ? COVE_ENOTSTORE : err,
-                        "%s: the device key cannot be %s: %s", path,
-                        create ? "made" : "read", cove_error_text(err));
+        err =
+            cove_fail(&store->diag, err == COVE_EFORMAT ? COVE_ENOTSTORE : err,
+                      "%s: the device key cannot be %s: %s", path,
+                      create ? "made" : "read", cove_error_text(err));
     }
     if (err == 0) {
         cove_key_of_seed(seed, &store->secret, &store->device);
@@ -163,13 +163,14 @@ static int nonce_check(struct cove *store, struct node_worker *worker)
     char want[256], found[256];
     size_t len = 0;
     char *path = open_path(store, "nonce");
-    int err = path == NULL ? COVE_ENOMEM
-                           : cove_store_begin(store->store, true, &txn);
+    int err =
+        path == NULL ? COVE_ENOMEM : cove_store_begin(store->store, true, &txn);
 
     if (err != 0) {
         goto out;
     }
-    err = cove_repo_record_get(worker->repo, txn, COVE_RECORDS_META, key, &held);
+    err =
+        cove_repo_record_get(worker->repo, txn, COVE_RECORDS_META, key, &held);
     bool known = err == 0 && held.len == OPEN_NONCE;
 
     if (err != 0 && err != COVE_ENOTFOUND) {

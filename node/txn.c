@@ -180,26 +180,26 @@ static struct node_doc **doc_bucket(struct cove_txn *txn,
     return &txn->docs[id->b[0] % NODE_DOC_BUCKETS];
 }
 
-/* The head that a document's schema is to be seen at. */
-static int load_head(struct cove_txn *txn, cove_num journal,
-                     const char *version, struct cove_step_id *head)
-{
-    struct cove_catalog *catalog = txn->worker->catalog;
-    const struct cove_schema_doc *schema;
-    char spoken[24];
-    int err = cove_catalog_open(catalog, txn->txn, journal, &schema);
+struct load_choice { /* which version, asked once the schema is known */
+    struct cove_txn *txn;
+    const char *version;
+};
 
-    if (err == COVE_ENOTFOUND) {
-        return cove_fail(&txn->diag, COVE_EBLOCKED,
-                         "the schema's journal is not here yet; read with mode "
-                         "raw, or sync with a peer that has it");
-    }
+static int load_choose(void *ctx, cove_num journal, struct cove_step_id *head)
+{
+    struct load_choice *c = ctx;
+    struct cove_catalog *catalog = c->txn->worker->catalog;
+    const struct cove_schema_doc *schema;
+    const char *version = c->version;
+    char spoken[24];
+    int err = cove_catalog_open(catalog, c->txn->txn, journal, &schema);
+
     if (err == 0 && version == NULL) {
-        version = use_version(txn->store, schema->name, spoken);
+        version = use_version(c->txn->store, schema->name, spoken);
     }
     if (err == 0) {
-        err = cove_catalog_head(catalog, txn->txn, journal, version, head,
-                                &txn->diag);
+        err = cove_catalog_head(catalog, c->txn->txn, journal, version, head,
+                                &c->txn->diag);
     }
     return err;
 }
@@ -207,32 +207,27 @@ static int load_head(struct cove_txn *txn, cove_num journal,
 static int load_fresh(struct cove_txn *txn, const struct cove_id *id,
                       const char *version, struct cove_loaded *out)
 {
-    struct cove_catalog *catalog = txn->worker->catalog;
-    struct cove_load_request request = {.live_days = txn->store->live_days};
-    struct cove_step_id head;
-    cove_num journal = 0;
+    struct load_choice choice = {txn, version};
+    struct cove_load_request request = {
+        .choose = load_choose,
+        .choose_ctx = &choice,
+        .live_days = txn->store->live_days,
+        .mode = (txn->flags & COVE_RAW) ? COVE_LOAD_RAW
+                : (txn->flags & COVE_WRITE) && !(txn->flags & COVE_VIEW)
+                    ? COVE_LOAD_MIGRATE
+                    : COVE_LOAD_VIEW,
+    };
     int err = cove_repo_find(txn->worker->repo, txn->txn, id, &request.num);
 
-    if (err == 0) {
-        err = cove_load_schema(catalog, txn->txn, request.num, &journal);
-    }
     if (err == COVE_ENOTFOUND) {
         char text[COVE_ID_TEXT_MAX];
 
         cove_id_text(id, text);
         return cove_fail(&txn->diag, err, "no document %s here", text);
     }
-    request.mode = (txn->flags & COVE_RAW) ? COVE_LOAD_RAW
-                   : (txn->flags & COVE_WRITE) && !(txn->flags & COVE_VIEW)
-                       ? COVE_LOAD_MIGRATE
-                       : COVE_LOAD_VIEW;
-    if (err == 0 && journal != 0 && request.mode != COVE_LOAD_RAW) {
-        err = load_head(txn, journal, version, &head);
-        request.head = &head;
-    }
     if (err == 0) {
-        err = cove_load(catalog, txn->txn, &request, &txn->arena, out,
-                        &txn->diag);
+        err = cove_load(txn->worker->catalog, txn->txn, &request, &txn->arena,
+                        out, &txn->diag);
     }
     return err;
 }
@@ -296,8 +291,8 @@ int cove_get(struct cove_txn *txn, const struct cove_id *id, const char *field,
     int err = node_load(txn, id, NULL, &loaded);
 
     if (err == 0) {
-        err = cove_loaded_get(loaded, cove_bytes_text(field), &txn->arena, &cell,
-                              &txn->diag);
+        err =
+            cove_loaded_get(loaded, cove_bytes_text(field), &cell, &txn->diag);
     }
     if (err == 0 && cell.kind == COVE_ABSENT) {
         err = cove_fail(&txn->diag, COVE_ENOTFOUND, "%s is not set", field);
@@ -345,8 +340,9 @@ static int txn_writable(struct cove_txn *txn)
 {
     return (txn->flags & COVE_WRITE)
                ? 0
-               : cove_fail(&txn->diag, COVE_EUSAGE,
-                           "this transaction only reads; begin with COVE_WRITE");
+               : cove_fail(
+                     &txn->diag, COVE_EUSAGE,
+                     "this transaction only reads; begin with COVE_WRITE");
 }
 
 static int txn_edit(struct cove_txn *txn, const struct cove_id *id,
@@ -394,7 +390,8 @@ int node_edits(struct cove_txn *txn, struct cove_bytes map,
     struct cove_reader r;
 
     if (map.len == 0 || cove_value_kind(map) != COVE_KIND_MAP) {
-        return cove_fail(&txn->diag, COVE_EJSON, "a JSON object is wanted here");
+        return cove_fail(&txn->diag, COVE_EJSON,
+                         "a JSON object is wanted here");
     }
     cove_reader_init(&r, map);
     size_t n = cove_reader_map(&r);
@@ -424,7 +421,8 @@ static int txn_json(struct cove_txn *txn, const char *json,
     struct cove_buf buf;
 
     cove_buf_init(&buf, txn->store->alloc);
-    int err = cove_json_read(cove_bytes_text(json), "document", &buf, &txn->diag);
+    int err =
+        cove_json_read(cove_bytes_text(json), "document", &buf, &txn->diag);
 
     if (err == 0) {
         err = cove_arena_copy(&txn->arena, cove_buf_bytes(&buf), out);
@@ -464,7 +462,8 @@ int node_new(struct cove_txn *txn, const struct node_new *request,
     int err = d == NULL ? COVE_ENOMEM : txn_writable(txn);
 
     if (err == 0 && request->schema != NULL) {
-        err = node_head(txn, request->schema, request->version, &r.schema, &head);
+        err =
+            node_head(txn, request->schema, request->version, &r.schema, &head);
         r.head = &head;
         if (err == 0) {
             err = cove_catalog_open(txn->worker->catalog, txn->txn, r.schema,
@@ -515,12 +514,12 @@ int cove_next(struct cove_txn *txn, const char *schema, uint64_t *cursor,
     int err = 0;
 
     if (schema != NULL) {
-        err = cove_catalog_find(txn->worker->catalog, txn->txn, schema, &journal,
-                                &txn->diag);
+        err = cove_catalog_find(txn->worker->catalog, txn->txn, schema,
+                                &journal, &txn->diag);
     }
     if (err == 0) {
-        err = cove_repo_next(txn->worker->repo, txn->txn, journal, *cursor,
-                             &num);
+        err =
+            cove_repo_next(txn->worker->repo, txn->txn, journal, *cursor, &num);
         if (err == COVE_ENOTFOUND) {
             return err;
         }

@@ -57,8 +57,8 @@ struct cove_options {
 COVE_API int cove_open(const char *dir, const struct cove_options *options,
                        struct cove **out);
 COVE_API void cove_close(struct cove *store); /* NULL is allowed */
-/* The sentence of the last error on this thread's last call with the store:
- * what happened, to which document, what to do. Never NULL. */
+/* The sentence of the last call that failed: what happened, to which document,
+ * what to do. Never NULL; borrowed until the next failing call. */
 COVE_API const char *cove_errmsg(const struct cove *store);
 COVE_API const char *cove_strerror(int code);
 COVE_API const char *cove_version(void);

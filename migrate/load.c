@@ -1,0 +1,459 @@
+/* load.c: see load.h.
+ *
+ * What is due depends on the ops, on the journal, and on which heads are live:
+ * the newest, the one asked for, and those at which somebody wrote lately. The
+ * heads are taken in one order everywhere, descendants first; a register is
+ * the business of the first head that shows it, so that two heads never take
+ * turns in overwriting each other's copy. The key of the progress cache is the
+ * hash of journal and heads; any new op clears it.
+ */
+#include "migrate/load.h"
+
+#include "core/hlc.h"
+#include "core/value.h"
+
+#define LOAD_DAYS    90
+#define LOAD_DAY_MS  86400000
+#define LOAD_HEADS   (COVE_MAX_LIVE_HEADS + 2) /* newest, asked for, live */
+#define LOAD_TX_ROOM 48000 /* bytes of values and origins in one copy tx */
+
+struct load {
+    struct cove_catalog *catalog;
+    struct cove_repo *repo;
+    struct cove_store_txn *txn;
+    const struct cove_load_request *request;
+    struct cove_arena *arena;
+    struct cove_loaded *out;
+    struct cove_diag *diag;
+    const struct cove_journal *journal;
+    struct cove_step_id heads[LOAD_HEADS];
+    size_t head_count;
+};
+
+/* ------------------------------------------------------------- live heads */
+
+static void heads_add(struct load *l, const struct cove_step_id *head)
+{
+    const struct cove_step *step = cove_journal_find(l->journal, head);
+
+    if (step == NULL || step->state != COVE_STEP_ACTIVE ||
+        l->head_count == LOAD_HEADS) {
+        return;
+    }
+    for (size_t i = 0; i < l->head_count; i++) {
+        if (memcmp(l->heads[i].b, head->b, sizeof(head->b)) == 0) {
+            return;
+        }
+    }
+    l->heads[l->head_count++] = *head;
+}
+
+/* Does a stand before b: it descends from b, or neither does and it is the
+ * smaller id? */
+static bool head_before(const struct cove_journal *journal,
+                        const struct cove_step_id *a,
+                        const struct cove_step_id *b)
+{
+    if (cove_journal_descends(journal, a, b)) {
+        return true;
+    }
+    return !cove_journal_descends(journal, b, a) &&
+           memcmp(a->b, b->b, sizeof(a->b)) < 0;
+}
+
+static void heads_find(struct load *l)
+{
+    const struct cove_state *state = &l->out->doc.state;
+    const struct cove_env *env = cove_repo_env(l->repo);
+    int64_t days =
+        l->request->live_days > 0 ? l->request->live_days : LOAD_DAYS;
+    int64_t since = env->now_ms(env->ctx) - days * LOAD_DAY_MS;
+    const struct cove_step *newest = cove_journal_newest(l->journal);
+
+    l->head_count = 0;
+    if (newest != NULL) {
+        heads_add(l, &newest->id);
+    }
+    heads_add(l, &l->out->head);
+    for (size_t i = 0; i < state->native_count; i++) {
+        const struct cove_native *n = &state->natives[i];
+
+        if (n->has_epoch && cove_hlc_ms(n->id.hlc) >= since) {
+            heads_add(l, &n->epoch);
+        }
+    }
+    for (size_t i = 1; i < l->head_count; i++) {
+        struct cove_step_id head = l->heads[i];
+        size_t k = i;
+
+        while (k > 0 && head_before(l->journal, &head, &l->heads[k - 1])) {
+            l->heads[k] = l->heads[k - 1];
+            k--;
+        }
+        l->heads[k] = head;
+    }
+}
+
+static struct cove_hash heads_key(const struct load *l)
+{
+    struct cove_hash journal = cove_journal_fingerprint(l->journal);
+    struct cove_bytes parts[] = {
+        cove_bytes(journal.b, sizeof(journal.b)),
+        cove_bytes(l->heads, l->head_count * sizeof(l->heads[0])),
+    };
+
+    return cove_hash_parts("cove/clean", parts, COVE_ARRAY_LEN(parts));
+}
+
+/* ------------------------------------------------------------------ copies */
+
+struct load_due {
+    struct cove_tx_op *ops;
+    size_t count, cap;
+    uint8_t *seen; /* by register: a head before has shown it */
+};
+
+static int due_push(struct load *l, struct load_due *due,
+                    const struct cove_plan *plan, const struct cove_due *d)
+{
+    if (due->count == due->cap) {
+        size_t cap = due->cap == 0 ? 8 : due->cap * 2;
+        struct cove_tx_op *ops = cove_arena_array(l->arena, cap, sizeof(*ops));
+
+        if (ops == NULL) {
+            return COVE_ENOMEM;
+        }
+        if (due->count > 0) {
+            memcpy(ops, due->ops, due->count * sizeof(*ops));
+        }
+        due->ops = ops;
+        due->cap = cap;
+    }
+    due->ops[due->count++] = (struct cove_tx_op){
+        .deleted = d->cell.kind == COVE_ABSENT,
+        .reg = plan->registers[d->reg].id,
+        .value = d->cell.bytes,
+        .origins = d->origins,
+        .origin_count = d->origin_count,
+    };
+    return 0;
+}
+
+/* What one live head would write, but for registers of heads before it. */
+static int due_of_head(struct load *l, const struct cove_step_id *head,
+                       struct load_due *due)
+{
+    struct cove_doc *doc = &l->out->doc;
+    struct cove_view other, *view = &l->out->view;
+    const struct cove_plan *plan;
+    struct cove_due *found;
+    size_t count;
+    int err =
+        cove_catalog_plan(l->catalog, l->txn, doc->schema_num, head, &plan);
+
+    if (err == 0 && plan != l->out->plan) {
+        view = &other;
+        err = cove_view_init(view, l->arena, plan, &doc->state);
+    }
+    if (err == 0) {
+        err = cove_view_due(view, &found, &count);
+    }
+    if (err == 0 && due->seen == NULL) {
+        due->seen = cove_arena_new(l->arena, plan->register_count + 1);
+        err = due->seen == NULL ? COVE_ENOMEM : 0;
+    }
+    for (size_t i = 0; err == 0 && i < count; i++) {
+        if (!due->seen[found[i].reg]) {
+            err = due_push(l, due, plan, &found[i]);
+        }
+    }
+    for (size_t i = 0; err == 0 && i < plan->field_count; i++) {
+        due->seen[plan->fields[i].reg] = 1;
+    }
+    return err;
+}
+
+static size_t op_weight(const struct cove_tx_op *op)
+{
+    size_t weight = op->reg.len + op->value.len + 16;
+
+    for (size_t i = 0; i < op->origin_count; i++) {
+        weight += op->origins[i].reg.len + 90;
+    }
+    return weight;
+}
+
+/* The hashes that name the origins' transactions. */
+static int copies_hash(struct load *l, struct cove_tx_op *op)
+{
+    for (size_t i = 0; i < op->origin_count; i++) {
+        struct cove_origin *o = &op->origins[i];
+
+        if (cove_op_id_is_none(&o->id)) {
+            continue;
+        }
+        int err = cove_repo_tx_hash(l->repo, l->txn, &l->out->doc, &o->id,
+                                    o->tx_hash);
+
+        if (err != 0) {
+            return err;
+        }
+    }
+    return 0;
+}
+
+/* One transaction of the session for all copies, or as few as they fit in. */
+static int copies_write(struct load *l, struct load_due *due)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < due->count && err == 0; i++) {
+        err = copies_hash(l, &due->ops[i]);
+    }
+    for (size_t begin = 0; begin < due->count && err == 0;) {
+        size_t end = begin, room = LOAD_TX_ROOM;
+
+        while (end < due->count && end - begin < COVE_MAX_TX_OPS &&
+               (end == begin || op_weight(&due->ops[end]) <= room)) {
+            size_t weight = op_weight(&due->ops[end]);
+
+            room -= weight < room ? weight : room;
+            end++;
+        }
+        struct cove_tx tx = {.kind = COVE_TX_COPY,
+                             .epoch_inherited = true,
+                             .auth_inherited = true,
+                             .ops = due->ops + begin,
+                             .op_count = end - begin};
+
+        err = cove_repo_append(l->repo, l->txn, &l->out->doc, &tx, l->diag);
+        begin = end;
+    }
+    return err;
+}
+
+static int load_copies(struct load *l)
+{
+    struct cove_loaded *out = l->out;
+    struct load_due due = {0};
+    bool may = out->doc.my_role >= COVE_ROLE_WRITER &&
+               l->request->mode == COVE_LOAD_MIGRATE;
+    int err = 0;
+
+    heads_find(l);
+    struct cove_hash key = heads_key(l);
+
+    if (memcmp(out->doc.clean.b, key.b, sizeof(key.b)) == 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < l->head_count && err == 0; i++) {
+        err = due_of_head(l, &l->heads[i], &due);
+    }
+    if (err != 0) {
+        return err;
+    }
+    out->copies_due = (uint32_t)due.count;
+    if (!may) {
+        return 0;
+    }
+    if (due.count > 0) {
+        err = copies_write(l, &due);
+        if (err == 0) {
+            out->copies_written = out->copies_due;
+            out->copies_due = 0;
+            err = cove_view_init(&out->view, l->arena, out->plan,
+                                 &out->doc.state);
+        }
+    }
+    if (err == 0) {
+        err = cove_repo_set_clean(l->repo, l->txn, &out->doc, &key);
+    }
+    return err;
+}
+
+/* -------------------------------------------------------------------- load */
+
+static int load_head(struct load *l)
+{
+    cove_num journal = l->out->doc.schema_num;
+    const struct cove_schema_doc *schema;
+    int err = cove_catalog_open(l->catalog, l->txn, journal, &schema);
+
+    if (err == COVE_ENOTFOUND) {
+        return cove_fail(l->diag, COVE_EBLOCKED,
+                         "the journal of this document's schema is not here "
+                         "yet; read it raw, or sync with a peer that has it");
+    }
+    if (err == 0 && l->request->head != NULL) {
+        l->out->head = *l->request->head;
+    } else if (err == 0 && l->request->choose != NULL) {
+        err =
+            l->request->choose(l->request->choose_ctx, journal, &l->out->head);
+    } else if (err == 0) {
+        err = cove_catalog_head(l->catalog, l->txn, journal, NULL,
+                                &l->out->head, l->diag);
+    }
+    if (err == 0) {
+        err = cove_catalog_open(l->catalog, l->txn, journal, &schema);
+    }
+    if (err == 0) {
+        l->journal = schema->journal;
+        err = cove_catalog_plan(l->catalog, l->txn, journal, &l->out->head,
+                                &l->out->plan);
+    }
+    if (err == COVE_EBLOCKED) {
+        cove_fail(l->diag, err,
+                  "the version asked for is not active here: a step is missing "
+                  "or malformed; `cove migrate status` says which");
+    }
+    return err;
+}
+
+int cove_load(struct cove_catalog *catalog, struct cove_store_txn *txn,
+              const struct cove_load_request *request, struct cove_arena *arena,
+              struct cove_loaded *out, struct cove_diag *diag)
+{
+    struct load l = {.catalog = catalog,
+                     .repo = cove_catalog_repo(catalog),
+                     .txn = txn,
+                     .request = request,
+                     .arena = arena,
+                     .out = out,
+                     .diag = diag};
+
+    memset(out, 0, sizeof(*out));
+    int err = cove_repo_load(l.repo, txn, request->num, arena, &out->doc, diag);
+
+    if (err != 0) {
+        return err;
+    }
+    out->raw = request->mode == COVE_LOAD_RAW || out->doc.schema_num == 0;
+    if (out->raw) {
+        return 0;
+    }
+    err = load_head(&l);
+    if (err == 0) {
+        err = cove_view_init(&out->view, arena, out->plan, &out->doc.state);
+    }
+    if (err == 0) {
+        err = load_copies(&l);
+    }
+    return err;
+}
+
+/* ------------------------------------------------------------------- state */
+
+const char *cove_doc_state_name(enum cove_doc_state state)
+{
+    static const char *const names[] = {
+        [COVE_STATE_CURRENT] = "current",
+        [COVE_STATE_VIEWED] = "viewed",
+        [COVE_STATE_DUE] = "due",
+        [COVE_STATE_AHEAD] = "ahead",
+        [COVE_STATE_BLOCKED] = "blocked",
+        [COVE_STATE_QUARANTINED] = "quarantined",
+        [COVE_STATE_WAITING_KEY] = "waiting-key",
+        [COVE_STATE_LOCAL_ONLY] = "local-only",
+    };
+
+    return names[state];
+}
+
+/* Count the visible fields that did not convert, and those that are shown
+ * through steps only: no stored write of their own register. */
+static int state_fields(struct cove_loaded *loaded, uint32_t *shown_through)
+{
+    *shown_through = 0;
+    loaded->invalid = 0;
+    for (size_t i = 0; i < loaded->plan->field_count; i++) {
+        const struct cove_native *native;
+        const struct cove_copy *copy;
+        uint32_t reg = loaded->plan->fields[i].reg;
+        struct cove_cell cell;
+        int err = cove_view_read(&loaded->view, reg, &cell);
+
+        if (err != 0) {
+            return err;
+        }
+        if (cell.kind == COVE_INVALID) {
+            loaded->invalid++;
+        } else if (cell.kind == COVE_PRESENT) {
+            cove_view_stored(&loaded->view, reg, &native, &copy);
+            *shown_through += native == NULL && copy == NULL;
+        }
+    }
+    return 0;
+}
+
+int cove_loaded_state(struct cove_loaded *loaded, enum cove_doc_state *out)
+{
+    unsigned flags = loaded->doc.flags;
+    uint32_t through = 0;
+
+    if (!loaded->raw) {
+        int err = state_fields(loaded, &through);
+
+        if (err != 0) {
+            return err;
+        }
+    }
+    if ((flags & COVE_DOC_HAS_AHEAD) || (!loaded->raw && loaded->view.ahead)) {
+        *out = COVE_STATE_AHEAD;
+    } else if (flags & COVE_DOC_OWNER_MISSING) {
+        *out = COVE_STATE_BLOCKED;
+    } else if (flags & COVE_DOC_HAS_PRIVATE) {
+        *out = COVE_STATE_WAITING_KEY;
+    } else if (loaded->copies_due > 0) {
+        *out = loaded->doc.my_role >= COVE_ROLE_WRITER ? COVE_STATE_DUE
+                                                       : COVE_STATE_LOCAL_ONLY;
+    } else if (loaded->invalid > 0) {
+        *out = COVE_STATE_QUARANTINED;
+    } else {
+        *out = through > 0 ? COVE_STATE_VIEWED : COVE_STATE_CURRENT;
+    }
+    return 0;
+}
+
+/* One register as it is stored, for readers without the engine. */
+static int raw_get(const struct cove_state *state, struct cove_bytes reg,
+                   struct cove_cell *out)
+{
+    const struct cove_native *native = NULL;
+    const struct cove_copy *copy = NULL;
+    int err = cove_state_winner(state, reg, &native, &copy);
+
+    if (err == COVE_ENOTFOUND) {
+        out->kind = COVE_ABSENT;
+        return 0;
+    }
+    if (err == 0) {
+        bool deleted = native != NULL ? native->deleted : copy->deleted;
+
+        out->kind = deleted ? COVE_ABSENT : COVE_PRESENT;
+        out->bytes = native != NULL ? native->value : copy->value;
+    }
+    return err;
+}
+
+int cove_loaded_get(struct cove_loaded *loaded, struct cove_bytes name,
+                    struct cove_cell *out, struct cove_diag *diag)
+{
+    struct cove_field field;
+
+    if (loaded->raw) {
+        return raw_get(&loaded->doc.state, name, out);
+    }
+    for (size_t i = 0; i < loaded->plan->field_count; i++) {
+        if (cove_bytes_equal(loaded->plan->fields[i].name, name)) {
+            int err = cove_view_field(&loaded->view, i, &field);
+
+            if (err == 0) {
+                *out = field.cell;
+            }
+            return err;
+        }
+    }
+    return cove_fail(diag, COVE_ENOTFOUND,
+                     "this version of the schema has no field \"%.*s\"",
+                     (int)name.len, (const char *)name.at);
+}

@@ -1,0 +1,563 @@
+/* publish.c: see publish.h.
+ *
+ * A step and a schema text are two entries of the journal document, each under
+ * the hash of its value, each in a transaction of its own (both may be as
+ * large as a transaction), in the caller's one commit. What would not become
+ * active here, or would be another step under a published version number, is
+ * refused before anything is written.
+ */
+#include "migrate/publish.h"
+
+#include "core/hlc.h"
+#include "core/value.h"
+#include "crdt/history.h"
+#include "migrate/compile.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "core/cbor.h"
+
+struct publish {
+    struct cove_catalog *catalog;
+    struct cove_repo *repo;
+    struct cove_store_txn *txn;
+    struct cove_arena arena;
+    struct cove_diag *diag;
+};
+
+static void publish_begin(struct publish *p, struct cove_catalog *catalog,
+                          struct cove_store_txn *txn, struct cove_diag *diag)
+{
+    p->catalog = catalog;
+    p->repo = cove_catalog_repo(catalog);
+    p->txn = txn;
+    p->diag = diag;
+    cove_arena_init(&p->arena, cove_catalog_alloc(catalog));
+}
+
+/* ---------------------------------------------------------------- entries */
+
+/* Write key → value into a document as the user, without an epoch. */
+static int entry_set(struct publish *p, cove_num num, struct cove_bytes key,
+                     struct cove_bytes value)
+{
+    struct cove_doc doc;
+    struct cove_tx_op op = {.reg = key, .value = value};
+    struct cove_tx tx = {.kind = COVE_TX_NATIVE, .ops = &op, .op_count = 1};
+    int err = cove_repo_load(p->repo, p->txn, num, &p->arena, &doc, p->diag);
+
+    if (err == 0) {
+        err = cove_repo_append(p->repo, p->txn, &doc, &tx, p->diag);
+    }
+    return err;
+}
+
+/* As above, but nothing where it stands there already. */
+static int entry_ensure(struct publish *p, cove_num num, const char *key,
+                        struct cove_bytes value)
+{
+    struct cove_doc doc;
+    const struct cove_native *native = NULL;
+    const struct cove_copy *copy = NULL;
+    int err = cove_repo_load(p->repo, p->txn, num, &p->arena, &doc, p->diag);
+
+    if (err != 0) {
+        return err;
+    }
+    err = cove_state_winner(&doc.state, cove_bytes_text(key), &native, &copy);
+    if (err == 0 && native != NULL && !native->deleted &&
+        cove_bytes_equal(native->value, value)) {
+        return 0;
+    }
+    return entry_set(p, num, cove_bytes_text(key), value);
+}
+
+/* A value in the journal, under the hex of its hash. */
+static int entry_hashed(struct publish *p, cove_num num, const uint8_t hash[32],
+                        struct cove_bytes value)
+{
+    char hex[COVE_HEX_LEN(32)];
+
+    cove_hex(cove_bytes(hash, 32), hex);
+    return entry_set(p, num, cove_bytes_text(hex), value);
+}
+
+static int publish_write(struct publish *p, cove_num num,
+                         const struct cove_compiled *step,
+                         const struct cove_schema_file *file)
+{
+    struct cove_bytes text;
+    int err = cove_value_of_text(&p->arena, file->text, &text);
+
+    if (err == 0) {
+        err = entry_hashed(p, num, file->hash.b, text);
+    }
+    if (err == 0) {
+        err = entry_hashed(p, num, step->step.b, step->body);
+    }
+    return err;
+}
+
+/* --------------------------------------------------------------- who, when */
+
+/* "a1b2c3d4… on 2026-11-20 14:05:09" for the first write of an entry. */
+static void publish_author(struct publish *p, cove_num num,
+                           const struct cove_step_id *step, char out[96])
+{
+    char hex[COVE_HEX_LEN(32)], key[COVE_HEX_LEN(32)], when[32] = "?";
+    struct cove_doc doc;
+    struct cove_event *events;
+    size_t count;
+
+    snprintf(out, 96, "another device");
+    cove_hex(cove_bytes(step->b, 32), hex);
+    if (cove_repo_load(p->repo, p->txn, num, &p->arena, &doc, NULL) != 0 ||
+        cove_history(p->repo, p->txn, &doc, &p->arena, &events, &count) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (cove_bytes_equal(events[i].reg, cove_bytes_text(hex))) {
+            time_t at = (time_t)(cove_hlc_ms(events[i].id.hlc) / 1000);
+            struct tm tm;
+
+            if (gmtime_r(&at, &tm) != NULL) {
+                strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
+            }
+            cove_hex(cove_bytes(events[i].id.device.b, 32), key);
+            snprintf(out, 96, "device %.16s on %s", key, when);
+            return;
+        }
+    }
+}
+
+static const struct cove_step *journal_version(
+    const struct cove_schema_doc *schema, int64_t version)
+{
+    for (size_t i = 0; i < cove_journal_count(schema->journal); i++) {
+        const struct cove_step *s = cove_journal_at(schema->journal, i);
+
+        if (s->state == COVE_STEP_ACTIVE && s->has_version &&
+            s->version == version) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static int publish_drift(struct publish *p,
+                         const struct cove_schema_doc *schema,
+                         const struct cove_step *step, const char *file_name)
+{
+    char author[96];
+
+    publish_author(p, schema->num, &step->id, author);
+    return cove_fail(p->diag, COVE_EDRIFT,
+                     "%s differs from version %lld of %.*s as published by %s; "
+                     "what is published never changes: give the change a new "
+                     "version number and a migration to it",
+                     file_name, (long long)step->version, (int)schema->name.len,
+                     (const char *)schema->name.at, author);
+}
+
+/* ---------------------------------------------------------------- registry */
+
+static int registry_header(const struct cove_id *owner,
+                           enum cove_registry which, struct cove_arena *arena,
+                           struct cove_buf *out, struct cove_id *id)
+{
+    struct cove_header h = {.version = COVE_FORMAT_VERSION,
+                            .type = COVE_DOC_COMAP,
+                            .has_owner = true,
+                            .owner = *owner};
+    const char *name =
+        which == COVE_REGISTRY_SCHEMATA ? "schemata" : "migrations";
+    int err = cove_value_of_text(arena, cove_bytes_text(name), &h.unique);
+
+    return err != 0 ? err : cove_header_encode(&h, out, id, NULL);
+}
+
+int cove_registry_open(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                       const struct cove_id *owner, enum cove_registry which,
+                       bool create, cove_num *out)
+{
+    struct cove_repo *repo = cove_catalog_repo(catalog);
+    const struct cove_alloc *alloc = cove_catalog_alloc(catalog);
+    struct cove_arena arena;
+    struct cove_buf header;
+    struct cove_id id;
+
+    cove_arena_init(&arena, alloc);
+    cove_buf_init(&header, alloc);
+    int err = registry_header(owner, which, &arena, &header, &id);
+
+    if (err == 0) {
+        err = cove_repo_find(repo, txn, &id, out);
+    }
+    if (err == COVE_ENOTFOUND && create) {
+        err = cove_repo_create(repo, txn, cove_buf_bytes(&header), out, NULL);
+    }
+    cove_buf_clear(&header);
+    cove_arena_clear(&arena);
+    return err;
+}
+
+/* Note the journal, and the step from its parent's version, for people. */
+static int registry_note(struct publish *p, const struct cove_id *owner,
+                         const struct cove_id *journal,
+                         const struct cove_compiled *step, int64_t from)
+{
+    char hex[COVE_HEX_LEN(32)];
+    struct cove_bytes value;
+    cove_num num;
+    char *name = cove_arena_printf(&p->arena, "%.*s", (int)step->name.len,
+                                   (const char *)step->name.at);
+    char *path = cove_arena_printf(&p->arena, "%s_%lld_to_%lld", name,
+                                   (long long)from, (long long)step->version);
+
+    if (name == NULL || path == NULL) {
+        return COVE_ENOMEM;
+    }
+    int err = cove_registry_open(p->catalog, p->txn, owner,
+                                 COVE_REGISTRY_SCHEMATA, true, &num);
+
+    if (err == 0) {
+        err = cove_value_of_ref(&p->arena, journal, &value);
+    }
+    if (err == 0) {
+        err = entry_ensure(p, num, name, value);
+    }
+    if (err != 0 || from == 0) {
+        return err;
+    }
+    err = cove_registry_open(p->catalog, p->txn, owner,
+                             COVE_REGISTRY_MIGRATIONS, true, &num);
+    cove_hex(cove_bytes(step->step.b, 32), hex);
+    if (err == 0) {
+        err = cove_value_of_text(&p->arena, cove_bytes_text(hex), &value);
+    }
+    return err != 0 ? err : entry_ensure(p, num, path, value);
+}
+
+/* ---------------------------------------------------------------- a schema */
+
+/* The journal of this owner that has the name. COVE_ENOTFOUND. */
+static int journal_of_owner(struct publish *p, const struct cove_id *owner,
+                            struct cove_bytes name,
+                            const struct cove_schema_doc **out)
+{
+    cove_num num = 0;
+
+    for (;;) {
+        int err = cove_repo_next(p->repo, p->txn, COVE_NUM_JOURNALS, num, &num);
+
+        if (err == 0) {
+            err = cove_catalog_open(p->catalog, p->txn, num, out);
+        }
+        if (err != 0) {
+            return err;
+        }
+        if (cove_bytes_equal((*out)->name, name) &&
+            memcmp((*out)->owner.b, owner->b, sizeof(owner->b)) == 0) {
+            return 0;
+        }
+    }
+}
+
+static int journal_create(struct publish *p, const struct cove_id *owner,
+                          const struct cove_compiled *root, cove_num *num,
+                          struct cove_id *id)
+{
+    struct cove_header h = {.version = COVE_FORMAT_VERSION,
+                            .type = COVE_DOC_JOURNAL,
+                            .has_owner = true,
+                            .owner = *owner,
+                            .has_root = true,
+                            .root = root->step};
+    struct cove_buf header;
+
+    cove_buf_init(&header, cove_catalog_alloc(p->catalog));
+    int err = cove_value_of_text(&p->arena, root->name, &h.unique);
+
+    if (err == 0) {
+        err = cove_header_encode(&h, &header, id, p->diag);
+    }
+    if (err == 0) {
+        err = cove_repo_create(p->repo, p->txn, cove_buf_bytes(&header), num,
+                               p->diag);
+    }
+    cove_buf_clear(&header);
+    return err;
+}
+
+/* Only an admin of the owner may publish. */
+static int publish_allowed(struct publish *p, cove_num num)
+{
+    enum cove_role role;
+    int err =
+        cove_repo_role(p->repo, p->txn, num, cove_repo_device(p->repo), &role);
+
+    if (err == 0 && role != COVE_ROLE_ADMIN) {
+        err = cove_fail(p->diag, COVE_EDENIED,
+                        "publishing needs the role admin in the owner of the "
+                        "schema; this device is %s there",
+                        cove_role_name(role));
+    }
+    return err;
+}
+
+/* The schema has a journal here: is this text one of its versions? */
+static int schema_again(struct publish *p, const struct cove_schema_doc *schema,
+                        const struct cove_schema_file *file,
+                        const char *file_name, struct cove_published *out)
+{
+    char hex[COVE_HEX_LEN(32)];
+    int64_t version = file->version == 0 ? 1 : file->version;
+    const struct cove_step *step = journal_version(schema, version);
+
+    cove_hex(cove_bytes(file->hash.b, 32), hex);
+    if (step == NULL) {
+        return cove_fail(p->diag, COVE_EBLOCKED,
+                         "%.*s has no version %lld yet, and a later version "
+                         "needs a migration to it: `cove migrate publish "
+                         "MIGRATION --schema %s`",
+                         (int)schema->name.len, (const char *)schema->name.at,
+                         (long long)version, file_name);
+    }
+    if (!cove_bytes_equal(step->schema, cove_bytes_text(hex))) {
+        return publish_drift(p, schema, step, file_name);
+    }
+    out->num = schema->num;
+    out->step = step->id;
+    out->version = version;
+    out->existed = true;
+    return 0;
+}
+
+static int schema_first(struct publish *p, const struct cove_id *owner,
+                        const struct cove_schema_file *file,
+                        struct cove_published *out)
+{
+    struct cove_compiled root;
+    struct cove_id id;
+    cove_num num, owner_num;
+    int err = cove_compile_root(&p->arena, file, &root, p->diag);
+
+    if (err == 0) {
+        err = cove_repo_find(p->repo, p->txn, owner, &owner_num);
+        if (err == COVE_ENOTFOUND) {
+            err = cove_fail(p->diag, err, "the owner's document is not here");
+        }
+    }
+    if (err == 0) {
+        err = publish_allowed(p, owner_num);
+    }
+    if (err == 0) {
+        err = journal_create(p, owner, &root, &num, &id);
+    }
+    if (err == 0) {
+        err = publish_write(p, num, &root, file);
+    }
+    if (err == 0) {
+        err = registry_note(p, owner, &id, &root, 0);
+    }
+    if (err == 0) {
+        out->num = num;
+        out->step = root.step;
+        out->version = root.version;
+        out->existed = false;
+    }
+    return err;
+}
+
+int cove_publish_schema(struct cove_catalog *catalog,
+                        struct cove_store_txn *txn, const struct cove_id *owner,
+                        struct cove_bytes schema_json, const char *file_name,
+                        struct cove_published *out, struct cove_diag *diag)
+{
+    struct publish p;
+    struct cove_schema_file file;
+    const struct cove_schema_doc *schema;
+
+    publish_begin(&p, catalog, txn, diag);
+    int err =
+        cove_schema_file_read(&p.arena, schema_json, file_name, &file, diag);
+
+    if (err == 0) {
+        err = journal_of_owner(&p, owner, file.title, &schema);
+        if (err == 0) {
+            err = schema_again(&p, schema, &file, file_name, out);
+        } else if (err == COVE_ENOTFOUND) {
+            err = schema_first(&p, owner, &file, out);
+        }
+    }
+    cove_arena_clear(&p.arena);
+    return err;
+}
+
+/* ------------------------------------------------------------- a migration */
+
+/* `from` of the file as active steps. */
+static int migration_parents(struct publish *p, cove_num num,
+                             const struct cove_migration *m,
+                             struct cove_step_id **out)
+{
+    struct cove_step_id *parents =
+        cove_arena_array(&p->arena, m->from_count + 1, sizeof(*parents));
+
+    if (parents == NULL) {
+        return COVE_ENOMEM;
+    }
+    for (size_t i = 0; i < m->from_count; i++) {
+        char *version =
+            cove_arena_printf(&p->arena, "%.*s", (int)m->from[i].len,
+                              (const char *)m->from[i].at);
+
+        if (version == NULL) {
+            return COVE_ENOMEM;
+        }
+        int err = cove_catalog_head(p->catalog, p->txn, num, version,
+                                    &parents[i], p->diag);
+
+        if (err != 0) {
+            return err;
+        }
+    }
+    *out = parents;
+    return 0;
+}
+
+int cove_prepare_migration(struct cove_catalog *catalog,
+                           struct cove_store_txn *txn,
+                           const struct cove_migration_files *files,
+                           struct cove_arena *arena, struct cove_prepared *out,
+                           struct cove_diag *diag)
+{
+    struct publish p;
+    struct cove_compile_request request = {.migration = &out->migration,
+                                           .target = &out->file};
+    struct cove_migration *m = &out->migration;
+    struct cove_step_id *parents = NULL;
+    const struct cove_schema_doc *schema;
+
+    publish_begin(&p, catalog, txn, diag);
+    int err =
+        cove_migration_read(arena, files->migration, files->name, m, diag);
+
+    if (err == 0) {
+        struct cove_bytes target =
+            files->schema.len > 0 ? files->schema : m->target;
+
+        if (target.len == 0) {
+            err = cove_fail(diag, COVE_EUSAGE,
+                            "%s does not hold the schema it leads to; give it: "
+                            "--schema FILE",
+                            files->name);
+        } else {
+            err = cove_schema_file_read(arena, target, "the target schema",
+                                        &out->file, diag);
+        }
+    }
+    if (err == 0) {
+        struct cove_bytes name =
+            m->schema.len > 0 ? m->schema : out->file.title;
+        char *text = cove_arena_printf(arena, "%.*s", (int)name.len,
+                                       (const char *)name.at);
+
+        err = text == NULL
+                  ? COVE_ENOMEM
+                  : cove_catalog_find(catalog, txn, text, &out->num, diag);
+    }
+    if (err == 0) {
+        err = migration_parents(&p, out->num, m, &parents);
+    }
+    if (err == 0) {
+        err = cove_catalog_open(catalog, txn, out->num, &schema);
+    }
+    if (err == 0) {
+        request.journal = schema->journal;
+        request.parents = parents;
+        request.parent_count = m->from_count;
+        err = cove_arena_copy(
+            arena, cove_bytes(parents, m->from_count * sizeof(*parents)),
+            &out->parents);
+    }
+    if (err == 0) {
+        err = cove_compile_migration(arena, &request, &out->step, diag);
+    }
+    cove_arena_clear(&p.arena);
+    return err;
+}
+
+/* Refuse what history already says otherwise. */
+static int migration_allowed(struct publish *p,
+                             const struct cove_schema_doc *schema,
+                             const struct cove_prepared *m,
+                             const char *file_name)
+{
+    const struct cove_step *same = journal_version(schema, m->step.version);
+    size_t depth = 1;
+    int err = publish_allowed(p, schema->num);
+
+    if (err != 0) {
+        return err;
+    }
+    if (same != NULL) {
+        return publish_drift(p, schema, same, file_name);
+    }
+    for (size_t i = 0; i < cove_journal_count(schema->journal); i++) {
+        struct cove_step_id parent;
+
+        memcpy(&parent, m->parents.at, sizeof(parent));
+        depth += cove_journal_descends(
+            schema->journal, &parent, &cove_journal_at(schema->journal, i)->id);
+    }
+    if (depth > COVE_MAX_STEP_PATH) {
+        return cove_fail(p->diag, COVE_ELIMIT,
+                         "this would be step %zu on its path; %d are the most",
+                         depth, COVE_MAX_STEP_PATH);
+    }
+    return 0;
+}
+
+int cove_publish_migration(struct cove_catalog *catalog,
+                           struct cove_store_txn *txn,
+                           const struct cove_migration_files *files,
+                           struct cove_published *out, struct cove_diag *diag)
+{
+    struct publish p;
+    struct cove_prepared m = {0};
+    const struct cove_schema_doc *schema = NULL;
+
+    publish_begin(&p, catalog, txn, diag);
+    int err = cove_prepare_migration(catalog, txn, files, &p.arena, &m, diag);
+
+    if (err == 0) {
+        err = cove_catalog_open(catalog, txn, m.num, &schema);
+    }
+    if (err == 0) {
+        out->num = m.num;
+        out->step = m.step.step;
+        out->version = m.step.version;
+        out->existed = cove_journal_find(schema->journal, &m.step.step) != NULL;
+        if (out->existed) {
+            goto out;
+        }
+        err = migration_allowed(&p, schema, &m, files->name);
+    }
+    if (err == 0) {
+        struct cove_id owner = schema->owner, journal = schema->id;
+        const struct cove_step *parent = cove_journal_find(
+            schema->journal, (const struct cove_step_id *)m.parents.at);
+        int64_t from =
+            parent != NULL && parent->has_version ? parent->version : 0;
+
+        err = publish_write(&p, m.num, &m.step, &m.file);
+        if (err == 0) {
+            err = registry_note(&p, &owner, &journal, &m.step, from);
+        }
+    }
+out:
+    cove_arena_clear(&p.arena);
+    return err;
+}

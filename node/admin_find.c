@@ -1,0 +1,153 @@
+/* admin_find.c: find: the documents of a schema, or those named, a slice of
+ * them a transaction, each as a version sees it. */
+#include "core/cbor.h"
+#include "core/value.h"
+#include "node/admin.h"
+
+#define FIND_SLICE 256 /* documents a transaction */
+
+struct find {
+    struct admin *a;
+    const char *schema;
+    const char *version;
+    unsigned flags;
+    bool invalid;  /* only documents with a value that is not right */
+    int64_t limit; /* documents in the reply */
+    uint64_t cursor;
+    struct cove_bytes ids; /* list of texts, or empty: all of the schema */
+    struct cove_reader next_id;
+    size_t ids_left;
+    int64_t found;
+    bool end;
+};
+
+/* The next document, by list or by schema. COVE_ENOTFOUND at the end. */
+static int find_next(struct find *f, struct cove_txn *txn, struct cove_id *id)
+{
+    if (f->ids.len == 0) {
+        int err = cove_next(txn, f->schema, &f->cursor, id);
+
+        if (err != 0 && err != COVE_ENOTFOUND) {
+            cove_fail(&f->a->diag, err, "%s", cove_errmsg(f->a->store));
+        }
+        return err;
+    }
+    if (f->ids_left == 0) {
+        return COVE_ENOTFOUND;
+    }
+    struct cove_bytes text = cove_reader_text(&f->next_id);
+    char *prefix = cove_arena_printf(&txn->arena, "%.*s", (int)text.len,
+                                     (const char *)text.at);
+
+    if (prefix == NULL || f->next_id.err != 0) {
+        return cove_fail(&f->a->diag, COVE_EUSAGE,
+                         "\"ids\" must be a list of texts");
+    }
+    f->ids_left--;
+    int err =
+        cove_repo_resolve(txn->worker->repo, txn->txn, prefix, id, &txn->diag);
+
+    if (err == COVE_ENOTFOUND) { /* not the end, but an error of its own */
+        cove_fail(&f->a->diag, err, "%s", txn->diag.text);
+        f->end = true;
+        return COVE_EUSAGE;
+    }
+    return err;
+}
+
+static int find_one(struct find *f, struct cove_txn *txn,
+                    const struct cove_id *id)
+{
+    struct cove_loaded *loaded;
+    int err = node_load(txn, id, f->version, &loaded);
+
+    if (err == 0 && f->invalid) {
+        struct cove_diag why = {0};
+
+        err =
+            cove_loaded_validate(txn->worker->catalog, txn->txn, loaded, &why);
+        if (err == 0) {
+            return 0;
+        }
+        if (err != COVE_EINVALID && err != COVE_ESCHEMA) {
+            return err;
+        }
+        f->found++;
+        node_json_open(&f->a->reply, '{');
+        err = node_doc_members(txn, loaded, &f->a->reply);
+        node_json_key(&f->a->reply, "why");
+        node_json_cstr(&f->a->reply, why.text);
+        node_json_close(&f->a->reply, '}');
+        return err;
+    }
+    if (err == 0) {
+        f->found++;
+        err = node_doc_json(txn, loaded, &f->a->reply);
+    }
+    return err;
+}
+
+static int find_slice(struct find *f)
+{
+    struct cove_txn *txn;
+    int err = node_begin(f->a->store, f->flags, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    for (int i = 0; i < FIND_SLICE && err == 0 && f->found < f->limit; i++) {
+        struct cove_id id;
+
+        err = find_next(f, txn, &id);
+        if (err == COVE_ENOTFOUND) {
+            f->end = true;
+            err = 0;
+            break;
+        }
+        if (err == 0) {
+            err = find_one(f, txn, &id);
+        }
+    }
+    return admin_end(f->a, txn, err);
+}
+
+static int verb_find(struct admin *a)
+{
+    struct find f = {.a = a, .limit = INT64_MAX};
+    int64_t after = 0;
+    int err = admin_text(a, "schema", &f.schema);
+
+    err = err != 0 ? err : admin_version(a, &f.version);
+    err = err != 0 ? err : admin_int(a, "after", &after);
+    err = err != 0 ? err : admin_int(a, "limit", &f.limit);
+    err = err != 0 ? err : admin_flag(a, "invalid", &f.invalid);
+    err = err != 0 ? err : admin_mode(a, COVE_WRITE, &f.flags);
+    admin_value(a, "ids", &f.ids);
+    if (err == 0 && f.ids.len > 0 && cove_value_kind(f.ids) != COVE_KIND_LIST) {
+        err =
+            cove_fail(&a->diag, COVE_EUSAGE, "\"ids\" must be a list of texts");
+    }
+    if (err == 0 && (after < 0 || f.limit < 0)) {
+        err = cove_fail(&a->diag, COVE_EUSAGE,
+                        "\"after\" and \"limit\" are not negative");
+    }
+    f.cursor = (uint64_t)after;
+    cove_reader_init(&f.next_id, f.ids);
+    f.ids_left = f.ids.len > 0 ? cove_reader_list(&f.next_id) : 0;
+    node_json_key(&a->reply, "documents");
+    node_json_open(&a->reply, '[');
+    while (err == 0 && !f.end && f.found < f.limit) {
+        err = find_slice(&f);
+    }
+    node_json_close(&a->reply, ']');
+    if (err == 0 && !f.end && f.ids.len == 0) {
+        node_json_key(&a->reply, "next");
+        node_json_int(&a->reply, (int64_t)f.cursor);
+    }
+    return err;
+}
+
+const struct admin_verb admin_find_verbs[] = {
+    {"find", "schema version after limit mode invalid ids", verb_find},
+    {NULL, NULL, NULL},
+};

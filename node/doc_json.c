@@ -1,0 +1,201 @@
+/* doc_json.c: a document as JSON: as a version sees it, or raw. */
+#include "core/hlc.h"
+#include "node/node.h"
+
+void node_json_author(struct node_json *j, const struct cove_op_id *id)
+{
+    node_json_key(j, "time");
+    node_json_int(j, cove_hlc_ms(id->hlc));
+    node_json_key(j, "author");
+    node_json_hex(j, id->device.b, sizeof(id->device.b));
+}
+
+void node_json_origins(struct node_json *j, const struct cove_origin *origins,
+                       size_t count)
+{
+    node_json_key(j, "origins");
+    node_json_open(j, '[');
+    for (size_t i = 0; i < count; i++) {
+        const struct cove_origin *o = &origins[i];
+
+        node_json_open(j, '[');
+        node_json_text(j, o->reg);
+        if (cove_op_id_is_none(&o->id)) {
+            node_json_raw(j, cove_bytes_text("null"));
+        } else {
+            node_json_open(j, '{');
+            node_json_author(j, &o->id);
+            node_json_key(j, "session");
+            node_json_hex(j, o->id.session.b, sizeof(o->id.session.b));
+            node_json_key(j, "tx");
+            node_json_int(j, o->id.tx);
+            node_json_key(j, "op");
+            node_json_int(j, o->id.op);
+            node_json_key(j, "held");
+            node_json_bool(j, o->held);
+            node_json_close(j, '}');
+        }
+        node_json_close(j, ']');
+    }
+    node_json_close(j, ']');
+}
+
+static void raw_native(struct node_json *j, const struct cove_native *n)
+{
+    if (!n->deleted) {
+        node_json_key(j, "value");
+        node_json_value(j, n->value);
+    } else {
+        node_json_key(j, "deleted");
+        node_json_bool(j, true);
+    }
+    node_json_author(j, &n->id);
+    node_json_key(j, "kind");
+    node_json_cstr(j, "native");
+    if (n->has_epoch) {
+        node_json_key(j, "epoch");
+        node_json_hex(j, n->epoch.b, sizeof(n->epoch.b));
+    }
+}
+
+static void raw_copy(struct node_json *j, const struct cove_copy *c)
+{
+    if (!c->deleted) {
+        node_json_key(j, "value");
+        node_json_value(j, c->value);
+    } else {
+        node_json_key(j, "deleted");
+        node_json_bool(j, true);
+    }
+    node_json_author(j, &c->id);
+    node_json_key(j, "kind");
+    node_json_cstr(j, "copy");
+    node_json_origins(j, c->origins, c->origin_count);
+}
+
+/* The registers in order, each with its stored winner: natives and copies are
+ * both sorted by register, so this is a merge of the two. */
+static int raw_registers(const struct cove_state *state, struct node_json *j)
+{
+    size_t n = 0, c = 0;
+
+    node_json_key(j, "registers");
+    node_json_open(j, '{');
+    while (n < state->native_count || c < state->copy_count) {
+        const struct cove_native *native = NULL;
+        const struct cove_copy *copy = NULL;
+        struct cove_bytes reg;
+
+        if (c == state->copy_count ||
+            (n < state->native_count &&
+             cove_bytes_compare(state->natives[n].reg, state->copies[c].reg) <=
+                 0)) {
+            reg = state->natives[n].reg;
+        } else {
+            reg = state->copies[c].reg;
+        }
+        while (n < state->native_count &&
+               cove_bytes_equal(state->natives[n].reg, reg)) {
+            n++;
+        }
+        while (c < state->copy_count &&
+               cove_bytes_equal(state->copies[c].reg, reg)) {
+            c++;
+        }
+        int err = cove_state_winner(state, reg, &native, &copy);
+
+        if (err != 0) {
+            return err;
+        }
+        node_json_key_bytes(j, reg);
+        node_json_open(j, '{');
+        if (native != NULL) {
+            raw_native(j, native);
+        } else {
+            raw_copy(j, copy);
+        }
+        node_json_close(j, '}');
+    }
+    node_json_close(j, '}');
+    return 0;
+}
+
+/* "fields" and, behind it, "invalid" where there are any. */
+static int view_fields(struct cove_loaded *loaded, struct node_json *j)
+{
+    bool some = false;
+
+    for (int pass = 0; pass < 2; pass++) {
+        bool invalid = pass == 1;
+
+        if (invalid && !some) {
+            break;
+        }
+        node_json_key(j, invalid ? "invalid" : "fields");
+        node_json_open(j, '{');
+        for (size_t i = 0; i < loaded->plan->field_count; i++) {
+            struct cove_field field;
+            int err = cove_view_field(&loaded->view, i, &field);
+
+            if (err != 0) {
+                return err;
+            }
+            some = some || field.cell.kind == COVE_INVALID;
+            if (field.cell.kind == (invalid ? COVE_INVALID : COVE_PRESENT)) {
+                node_json_key_bytes(j, field.name);
+                node_json_value(j, field.cell.bytes);
+            }
+        }
+        node_json_close(j, '}');
+    }
+    return 0;
+}
+
+int node_doc_members(struct cove_txn *txn, struct cove_loaded *loaded,
+                     struct node_json *j)
+{
+    const struct cove_header *h = &loaded->doc.header;
+    const struct cove_schema_doc *schema;
+    enum cove_doc_state state;
+    int err = cove_loaded_state(loaded, &state);
+
+    if (err != 0) {
+        return err;
+    }
+    node_json_key(j, "id");
+    node_json_id(j, &loaded->doc.id);
+    node_json_key(j, "type");
+    node_json_text(j, h->type_name);
+    if (!loaded->raw) {
+        const struct cove_step *step =
+            cove_journal_find(loaded->plan->journal, &loaded->head);
+
+        err = cove_catalog_open(txn->worker->catalog, txn->txn,
+                                loaded->doc.schema_num, &schema);
+        if (err != 0) {
+            return err;
+        }
+        node_json_key(j, "schema");
+        node_json_text(j, schema->name);
+        node_json_key(j, "version");
+        node_json_int(j, step->has_version ? step->version : 0);
+    }
+    if (h->has_owner) {
+        node_json_key(j, "owner");
+        node_json_id(j, &h->owner);
+    }
+    node_json_key(j, "state");
+    node_json_cstr(j, cove_doc_state_name(state));
+    return loaded->raw ? raw_registers(&loaded->doc.state, j)
+                       : view_fields(loaded, j);
+}
+
+int node_doc_json(struct cove_txn *txn, struct cove_loaded *loaded,
+                  struct node_json *j)
+{
+    node_json_open(j, '{');
+    int err = node_doc_members(txn, loaded, j);
+
+    node_json_close(j, '}');
+    return err;
+}
