@@ -44,10 +44,19 @@ int admin_json(struct admin *a, const char *key, struct cove_bytes *text);
 /* Commit where err is 0, else keep the transaction's sentence and abort. */
 int admin_end(struct admin *a, struct cove_txn *txn, int err);
 
+/* After publishing: hang the registries on the account, and reply. */
+int admin_published(struct admin *a, struct cove_txn *txn,
+                    const struct cove_published *p);
+/* Each journal here, or the one of a schema's name. */
+int admin_each_schema(struct admin *a, struct cove_txn *txn, const char *name,
+                      int (*each)(struct admin *a, struct cove_txn *txn,
+                                  cove_num num));
+
 extern const struct admin_verb admin_doc_verbs[];
 extern const struct admin_verb admin_history_verbs[];
 extern const struct admin_verb admin_find_verbs[];
 extern const struct admin_verb admin_schema_verbs[];
+extern const struct admin_verb admin_migrate_verbs[];
 extern const struct admin_verb admin_peer_verbs[];
 extern const struct admin_verb admin_status_verbs[];
 

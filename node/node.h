@@ -59,6 +59,7 @@ struct cove_txn {
     struct cove_store_txn *txn;
     unsigned flags;
     bool wrote;
+    bool forget; /* the worker's catalog saw what was not committed */
     struct cove_arena arena;
     struct node_doc *docs[NODE_DOC_BUCKETS];
     struct cove_diag diag;
@@ -70,6 +71,9 @@ int node_begin(struct cove *store, unsigned flags, struct cove_txn **out);
  * is not NULL. */
 int node_load(struct cove_txn *txn, const struct cove_id *id,
               const char *version, struct cove_loaded **out);
+/* Throw the worker's cached journals away with the transaction: they saw writes
+ * that will not be committed. */
+void node_forget(struct cove_txn *txn);
 /* The journal and head for a schema name and version (NULL: what the app
  * speaks, or the newest). */
 int node_head(struct cove_txn *txn, const char *schema, const char *version,
@@ -137,6 +141,7 @@ int node_value_in(struct cove_txn *txn, struct cove_value value,
 /* --- open.c */
 int node_worker_take(struct cove *store, struct node_worker **out);
 void node_worker_give(struct cove *store, struct node_worker *worker);
+void node_worker_free(struct cove *store, struct node_worker *worker);
 void node_notify(struct cove *store); /* tell other processes of a commit */
 
 /* --- sync.c */

@@ -240,7 +240,7 @@ static int worker_new(struct cove *store, bool new_session,
     return 0;
 }
 
-static void worker_free(struct cove *store, struct node_worker *w)
+void node_worker_free(struct cove *store, struct node_worker *w)
 {
     cove_catalog_free(w->catalog);
     cove_repo_close(w->repo);
@@ -407,7 +407,7 @@ static int open_all(struct cove *store, const struct cove_options *o)
         err = nonce_check(store, worker);
     }
     if (err == 0 && store->new_session) {
-        worker_free(store, worker);
+        node_worker_free(store, worker);
         worker = NULL;
         err = worker_new(store, true, &worker);
     }
@@ -477,7 +477,7 @@ void cove_close(struct cove *store)
         struct node_worker *w = store->idle;
 
         store->idle = w->next;
-        worker_free(store, w);
+        node_worker_free(store, w);
     }
     while (store->uses != NULL) {
         struct node_use *use = store->uses;

@@ -37,9 +37,18 @@ static void txn_free(struct cove_txn *txn)
 {
     struct cove *store = txn->store;
 
-    node_worker_give(store, txn->worker);
+    if (txn->forget) {
+        node_worker_free(store, txn->worker);
+    } else {
+        node_worker_give(store, txn->worker);
+    }
     cove_arena_clear(&txn->arena);
     cove_alloc_free(store->alloc, txn);
+}
+
+void node_forget(struct cove_txn *txn)
+{
+    txn->forget = true;
 }
 
 int cove_begin(struct cove *store, unsigned flags, struct cove_txn **out)
@@ -79,6 +88,7 @@ void cove_abort(struct cove_txn *txn)
 {
     if (txn != NULL) {
         cove_store_abort(txn->txn);
+        txn->forget = txn->forget || (txn->wrote && (txn->flags & COVE_WRITE));
         txn_free(txn);
     }
 }

@@ -1,0 +1,473 @@
+/* admin_migrate.c: migrate.plan, migrate.publish, migrate.status, migrate.run.
+ */
+#include "core/hlc.h"
+#include "core/value.h"
+#include "crdt/history.h"
+#include "node/admin.h"
+
+#define RUN_MAX 4096 /* documents a call, where the request says nothing */
+
+static int files_read(struct admin *a, struct cove_migration_files *files)
+{
+    const char *name = "the migration";
+    int err = admin_json(a, "migration", &files->migration);
+
+    err = err != 0 ? err : admin_need(a, "migration", files->migration.at);
+    err = err != 0 ? err : admin_json(a, "schema", &files->schema);
+    err = err != 0 ? err : admin_text(a, "file", &name);
+    files->name = name;
+    return err;
+}
+
+static int verb_publish(struct admin *a)
+{
+    struct cove_migration_files files;
+    struct cove_published p;
+    struct cove_txn *txn;
+    int err = files_read(a, &files);
+
+    if (err == 0) {
+        err = node_begin(a->store, COVE_WRITE, &txn);
+    }
+    if (err != 0) {
+        return err;
+    }
+    err = cove_publish_migration(txn->worker->catalog, txn->txn, &files, &p,
+                                 &txn->diag);
+    if (err == 0) {
+        err = admin_published(a, txn, &p);
+    }
+    return admin_end(a, txn, err);
+}
+
+/* --------------------------------------------------------------------- plan */
+
+/* The plan publishes in a transaction that is never committed: what documents
+ * would show is computed by the same code that will show it. */
+struct plan {
+    struct admin *a;
+    struct cove_txn *txn;
+    cove_num journal;
+    struct cove_step_id before, after;
+    int64_t sample;
+    uint64_t documents, examples, due, newly_invalid, invalid_before;
+};
+
+static int plan_fields(struct plan *p, struct cove_loaded *loaded,
+                       const char *key)
+{
+    struct node_json *j = &p->a->reply;
+
+    node_json_key(j, key);
+    node_json_open(j, '{');
+    for (size_t i = 0; i < loaded->plan->field_count; i++) {
+        struct cove_field field;
+        int err = cove_view_field(&loaded->view, i, &field);
+
+        if (err != 0) {
+            return err;
+        }
+        if (field.cell.kind == COVE_PRESENT) {
+            node_json_key_bytes(j, field.name);
+            node_json_value(j, field.cell.bytes);
+        } else if (field.cell.kind == COVE_INVALID) {
+            node_json_key_bytes(j, field.name);
+            node_json_open(j, '{');
+            node_json_key(j, "$invalid");
+            node_json_value(j, field.cell.bytes);
+            node_json_close(j, '}');
+        }
+    }
+    node_json_close(j, '}');
+    return 0;
+}
+
+static int plan_document(struct plan *p, cove_num num, struct cove_arena *arena)
+{
+    struct cove_load_request request = {
+        .num = num, .head = &p->before, .mode = COVE_LOAD_VIEW};
+    struct cove_loaded before, after;
+    enum cove_doc_state state;
+    struct node_json *j = &p->a->reply;
+    int err = cove_load(p->txn->worker->catalog, p->txn->txn, &request, arena,
+                        &before, &p->txn->diag);
+
+    request.head = &p->after;
+    err = err != 0 ? err
+                   : cove_load(p->txn->worker->catalog, p->txn->txn, &request,
+                               arena, &after, &p->txn->diag);
+    err = err != 0 ? err : cove_loaded_state(&before, &state);
+    err = err != 0 ? err : cove_loaded_state(&after, &state);
+    if (err != 0) {
+        return err;
+    }
+    p->documents++;
+    p->due += after.copies_due;
+    p->invalid_before += before.invalid > 0;
+    p->newly_invalid += before.invalid == 0 && after.invalid > 0;
+    if (p->examples >= (uint64_t)p->sample &&
+        (before.invalid > 0 || after.invalid == 0 || p->newly_invalid > 5)) {
+        return 0;
+    }
+    p->examples++;
+    node_json_open(j, '{');
+    node_json_key(j, "id");
+    node_json_id(j, &after.doc.id);
+    node_json_key(j, "copies");
+    node_json_int(j, after.copies_due);
+    err = plan_fields(p, &before, "before");
+    err = err != 0 ? err : plan_fields(p, &after, "after");
+    node_json_close(j, '}');
+    return err;
+}
+
+static int plan_documents(struct plan *p)
+{
+    struct node_json *j = &p->a->reply;
+    struct cove_arena arena;
+    cove_num num = 0;
+    int err = 0;
+
+    cove_arena_init(&arena, p->a->store->alloc);
+    node_json_key(j, "examples");
+    node_json_open(j, '[');
+    while (err == 0) {
+        cove_arena_reset(&arena);
+        err = cove_repo_next(p->txn->worker->repo, p->txn->txn, p->journal, num,
+                             &num);
+        if (err == 0) {
+            err = plan_document(p, num, &arena);
+        }
+    }
+    node_json_close(j, ']');
+    cove_arena_clear(&arena);
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+static int plan_run(struct plan *p, const struct cove_migration_files *files)
+{
+    struct cove_catalog *catalog = p->txn->worker->catalog;
+    struct node_json *j = &p->a->reply;
+    struct cove_prepared prepared = {0};
+    struct cove_published published;
+    int err = cove_prepare_migration(catalog, p->txn->txn, files,
+                                     &p->txn->arena, &prepared, &p->txn->diag);
+
+    if (err != 0) {
+        return err;
+    }
+    p->journal = prepared.num;
+    p->after = prepared.step.step;
+    memcpy(&p->before, prepared.parents.at, sizeof(p->before));
+    err = cove_publish_migration(catalog, p->txn->txn, files, &published,
+                                 &p->txn->diag);
+    if (err != 0) {
+        return err;
+    }
+    node_json_key(j, "step");
+    node_json_hex(j, p->after.b, sizeof(p->after.b));
+    node_json_key(j, "version");
+    node_json_int(j, prepared.step.version);
+    node_json_key(j, "existed");
+    node_json_bool(j, published.existed);
+    node_json_key(j, "body");
+    node_json_value(j, prepared.step.body);
+    err = plan_documents(p);
+
+    const struct {
+        const char *key;
+        uint64_t value;
+    } numbers[] = {{"documents", p->documents},
+                   {"copies", p->due},
+                   {"invalidBefore", p->invalid_before},
+                   {"newlyInvalid", p->newly_invalid}};
+
+    for (size_t i = 0; i < COVE_ARRAY_LEN(numbers); i++) {
+        node_json_key(j, numbers[i].key);
+        node_json_int(j, (int64_t)numbers[i].value);
+    }
+    return err;
+}
+
+static int verb_plan(struct admin *a)
+{
+    struct plan p = {.a = a, .sample = 3};
+    struct cove_migration_files files;
+    int err = files_read(a, &files);
+
+    err = err != 0 ? err : admin_int(a, "sample", &p.sample);
+    if (err == 0) {
+        err = node_begin(a->store, COVE_WRITE | COVE_VIEW, &p.txn);
+    }
+    if (err != 0) {
+        return err;
+    }
+    err = plan_run(&p, &files);
+    if (err != 0) {
+        return admin_end(a, p.txn, err);
+    }
+    node_forget(p.txn); /* the cached journal saw what is thrown away here */
+    cove_abort(p.txn);
+    return 0;
+}
+
+/* ------------------------------------------------------------------- status */
+
+static void status_parents(struct node_json *j, const struct cove_step *step)
+{
+    node_json_key(j, "parents");
+    node_json_open(j, '[');
+    for (size_t i = 0; i < step->parent_count; i++) {
+        node_json_hex(j, step->parents[i].b, sizeof(step->parents[i].b));
+    }
+    node_json_close(j, ']');
+}
+
+/* Who wrote the entry first, and when. */
+static void status_author(struct node_json *j, const struct cove_event *events,
+                          size_t count, const struct cove_step *step)
+{
+    char hex[COVE_HEX_LEN(32)];
+
+    cove_hex(cove_bytes(step->id.b, sizeof(step->id.b)), hex);
+    for (size_t i = 0; i < count; i++) {
+        if (cove_bytes_equal(events[i].reg, cove_bytes_text(hex))) {
+            node_json_author(j, &events[i].id);
+            return;
+        }
+    }
+}
+
+static int status_steps(struct admin *a, struct cove_txn *txn, cove_num num,
+                        const struct cove_schema_doc *s)
+{
+    static const char *const states[] = {"active", "waiting", "malformed"};
+    struct node_json *j = &a->reply;
+    struct cove_doc doc;
+    struct cove_event *events;
+    size_t count;
+    int err = cove_repo_load(txn->worker->repo, txn->txn, num, &txn->arena,
+                             &doc, &txn->diag);
+
+    if (err == 0) {
+        err = cove_history(txn->worker->repo, txn->txn, &doc, &txn->arena,
+                           &events, &count);
+    }
+    if (err != 0) {
+        return err;
+    }
+    node_json_key(j, "steps");
+    node_json_open(j, '[');
+    for (size_t i = 0; i < cove_journal_count(s->journal); i++) {
+        const struct cove_step *step = cove_journal_at(s->journal, i);
+
+        node_json_open(j, '{');
+        node_json_key(j, "step");
+        node_json_hex(j, step->id.b, sizeof(step->id.b));
+        if (step->has_version) {
+            node_json_key(j, "version");
+            node_json_int(j, step->version);
+        }
+        node_json_key(j, "state");
+        node_json_cstr(j, states[step->state]);
+        status_parents(j, step);
+        status_author(j, events, count, step);
+        if (step->note.len > 0) {
+            node_json_key(j, "note");
+            node_json_text(j, step->note);
+        }
+        node_json_close(j, '}');
+    }
+    node_json_close(j, ']');
+    return 0;
+}
+
+static void status_run(struct node_json *j, const struct cove_run *run)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+    } numbers[] = {{"total", run->total},       {"done", run->done},
+                   {"migrated", run->migrated}, {"copies", run->copies},
+                   {"current", run->current},   {"invalid", run->invalid},
+                   {"failed", run->failed}};
+
+    node_json_open(j, '{');
+    node_json_key(j, "head");
+    node_json_hex(j, run->head.b, sizeof(run->head.b));
+    node_json_key(j, "state");
+    node_json_cstr(j, run->finished ? "completed" : "running");
+    for (size_t i = 0; i < COVE_ARRAY_LEN(numbers); i++) {
+        node_json_key(j, numbers[i].key);
+        node_json_int(j, (int64_t)numbers[i].value);
+    }
+    node_json_key(j, "left");
+    node_json_int(j, run->total > run->done ? (int64_t)(run->total - run->done)
+                                            : 0);
+    node_json_close(j, '}');
+}
+
+static int status_one(struct admin *a, struct cove_txn *txn, cove_num num)
+{
+    struct node_json *j = &a->reply;
+    const struct cove_schema_doc *s;
+    struct cove_run run;
+    int err = cove_catalog_open(txn->worker->catalog, txn->txn, num, &s);
+
+    if (err != 0) {
+        return err;
+    }
+    node_json_open(j, '{');
+    node_json_key(j, "name");
+    node_json_text(j, s->name);
+    node_json_key(j, "journal");
+    node_json_id(j, &s->id);
+    node_json_key(j, "forked");
+    node_json_bool(j, cove_schema_doc_forked(s));
+    node_json_key(j, "denied");
+    node_json_int(j, (int64_t)s->denied);
+    node_json_key(j, "drift");
+    node_json_open(j, '[');
+    for (size_t i = 0; i < s->drift_count; i++) {
+        node_json_open(j, '{');
+        node_json_key(j, "key");
+        node_json_text(j, s->drift[i].key);
+        node_json_key(j, "time");
+        node_json_int(j, cove_hlc_ms(s->drift[i].hlc));
+        node_json_key(j, "author");
+        node_json_hex(j, s->drift[i].author.b, sizeof(s->drift[i].author.b));
+        node_json_close(j, '}');
+    }
+    node_json_close(j, ']');
+    err = status_steps(a, txn, num, s);
+    if (err == 0) {
+        err = cove_run_restore(txn->worker->repo, txn->txn, num, &run);
+        if (err == 0) {
+            node_json_key(j, "run");
+            status_run(j, &run);
+        }
+    }
+    node_json_close(j, '}');
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+static int verb_status(struct admin *a)
+{
+    const char *name = NULL;
+    struct cove_txn *txn;
+    int err = admin_text(a, "schema", &name);
+
+    if (err == 0) {
+        err = node_begin(a->store, COVE_READ, &txn);
+    }
+    if (err != 0) {
+        return err;
+    }
+    node_json_key(&a->reply, "schemas");
+    node_json_open(&a->reply, '[');
+    err = admin_each_schema(a, txn, name, status_one);
+    node_json_close(&a->reply, ']');
+    return admin_end(a, txn, err);
+}
+
+/* ---------------------------------------------------------------------- run */
+
+static int run_total(struct cove_txn *txn, struct cove_run *run)
+{
+    cove_num num = 0;
+    int err;
+
+    run->total = 0;
+    while ((err = cove_repo_next(txn->worker->repo, txn->txn, run->schema, num,
+                                 &num)) == 0) {
+        run->total++;
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+/* Go on with the run on record if it is to the same head and not finished;
+ * else begin one. */
+static int run_begin(struct admin *a, struct cove_txn *txn,
+                     struct cove_run *run)
+{
+    const char *name = NULL, *version = NULL;
+    struct cove_run held;
+    int64_t batch = 0;
+    int err = admin_text(a, "schema", &name);
+
+    err = err != 0 ? err : admin_need(a, "schema", name);
+    err = err != 0 ? err : admin_version(a, &version);
+    err = err != 0 ? err : admin_int(a, "batch", &batch);
+    if (err == 0 && (batch < 0 || batch > RUN_MAX)) {
+        err = cove_fail(&a->diag, COVE_EUSAGE, "\"batch\" is 1 to %d", RUN_MAX);
+    }
+    if (err == 0) {
+        err = node_head(txn, name, version, &run->schema, &run->head);
+    }
+    if (err != 0) {
+        return err;
+    }
+    run->head_given = true;
+    run->batch = (uint32_t)batch;
+    err = cove_run_restore(txn->worker->repo, txn->txn, run->schema, &held);
+    if (err == 0 && !held.finished &&
+        memcmp(held.head.b, run->head.b, sizeof(held.head.b)) == 0) {
+        held.batch = run->batch;
+        *run = held;
+        return 0;
+    }
+    return err == 0 || err == COVE_ENOTFOUND ? run_total(txn, run) : err;
+}
+
+/* One batch and the run's record, in one commit. */
+static int run_step(struct admin *a, struct cove_run *run, bool first)
+{
+    struct cove_txn *txn;
+    int err = node_begin(a->store, COVE_WRITE, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    txn->wrote = true;
+    if (first) {
+        err = run_begin(a, txn, run);
+    }
+    if (err == 0) {
+        err = cove_run_batch(txn->worker->catalog, txn->txn, run, NULL, NULL,
+                             &txn->diag);
+    }
+    if (err == 0) {
+        err = cove_run_save(txn->worker->repo, txn->txn, run);
+    }
+    return admin_end(a, txn, err);
+}
+
+static int verb_run(struct admin *a)
+{
+    struct cove_run run = {0};
+    int64_t max = RUN_MAX;
+    int err = admin_int(a, "max", &max);
+    bool first = true;
+    uint64_t begun = 0;
+
+    do {
+        err = err != 0 ? err : run_step(a, &run, first);
+        begun = first ? run.done - (run.done < 128 ? run.done : 128) : begun;
+        first = false;
+    } while (err == 0 && !run.finished && (int64_t)(run.done - begun) < max);
+    if (err == 0) {
+        node_json_key(&a->reply, "run");
+        status_run(&a->reply, &run);
+        node_json_key(&a->reply, "finished");
+        node_json_bool(&a->reply, run.finished);
+    }
+    return err;
+}
+
+const struct admin_verb admin_migrate_verbs[] = {
+    {"migrate.plan", "migration schema file sample", verb_plan},
+    {"migrate.publish", "migration schema file", verb_publish},
+    {"migrate.status", "schema", verb_status},
+    {"migrate.run", "schema version batch max", verb_run},
+    {NULL, NULL, NULL},
+};

@@ -1,0 +1,366 @@
+/* admin_status.c: status and check: where every document stands. */
+#include "core/hlc.h"
+#include "node/admin.h"
+#include "sync/engine.h"
+
+/* --------------------------------------------------------------- by document
+ */
+
+#define STATUS_OWNERS 256
+
+struct status_owner { /* documents of one owner, folded into one digest */
+    struct cove_id owner;
+    uint64_t documents;
+    uint8_t sum[32]; /* of document digests, modulo 2^256: any order */
+};
+
+struct status {
+    struct admin *a;
+    struct cove_txn *txn;
+    cove_num schema;
+    const char *version;
+    uint64_t documents, copies, registers;
+    uint64_t states[COVE_STATE_LOCAL_ONLY + 1];
+    struct status_owner owners[STATUS_OWNERS];
+    size_t owner_count;
+};
+
+static void sum_add(uint8_t sum[32], const struct cove_hash *digest)
+{
+    unsigned carry = 0;
+
+    for (int i = 31; i >= 0; i--) {
+        carry += (unsigned)sum[i] + digest->b[i];
+        sum[i] = (uint8_t)carry;
+        carry >>= 8;
+    }
+}
+
+/* A document counts to its owner; a group or account to itself. */
+static int status_digest(struct status *s, const struct cove_doc *doc,
+                         struct cove_arena *arena)
+{
+    const struct cove_id *owner =
+        doc->header.has_owner ? &doc->header.owner : &doc->id;
+    struct cove_hash digest = cove_doc_digest(doc, arena);
+    size_t i = 0;
+
+    while (i < s->owner_count &&
+           memcmp(s->owners[i].owner.b, owner->b, sizeof(owner->b)) != 0) {
+        i++;
+    }
+    if (i == STATUS_OWNERS) {
+        return cove_fail(&s->txn->diag, COVE_ELIMIT,
+                         "more than %d owners here; ask for one schema",
+                         STATUS_OWNERS);
+    }
+    if (i == s->owner_count) {
+        s->owner_count++;
+        s->owners[i].owner = *owner;
+    }
+    s->owners[i].documents++;
+    sum_add(s->owners[i].sum, &digest);
+    return 0;
+}
+
+/* Copies that stand as a stored winner: what migrations wrote and is seen. */
+static void status_copies(struct status *s, const struct cove_doc *doc)
+{
+    s->copies += doc->state.copy_count;
+    s->registers += doc->state.native_count;
+}
+
+static int status_document(struct status *s, cove_num num,
+                           struct cove_arena *arena, bool of_schema)
+{
+    struct cove_load_request request = {.num = num,
+                                        .mode = COVE_LOAD_VIEW,
+                                        .live_days = s->txn->store->live_days};
+    struct cove_loaded loaded;
+    struct cove_step_id head;
+    enum cove_doc_state state = COVE_STATE_BLOCKED;
+    int err = 0;
+
+    if (of_schema && s->version != NULL) {
+        err = cove_catalog_head(s->txn->worker->catalog, s->txn->txn, s->schema,
+                                s->version, &head, &s->txn->diag);
+        request.head = &head;
+    }
+    if (err == 0) {
+        err = cove_load(s->txn->worker->catalog, s->txn->txn, &request, arena,
+                        &loaded, NULL);
+        if (err == 0) {
+            err = cove_loaded_state(&loaded, &state);
+        } else if (err == COVE_EBLOCKED) {
+            err = 0; /* loaded.doc is there; the journal is not */
+        }
+    }
+    if (err == 0) {
+        s->documents++;
+        s->states[state]++;
+        status_copies(s, &loaded.doc);
+    }
+    return err;
+}
+
+static int status_walk(struct status *s)
+{
+    struct cove_arena arena;
+    struct cove_doc doc;
+    cove_num num = 0;
+    int err = 0;
+
+    cove_arena_init(&arena, s->a->store->alloc);
+    while (err == 0) { /* digests: all documents, whatever their schema */
+        cove_arena_reset(&arena);
+        err = cove_repo_next(s->txn->worker->repo, s->txn->txn, 0, num, &num);
+        if (err == 0) {
+            err = cove_repo_load(s->txn->worker->repo, s->txn->txn, num, &arena,
+                                 &doc, &s->txn->diag);
+        }
+        if (err == 0) {
+            err = status_digest(s, &doc, &arena);
+        }
+    }
+    num = 0;
+    err = err == COVE_ENOTFOUND ? 0 : err;
+    while (err == 0) {
+        cove_arena_reset(&arena);
+        err = cove_repo_next(s->txn->worker->repo, s->txn->txn, s->schema, num,
+                             &num);
+        if (err == 0) {
+            err = status_document(s, num, &arena, s->schema != 0);
+        }
+    }
+    cove_arena_clear(&arena);
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+/* ------------------------------------------------------------------ the reply
+ */
+
+static void status_digests(struct status *s, struct node_json *j)
+{
+    struct cove_hash all;
+    uint8_t sum[32] = {0};
+
+    node_json_key(j, "digests");
+    node_json_open(j, '{');
+    for (size_t i = 0; i < s->owner_count; i++) {
+        char text[COVE_ID_TEXT_MAX];
+        struct cove_hash one =
+            cove_hash("cove/owner", cove_bytes(s->owners[i].sum, 32));
+
+        cove_id_text(&s->owners[i].owner, text);
+        node_json_key(j, text);
+        node_json_hex(j, one.b, sizeof(one.b));
+        sum_add(sum, &one);
+    }
+    node_json_close(j, '}');
+    all = cove_hash("cove/store", cove_bytes(sum, sizeof(sum)));
+    node_json_key(j, "digest");
+    node_json_hex(j, all.b, sizeof(all.b));
+}
+
+static int status_unsent(struct cove_txn *txn, struct node_json *j)
+{
+    struct cove_peer_record peer;
+    const struct cove_key *after = NULL;
+    struct cove_key last;
+    int err;
+
+    node_json_key(j, "unsent");
+    node_json_open(j, '{');
+    while ((err = cove_peer_next(txn->worker->repo, txn->txn, after, &peer)) ==
+           0) {
+        char hex[COVE_HEX_LEN(32)];
+        uint64_t unsent;
+
+        err = cove_peer_unsent(txn->worker->repo, txn->txn, &peer, &unsent);
+        if (err != 0) {
+            return err;
+        }
+        cove_hex(cove_bytes(peer.key.b, sizeof(peer.key.b)), hex);
+        node_json_key(j, hex);
+        node_json_int(j, (int64_t)unsent);
+        last = peer.key;
+        after = &last;
+    }
+    node_json_close(j, '}');
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+static int status_reply(struct status *s)
+{
+    struct node_json *j = &s->a->reply;
+    struct cove_store_usage usage;
+    int err;
+
+    node_json_key(j, "documents");
+    node_json_int(j, (int64_t)s->documents);
+    node_json_key(j, "states");
+    node_json_open(j, '{');
+    for (int i = 0; i <= COVE_STATE_LOCAL_ONLY; i++) {
+        node_json_key(j, cove_doc_state_name((enum cove_doc_state)i));
+        node_json_int(j, (int64_t)s->states[i]);
+    }
+    node_json_close(j, '}');
+    node_json_key(j, "copies");
+    node_json_int(j, (int64_t)s->copies);
+    err = status_unsent(s->txn, j);
+    status_digests(s, j);
+    err = err != 0 ? err : node_peers_json(s->txn, j);
+    if (err == 0 && cove_store_usage(s->a->store->store, &usage) == 0) {
+        node_json_key(j, "bytes");
+        node_json_int(j, (int64_t)usage.bytes_used);
+    }
+    return err;
+}
+
+static int verb_status(struct admin *a)
+{
+    struct status *s = cove_arena_new(&a->arena, sizeof(*s));
+    const char *schema = NULL;
+    int err = s == NULL ? COVE_ENOMEM : admin_text(a, "schema", &schema);
+
+    if (err != 0) {
+        return err;
+    }
+    s->a = a;
+    err = admin_version(a, &s->version);
+    if (err == 0) {
+        err = node_begin(a->store, COVE_READ | COVE_VIEW, &s->txn);
+    }
+    if (err != 0) {
+        return err;
+    }
+    if (schema != NULL) {
+        err = cove_catalog_find(s->txn->worker->catalog, s->txn->txn, schema,
+                                &s->schema, &s->txn->diag);
+    }
+    err = err != 0 ? err : status_walk(s);
+    err = err != 0 ? err : status_reply(s);
+    return admin_end(a, s->txn, err);
+}
+
+/* --------------------------------------------------------------------- check
+ */
+
+struct check {
+    struct admin *a;
+    struct cove_txn *txn;
+    struct cove_arena arena;
+    uint64_t documents, sessions, transactions, damaged;
+};
+
+static void check_damaged(struct check *c, const struct cove_id *id,
+                          const char *why)
+{
+    node_json_open(&c->a->reply, '{');
+    node_json_key(&c->a->reply, "id");
+    node_json_id(&c->a->reply, id);
+    node_json_key(&c->a->reply, "why");
+    node_json_cstr(&c->a->reply, why);
+    node_json_close(&c->a->reply, '}');
+    c->damaged++;
+}
+
+/* Read a session's log as it would be sent, and verify it as a peer would. */
+static int check_session(struct check *c, const struct cove_doc *doc,
+                         const struct cove_doc_session *s)
+{
+    struct cove_hash head = cove_chain_start(&doc->id, &s->session, &s->device);
+    uint32_t at = 0;
+
+    c->sessions++;
+    while (at < s->len) {
+        struct cove_batch batch;
+        int err =
+            cove_repo_read(c->txn->worker->repo, c->txn->txn, doc->num,
+                           &s->session, at, COVE_MAX_BATCH, &c->arena, &batch);
+
+        if (err != 0 || batch.start != at || batch.tx_count == 0) {
+            check_damaged(c, &doc->id, "a part of a session's log is missing");
+            return 0;
+        }
+        for (size_t i = 0; i < batch.tx_count; i++) {
+            head = cove_chain_next(&head, batch.txs[i]);
+        }
+        at += (uint32_t)batch.tx_count;
+        c->transactions += batch.tx_count;
+        if (cove_head_verify(&s->device, &doc->id, &s->session, at, &head,
+                             &batch.proof) != 0) {
+            check_damaged(c, &doc->id, "a session's signature does not verify");
+            return 0;
+        }
+    }
+    if (memcmp(head.b, s->head.b, sizeof(head.b)) != 0) {
+        check_damaged(c, &doc->id, "a session's head is not that of its log");
+    }
+    return 0;
+}
+
+static int check_document(struct check *c, cove_num num)
+{
+    struct cove_doc doc;
+    struct cove_doc_brief brief;
+    int err = cove_repo_brief(c->txn->worker->repo, c->txn->txn, num, &brief);
+
+    if (err != 0) {
+        return err;
+    }
+    struct cove_id id = brief.id;
+    struct cove_id hash = cove_header_id(brief.header_bytes);
+
+    c->documents++;
+    if (memcmp(id.b, hash.b, sizeof(id.b)) != 0) {
+        check_damaged(c, &id, "the header does not match the document's id");
+        return 0;
+    }
+    err = cove_repo_load(c->txn->worker->repo, c->txn->txn, num, &c->arena,
+                         &doc, &c->txn->diag);
+    if (err == COVE_ECORRUPT || err == COVE_EFORMAT) {
+        check_damaged(c, &id, "the document's record cannot be read");
+        return 0;
+    }
+    for (size_t i = 0; err == 0 && i < doc.session_count; i++) {
+        err = check_session(c, &doc, &doc.sessions[i]);
+    }
+    return err;
+}
+
+static int verb_check(struct admin *a)
+{
+    struct check c = {.a = a};
+    cove_num num = 0;
+    int err = node_begin(a->store, COVE_READ, &c.txn);
+
+    if (err != 0) {
+        return err;
+    }
+    cove_arena_init(&c.arena, a->store->alloc);
+    node_json_key(&a->reply, "damaged");
+    node_json_open(&a->reply, '[');
+    while (err == 0) {
+        cove_arena_reset(&c.arena);
+        err = cove_repo_next(c.txn->worker->repo, c.txn->txn, 0, num, &num);
+        if (err == 0) {
+            err = check_document(&c, num);
+        }
+    }
+    node_json_close(&a->reply, ']');
+    node_json_key(&a->reply, "documents");
+    node_json_int(&a->reply, (int64_t)c.documents);
+    node_json_key(&a->reply, "sessions");
+    node_json_int(&a->reply, (int64_t)c.sessions);
+    node_json_key(&a->reply, "transactions");
+    node_json_int(&a->reply, (int64_t)c.transactions);
+    cove_arena_clear(&c.arena);
+    return admin_end(a, c.txn, err == COVE_ENOTFOUND ? 0 : err);
+}
+
+const struct admin_verb admin_status_verbs[] = {
+    {"status", "schema version", verb_status},
+    {"check", "", verb_check},
+    {NULL, NULL, NULL},
+};
