@@ -1,0 +1,312 @@
+#include "core/store_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "core/store_table.h"
+
+#define DATA_FILE "data.mdb"
+#define LOCK_FILE "open.lock"
+
+/* Where LMDB's first page says what it is, in the byte order of the machine. */
+#define LMDB_MAGIC        0xBEEFC0DEu
+#define LMDB_MAGIC_OFFSET 16
+
+/* A write of this size must fit for the disk not to count as full. */
+#define DISK_PROBE ((off_t)65536)
+
+int cove_store_errno(int number)
+{
+    switch (number) {
+    case 0:
+        return 0;
+    case ENOMEM:
+        return COVE_ENOMEM;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: /* the process's own limit of file sizes */
+        return COVE_ENOSPC;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return COVE_EACCES;
+    case ENOENT:
+        return COVE_ENOTFOUND;
+    case ENOTDIR:
+    case EISDIR:
+        return COVE_ENOTSTORE;
+    case EAGAIN:
+    case EBUSY:
+        return COVE_EBUSY;
+    case ENAMETOOLONG:
+        return COVE_ELIMIT;
+    default:
+        return COVE_EIO;
+    }
+}
+
+/* Linux's magic numbers of the file systems whose files another machine may
+ * change: mapped pages and locks do not hold there. FUSE may be local or
+ * not, which its number does not tell. */
+bool cove_store_is_network(uint64_t type)
+{
+    static const uint32_t network[] = {
+        0x6969,     /* NFS */
+        0x517b,     /* SMB */
+        0xff534d42, /* CIFS */
+        0xfe534d42, /* SMB2 */
+        0x65735546, /* FUSE: sshfs and the like */
+        0x01021997, /* 9P */
+        0x5346414f, /* AFS */
+        0x6b414653, /* kAFS */
+        0x73757245, /* Coda */
+        0x564c,     /* NCP */
+        0x00c36400, /* Ceph */
+        0x01161970, /* GFS2 */
+        0x7461636f, /* OCFS2 */
+        0x0bd00bd0, /* Lustre */
+        0x19830326, /* BeeGFS */
+        0x47504653, /* GPFS */
+        0xaad7aaea, /* PanFS */
+        0x786f4256, /* VirtualBox shared folders */
+    };
+
+    /* f_type is signed on some machines: the low 32 bits count. */
+    for (size_t i = 0; i < COVE_ARRAY_LEN(network); i++) {
+        if ((uint32_t)type == network[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cove_store_disk_full(int fd)
+{
+    struct stat st;
+    struct rlimit limit;
+    struct statvfs vfs;
+
+    if (fstat(fd, &st) != 0) {
+        return false;
+    }
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+        limit.rlim_cur != RLIM_INFINITY &&
+        (uint64_t)(st.st_size + DISK_PROBE) > limit.rlim_cur) {
+        return true;
+    }
+    /* Reserving space behind the end changes neither bytes nor size. */
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, DISK_PROBE) == 0) {
+        return false;
+    }
+    if (errno != EOPNOTSUPP) {
+        return cove_store_errno(errno) == COVE_ENOSPC;
+    }
+    return fstatvfs(fd, &vfs) == 0 &&
+           (uint64_t)vfs.f_bavail * vfs.f_frsize < (uint64_t)DISK_PROBE;
+}
+
+/* The sentence for an errno that stopped us at `what`. */
+static int dir_fail(const struct cove_store_dir *dir, const char *what,
+                    struct cove_diag *diag)
+{
+    int number = errno;
+    int code = cove_store_errno(number);
+
+    switch (code) {
+    case COVE_EACCES:
+        return cove_fail(diag, code,
+                         "%s: %s: %s; run as the user that owns the store, or "
+                         "let this user read and write there",
+                         dir->path, what, strerror(number));
+    case COVE_ENOSPC:
+        return cove_fail(diag, code,
+                         "%s: %s: %s; make room on the disk and try again",
+                         dir->path, what, strerror(number));
+    case COVE_ENOTSTORE:
+        return cove_fail(diag, code,
+                         "%s: %s: %s; name the directory of a Cove store",
+                         dir->path, what, strerror(number));
+    case COVE_ENOTFOUND:
+        return cove_fail(diag, code,
+                         "%s: %s: %s; check the path, or create a store there",
+                         dir->path, what, strerror(number));
+    default:
+        return cove_fail(diag, code, "%s: %s: %s", dir->path, what,
+                         strerror(number));
+    }
+}
+
+static int dir_enter(struct cove_store_dir *dir, bool create,
+                     struct cove_diag *diag)
+{
+    if (create && mkdir(dir->path, 0700) == 0) {
+        dir->made = true;
+    } else if (create && errno != EEXIST) {
+        return dir_fail(dir, "cannot make the directory", diag);
+    }
+    dir->fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return dir->fd >= 0 ? 0 : dir_fail(dir, "cannot open the directory", diag);
+}
+
+static int dir_check_network(const struct cove_store_dir *dir,
+                             const struct cove_store_options *opt,
+                             struct cove_diag *diag)
+{
+    struct statfs fs;
+    int err = opt->fault == NULL ? 0 : opt->fault(opt->fault_ctx, "statfs");
+
+    if (err == 0 && fstatfs(dir->fd, &fs) != 0) {
+        return dir_fail(dir, "cannot tell the file system", diag);
+    }
+    if (err == 0 && !cove_store_is_network((uint64_t)fs.f_type)) {
+        return 0;
+    }
+    return cove_fail(diag, err != 0 ? err : COVE_EUNSUPPORTED,
+                     "%s: is on a network file system, where two machines "
+                     "would damage each other's store; move it to a local "
+                     "disk, or force it if one machine alone opens it",
+                     dir->path);
+}
+
+/* Is data.mdb there, and LMDB's? Looked at before LMDB opens it, which would
+ * leave a lock file beside a file that is not its own. */
+static int dir_check_file(struct cove_store_dir *dir, bool create,
+                          struct cove_diag *diag)
+{
+    uint8_t head[LMDB_MAGIC_OFFSET + 4];
+    uint32_t magic = 0;
+    struct stat st;
+    ssize_t got;
+    int fd = openat(dir->fd, DATA_FILE, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0 && errno != ENOENT) {
+        return dir_fail(dir, "cannot open " DATA_FILE, diag);
+    }
+    dir->fresh = fd < 0;
+    if (fd >= 0) {
+        int err = fstat(fd, &st);
+
+        got = err == 0 ? pread(fd, head, sizeof(head), 0) : -1;
+        if (got < 0 && (err != 0 || S_ISREG(st.st_mode))) {
+            err = dir_fail(dir, "cannot read " DATA_FILE, diag);
+            close(fd);
+            return err;
+        }
+        close(fd);
+        dir->fresh = S_ISREG(st.st_mode) && st.st_size == 0;
+        if (got == (ssize_t)sizeof(head)) {
+            memcpy(&magic, head + LMDB_MAGIC_OFFSET, sizeof(magic));
+        }
+    }
+    if (dir->fresh) {
+        return create ? 0
+                      : cove_fail(diag, COVE_ENOTFOUND,
+                                  "%s: holds no store; check the path, or "
+                                  "create a store there",
+                                  dir->path);
+    }
+    if (magic != LMDB_MAGIC) {
+        return cove_fail(diag, COVE_ENOTSTORE,
+                         "%s: " DATA_FILE " in it is no Cove store; choose "
+                         "another directory or move that file away",
+                         dir->path);
+    }
+    return 0;
+}
+
+/* Two openings in one process would take each other's locks away (POSIX locks
+ * belong to the process and go with the first file closed). A lock of the
+ * open file description conflicts within the process too; each process locks
+ * a byte of its own, so that only a second opening in it does. */
+static int dir_lock(struct cove_store_dir *dir, struct cove_diag *diag)
+{
+    dir->pid = getpid();
+
+    struct flock lock = {.l_type = F_WRLCK,
+                         .l_whence = SEEK_SET,
+                         .l_start = dir->pid,
+                         .l_len = 1};
+
+    dir->lock_fd = openat(dir->fd, LOCK_FILE,
+                          O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (dir->lock_fd < 0) {
+        return dir_fail(dir, "cannot open " LOCK_FILE, diag);
+    }
+    if (fcntl(dir->lock_fd, F_OFD_SETLK, &lock) == 0) {
+        return 0;
+    }
+    if (errno != EAGAIN && errno != EACCES) {
+        return dir_fail(dir, "cannot lock " LOCK_FILE, diag);
+    }
+    return cove_fail(diag, COVE_EBUSY,
+                     "%s: is open in this process already; use that one, or "
+                     "close it first",
+                     dir->path);
+}
+
+int cove_store_dir_open(struct cove_store_dir *dir, const char *path,
+                        const struct cove_store_options *opt,
+                        struct cove_diag *diag)
+{
+    int err;
+
+    *dir = (struct cove_store_dir){.path = path, .fd = -1, .lock_fd = -1};
+    err = dir_enter(dir, opt->create, diag);
+    if (err == 0 && !opt->force_network) {
+        err = dir_check_network(dir, opt, diag);
+    }
+    if (err == 0) {
+        err = dir_check_file(dir, opt->create, diag);
+    }
+    if (err == 0) {
+        err = dir_lock(dir, diag);
+    }
+    if (err != 0) {
+        cove_store_dir_close(dir);
+    }
+    return err;
+}
+
+void cove_store_dir_close(struct cove_store_dir *dir)
+{
+    if (dir->lock_fd >= 0) {
+        /* A forked child shares the lock and would keep it past our close:
+         * let go by name, and only the process that took it does. */
+        if (dir->pid == getpid()) {
+            struct flock unlock = {.l_type = F_UNLCK,
+                                   .l_whence = SEEK_SET,
+                                   .l_start = dir->pid,
+                                   .l_len = 1};
+
+            (void)fcntl(dir->lock_fd, F_OFD_SETLK, &unlock);
+        }
+        close(dir->lock_fd);
+    }
+    if (dir->fd >= 0) {
+        close(dir->fd);
+    }
+    dir->lock_fd = -1;
+    dir->fd = -1;
+}
+
+int cove_store_dir_sync(const struct cove_store_dir *dir)
+{
+    int err = fsync(dir->fd) == 0 ? 0 : COVE_EIO;
+
+    if (err == 0 && dir->made) {
+        int above = openat(dir->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        /* One may make a directory in a place that one cannot list. */
+        if (above >= 0) {
+            err = fsync(above) == 0 ? 0 : COVE_EIO;
+            close(above);
+        }
+    }
+    return err;
+}

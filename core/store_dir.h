@@ -1,0 +1,48 @@
+/* store_dir.h: the directory of a store on disk; for store_lmdb.c only.
+ *
+ *     data.mdb   LMDB's file
+ *     lock.mdb   LMDB's table of readers
+ *     open.lock  empty; who has the store open locks the byte at its pid
+ *
+ * Nothing is written to a directory that holds something else.
+ */
+#ifndef COVE_CORE_STORE_DIR_H
+#define COVE_CORE_STORE_DIR_H
+
+#include <sys/types.h>
+
+#include "core/store.h"
+
+struct cove_store_dir {
+    const char *path; /* borrowed */
+    int fd;           /* of the directory */
+    int lock_fd;      /* of open.lock */
+    pid_t pid;        /* that locked it */
+    bool made;        /* the directory was not there */
+    bool fresh;       /* data.mdb was not there, or empty */
+};
+
+/* Find or make the directory, judge what is in it, and take the lock that
+ * keeps this process from opening the store twice.
+ * Errors: those of cove_store_open_lmdb; diag names the path. */
+COVE_MUST_CHECK int cove_store_dir_open(struct cove_store_dir *dir,
+                                        const char *path,
+                                        const struct cove_store_options *opt,
+                                        struct cove_diag *diag);
+/* Also after a failed open. In a forked child: keeps the parent's lock. */
+void cove_store_dir_close(struct cove_store_dir *dir);
+
+/* Make the new entries of the directory durable, and its own where it was
+ * made. Errors: COVE_EIO. */
+COVE_MUST_CHECK int cove_store_dir_sync(const struct cove_store_dir *dir);
+
+/* The code for an errno. */
+int cove_store_errno(int number);
+
+/* Is this `f_type` of statfs that of a network file system? */
+bool cove_store_is_network(uint64_t type);
+
+/* Would a write behind the end of the file fail for want of space? */
+bool cove_store_disk_full(int fd);
+
+#endif

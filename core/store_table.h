@@ -1,0 +1,90 @@
+/* store_table.h: what the two stores have in common; for store*.c only.
+ *
+ * store.c checks arguments, keeps the one-writer gate, the sticky error of a
+ * transaction and the position of a cursor, and calls through the table. An
+ * implementation puts the base struct first in its own:
+ *
+ *     struct lmdb_txn { struct cove_store_txn base; MDB_txn *mdb; … };
+ */
+#ifndef COVE_CORE_STORE_TABLE_H
+#define COVE_CORE_STORE_TABLE_H
+
+#include <pthread.h>
+
+#include "core/store.h"
+
+struct cove_store_table {
+    size_t cursor_size; /* bytes of its cursor, base included */
+    bool durable;       /* refuses writes after an I/O error */
+    void (*close)(struct cove_store *store);
+    /* Gives a transaction whose base fields store.c sets. */
+    int (*begin)(struct cove_store *store, bool write,
+                 struct cove_store_txn **out);
+    int (*commit)(struct cove_store_txn *txn); /* frees it either way */
+    void (*abort)(struct cove_store_txn *txn);
+    int (*get)(struct cove_store_txn *txn, unsigned tree, struct cove_bytes key,
+               struct cove_bytes *value);
+    int (*put)(struct cove_store_txn *txn, unsigned tree, struct cove_bytes key,
+               struct cove_bytes value);
+    int (*del)(struct cove_store_txn *txn, unsigned tree,
+               struct cove_bytes key);
+    /* Cursors come zeroed; detach before the transaction ends. */
+    void (*cursor_detach)(struct cove_store_cursor *cursor);
+    int (*cursor_seek)(struct cove_store_cursor *cursor, struct cove_bytes key,
+                       struct cove_entry *out);
+    int (*cursor_next)(struct cove_store_cursor *cursor,
+                       struct cove_entry *out);
+    int (*cursor_last)(struct cove_store_cursor *cursor,
+                       struct cove_entry *out);
+    int (*usage)(struct cove_store_txn *txn, struct cove_store_usage *out);
+    int (*reap)(struct cove_store *store, int *dead);
+};
+
+struct cove_store {
+    const struct cove_store_table *table;
+    const struct cove_alloc *alloc;
+    unsigned trees;
+    cove_store_fault *fault;
+    void *fault_ctx;
+    pthread_mutex_t lock; /* guards what follows and the implementation's
+                             shared parts; never held over disk writes */
+    pthread_cond_t changed;
+    bool writing;
+    pthread_t writer; /* while writing */
+    int broken;       /* COVE_EIO or COVE_ECORRUPT: writes are refused */
+};
+
+struct cove_store_txn {
+    struct cove_store *store;
+    struct cove_store_cursor *cursors;
+    uint64_t writes; /* so far; a cursor of an older count has no position */
+    int failed;      /* a write failed so: it can only abort */
+    bool write;
+};
+
+enum cove_store_at { COVE_STORE_NOWHERE, COVE_STORE_ENTRY, COVE_STORE_END };
+
+struct cove_store_cursor {
+    struct cove_store *store;
+    struct cove_store_txn *txn; /* NULL once that has ended */
+    struct cove_store_cursor *prev;
+    struct cove_store_cursor *next;
+    uint64_t writes; /* of the transaction, when the position was taken */
+    unsigned tree;
+    enum cove_store_at at;
+};
+
+/* Set up and tear down the base. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_store_init(struct cove_store *store,
+                                    const struct cove_store_table *table,
+                                    const struct cove_store_options *opt);
+void cove_store_clear(struct cove_store *store);
+
+/* Ask the fault hook. */
+static inline int cove_store_ask(const struct cove_store *store,
+                                 const char *call)
+{
+    return store->fault == NULL ? 0 : store->fault(store->fault_ctx, call);
+}
+
+#endif

@@ -1,0 +1,165 @@
+/* store_fixture.h: stores to test, of both kinds, and short words for what
+ * the tests do with them. */
+#ifndef COVE_TESTS_STORE_FIXTURE_H
+#define COVE_TESTS_STORE_FIXTURE_H
+
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/store.h"
+#include "tests/unit/harness.h"
+
+enum fixture_kind { FIXTURE_LMDB, FIXTURE_MEMORY, FIXTURE_KINDS };
+
+struct fixture {
+    enum fixture_kind kind;
+    struct harness_alloc heap;
+    struct cove_store_options opt;
+    struct cove_diag diag;
+    struct cove_store *store;
+    char dir[64];
+};
+
+/* A hook that fails the call number `fail_at` (from 1) with `code`. */
+struct fixture_fault {
+    long calls;
+    long fail_at;
+    int code;
+};
+
+static inline int fixture_hook(void *ctx, const char *call)
+{
+    struct fixture_fault *fault = ctx;
+
+    (void)call;
+    return ++fault->calls == fault->fail_at ? fault->code : 0;
+}
+
+static inline int fixture_open(struct fixture *f)
+{
+    cove_diag_clear(&f->diag);
+    return f->kind == FIXTURE_LMDB
+               ? cove_store_open_lmdb(f->dir, &f->opt, &f->store, &f->diag)
+               : cove_store_open_memory(&f->opt, &f->store);
+}
+
+/* A directory and options; nothing open yet. */
+static inline void fixture_init(struct fixture *f, int kind)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    memset(f, 0, sizeof(*f));
+    f->kind = (enum fixture_kind)kind;
+    harness_alloc_init(&f->heap, 0);
+    f->opt.alloc = &f->heap.alloc;
+    f->opt.trees = 4;
+    f->opt.map_bytes = 1 << 20;
+    f->opt.create = true;
+    snprintf(f->dir, sizeof(f->dir), "%.40s/cove-store-XXXXXX",
+             tmp != NULL ? tmp : "/tmp");
+    if (f->kind == FIXTURE_LMDB) {
+        ck_assert_ptr_nonnull(mkdtemp(f->dir));
+    }
+}
+
+static inline void fixture_remove(const struct fixture *f)
+{
+    static const char *const files[] = {"data.mdb", "lock.mdb", "open.lock"};
+    char path[96];
+
+    for (size_t i = 0; i < COVE_ARRAY_LEN(files); i++) {
+        snprintf(path, sizeof(path), "%s/%s", f->dir, files[i]);
+        unlink(path);
+    }
+    rmdir(f->dir);
+}
+
+static inline void fixture_setup(struct fixture *f, int kind)
+{
+    fixture_init(f, kind);
+
+    int err = fixture_open(f);
+
+    ck_assert_msg(err == 0, "open: %d %s", err, f->diag.text);
+}
+
+static inline void fixture_teardown(struct fixture *f)
+{
+    cove_store_close(f->store);
+    ck_assert_int_eq(f->heap.alive, 0);
+    if (f->kind == FIXTURE_LMDB) {
+        fixture_remove(f);
+    }
+}
+
+static inline struct cove_store_txn *fixture_begin(struct fixture *f,
+                                                   bool write)
+{
+    struct cove_store_txn *txn = NULL;
+
+    ck_assert_int_eq(cove_store_begin(f->store, write, &txn), 0);
+    return txn;
+}
+
+static inline int put_text(struct cove_store_txn *txn, unsigned tree,
+                           const char *key, const char *value)
+{
+    return cove_store_put(txn, tree, cove_bytes_text(key),
+                          cove_bytes_text(value));
+}
+
+/* One write, committed. */
+static inline void fixture_put(struct fixture *f, unsigned tree,
+                               const char *key, const char *value)
+{
+    struct cove_store_txn *txn = fixture_begin(f, true);
+
+    ck_assert_int_eq(put_text(txn, tree, key, value), 0);
+    ck_assert_int_eq(cove_store_commit(txn), 0);
+}
+
+static inline void assert_text(struct cove_store_txn *txn, unsigned tree,
+                               const char *key, const char *value)
+{
+    struct cove_bytes got = {NULL, 0};
+
+    ck_assert_int_eq(cove_store_get(txn, tree, cove_bytes_text(key), &got), 0);
+    ck_assert_uint_eq(got.len, strlen(value));
+    ck_assert_mem_eq(got.at, value, got.len);
+}
+
+static inline void assert_absent(struct cove_store_txn *txn, unsigned tree,
+                                 const char *key)
+{
+    struct cove_bytes got;
+
+    ck_assert_int_eq(cove_store_get(txn, tree, cove_bytes_text(key), &got),
+                     COVE_ENOTFOUND);
+}
+
+/* As above, in a transaction of its own. */
+static inline void fixture_assert(struct fixture *f, unsigned tree,
+                                  const char *key, const char *value)
+{
+    struct cove_store_txn *txn = fixture_begin(f, false);
+
+    if (value != NULL) {
+        assert_text(txn, tree, key, value);
+    } else {
+        assert_absent(txn, tree, key);
+    }
+    cove_store_abort(txn);
+}
+
+static inline void assert_entry(const struct cove_entry *entry, const char *key,
+                                const char *value)
+{
+    ck_assert_uint_eq(entry->key.len, strlen(key));
+    ck_assert_mem_eq(entry->key.at, key, entry->key.len);
+    ck_assert_uint_eq(entry->value.len, strlen(value));
+    ck_assert_mem_eq(entry->value.at, value, entry->value.len);
+}
+
+#endif
