@@ -1,0 +1,518 @@
+/* repo.c: opening a store as a repo, its counters, and small records.
+ *
+ * Meta "repo" is written once: format, device, store id. Meta "counters" is
+ * read by every operation and written by every one that changes something;
+ * since that happens inside the store's transaction, several processes can
+ * share one store, one session and one sequence.
+ */
+#include <assert.h>
+
+#include "crdt/repo_internal.h"
+
+static const char META_REPO[] = "repo";
+static const char META_COUNTERS[] = "counters";
+
+static struct cove_bytes meta_key(const char *name)
+{
+    return cove_bytes_text(name);
+}
+
+int64_t repo_now(const struct cove_repo *repo)
+{
+    return repo->opt.env->now_ms(repo->opt.env->ctx);
+}
+
+static int counters_read(struct cove_store_txn *txn, struct repo_counters *out)
+{
+    struct cove_bytes value;
+    int err = cove_store_get(txn, REPO_META, meta_key(META_COUNTERS), &value);
+
+    if (err == COVE_ENOTFOUND) {
+        return COVE_ECORRUPT;
+    }
+    if (err != 0) {
+        return err;
+    }
+
+    struct repo_counters c;
+    struct cove_unpacker u;
+
+    cove_unpacker_init(&u, value);
+    c.sequence = cove_unpack_varint(&u);
+    c.next_num = cove_unpack_varint(&u);
+    c.next_intern = cove_unpack_u32(&u);
+    cove_unpack_raw(&u, c.stamp, sizeof(c.stamp));
+    c.last_hlc = cove_unpack_varint(&u);
+    c.own_hlc = cove_unpack_varint(&u);
+    c.own_session = cove_unpack_u32(&u);
+    err = cove_unpacker_done(&u);
+    if (err == 0) {
+        *out = c;
+    }
+    return err;
+}
+
+static int counters_write(struct cove_store_txn *txn,
+                          const struct cove_alloc *alloc,
+                          const struct repo_counters *c)
+{
+    struct cove_buf buf;
+    struct cove_packer p;
+
+    cove_buf_init(&buf, alloc);
+    cove_packer_init(&p, &buf);
+    cove_pack_varint(&p, c->sequence);
+    cove_pack_varint(&p, c->next_num);
+    cove_pack_varint(&p, c->next_intern);
+    cove_pack_raw(&p, c->stamp, sizeof(c->stamp));
+    cove_pack_varint(&p, c->last_hlc);
+    cove_pack_varint(&p, c->own_hlc);
+    cove_pack_varint(&p, c->own_session);
+
+    int err = p.err;
+
+    if (err == 0) {
+        err = cove_store_put(txn, REPO_META, meta_key(META_COUNTERS),
+                             cove_buf_bytes(&buf));
+    }
+    cove_buf_clear(&buf);
+    return err;
+}
+
+int repo_work_begin(struct repo_work *work, struct cove_repo *repo,
+                    struct cove_store_txn *txn, struct cove_arena *arena,
+                    struct cove_diag *diag)
+{
+    work->repo = repo;
+    work->txn = txn;
+    work->arena = arena;
+    work->diag = diag;
+    return counters_read(txn, &work->counters);
+}
+
+int repo_work_write(struct repo_work *work, struct cove_repo *repo,
+                    struct cove_store_txn *txn, struct cove_diag *diag)
+{
+    cove_arena_reset(&repo->scratch);
+    return repo_work_begin(work, repo, txn, &repo->scratch, diag);
+}
+
+int repo_work_end(struct repo_work *work)
+{
+    return counters_write(work->txn, work->repo->opt.alloc, &work->counters);
+}
+
+/* --- opening */
+
+/* Is the store empty but for what is about to be written? */
+static int store_is_empty(struct cove_store_txn *txn, bool *out)
+{
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry;
+    int err;
+
+    *out = true;
+    for (unsigned tree = 0; tree < COVE_REPO_TREES; tree++) {
+        err = cove_store_cursor_open(txn, tree, &cursor);
+        if (err != 0) {
+            return err;
+        }
+        err = cove_store_cursor_seek(cursor, cove_bytes(NULL, 0), &entry);
+        cove_store_cursor_close(cursor);
+        if (err == 0) {
+            *out = false;
+            return 0;
+        }
+        if (err != COVE_ENOTFOUND) {
+            return err;
+        }
+    }
+    return 0;
+}
+
+static int identity_write(struct cove_repo *repo, struct cove_store_txn *txn)
+{
+    struct cove_buf buf;
+    struct cove_packer p;
+
+    cove_buf_init(&buf, repo->opt.alloc);
+    cove_packer_init(&p, &buf);
+    cove_pack_varint(&p, REPO_FORMAT);
+    cove_pack_raw(&p, repo->opt.device.b, sizeof(repo->opt.device.b));
+    cove_pack_raw(&p, repo->store_id, sizeof(repo->store_id));
+
+    int err = p.err;
+
+    if (err == 0) {
+        err = cove_store_put(txn, REPO_META, meta_key(META_REPO),
+                             cove_buf_bytes(&buf));
+    }
+    cove_buf_clear(&buf);
+    return err;
+}
+
+/* A store without a record is new, or it is no repo. */
+static int identity_make(struct cove_repo *repo, struct cove_store_txn *txn,
+                         struct cove_diag *diag)
+{
+    struct repo_counters c = {.next_num = 1, .next_intern = 1};
+    bool empty;
+    int err = store_is_empty(txn, &empty);
+
+    if (err != 0) {
+        return err;
+    }
+    if (!empty) {
+        return cove_fail(diag, COVE_ENOTSTORE,
+                         "the store holds records but no Cove identity");
+    }
+    repo->opt.env->random(repo->opt.env->ctx, repo->store_id,
+                          sizeof(repo->store_id));
+    repo->opt.env->random(repo->opt.env->ctx, c.stamp, sizeof(c.stamp));
+    err = identity_write(repo, txn);
+    return err != 0 ? err : counters_write(txn, repo->opt.alloc, &c);
+}
+
+static int identity_read(struct cove_repo *repo, struct cove_bytes value,
+                         struct cove_diag *diag)
+{
+    struct cove_unpacker u;
+    struct cove_key device;
+
+    cove_unpacker_init(&u, value);
+
+    uint64_t format = cove_unpack_varint(&u);
+
+    if (u.err == 0 && format != REPO_FORMAT) {
+        return cove_fail(diag,
+                         format > REPO_FORMAT ? COVE_ENEWER : COVE_ENOTSTORE,
+                         "the store has format %llu, this build reads %u",
+                         (unsigned long long)format, REPO_FORMAT);
+    }
+    cove_unpack_raw(&u, device.b, sizeof(device.b));
+    cove_unpack_raw(&u, repo->store_id, sizeof(repo->store_id));
+    if (cove_unpacker_done(&u) != 0) {
+        return cove_fail(diag, COVE_ECORRUPT,
+                         "the store's identity record is damaged");
+    }
+    if (memcmp(&device, &repo->opt.device, sizeof(device)) != 0) {
+        return cove_fail(diag, COVE_EACCES,
+                         "the store belongs to another device key");
+    }
+    return 0;
+}
+
+/* End the session, and the history of sequence numbers that peers know. */
+static int identity_renew(struct cove_repo *repo, struct cove_store_txn *txn)
+{
+    struct repo_counters c;
+    int err = counters_read(txn, &c);
+
+    if (err != 0) {
+        return err;
+    }
+    c.own_session = 0;
+    repo->opt.env->random(repo->opt.env->ctx, repo->store_id,
+                          sizeof(repo->store_id));
+    err = identity_write(repo, txn);
+    return err != 0 ? err : counters_write(txn, repo->opt.alloc, &c);
+}
+
+static int identity_open(struct cove_repo *repo, struct cove_diag *diag)
+{
+    struct cove_store_txn *txn;
+    struct cove_bytes value;
+    int err = cove_store_begin(repo->opt.store, false, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    err = cove_store_get(txn, REPO_META, meta_key(META_REPO), &value);
+    if (err == 0) {
+        err = identity_read(repo, value, diag);
+    }
+    cove_store_abort(txn);
+    if (err != COVE_ENOTFOUND && (err != 0 || !repo->opt.new_session)) {
+        return err;
+    }
+    err = cove_store_begin(repo->opt.store, true, &txn);
+    if (err != 0) {
+        return err;
+    }
+    /* Looked at again: another process may have been faster. */
+    err = cove_store_get(txn, REPO_META, meta_key(META_REPO), &value);
+    if (err == COVE_ENOTFOUND) {
+        err = identity_make(repo, txn, diag);
+    } else if (err == 0) {
+        err = identity_read(repo, value, diag);
+        if (err == 0 && repo->opt.new_session) {
+            err = identity_renew(repo, txn);
+        }
+    }
+    if (err != 0) {
+        cove_store_abort(txn);
+        return err;
+    }
+    return cove_store_commit(txn);
+}
+
+int cove_repo_open(const struct cove_repo_options *opt, struct cove_repo **out,
+                   struct cove_diag *diag)
+{
+    struct cove_repo *repo = cove_alloc_zero(opt->alloc, 1, sizeof(*repo));
+
+    if (repo == NULL) {
+        return COVE_ENOMEM;
+    }
+    repo->opt = *opt;
+    cove_arena_init(&repo->scratch, opt->alloc);
+    if (pthread_mutex_init(&repo->lock, NULL) != 0) {
+        cove_alloc_free(opt->alloc, repo);
+        return COVE_ENOMEM;
+    }
+
+    int err = identity_open(repo, diag);
+
+    if (err != 0) {
+        cove_repo_close(repo);
+        return err;
+    }
+    *out = repo;
+    return 0;
+}
+
+void cove_repo_close(struct cove_repo *repo)
+{
+    if (repo == NULL) {
+        return;
+    }
+
+    const struct cove_alloc *alloc = repo->opt.alloc;
+
+    pthread_mutex_destroy(&repo->lock);
+    cove_arena_clear(&repo->scratch);
+    cove_crypto_wipe(&repo->opt.secret, sizeof(repo->opt.secret));
+    cove_alloc_free(alloc, repo);
+}
+
+const struct cove_key *cove_repo_device(const struct cove_repo *repo)
+{
+    return &repo->opt.device;
+}
+
+const struct cove_secret *cove_repo_secret(const struct cove_repo *repo)
+{
+    return &repo->opt.secret;
+}
+
+const struct cove_env *cove_repo_env(const struct cove_repo *repo)
+{
+    return repo->opt.env;
+}
+
+void cove_repo_store_id(const struct cove_repo *repo, uint8_t out[16])
+{
+    memcpy(out, repo->store_id, sizeof(repo->store_id));
+}
+
+int cove_repo_sequence(struct cove_repo *repo, struct cove_store_txn *txn,
+                       uint64_t *out)
+{
+    struct repo_counters c;
+    int err = counters_read(txn, &c);
+
+    (void)repo;
+    if (err == 0) {
+        *out = c.sequence;
+    }
+    return err;
+}
+
+/* --- values in parts: the first under the number alone, led by how many
+ * follow; the others under number and part */
+
+static void blob_place(struct cove_place *place, uint64_t num, size_t part)
+{
+    cove_place_start(place);
+    cove_place_number(place, num);
+    if (part > 0) {
+        cove_place_number(place, part);
+    }
+}
+
+static int blob_drop(struct repo_work *work, unsigned tree, uint64_t num,
+                     size_t part)
+{
+    struct cove_place place;
+
+    blob_place(&place, num, part);
+    return cove_store_del(work->txn, tree, cove_place_bytes(&place));
+}
+
+int repo_blob_write(struct repo_work *work, unsigned tree, uint64_t num,
+                    struct cove_bytes bytes, size_t *parts)
+{
+    struct cove_place place;
+    struct cove_packer p;
+    struct cove_buf buf;
+    size_t count = bytes.len == 0 ? 1 : (bytes.len - 1) / REPO_PART + 1;
+    size_t at = 0;
+    int err = 0;
+
+    cove_buf_init(&buf, work->repo->opt.alloc);
+    for (size_t i = 0; i < count && err == 0; i++) {
+        size_t left = bytes.len - at;
+        size_t len = left < REPO_PART ? left : REPO_PART;
+
+        buf.len = 0;
+        cove_packer_init(&p, &buf);
+        if (i == 0) {
+            cove_pack_varint(&p, count - 1);
+        }
+        cove_pack_raw(&p, bytes.at + at, len);
+        blob_place(&place, num, i);
+        err = p.err != 0
+                  ? p.err
+                  : cove_store_put(work->txn, tree, cove_place_bytes(&place),
+                                   cove_buf_bytes(&buf));
+        at += len;
+    }
+    cove_buf_clear(&buf);
+    for (size_t i = count; i < *parts && err == 0; i++) {
+        err = blob_drop(work, tree, num, i);
+    }
+    if (err == 0) {
+        *parts = count;
+    }
+    return err;
+}
+
+static int blob_join(struct repo_work *work, unsigned tree, uint64_t num,
+                     struct cove_bytes first, size_t more,
+                     struct cove_bytes *out)
+{
+    struct cove_place place;
+    struct cove_bytes part;
+    uint8_t *room = cove_arena_array(work->arena, more + 1, REPO_PART);
+    size_t len = first.len;
+
+    if (room == NULL) {
+        return COVE_ENOMEM;
+    }
+    if (len > REPO_PART) {
+        return COVE_ECORRUPT;
+    }
+    memcpy(room, first.at, len);
+    for (size_t i = 1; i <= more; i++) {
+        blob_place(&place, num, i);
+
+        int err =
+            cove_store_get(work->txn, tree, cove_place_bytes(&place), &part);
+
+        if (err == COVE_ENOTFOUND || (err == 0 && part.len > REPO_PART)) {
+            return COVE_ECORRUPT;
+        }
+        if (err != 0) {
+            return err;
+        }
+        memcpy(room + len, part.at, part.len);
+        len += part.len;
+    }
+    *out = cove_bytes(room, len);
+    return 0;
+}
+
+int repo_blob_read(struct repo_work *work, unsigned tree, uint64_t num,
+                   struct cove_bytes *out, size_t *parts)
+{
+    struct cove_place place;
+    struct cove_unpacker u;
+    struct cove_bytes value;
+
+    blob_place(&place, num, 0);
+
+    int err = cove_store_get(work->txn, tree, cove_place_bytes(&place), &value);
+
+    if (err != 0) {
+        return err;
+    }
+    cove_unpacker_init(&u, value);
+
+    uint64_t more = cove_unpack_varint(&u);
+
+    if (u.err != 0 || more > UINT32_MAX / REPO_PART) {
+        return COVE_ECORRUPT;
+    }
+    value = cove_bytes(u.at, (size_t)(u.end - u.at));
+    if (more > 0) {
+        err = blob_join(work, tree, num, value, (size_t)more, &value);
+        if (err != 0) {
+            return err;
+        }
+    }
+    *out = value;
+    *parts = (size_t)more + 1;
+    return 0;
+}
+
+/* --- records of upper layers */
+
+static unsigned record_tree(enum cove_record_tree tree)
+{
+    switch (tree) {
+    case COVE_RECORDS_META:
+        return REPO_RECORDS;
+    case COVE_RECORDS_PEERS:
+        return REPO_PEERS;
+    case COVE_RECORDS_RUNS:
+        return REPO_RUNS;
+    }
+    assert(!"a record tree that does not exist");
+    return REPO_RECORDS;
+}
+
+int cove_repo_record_get(struct cove_repo *repo, struct cove_store_txn *txn,
+                         enum cove_record_tree tree, struct cove_bytes key,
+                         struct cove_bytes *out)
+{
+    (void)repo;
+    return cove_store_get(txn, record_tree(tree), key, out);
+}
+
+int cove_repo_record_put(struct cove_repo *repo, struct cove_store_txn *txn,
+                         enum cove_record_tree tree, struct cove_bytes key,
+                         struct cove_bytes value)
+{
+    (void)repo;
+    return cove_store_put(txn, record_tree(tree), key, value);
+}
+
+int cove_repo_record_del(struct cove_repo *repo, struct cove_store_txn *txn,
+                         enum cove_record_tree tree, struct cove_bytes key)
+{
+    (void)repo;
+    return cove_store_del(txn, record_tree(tree), key);
+}
+
+int cove_repo_record_next(struct cove_repo *repo, struct cove_store_txn *txn,
+                          enum cove_record_tree tree, struct cove_bytes after,
+                          struct cove_entry *out)
+{
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry;
+    int err = cove_store_cursor_open(txn, record_tree(tree), &cursor);
+
+    (void)repo;
+    if (err != 0) {
+        return err;
+    }
+    err = cove_store_cursor_seek(cursor, after, &entry);
+    if (err == 0 && cove_bytes_equal(entry.key, after)) {
+        err = cove_store_cursor_next(cursor, &entry);
+    }
+    cove_store_cursor_close(cursor);
+    if (err == 0) {
+        *out = entry;
+    }
+    return err;
+}

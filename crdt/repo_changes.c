@@ -1,0 +1,198 @@
+/* repo_changes.c: in which order documents changed. docs/FORMAT.md "Change".
+ *
+ * A document stands in the tree once, under the sequence number of its last
+ * change. A new change takes the old entry away and inherits from it one thing:
+ * whether all changes so far came from one and the same peer.
+ */
+#include "crdt/repo_internal.h"
+
+enum change_origin {
+    CHANGE_MIXED,
+    CHANGE_FROM_PEER, /* all from one peer, or from this device (0) */
+    CHANGE_OPEN       /* a header only */
+};
+
+struct change_entry {
+    cove_num num;
+    enum cove_doc_class class;
+    enum change_origin origin;
+    uint32_t peer;
+    uint32_t session; /* interned; 0 = the header */
+    uint32_t from;
+};
+
+enum cove_doc_class repo_class(const struct cove_header *header)
+{
+    if (header->type == COVE_DOC_GROUP || header->type == COVE_DOC_ACCOUNT) {
+        return COVE_CLASS_RIGHTS;
+    }
+    if (header->type == COVE_DOC_JOURNAL) {
+        return COVE_CLASS_JOURNAL;
+    }
+    return header->unique.len > 0 && !header->has_schema ? COVE_CLASS_REGISTRY
+                                                         : COVE_CLASS_CONTENT;
+}
+
+static void change_place(struct cove_place *place, uint64_t sequence)
+{
+    cove_place_start(place);
+    cove_place_number(place, sequence);
+}
+
+static int change_unpack(struct cove_bytes value, struct change_entry *out)
+{
+    struct change_entry entry;
+    struct cove_unpacker u;
+
+    cove_unpacker_init(&u, value);
+    entry.num = cove_unpack_varint(&u);
+
+    unsigned bits = cove_unpack_byte(&u);
+
+    entry.class = (enum cove_doc_class)(bits & 3);
+    entry.origin = (enum change_origin)(bits >> 2);
+    entry.peer = cove_unpack_u32(&u);
+    entry.session = cove_unpack_u32(&u);
+    entry.from = cove_unpack_u32(&u);
+    if (entry.origin > CHANGE_OPEN) {
+        return COVE_ECORRUPT;
+    }
+
+    int err = cove_unpacker_done(&u);
+
+    if (err == 0) {
+        *out = entry;
+    }
+    return err;
+}
+
+static int change_put(struct repo_work *work, uint64_t sequence,
+                      const struct change_entry *entry)
+{
+    struct cove_place place;
+    struct cove_packer p;
+    struct cove_buf buf;
+
+    cove_buf_init(&buf, work->repo->opt.alloc);
+    cove_packer_init(&p, &buf);
+    cove_pack_varint(&p, entry->num);
+    cove_pack_byte(
+        &p, (uint8_t)((unsigned)entry->class | (unsigned)entry->origin << 2));
+    cove_pack_varint(&p, entry->peer);
+    cove_pack_varint(&p, entry->session);
+    cove_pack_varint(&p, entry->from);
+    change_place(&place, sequence);
+
+    int err = p.err != 0 ? p.err
+                         : cove_store_put(work->txn, REPO_CHANGES,
+                                          cove_place_bytes(&place),
+                                          cove_buf_bytes(&buf));
+
+    cove_buf_clear(&buf);
+    return err;
+}
+
+/* Take the document's former entry away, and what it says of the origin. */
+static int change_replace(struct repo_work *work, uint64_t sequence,
+                          struct change_entry *entry)
+{
+    struct change_entry old;
+    struct cove_bytes value;
+    struct cove_place place;
+
+    change_place(&place, sequence);
+
+    int err = cove_store_get(work->txn, REPO_CHANGES, cove_place_bytes(&place),
+                             &value);
+
+    if (err == 0) {
+        err = change_unpack(value, &old);
+    }
+    if (err != 0) {
+        return err == COVE_ENOTFOUND ? COVE_ECORRUPT : err;
+    }
+    if (entry->origin == CHANGE_OPEN) {
+        entry->origin = old.origin;
+        entry->peer = old.peer;
+    } else if (old.origin == CHANGE_MIXED ||
+               (old.origin == CHANGE_FROM_PEER && old.peer != entry->peer)) {
+        entry->origin = CHANGE_MIXED;
+        entry->peer = 0;
+    }
+    return cove_store_del(work->txn, REPO_CHANGES, cove_place_bytes(&place));
+}
+
+int repo_change_note(struct repo_work *work, struct repo_record *record,
+                     uint32_t peer, uint32_t session, uint32_t from)
+{
+    struct change_entry entry = {.num = record->num,
+                                 .class = repo_class(&record->header),
+                                 .origin = CHANGE_FROM_PEER,
+                                 .peer = peer,
+                                 .session = session,
+                                 .from = from};
+    int err = 0;
+
+    if (peer == REPO_PEER_OPEN) {
+        entry.origin = CHANGE_OPEN;
+        entry.peer = 0;
+    }
+    if (record->changed != 0) {
+        err = change_replace(work, record->changed, &entry);
+    }
+    if (err == 0) {
+        err = change_put(work, work->counters.sequence + 1, &entry);
+    }
+    if (err == 0) {
+        record->changed = ++work->counters.sequence;
+    }
+    return err;
+}
+
+int cove_repo_change_after(struct cove_repo *repo, struct cove_store_txn *txn,
+                           uint64_t after, struct cove_change *out)
+{
+    struct cove_store_cursor *cursor;
+    struct repo_session session = {.session = {{0}}};
+    struct change_entry entry;
+    struct repo_work work;
+    struct cove_place place;
+    struct cove_entry found;
+    uint64_t sequence = 0;
+
+    if (after == UINT64_MAX) {
+        return COVE_ENOTFOUND;
+    }
+    change_place(&place, after + 1);
+
+    int err = repo_work_begin(&work, repo, txn, NULL, NULL);
+
+    if (err == 0) {
+        err = cove_store_cursor_open(txn, REPO_CHANGES, &cursor);
+    }
+    if (err != 0) {
+        return err;
+    }
+    err = cove_store_cursor_seek(cursor, cove_place_bytes(&place), &found);
+    if (err == 0) {
+        err = cove_place_take(&found.key, &sequence);
+    }
+    if (err == 0) {
+        err = change_unpack(found.value, &entry);
+    }
+    cove_store_cursor_close(cursor);
+    if (err == 0 && entry.session != 0) {
+        err = repo_intern_session_of(&work, entry.session, &session);
+    }
+    if (err != 0) {
+        return err;
+    }
+    out->sequence = sequence;
+    out->num = entry.num;
+    out->class = entry.class;
+    out->by_peer = entry.origin == CHANGE_FROM_PEER;
+    out->peer = entry.peer;
+    out->session = session.session;
+    out->from = entry.from;
+    return 0;
+}

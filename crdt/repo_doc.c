@@ -1,0 +1,180 @@
+/* repo_doc.c: a document as the layers above see it. */
+#include "crdt/repo_internal.h"
+
+static int doc_sessions(const struct repo_record *record,
+                        struct cove_arena *arena, struct cove_doc *doc)
+{
+    struct cove_doc_session *sessions =
+        cove_arena_array(arena, record->row_count + 1, sizeof(*sessions));
+
+    if (sessions == NULL) {
+        return COVE_ENOMEM;
+    }
+    for (size_t i = 0; i < record->row_count; i++) {
+        sessions[i] = record->rows[i].pub;
+    }
+    doc->sessions = sessions;
+    doc->session_count = record->row_count;
+    return 0;
+}
+
+int repo_doc_update(const struct repo_record *record, struct cove_doc *doc)
+{
+    int err = doc_sessions(record, doc->arena, doc);
+
+    if (err != 0) {
+        return err;
+    }
+    doc->schema_num = record->schema;
+    doc->flags = record->flags;
+    doc->changed = record->changed;
+    doc->next_held_hlc = record->next_held;
+    doc->clean = record->clean;
+    doc->my_role = record->my_role;
+    return 0;
+}
+
+bool repo_doc_is_current(const struct repo_record *record,
+                         const struct cove_doc *doc)
+{
+    if (doc->changed != record->changed ||
+        doc->session_count != record->row_count) {
+        return false;
+    }
+    for (size_t i = 0; i < record->row_count; i++) {
+        const struct cove_doc_session *held = &record->rows[i].pub;
+        const struct cove_doc_session *seen = &doc->sessions[i];
+
+        if (seen->len != held->len || seen->folded != held->folded ||
+            memcmp(&seen->head, &held->head, sizeof(held->head)) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What a load found out is kept where the transaction can write. */
+static int doc_keep(struct repo_work *work, struct repo_record *record,
+                    const struct cove_state *state)
+{
+    int err = repo_checkpoint(work, record, state);
+
+    if (err == 0) {
+        err = repo_change_note(work, record, REPO_PEER_OPEN, 0, 0);
+    }
+    if (err == 0) {
+        err = repo_record_write(work, record);
+    }
+    return err != 0 ? err : repo_work_end(work);
+}
+
+int cove_repo_load(struct cove_repo *repo, struct cove_store_txn *txn,
+                   cove_num num, struct cove_arena *arena, struct cove_doc *out,
+                   struct cove_diag *diag)
+{
+    struct repo_record record;
+    struct repo_work work;
+    struct cove_doc doc = {.repo = repo, .num = num, .arena = arena};
+    bool moved = false;
+    int err = repo_work_begin(&work, repo, txn, arena, diag);
+
+    if (err == 0) {
+        err = repo_record_read(&work, num, &record);
+    }
+    if (err == 0) {
+        err = repo_refresh(&work, &record, &moved);
+    }
+    if (err == 0) {
+        err = repo_fold(&work, &record, &doc.state);
+    }
+    if (err == 0 && moved) {
+        memset(&record.clean, 0, sizeof(record.clean));
+        if (cove_store_writes(txn)) {
+            err = doc_keep(&work, &record, &doc.state);
+        }
+    }
+    if (err == 0) {
+        err = repo_doc_update(&record, &doc);
+    }
+    if (err != 0) {
+        return err;
+    }
+    repo_history_detach(&doc.state);
+    doc.id = record.id;
+    doc.header = record.header;
+    doc.header_bytes = record.header_bytes;
+    *out = doc;
+    return 0;
+}
+
+struct cove_hash cove_doc_digest(const struct cove_doc *doc,
+                                 struct cove_arena *arena)
+{
+    static const struct cove_hash none;
+    struct cove_digest_row *rows =
+        cove_arena_array(arena, doc->session_count + 1, sizeof(*rows));
+
+    if (rows == NULL) {
+        return none;
+    }
+    for (size_t i = 0; i < doc->session_count; i++) {
+        rows[i].session = doc->sessions[i].session;
+        rows[i].len = doc->sessions[i].len;
+        rows[i].head = doc->sessions[i].head;
+    }
+    return cove_state_digest(&doc->id, rows, doc->session_count);
+}
+
+int cove_repo_brief(struct cove_repo *repo, struct cove_store_txn *txn,
+                    cove_num num, struct cove_doc_brief *out)
+{
+    struct repo_record record;
+    struct cove_arena arena;
+    struct repo_work work;
+    struct cove_hash digest;
+
+    cove_arena_init(&arena, repo->opt.alloc);
+
+    int err = repo_work_begin(&work, repo, txn, &arena, NULL);
+
+    if (err == 0) {
+        err = repo_record_read(&work, num, &record);
+    }
+    if (err == 0) {
+        err = repo_record_digest(&record, &arena, &digest);
+    }
+    if (err == 0) {
+        memcpy(out->header_room, record.header_bytes.at,
+               record.header_bytes.len);
+        out->header_bytes =
+            cove_bytes(out->header_room, record.header_bytes.len);
+        out->id = record.id;
+        out->digest = digest;
+    }
+    cove_arena_clear(&arena);
+    return err;
+}
+
+int cove_repo_set_clean(struct cove_repo *repo, struct cove_store_txn *txn,
+                        struct cove_doc *doc, const struct cove_hash *key)
+{
+    struct repo_record record;
+    struct repo_work work;
+    int err = repo_work_write(&work, repo, txn, NULL);
+
+    if (err == 0) {
+        err = repo_record_read(&work, doc->num, &record);
+    }
+    if (err != 0) {
+        return err;
+    }
+    if (!repo_doc_is_current(&record, doc)) {
+        return 0; /* something came meanwhile: not clean for all we know */
+    }
+    record.clean = *key;
+    err = repo_record_write(&work, &record);
+    if (err == 0) {
+        doc->clean = *key;
+    }
+    return err;
+}

@@ -1,0 +1,385 @@
+/* repo_fold.c: which transactions are shown, and folding them.
+ *
+ * Shown are, of each session whose author has the writer's role, the
+ * transactions up to the first that lies too far ahead of the clock. A load
+ * takes the checkpoint and folds what each session has behind its mark. When
+ * the owner's header arrives the roles become known; when the time of a held
+ * transaction comes it is shown: both are noticed at the next load.
+ *
+ * Whether the origin of a copy is real is asked of the log, never of the
+ * state: what the state keeps depends on what came first, the log does not.
+ */
+#include <assert.h>
+
+#include "crdt/repo_internal.h"
+
+/* --- the history behind a state */
+
+void repo_history_attach(struct cove_state *state, struct repo_work *work,
+                         struct repo_record *record)
+{
+    struct repo_history *history = state->history.ctx;
+
+    history->work = work;
+    history->record = record;
+    history->row = NULL;
+    history->err = 0;
+}
+
+void repo_history_detach(struct cove_state *state)
+{
+    struct repo_history *history = state->history.ctx;
+
+    history->work = NULL;
+    history->record = NULL;
+    history->row = NULL;
+}
+
+static int history_look(struct repo_history *history,
+                        const struct repo_row *row, uint32_t index)
+{
+    struct repo_walk walk;
+    struct cove_bytes bytes;
+    int err;
+
+    if (history->row == row && history->index == index) {
+        return 0;
+    }
+    history->row = NULL;
+    err = repo_walk_start(history->work, history->record, row, index, &walk);
+    if (err == 0) {
+        err = repo_walk_next(history->work, &walk, &bytes);
+    }
+    if (err == 0) {
+        err = cove_tx_decode(bytes, history->work->arena, &history->tx, NULL);
+    }
+    if (err == 0) {
+        struct cove_hash hash = cove_tx_hash(bytes);
+
+        memcpy(history->tx_hash, hash.b, sizeof(history->tx_hash));
+        history->row = row;
+        history->index = index;
+    }
+    return err;
+}
+
+static bool history_agrees(const struct repo_history *history,
+                           const struct cove_origin *origin)
+{
+    const struct cove_tx *tx = &history->tx;
+
+    return tx->kind == COVE_TX_NATIVE && tx->hlc == origin->id.hlc &&
+           memcmp(history->tx_hash, origin->tx_hash,
+                  sizeof(history->tx_hash)) == 0 &&
+           origin->id.op < tx->op_count &&
+           cove_bytes_equal(tx->ops[origin->id.op].reg, origin->reg);
+}
+
+static enum cove_held history_held(void *ctx, const struct cove_origin *origin)
+{
+    struct repo_history *history = ctx;
+    const struct repo_row *row;
+
+    if (history->work == NULL || history->err != 0) {
+        return COVE_HELD_NO;
+    }
+    row = repo_record_row(history->record, &origin->id.session);
+    if (row == NULL || origin->id.tx >= row->pub.len) {
+        return COVE_HELD_NO;
+    }
+    if (row->pub.role < COVE_ROLE_WRITER ||
+        memcmp(&row->pub.device, &origin->id.device, sizeof(row->pub.device)) !=
+            0) {
+        return COVE_HELD_FALSE;
+    }
+    history->err = history_look(history, row, origin->id.tx);
+    if (history->err != 0) {
+        return COVE_HELD_NO;
+    }
+    if (history->tx.ahead || history->tx.private_part.len > 0) {
+        return COVE_HELD_NO; /* cannot be judged here */
+    }
+    if (!history_agrees(history, origin)) {
+        return COVE_HELD_FALSE;
+    }
+    return origin->id.tx < row->pub.folded ? COVE_HELD_YES : COVE_HELD_NO;
+}
+
+static int fold_start(struct repo_work *work, struct repo_record *record,
+                      struct cove_state *state)
+{
+    struct repo_history *ctx = cove_arena_new(work->arena, sizeof(*ctx));
+    struct cove_state_history history = {.held = history_held, .ctx = ctx};
+
+    if (ctx == NULL) {
+        return COVE_ENOMEM;
+    }
+    cove_state_init(state, work->arena, &history);
+    repo_history_attach(state, work, record);
+    return 0;
+}
+
+int repo_history_error(const struct cove_state *state)
+{
+    return ((const struct repo_history *)state->history.ctx)->err;
+}
+
+/* --- what is shown */
+
+bool repo_in_time(const struct cove_repo *repo, uint64_t hlc)
+{
+    return cove_hlc_ahead(hlc, repo_now(repo)) <= COVE_MAX_AHEAD_MS;
+}
+
+/* Show more of one session; its first held hlc in *held, 0 where none is. */
+static int refresh_row(struct repo_work *work, struct repo_record *record,
+                       struct repo_row *row, uint64_t *held)
+{
+    struct repo_walk walk;
+    struct cove_bytes bytes;
+    struct cove_tx tx;
+    int err;
+
+    *held = 0;
+    if (row->pub.role < COVE_ROLE_WRITER) {
+        if (row->pub.len > 0) {
+            record->flags |= COVE_DOC_HAS_DENIED;
+        }
+        return 0;
+    }
+    err = repo_walk_start(work, record, row, row->pub.folded, &walk);
+    while (err == 0) {
+        err = repo_walk_next(work, &walk, &bytes);
+        if (err == 0) {
+            err = cove_tx_decode(bytes, work->arena, &tx, NULL);
+        }
+        if (err != 0) {
+            break;
+        }
+        if (!repo_in_time(work->repo, tx.hlc)) {
+            *held = tx.hlc;
+            break;
+        }
+        row->pub.folded = walk.index;
+        if (tx.hlc > work->counters.last_hlc) {
+            work->counters.last_hlc = tx.hlc;
+        }
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+int repo_refresh(struct repo_work *work, struct repo_record *record,
+                 bool *moved)
+{
+    bool due =
+        record->next_held != 0 && repo_in_time(work->repo, record->next_held);
+
+    *moved = false;
+    if (record->flags & COVE_DOC_OWNER_MISSING) {
+        bool known;
+        int err = repo_roles(work, record, &known);
+
+        if (err != 0) {
+            return err;
+        }
+        if (known) {
+            record->flags &= ~(unsigned)COVE_DOC_OWNER_MISSING;
+            due = true;
+        }
+    }
+    if (!due) {
+        return 0;
+    }
+    record->next_held = 0;
+    record->flags &= ~(unsigned)COVE_DOC_HAS_HELD;
+    for (size_t i = 0; i < record->row_count; i++) {
+        uint64_t held;
+        int err = refresh_row(work, record, &record->rows[i], &held);
+
+        if (err != 0) {
+            return err;
+        }
+        if (held != 0) {
+            record->flags |= COVE_DOC_HAS_HELD;
+            if (record->next_held == 0 || held < record->next_held) {
+                record->next_held = held;
+            }
+        }
+    }
+    *moved = true;
+    return 0;
+}
+
+/* --- folding */
+
+static struct cove_op_id fold_op_id(const struct repo_row *row, uint32_t index,
+                                    const struct cove_tx *tx, size_t op)
+{
+    struct cove_op_id id = {.hlc = tx->hlc,
+                            .device = row->pub.device,
+                            .session = row->pub.session,
+                            .tx = index,
+                            .op = (uint32_t)op};
+
+    return id;
+}
+
+static int fold_native(struct cove_state *state, const struct cove_tx_op *op,
+                       const struct cove_op_id *id,
+                       const struct cove_step_id *epoch)
+{
+    struct cove_native native = {.reg = op->reg,
+                                 .has_epoch = epoch != NULL,
+                                 .id = *id,
+                                 .deleted = op->deleted,
+                                 .value = op->value};
+
+    if (epoch != NULL) {
+        native.epoch = *epoch;
+    }
+    return cove_state_add_native(state, &native);
+}
+
+static int fold_copy(struct cove_state *state, const struct cove_tx_op *op,
+                     const struct cove_op_id *id)
+{
+    struct cove_copy copy = {.reg = op->reg,
+                             .id = *id,
+                             .deleted = op->deleted,
+                             .value = op->value,
+                             .origins = op->origins,
+                             .origin_count = op->origin_count};
+
+    return cove_state_add_copy(state, &copy);
+}
+
+int repo_fold_tx(struct repo_work *work, const struct repo_row *row,
+                 uint32_t index, const struct cove_tx *tx, uint32_t epoch,
+                 struct cove_state *state)
+{
+    struct cove_step_id step;
+    int err = 0;
+
+    if (tx->ahead || tx->private_part.len > 0) {
+        return 0; /* kept and relayed; the flags say so */
+    }
+    if (epoch != 0) {
+        err = repo_intern_epoch_of(work, epoch, &step);
+    }
+    for (size_t i = 0; i < tx->op_count && err == 0; i++) {
+        struct cove_op_id id = fold_op_id(row, index, tx, i);
+
+        if (tx->kind == COVE_TX_COPY) {
+            err = fold_copy(state, &tx->ops[i], &id);
+        } else {
+            err =
+                fold_native(state, &tx->ops[i], &id, epoch != 0 ? &step : NULL);
+        }
+    }
+    return err;
+}
+
+static int fold_row(struct repo_work *work, struct repo_record *record,
+                    const struct repo_row *row, struct cove_state *state)
+{
+    struct repo_walk walk;
+    struct cove_bytes bytes;
+    int err;
+
+    if (row->mark >= row->pub.folded) {
+        return 0;
+    }
+    err = repo_walk_start(work, record, row, row->mark, &walk);
+    walk.end = row->pub.folded;
+    while (err == 0) {
+        uint32_t index = walk.index;
+        struct cove_tx tx;
+
+        err = repo_walk_next(work, &walk, &bytes);
+        if (err == 0) {
+            err = cove_tx_decode(bytes, work->arena, &tx, NULL);
+        }
+        if (err == 0) {
+            err = repo_fold_tx(work, row, index, &tx, walk.epoch, state);
+        }
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+static bool fold_is_clean(const struct repo_record *record)
+{
+    for (size_t i = 0; i < record->row_count; i++) {
+        if (record->rows[i].mark != record->rows[i].pub.len) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A checkpoint that cannot be read is no loss: the log has everything. */
+static void fold_forget(struct repo_record *record, struct cove_state *state)
+{
+    for (size_t i = 0; i < record->row_count; i++) {
+        record->rows[i].mark = 0;
+    }
+    cove_state_init(state, state->arena, &state->history);
+}
+
+int repo_fold(struct repo_work *work, struct repo_record *record,
+              struct cove_state *state)
+{
+    int err = fold_start(work, record, state);
+
+    if (err == 0 && record->state_bytes > 0) {
+        struct cove_state_history history = state->history;
+
+        err = repo_state_read(work, record, state);
+        if (err == COVE_ECORRUPT) {
+            state->history = history;
+            fold_forget(record, state);
+            err = 0;
+        }
+    }
+    if (err != 0 || fold_is_clean(record)) {
+        return err;
+    }
+    for (size_t i = 0; i < record->row_count && err == 0; i++) {
+        err = fold_row(work, record, &record->rows[i], state);
+    }
+    if (err == 0) {
+        cove_state_settle(state);
+        err = repo_history_error(state);
+    }
+    return err;
+}
+
+/* --- checkpoints */
+
+int repo_checkpoint(struct repo_work *work, struct repo_record *record,
+                    const struct cove_state *state)
+{
+    struct cove_state folded;
+    int err;
+
+    if (record->pending < REPO_PENDING + record->state_bytes / 2) {
+        return 0;
+    }
+    if (state == NULL) {
+        err = repo_fold(work, record, &folded);
+        if (err != 0) {
+            return err;
+        }
+        state = &folded;
+    }
+    err = repo_state_write(work, record, state);
+    if (err != 0) {
+        return err;
+    }
+    record->pending = 0;
+    for (size_t i = 0; i < record->row_count; i++) {
+        struct repo_row *row = &record->rows[i];
+
+        row->mark = row->pub.folded;
+    }
+    return 0;
+}

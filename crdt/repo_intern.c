@@ -1,0 +1,324 @@
+/* repo_intern.c: sessions, epochs and header shapes as small numbers.
+ *
+ * One number space per store: INTERN_KEYS finds the number of a key, INTERN
+ * the bytes of a number. A number is never reused once committed. In memory a
+ * direct-mapped cache stands before both trees; since a write transaction may
+ * be aborted, and its numbers given to other things later, each one that
+ * interns something draws a new random stamp, and the cache holds for one
+ * stamp only.
+ */
+#include "crdt/repo_internal.h"
+
+/* --- the cache */
+
+static void cache_lock(struct repo_work *work)
+{
+    struct cove_repo *repo = work->repo;
+
+    pthread_mutex_lock(&repo->lock);
+    if (memcmp(repo->cache_stamp, work->counters.stamp,
+               sizeof(repo->cache_stamp)) != 0) {
+        memset(repo->by_num, 0, sizeof(repo->by_num));
+        memset(repo->by_key, 0, sizeof(repo->by_key));
+        memcpy(repo->cache_stamp, work->counters.stamp,
+               sizeof(repo->cache_stamp));
+    }
+}
+
+static void cache_unlock(struct repo_work *work)
+{
+    pthread_mutex_unlock(&work->repo->lock);
+}
+
+static struct repo_slot *cache_key_slot(struct cove_repo *repo,
+                                        struct cove_bytes key)
+{
+    return &repo->by_key[(key.at[0] << 8 | key.at[1]) % REPO_CACHE];
+}
+
+static void cache_add(struct repo_work *work, uint32_t num, uint8_t kind,
+                      struct cove_bytes key, struct cove_bytes value)
+{
+    struct repo_slot slot = {.num = num, .kind = kind};
+
+    memcpy(slot.key, key.at, key.len);
+    memcpy(slot.value, value.at, value.len);
+    cache_lock(work);
+    work->repo->by_num[num % REPO_CACHE] = slot;
+    *cache_key_slot(work->repo, key) = slot;
+    cache_unlock(work);
+}
+
+static bool cache_by_num(struct repo_work *work, uint32_t num, uint8_t kind,
+                         void *out, size_t len)
+{
+    cache_lock(work);
+
+    const struct repo_slot *slot = &work->repo->by_num[num % REPO_CACHE];
+    bool found = slot->num == num && slot->kind == kind;
+
+    if (found) {
+        memcpy(out, slot->value, len);
+    }
+    cache_unlock(work);
+    return found;
+}
+
+static bool cache_by_key(struct repo_work *work, uint8_t kind,
+                         struct cove_bytes key, uint32_t *num)
+{
+    cache_lock(work);
+
+    const struct repo_slot *slot = cache_key_slot(work->repo, key);
+    bool found = slot->num != 0 && slot->kind == kind &&
+                 memcmp(slot->key, key.at, key.len) == 0;
+
+    if (found) {
+        *num = slot->num;
+    }
+    cache_unlock(work);
+    return found;
+}
+
+/* --- the trees */
+
+static int intern_get(struct repo_work *work, uint32_t num, uint8_t kind,
+                      struct cove_bytes *out)
+{
+    struct cove_place place;
+    struct cove_bytes value;
+
+    cove_place_start(&place);
+    cove_place_number(&place, num);
+
+    int err = cove_store_get(work->txn, REPO_INTERN, cove_place_bytes(&place),
+                             &value);
+
+    if (err == COVE_ENOTFOUND ||
+        (err == 0 && (value.len == 0 || value.at[0] != kind))) {
+        return COVE_ECORRUPT;
+    }
+    if (err == 0) {
+        *out = cove_bytes(value.at + 1, value.len - 1);
+    }
+    return err;
+}
+
+struct intern_key {
+    uint8_t b[33];
+    size_t len;
+};
+
+static struct cove_bytes intern_key(struct intern_key *room, uint8_t kind,
+                                    struct cove_bytes key)
+{
+    room->b[0] = kind;
+    memcpy(room->b + 1, key.at, key.len);
+    room->len = key.len + 1;
+    return cove_bytes(room->b, room->len);
+}
+
+static int intern_find(struct repo_work *work, uint8_t kind,
+                       struct cove_bytes key, uint32_t *num)
+{
+    struct intern_key room;
+    struct cove_bytes value;
+    struct cove_unpacker u;
+    int err = cove_store_get(work->txn, REPO_INTERN_KEYS,
+                             intern_key(&room, kind, key), &value);
+
+    if (err != 0) {
+        return err;
+    }
+    cove_unpacker_init(&u, value);
+
+    uint32_t n = cove_unpack_u32(&u);
+
+    err = cove_unpacker_done(&u);
+    if (err == 0) {
+        *num = n;
+    }
+    return err;
+}
+
+static int intern_add(struct repo_work *work, uint8_t kind,
+                      struct cove_bytes key, struct cove_bytes value,
+                      uint32_t *num)
+{
+    const struct cove_env *env = work->repo->opt.env;
+    struct intern_key room;
+    struct cove_place place;
+    struct cove_packer p;
+    struct cove_buf buf;
+    uint32_t n = work->counters.next_intern;
+
+    if (n == UINT32_MAX) {
+        return COVE_ELIMIT;
+    }
+    cove_place_start(&place);
+    cove_place_number(&place, n);
+    cove_buf_init(&buf, work->repo->opt.alloc);
+    cove_packer_init(&p, &buf);
+    cove_pack_byte(&p, kind);
+    cove_pack_raw(&p, value.at, value.len);
+
+    int err = p.err;
+
+    if (err == 0) {
+        err = cove_store_put(work->txn, REPO_INTERN, cove_place_bytes(&place),
+                             cove_buf_bytes(&buf));
+    }
+    buf.len = 0;
+    cove_pack_varint(&p, n);
+    if (err == 0) {
+        err = p.err;
+    }
+    if (err == 0) {
+        err =
+            cove_store_put(work->txn, REPO_INTERN_KEYS,
+                           intern_key(&room, kind, key), cove_buf_bytes(&buf));
+    }
+    cove_buf_clear(&buf);
+    if (err == 0) {
+        work->counters.next_intern = n + 1;
+        env->random(env->ctx, work->counters.stamp,
+                    sizeof(work->counters.stamp));
+        *num = n;
+    }
+    return err;
+}
+
+/* --- sessions */
+
+static struct cove_bytes session_key(const struct cove_session_id *session)
+{
+    return cove_bytes(session->b, sizeof(session->b));
+}
+
+int repo_intern_session_of(struct repo_work *work, uint32_t num,
+                           struct repo_session *out)
+{
+    struct cove_bytes value;
+    struct repo_session session;
+
+    if (cache_by_num(work, num, REPO_INTERN_SESSION, out, sizeof(*out))) {
+        return 0;
+    }
+
+    int err = intern_get(work, num, REPO_INTERN_SESSION, &value);
+
+    if (err != 0) {
+        return err;
+    }
+    if (value.len != sizeof(session)) {
+        return COVE_ECORRUPT;
+    }
+    memcpy(&session, value.at, sizeof(session));
+    cache_add(work, num, REPO_INTERN_SESSION, session_key(&session.session),
+              value);
+    *out = session;
+    return 0;
+}
+
+int repo_intern_session_find(struct repo_work *work,
+                             const struct cove_session_id *session,
+                             uint32_t *num)
+{
+    struct cove_bytes key = session_key(session);
+
+    if (cache_by_key(work, REPO_INTERN_SESSION, key, num)) {
+        return 0;
+    }
+    return intern_find(work, REPO_INTERN_SESSION, key, num);
+}
+
+int repo_intern_session_add(struct repo_work *work,
+                            const struct repo_session *session, uint32_t *num)
+{
+    int err = repo_intern_session_find(work, &session->session, num);
+
+    if (err != COVE_ENOTFOUND) {
+        return err;
+    }
+    return intern_add(work, REPO_INTERN_SESSION, session_key(&session->session),
+                      cove_bytes(session, sizeof(*session)), num);
+}
+
+/* --- epochs; number 0 stands for none */
+
+int repo_intern_epoch_of(struct repo_work *work, uint32_t num,
+                         struct cove_step_id *out)
+{
+    struct cove_bytes value;
+
+    if (cache_by_num(work, num, REPO_INTERN_EPOCH, out->b, sizeof(out->b))) {
+        return 0;
+    }
+
+    int err = intern_get(work, num, REPO_INTERN_EPOCH, &value);
+
+    if (err != 0) {
+        return err;
+    }
+    if (value.len != sizeof(out->b)) {
+        return COVE_ECORRUPT;
+    }
+    memcpy(out->b, value.at, sizeof(out->b));
+    cache_add(work, num, REPO_INTERN_EPOCH, value, value);
+    return 0;
+}
+
+static struct cove_bytes epoch_key(const struct cove_step_id *epoch)
+{
+    return cove_bytes(epoch->b, sizeof(epoch->b));
+}
+
+int repo_intern_epoch_find(struct repo_work *work,
+                           const struct cove_step_id *epoch, uint32_t *num)
+{
+    struct cove_bytes key = epoch_key(epoch);
+
+    if (cache_by_key(work, REPO_INTERN_EPOCH, key, num)) {
+        return 0;
+    }
+
+    int err = intern_find(work, REPO_INTERN_EPOCH, key, num);
+
+    if (err == 0) {
+        cache_add(work, *num, REPO_INTERN_EPOCH, key, key);
+    }
+    return err;
+}
+
+int repo_intern_epoch_add(struct repo_work *work,
+                          const struct cove_step_id *epoch, uint32_t *num)
+{
+    struct cove_bytes key = epoch_key(epoch);
+    int err = repo_intern_epoch_find(work, epoch, num);
+
+    if (err == COVE_ENOTFOUND) {
+        err = intern_add(work, REPO_INTERN_EPOCH, key, key, num);
+    }
+    return err;
+}
+
+/* --- header shapes, found by their hash */
+
+int repo_intern_shape_of(struct repo_work *work, uint32_t num,
+                         struct cove_bytes *out)
+{
+    return intern_get(work, num, REPO_INTERN_SHAPE, out);
+}
+
+int repo_intern_shape_add(struct repo_work *work, struct cove_bytes shape,
+                          uint32_t *num)
+{
+    struct cove_hash hash = cove_hash("cove/shape", shape);
+    struct cove_bytes key = cove_bytes(hash.b, sizeof(hash.b));
+    int err = intern_find(work, REPO_INTERN_SHAPE, key, num);
+
+    if (err == COVE_ENOTFOUND) {
+        err = intern_add(work, REPO_INTERN_SHAPE, key, shape, num);
+    }
+    return err;
+}

@@ -1,0 +1,335 @@
+/* repo_internal.h: what the files of the repo share, and nobody else sees.
+ *
+ * A document is one record (header, one row per session, short logs inline),
+ * its log chunks, and where the log is longer a checkpoint of the folded
+ * state. docs/FORMAT.md "Trees" has every byte.
+ *
+ *   repo.c         open, counters, small records
+ *   repo_intern.c  sessions, epochs and header shapes as small numbers
+ *   repo_find.c    create, find, resolve, roles
+ *   repo_record.c  the document record and its header shapes
+ *   repo_state.c   the checkpoint of a folded state
+ *   repo_fold.c    which transactions are shown, and folding them
+ *   repo_doc.c     load, brief, digest
+ *   repo_chunk.c   one chunk of a log
+ *   repo_log.c     chunks in the store, reading, iteration
+ *   repo_append.c, repo_ingest.c, repo_fork.c, repo_changes.c
+ */
+#ifndef COVE_CRDT_REPO_INTERNAL_H
+#define COVE_CRDT_REPO_INTERNAL_H
+
+#include <pthread.h>
+
+#include "core/arena.h"
+#include "core/hlc.h"
+#include "core/limits.h"
+#include "crdt/pack.h"
+#include "crdt/repo.h"
+
+#define REPO_FORMAT      1u    /* of the store's records; meta "format" */
+#define REPO_PART        60000 /* bytes of a part of a long record */
+#define REPO_CHUNK_BYTES 4000  /* a tail chunk grows up to one page */
+#define REPO_INLINE      384   /* a first chunk this short lies in the record */
+#define REPO_INLINE_MAX  1024  /* and all inline chunks together */
+#define REPO_PENDING     768   /* log bytes a load may fold without asking */
+#define REPO_CACHE       256   /* slots of the intern cache, a power of two */
+#define REPO_FORKS       4     /* proofs kept per session */
+
+enum repo_tree {
+    REPO_META,        /* name → record of the repo itself */
+    REPO_IDS,         /* document id → number */
+    REPO_DOCS,        /* number [part] → document record */
+    REPO_LOG,         /* number, session, ~start → chunk */
+    REPO_STATES,      /* number [part] → checkpoint */
+    REPO_INTERN,      /* small number → kind, bytes */
+    REPO_INTERN_KEYS, /* kind, key → small number */
+    REPO_SCHEMAS,     /* journal number, number → "" */
+    REPO_CHANGES,     /* sequence → change */
+    REPO_FORK_PROOFS, /* number, session, n → proof */
+    REPO_RECORDS,     /* records of upper layers */
+    REPO_PEERS,
+    REPO_RUNS
+};
+
+/* What every operation reads first and a writing one writes last. */
+struct repo_counters {
+    uint64_t sequence; /* of the last change */
+    cove_num next_num; /* of documents */
+    uint32_t next_intern;
+    uint8_t stamp[8];     /* random, new with each interned thing */
+    uint64_t last_hlc;    /* greatest own or accepted */
+    uint64_t own_hlc;     /* of the last own transaction */
+    uint32_t own_session; /* interned; 0 = make one at the next append */
+};
+
+struct repo_session { /* interned */
+    struct cove_session_id session;
+    struct cove_key device;
+    uint8_t salt[16];
+};
+
+enum repo_intern_kind {
+    REPO_INTERN_SESSION = 's',
+    REPO_INTERN_EPOCH = 'e',
+    REPO_INTERN_SHAPE = 'h'
+};
+
+struct repo_slot { /* num 0 = empty */
+    uint32_t num;
+    uint8_t kind;
+    uint8_t key[32];   /* session id or epoch */
+    uint8_t value[64]; /* struct repo_session or epoch */
+};
+
+struct cove_repo {
+    struct cove_repo_options opt;
+    uint8_t store_id[16];
+    struct cove_arena scratch; /* of write transactions: one at a time */
+    pthread_mutex_t lock;      /* guards the cache */
+    uint8_t cache_stamp[8];
+    struct repo_slot by_num[REPO_CACHE];
+    struct repo_slot by_key[REPO_CACHE];
+};
+
+/* One operation under way. */
+struct repo_work {
+    struct cove_repo *repo;
+    struct cove_store_txn *txn;
+    struct cove_arena *arena;
+    struct cove_diag *diag; /* may be NULL */
+    struct repo_counters counters;
+};
+
+struct repo_row { /* a session in a document */
+    struct cove_doc_session pub;
+    uint32_t num;   /* interned session */
+    uint32_t tail;  /* start of the last chunk */
+    uint32_t epoch; /* interned, as of the last transaction; 0 = none */
+    uint32_t mark;  /* transactions that the checkpoint has folded */
+    struct cove_bytes inline_chunk; /* the only chunk, or empty: in the log */
+};
+
+struct repo_record {
+    cove_num num;
+    struct cove_id id;
+    struct cove_bytes header_bytes; /* in the arena */
+    struct cove_header header;
+    unsigned flags;   /* enum cove_doc_flags */
+    bool others_grew; /* since this store's last transaction here */
+    uint64_t changed; /* 0 = not told yet */
+    cove_num owner;   /* 0 = itself */
+    cove_num schema;  /* 0 = none */
+    enum cove_role my_role;
+    uint64_t next_held; /* smallest hlc held for its time, or 0 */
+    struct cove_hash clean;
+    uint64_t pending;     /* log bytes since the checkpoint */
+    uint64_t state_bytes; /* of the checkpoint; 0 = there is none */
+    size_t parts;         /* that the record has in the store; 0 = none */
+    size_t state_parts;
+    struct repo_row *rows; /* sorted by session id */
+    size_t row_count, row_cap;
+};
+
+/* repo.c */
+COVE_MUST_CHECK int repo_work_begin(struct repo_work *work,
+                                    struct cove_repo *repo,
+                                    struct cove_store_txn *txn,
+                                    struct cove_arena *arena,
+                                    struct cove_diag *diag);
+/* As above for a write transaction, with the repo's scratch arena. */
+COVE_MUST_CHECK int repo_work_write(struct repo_work *work,
+                                    struct cove_repo *repo,
+                                    struct cove_store_txn *txn,
+                                    struct cove_diag *diag);
+COVE_MUST_CHECK int repo_work_end(struct repo_work *work); /* puts counters */
+int64_t repo_now(const struct cove_repo *repo);
+
+/* A value of any length under a number, cut into parts. `parts`: how many the
+ * store has now, updated. Reading borrows from the store where one part
+ * holds it, else assembles in the arena. Errors of read: COVE_ENOTFOUND. */
+COVE_MUST_CHECK int repo_blob_write(struct repo_work *work, unsigned tree,
+                                    uint64_t num, struct cove_bytes bytes,
+                                    size_t *parts);
+COVE_MUST_CHECK int repo_blob_read(struct repo_work *work, unsigned tree,
+                                   uint64_t num, struct cove_bytes *out,
+                                   size_t *parts);
+
+/* repo_intern.c */
+COVE_MUST_CHECK int repo_intern_session_of(struct repo_work *work, uint32_t num,
+                                           struct repo_session *out);
+COVE_MUST_CHECK int repo_intern_session_find(
+    struct repo_work *work, const struct cove_session_id *session,
+    uint32_t *num);
+COVE_MUST_CHECK int repo_intern_session_add(struct repo_work *work,
+                                            const struct repo_session *session,
+                                            uint32_t *num);
+COVE_MUST_CHECK int repo_intern_epoch_of(struct repo_work *work, uint32_t num,
+                                         struct cove_step_id *out);
+COVE_MUST_CHECK int repo_intern_epoch_find(struct repo_work *work,
+                                           const struct cove_step_id *epoch,
+                                           uint32_t *num);
+COVE_MUST_CHECK int repo_intern_epoch_add(struct repo_work *work,
+                                          const struct cove_step_id *epoch,
+                                          uint32_t *num);
+COVE_MUST_CHECK int repo_intern_shape_of(struct repo_work *work, uint32_t num,
+                                         struct cove_bytes *out);
+COVE_MUST_CHECK int repo_intern_shape_add(struct repo_work *work,
+                                          struct cove_bytes shape,
+                                          uint32_t *num);
+
+/* repo_record.c. Read copies into work->arena. Errors: COVE_ENOTFOUND. */
+COVE_MUST_CHECK int repo_record_read(struct repo_work *work, cove_num num,
+                                     struct repo_record *out);
+COVE_MUST_CHECK int repo_record_write(struct repo_work *work,
+                                      struct repo_record *record);
+struct repo_row *repo_record_row(const struct repo_record *record,
+                                 const struct cove_session_id *session);
+/* Insert an empty row in its place. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int repo_record_insert(struct repo_work *work,
+                                       struct repo_record *record,
+                                       const struct repo_session *session,
+                                       uint32_t num, struct repo_row **out);
+COVE_MUST_CHECK int repo_record_digest(const struct repo_record *record,
+                                       struct cove_arena *arena,
+                                       struct cove_hash *out);
+
+/* repo_find.c */
+/* The number of an id, given if it has none; held or only referenced. */
+COVE_MUST_CHECK int repo_num_add(struct repo_work *work,
+                                 const struct cove_id *id, cove_num *out);
+/* Set my_role and the rows' roles; false where the owner is not held. */
+COVE_MUST_CHECK int repo_roles(struct repo_work *work,
+                               struct repo_record *record, bool *known);
+/* The owner's decoded header; bytes in the arena. COVE_ENOTFOUND. */
+COVE_MUST_CHECK int repo_owner(struct repo_work *work,
+                               const struct repo_record *record,
+                               struct cove_header *out);
+
+/* repo_chunk.c: a chunk is [start, start + count) of a session, its end
+ * signed. */
+struct repo_chunk {
+    uint32_t start;
+    uint32_t count;
+    uint32_t epoch; /* interned, before the first transaction */
+    struct cove_proof proof;
+    struct cove_bytes packed; /* the transactions */
+};
+struct repo_chunk_tx {
+    struct cove_bytes bytes;
+    bool sets_epoch; /* where not, the session's epoch goes on */
+    uint32_t epoch;  /* interned, 0 = none */
+};
+COVE_MUST_CHECK int repo_chunk_decode(struct cove_bytes value,
+                                      struct cove_arena *arena,
+                                      struct repo_chunk *out);
+COVE_MUST_CHECK int repo_chunk_encode(const struct repo_chunk *chunk,
+                                      struct cove_buf *out);
+/* Append one transaction to packed bytes, its epoch interned. `epoch`: the
+ * session's, updated. */
+COVE_MUST_CHECK int repo_chunk_pack(struct repo_work *work,
+                                    struct cove_bytes tx, uint32_t *epoch,
+                                    struct cove_buf *packed);
+/* Take the next transaction off; in the arena only where it was packed. */
+COVE_MUST_CHECK int repo_chunk_next(struct repo_work *work,
+                                    struct cove_unpacker *u,
+                                    struct repo_chunk_tx *out);
+
+/* repo_log.c */
+/* A walk over a session's transactions. The bytes given stay valid until the
+ * next write in the transaction. */
+struct repo_walk {
+    const struct repo_row *row;
+    cove_num doc;
+    uint32_t index; /* of the transaction that next gives */
+    uint32_t end;   /* where the walk ends */
+    uint32_t epoch; /* interned, as of the last transaction given */
+    struct repo_chunk chunk;
+    struct cove_unpacker in;
+};
+COVE_MUST_CHECK int repo_walk_start(struct repo_work *work,
+                                    const struct repo_record *record,
+                                    const struct repo_row *row, uint32_t from,
+                                    struct repo_walk *walk);
+/* Errors: COVE_ENOTFOUND at the end. */
+COVE_MUST_CHECK int repo_walk_next(struct repo_work *work,
+                                   struct repo_walk *walk,
+                                   struct cove_bytes *out);
+/* Put [row->len …] behind the log and move len, tail, epoch and the inline
+ * chunk on; head, last_hlc and the record are the caller's to write. */
+COVE_MUST_CHECK int repo_log_put(struct repo_work *work,
+                                 struct repo_record *record,
+                                 struct repo_row *row,
+                                 const struct cove_bytes *txs, size_t count,
+                                 const struct cove_proof *proof);
+
+/* repo_state.c. Read gives COVE_ECORRUPT where the checkpoint cannot be used;
+ * the caller then folds the whole log. */
+COVE_MUST_CHECK int repo_state_write(struct repo_work *work,
+                                     struct repo_record *record,
+                                     const struct cove_state *state);
+COVE_MUST_CHECK int repo_state_read(struct repo_work *work,
+                                    const struct repo_record *record,
+                                    struct cove_state *state);
+
+/* repo_fold.c */
+/* What a state asks for the origins of copies; attached while an operation
+ * runs, since it reads through the operation's transaction. */
+struct repo_history {
+    struct repo_work *work; /* NULL: not attached */
+    struct repo_record *record;
+    const struct repo_row *row; /* the transaction looked at last, or NULL */
+    uint32_t index;
+    struct cove_tx tx;
+    uint8_t tx_hash[8];
+    int err; /* sticky: what reading the log said */
+};
+void repo_history_attach(struct cove_state *state, struct repo_work *work,
+                         struct repo_record *record);
+void repo_history_detach(struct cove_state *state);
+int repo_history_error(const struct cove_state *state);
+/* Has the owner arrived, or the time of something held? Then roles, folded
+ * and next_held are brought up to date and *moved is set. */
+COVE_MUST_CHECK int repo_refresh(struct repo_work *work,
+                                 struct repo_record *record, bool *moved);
+/* How far an hlc is shown: not ahead of the clock by more than is held. */
+bool repo_in_time(const struct cove_repo *repo, uint64_t hlc);
+/* The state of a record: checkpoint and what follows it, in state->arena
+ * (which is work->arena). */
+COVE_MUST_CHECK int repo_fold(struct repo_work *work,
+                              struct repo_record *record,
+                              struct cove_state *state);
+/* Fold one decoded transaction. epoch: interned, as it stands with it. */
+COVE_MUST_CHECK int repo_fold_tx(struct repo_work *work,
+                                 const struct repo_row *row, uint32_t index,
+                                 const struct cove_tx *tx, uint32_t epoch,
+                                 struct cove_state *state);
+/* Write a checkpoint where the log behind it has grown; state may be NULL:
+ * it is then folded here. */
+COVE_MUST_CHECK int repo_checkpoint(struct repo_work *work,
+                                    struct repo_record *record,
+                                    const struct cove_state *state);
+
+/* repo_doc.c */
+/* Make doc say what the record says, but for its state. */
+COVE_MUST_CHECK int repo_doc_update(const struct repo_record *record,
+                                    struct cove_doc *doc);
+bool repo_doc_is_current(const struct repo_record *record,
+                         const struct cove_doc *doc);
+
+/* repo_changes.c */
+enum cove_doc_class repo_class(const struct cove_header *header);
+/* Note a change in its tree and in the record. A header alone does not say who
+ * the change is from: REPO_PEER_OPEN, the next one decides. */
+#define REPO_PEER_OPEN UINT32_MAX
+COVE_MUST_CHECK int repo_change_note(struct repo_work *work,
+                                     struct repo_record *record, uint32_t peer,
+                                     uint32_t session, uint32_t from);
+
+/* repo_fork.c */
+COVE_MUST_CHECK int repo_fork_keep(struct repo_work *work,
+                                   struct repo_record *record,
+                                   struct repo_row *row,
+                                   const struct cove_batch *batch,
+                                   uint32_t first);
+
+#endif

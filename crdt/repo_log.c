@@ -1,0 +1,446 @@
+/* repo_log.c: the chunks of a session's log in the store.
+ *
+ * A chunk's key ends with its start, inverted, so that seeking to an index
+ * finds the chunk that it lies in. The first chunk of a short log lies in the
+ * document record. New transactions join the last chunk while it stays within
+ * a page; the chunk's former signature is then dropped, since the new one
+ * signs all that it did.
+ */
+#include "crdt/repo_internal.h"
+
+static void log_place(struct cove_place *place, cove_num doc, uint32_t session)
+{
+    cove_place_start(place);
+    cove_place_number(place, doc);
+    cove_place_number(place, session);
+}
+
+static int log_chunk(struct repo_work *work, struct cove_bytes value,
+                     uint32_t start, uint32_t index, struct repo_chunk *out)
+{
+    int err = repo_chunk_decode(value, work->arena, out);
+
+    out->start = start;
+    if (err == 0 && (index < start || index - start >= out->count)) {
+        err = COVE_ECORRUPT;
+    }
+    return err;
+}
+
+/* The chunk that holds a transaction; bytes borrowed from the store. */
+static int log_find(struct repo_work *work, cove_num doc,
+                    const struct repo_row *row, uint32_t index,
+                    struct repo_chunk *out)
+{
+    struct cove_store_cursor *cursor;
+    struct cove_place place;
+    struct cove_entry entry;
+    uint32_t start = row->tail;
+    int err;
+
+    if (row->inline_chunk.len > 0) {
+        return log_chunk(work, row->inline_chunk, 0, index, out);
+    }
+    log_place(&place, doc, row->num);
+
+    size_t prefix = place.len;
+
+    if (index >= row->tail) {
+        cove_place_down(&place, row->tail);
+        err = cove_store_get(work->txn, REPO_LOG, cove_place_bytes(&place),
+                             &entry.value);
+        return err == COVE_ENOTFOUND ? COVE_ECORRUPT
+               : err != 0            ? err
+                          : log_chunk(work, entry.value, start, index, out);
+    }
+    cove_place_down(&place, index);
+    err = cove_store_cursor_open(work->txn, REPO_LOG, &cursor);
+    if (err != 0) {
+        return err;
+    }
+    err = cove_store_cursor_seek(cursor, cove_place_bytes(&place), &entry);
+    cove_store_cursor_close(cursor);
+    if (err == COVE_ENOTFOUND ||
+        (err == 0 && (entry.key.len != place.len ||
+                      memcmp(entry.key.at, place.b, prefix) != 0))) {
+        return COVE_ECORRUPT;
+    }
+    if (err != 0) {
+        return err;
+    }
+    entry.key = cove_bytes(entry.key.at + prefix, entry.key.len - prefix);
+    err = cove_place_take_down(&entry.key, &start);
+    return err != 0 ? err : log_chunk(work, entry.value, start, index, out);
+}
+
+/* --- walking */
+
+static int walk_chunk(struct repo_work *work, struct repo_walk *walk)
+{
+    int err = log_find(work, walk->doc, walk->row, walk->index, &walk->chunk);
+
+    if (err == 0) {
+        walk->epoch = walk->chunk.epoch;
+        cove_unpacker_init(&walk->in, walk->chunk.packed);
+    }
+    return err;
+}
+
+static int walk_step(struct repo_work *work, struct repo_walk *walk,
+                     struct cove_bytes *out)
+{
+    struct repo_chunk_tx tx;
+    int err = repo_chunk_next(work, &walk->in, &tx);
+
+    if (err != 0) {
+        return err;
+    }
+    walk->epoch = tx.sets_epoch ? tx.epoch : walk->epoch;
+    *out = tx.bytes;
+    return 0;
+}
+
+int repo_walk_start(struct repo_work *work, const struct repo_record *record,
+                    const struct repo_row *row, uint32_t from,
+                    struct repo_walk *walk)
+{
+    struct cove_bytes passed;
+
+    memset(walk, 0, sizeof(*walk));
+    walk->row = row;
+    walk->doc = record->num;
+    walk->index = from;
+    walk->end = row->pub.len;
+    if (from >= walk->end) {
+        return 0;
+    }
+
+    int err = walk_chunk(work, walk);
+
+    for (uint32_t i = walk->chunk.start; i < from && err == 0; i++) {
+        err = walk_step(work, walk, &passed);
+    }
+    return err;
+}
+
+int repo_walk_next(struct repo_work *work, struct repo_walk *walk,
+                   struct cove_bytes *out)
+{
+    if (walk->index >= walk->end) {
+        return COVE_ENOTFOUND;
+    }
+    if (walk->index - walk->chunk.start >= walk->chunk.count) {
+        int err = walk_chunk(work, walk);
+
+        if (err != 0) {
+            return err;
+        }
+    }
+
+    int err = walk_step(work, walk, out);
+
+    walk->index += err == 0;
+    return err;
+}
+
+/* --- writing */
+
+/* Is the chunk short enough to lie in the record, with the others there? */
+static bool log_fits_inline(const struct repo_record *record,
+                            const struct repo_row *row, size_t len)
+{
+    size_t sum = len;
+
+    for (size_t i = 0; i < record->row_count; i++) {
+        if (&record->rows[i] != row) {
+            sum += record->rows[i].inline_chunk.len;
+        }
+    }
+    return len <= REPO_INLINE && sum <= REPO_INLINE_MAX;
+}
+
+static int log_store(struct repo_work *work, struct repo_record *record,
+                     struct repo_row *row, const struct repo_chunk *chunk)
+{
+    struct cove_place place;
+    struct cove_buf buf;
+
+    cove_buf_init(&buf, work->repo->opt.alloc);
+
+    int err = repo_chunk_encode(chunk, &buf);
+    struct cove_bytes value = cove_buf_bytes(&buf);
+    bool fresh =
+        chunk->start == 0 && (row->pub.len == 0 || row->inline_chunk.len > 0);
+
+    if (err == 0 && fresh && log_fits_inline(record, row, value.len)) {
+        err = cove_arena_copy(work->arena, value, &row->inline_chunk);
+    } else if (err == 0) {
+        log_place(&place, record->num, row->num);
+        cove_place_down(&place, chunk->start);
+        err = cove_store_put(work->txn, REPO_LOG, cove_place_bytes(&place),
+                             value);
+        if (err == 0) {
+            row->inline_chunk = cove_bytes(NULL, 0);
+        }
+    }
+    cove_buf_clear(&buf);
+    return err;
+}
+
+/* An inline chunk goes to the log before a second one stands behind it. */
+static int log_move_out(struct repo_work *work, struct repo_record *record,
+                        struct repo_row *row)
+{
+    struct cove_place place;
+    struct cove_bytes value = row->inline_chunk;
+
+    log_place(&place, record->num, row->num);
+    cove_place_down(&place, 0);
+
+    int err =
+        cove_store_put(work->txn, REPO_LOG, cove_place_bytes(&place), value);
+
+    if (err == 0) {
+        row->inline_chunk = cove_bytes(NULL, 0);
+    }
+    return err;
+}
+
+/* The chunk that `more` bytes and `count` transactions go into: the last one
+ * where they fit, its packed bytes then in `packed`, else a new one. */
+static int log_tail(struct repo_work *work, struct repo_record *record,
+                    struct repo_row *row, struct repo_chunk *chunk, size_t more,
+                    size_t count, struct cove_buf *packed)
+{
+    int err;
+
+    if (row->pub.len > 0) {
+        err = log_find(work, record->num, row, row->pub.len - 1, chunk);
+        if (err != 0) {
+            return err;
+        }
+        if (chunk->packed.len + more <= REPO_CHUNK_BYTES &&
+            chunk->count + count <= COVE_MAX_BATCH_TX) {
+            return cove_buf_append(packed, chunk->packed);
+        }
+        if (row->inline_chunk.len > 0) {
+            err = log_move_out(work, record, row);
+            if (err != 0) {
+                return err;
+            }
+        }
+    }
+    memset(chunk, 0, sizeof(*chunk));
+    chunk->start = row->pub.len;
+    chunk->epoch = row->epoch;
+    return 0;
+}
+
+int repo_log_put(struct repo_work *work, struct repo_record *record,
+                 struct repo_row *row, const struct cove_bytes *txs,
+                 size_t count, const struct cove_proof *proof)
+{
+    struct repo_chunk chunk;
+    struct cove_buf packed;
+    uint32_t epoch = row->epoch;
+    size_t more = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        more += txs[i].len;
+    }
+    cove_buf_init(&packed, work->repo->opt.alloc);
+
+    int err = log_tail(work, record, row, &chunk, more, count, &packed);
+
+    for (size_t i = 0; i < count && err == 0; i++) {
+        err = repo_chunk_pack(work, txs[i], &epoch, &packed);
+    }
+    if (err == 0) {
+        chunk.count += (uint32_t)count;
+        chunk.proof = *proof;
+        chunk.packed = cove_buf_bytes(&packed);
+        err = log_store(work, record, row, &chunk);
+    }
+    if (err == 0) {
+        row->tail = chunk.start;
+        row->epoch = epoch;
+        row->pub.len += (uint32_t)count;
+        record->pending += more;
+    }
+    cove_buf_clear(&packed);
+    return err;
+}
+
+/* --- reading for sending */
+
+static int read_grow(struct cove_arena *arena, struct cove_batch *batch,
+                     size_t *cap)
+{
+    if (batch->tx_count < *cap) {
+        return 0;
+    }
+
+    size_t more = *cap * 2 < COVE_MAX_BATCH_TX ? *cap * 2 : COVE_MAX_BATCH_TX;
+    struct cove_bytes *txs = cove_arena_array(arena, more, sizeof(*txs));
+
+    if (txs == NULL) {
+        return COVE_ENOMEM;
+    }
+    memcpy(txs, batch->txs, batch->tx_count * sizeof(*txs));
+    batch->txs = txs;
+    *cap = more;
+    return 0;
+}
+
+/* Whole chunks, as many as fit into a batch and max_bytes. A batch that would
+ * not fit is taken back to the end of the last whole chunk. */
+static int read_chunks(struct repo_work *work, struct repo_walk *walk,
+                       size_t max_bytes, struct cove_batch *batch)
+{
+    size_t cap = 8;
+    size_t len = 0;
+    size_t whole = 0;
+    int err = 0;
+
+    batch->txs = cove_arena_array(work->arena, cap, sizeof(*batch->txs));
+    if (batch->txs == NULL) {
+        return COVE_ENOMEM;
+    }
+    for (;;) {
+        struct cove_bytes tx;
+
+        if (walk->index - walk->chunk.start >= walk->chunk.count) {
+            batch->proof = walk->chunk.proof;
+            whole = batch->tx_count;
+            if (len >= max_bytes) {
+                break;
+            }
+        }
+        err = repo_walk_next(work, walk, &tx);
+        if (err != 0) {
+            break;
+        }
+        len += tx.len;
+        if (batch->tx_count == COVE_MAX_BATCH_TX || len > COVE_MAX_BATCH ||
+            (whole > 0 && len > max_bytes)) {
+            break;
+        }
+        err = read_grow(work->arena, batch, &cap);
+        if (err == 0) {
+            err =
+                cove_arena_copy(work->arena, tx, &batch->txs[batch->tx_count]);
+        }
+        if (err != 0) {
+            break;
+        }
+        batch->tx_count++;
+    }
+    batch->tx_count = whole;
+    if (err == COVE_ENOTFOUND) {
+        err = 0;
+    }
+    return err == 0 && whole == 0 ? COVE_ECORRUPT : err;
+}
+
+int cove_repo_read(struct cove_repo *repo, struct cove_store_txn *txn,
+                   cove_num num, const struct cove_session_id *session,
+                   uint32_t from, size_t max_bytes, struct cove_arena *arena,
+                   struct cove_batch *out)
+{
+    struct repo_record record;
+    struct repo_session known;
+    struct repo_work work;
+    struct repo_walk walk;
+    struct cove_batch batch = {.start = from};
+    int err = repo_work_begin(&work, repo, txn, arena, NULL);
+
+    if (err == 0) {
+        err = repo_record_read(&work, num, &record);
+    }
+    if (err != 0) {
+        return err;
+    }
+
+    const struct repo_row *row = repo_record_row(&record, session);
+
+    if (row == NULL || from >= row->pub.len) {
+        return COVE_ENOTFOUND;
+    }
+    err = repo_intern_session_of(&work, row->num, &known);
+    if (err == 0) {
+        err = repo_walk_start(&work, &record, row, from, &walk);
+    }
+    if (err == 0) {
+        err = read_chunks(&work, &walk, max_bytes, &batch);
+    }
+    if (err != 0) {
+        return err;
+    }
+    batch.document = record.id;
+    batch.device = row->pub.device;
+    batch.session = row->pub.session;
+    batch.has_salt = from == 0;
+    if (batch.has_salt) {
+        memcpy(batch.salt, known.salt, sizeof(batch.salt));
+    }
+    *out = batch;
+    return 0;
+}
+
+/* --- iteration */
+
+static int log_visit_session(struct repo_work *work,
+                             const struct repo_record *record,
+                             const struct cove_doc_session *session,
+                             cove_log_visit *visit, void *ctx)
+{
+    const struct repo_row *row = repo_record_row(record, &session->session);
+    struct repo_walk walk;
+    struct cove_bytes tx;
+
+    if (row == NULL || row->pub.len < session->len) {
+        return COVE_ECORRUPT;
+    }
+
+    int err = repo_walk_start(work, record, row, 0, &walk);
+
+    walk.end = session->len;
+    while (err == 0) {
+        struct cove_log_entry entry = {.session = session,
+                                       .index = walk.index,
+                                       .shown = walk.index < session->folded};
+
+        err = repo_walk_next(work, &walk, &tx);
+        if (err == 0) {
+            entry.bytes = tx;
+            err = visit(ctx, &entry);
+            if (err == COVE_ENOTFOUND) {
+                return err;
+            }
+        } else if (err == COVE_ENOTFOUND) {
+            return 0;
+        }
+    }
+    return err;
+}
+
+int cove_repo_log(struct cove_repo *repo, struct cove_store_txn *txn,
+                  const struct cove_doc *doc, cove_log_visit *visit, void *ctx)
+{
+    struct repo_record record;
+    struct repo_work work;
+    struct cove_arena arena;
+
+    cove_arena_init(&arena, repo->opt.alloc);
+
+    int err = repo_work_begin(&work, repo, txn, &arena, NULL);
+
+    if (err == 0) {
+        err = repo_record_read(&work, doc->num, &record);
+    }
+    for (size_t i = 0; i < doc->session_count && err == 0; i++) {
+        err = log_visit_session(&work, &record, &doc->sessions[i], visit, ctx);
+    }
+    cove_arena_clear(&arena);
+    return err;
+}

@@ -1,0 +1,429 @@
+/* repo_record.c: the record of a document. docs/FORMAT.md "Document record".
+ *
+ * Documents of one kind have headers that differ in a few values only. What is
+ * equal, the header's shape, is kept once per store; the record holds the
+ * shape's number and the values of `nonce`, `unique`, `from` and `created`.
+ * Putting them back gives the identical bytes, and the id is their hash.
+ */
+#include "crdt/repo_internal.h"
+
+#define RECORD_GAPS 4
+
+enum record_bits { /* above the public flags */
+                   RECORD_OTHERS_GREW = 1 << 8,
+                   RECORD_CLEAN = 1 << 9
+};
+
+enum row_bits { /* the role is in the lowest two */
+                ROW_ROLE = 3,
+                ROW_INLINE = 4,
+                ROW_MARK = 8,
+                ROW_BEHIND = 16 /* folded < len */
+};
+
+/* --- header shapes */
+
+struct shape_cut {
+    struct cove_bytes kept[RECORD_GAPS + 1];
+    struct cove_bytes gap[RECORD_GAPS];
+    size_t gaps;
+};
+
+static bool shape_is_gap(struct cove_bytes key)
+{
+    static const char *const names[RECORD_GAPS] = {"nonce", "unique", "from",
+                                                   "created"};
+
+    for (size_t i = 0; i < RECORD_GAPS; i++) {
+        if (cove_bytes_equal(key, cove_bytes_text(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void shape_split(struct cove_bytes header, struct shape_cut *cut)
+{
+    struct cove_reader r;
+    const uint8_t *from = header.at;
+
+    cut->gaps = 0;
+    cove_reader_init(&r, header);
+
+    size_t pairs = cove_reader_map(&r);
+
+    for (size_t i = 0; i < pairs; i++) {
+        bool gap = shape_is_gap(cove_reader_text(&r));
+        struct cove_bytes item = cove_reader_item(&r);
+
+        if (gap && cut->gaps < RECORD_GAPS) {
+            cut->kept[cut->gaps] = cove_bytes(from, (size_t)(item.at - from));
+            cut->gap[cut->gaps++] = item;
+            from = item.at + item.len;
+        }
+    }
+    cut->kept[cut->gaps] =
+        cove_bytes(from, (size_t)(header.at + header.len - from));
+}
+
+static int shape_pack(struct repo_work *work, const struct repo_record *record,
+                      struct cove_packer *p)
+{
+    struct shape_cut cut = {.gaps = 0};
+    struct cove_packer shape;
+    struct cove_buf buf;
+    uint32_t num = 0;
+    int err = 0;
+
+    if (record->header.members.len == 0 && !record->header.has_root) {
+        shape_split(record->header_bytes, &cut);
+    }
+    if (cut.gaps == 0) {
+        cove_pack_varint(p, 0);
+        cove_pack_bytes(p, record->header_bytes);
+        return 0;
+    }
+    cove_buf_init(&buf, work->repo->opt.alloc);
+    cove_packer_init(&shape, &buf);
+    for (size_t i = 0; i <= cut.gaps; i++) {
+        cove_pack_bytes(&shape, cut.kept[i]);
+    }
+    err = shape.err;
+    if (err == 0) {
+        err = repo_intern_shape_add(work, cove_buf_bytes(&buf), &num);
+    }
+    cove_buf_clear(&buf);
+    cove_pack_varint(p, num);
+    for (size_t i = 0; i < cut.gaps; i++) {
+        cove_pack_bytes(p, cut.gap[i]);
+    }
+    return err;
+}
+
+static int shape_unpack(struct repo_work *work, struct cove_unpacker *u,
+                        struct cove_bytes *out)
+{
+    struct cove_unpacker shape;
+    struct cove_bytes bytes;
+    uint32_t num = cove_unpack_u32(u);
+    size_t len = 0;
+
+    if (num == 0) {
+        bytes = cove_unpack_bytes(u);
+        return u->err != 0 ? u->err : cove_arena_copy(work->arena, bytes, out);
+    }
+
+    int err = repo_intern_shape_of(work, num, &bytes);
+
+    if (err != 0) {
+        return err;
+    }
+    cove_unpacker_init(&shape, bytes);
+
+    uint8_t *room = cove_arena_new(work->arena, COVE_MAX_HEADER);
+
+    if (room == NULL) {
+        return COVE_ENOMEM;
+    }
+    for (bool gap = false; shape.err == 0 && u->err == 0; gap = !gap) {
+        if (gap && shape.at == shape.end) {
+            break;
+        }
+
+        struct cove_bytes piece = cove_unpack_bytes(gap ? u : &shape);
+
+        if (piece.len > COVE_MAX_HEADER - len) {
+            return COVE_ECORRUPT;
+        }
+        memcpy(room + len, piece.at, piece.len);
+        len += piece.len;
+    }
+    if (shape.err != 0 || u->err != 0) {
+        return COVE_ECORRUPT;
+    }
+    *out = cove_bytes(room, len);
+    return 0;
+}
+
+/* --- rows */
+
+static void row_pack(struct cove_packer *p, const struct repo_row *row)
+{
+    unsigned bits = (unsigned)row->pub.role;
+
+    bits |= row->inline_chunk.len > 0 ? ROW_INLINE : 0;
+    bits |= row->mark > 0 ? ROW_MARK : 0;
+    bits |= row->pub.folded < row->pub.len ? ROW_BEHIND : 0;
+    cove_pack_varint(p, row->num);
+    cove_pack_byte(p, (uint8_t)bits);
+    cove_pack_varint(p, row->pub.len);
+    cove_pack_varint(p, row->pub.last_hlc);
+    cove_pack_raw(p, row->pub.head.b, sizeof(row->pub.head.b));
+    cove_pack_varint(p, row->epoch);
+    if (bits & ROW_BEHIND) {
+        cove_pack_varint(p, row->pub.folded);
+    }
+    if (bits & ROW_MARK) {
+        cove_pack_varint(p, row->mark);
+    }
+    if (bits & ROW_INLINE) {
+        cove_pack_bytes(p, row->inline_chunk);
+    } else {
+        cove_pack_varint(p, row->tail);
+    }
+}
+
+static int row_unpack(struct repo_work *work, struct cove_unpacker *u,
+                      struct repo_row *row)
+{
+    struct repo_session session;
+    int err;
+
+    memset(row, 0, sizeof(*row));
+    row->num = cove_unpack_u32(u);
+
+    unsigned bits = cove_unpack_byte(u);
+
+    row->pub.role = (enum cove_role)(bits & ROW_ROLE);
+    row->pub.len = cove_unpack_u32(u);
+    row->pub.last_hlc = cove_unpack_varint(u);
+    cove_unpack_raw(u, row->pub.head.b, sizeof(row->pub.head.b));
+    row->epoch = cove_unpack_u32(u);
+    row->pub.folded = row->pub.len;
+    if (bits & ROW_BEHIND) {
+        row->pub.folded = cove_unpack_u32(u);
+    }
+    if (bits & ROW_MARK) {
+        row->mark = cove_unpack_u32(u);
+    }
+    if (bits & ROW_INLINE) {
+        err = cove_arena_copy(work->arena, cove_unpack_bytes(u),
+                              &row->inline_chunk);
+        if (err != 0) {
+            return err;
+        }
+    } else {
+        row->tail = cove_unpack_u32(u);
+    }
+    if (u->err != 0 || row->pub.folded > row->pub.len ||
+        row->mark > row->pub.folded || row->tail > row->pub.len) {
+        return COVE_ECORRUPT;
+    }
+    err = repo_intern_session_of(work, row->num, &session);
+    row->pub.session = session.session;
+    row->pub.device = session.device;
+    return err;
+}
+
+/* --- the record */
+
+int repo_record_write(struct repo_work *work, struct repo_record *record)
+{
+    static const struct cove_hash none;
+    struct cove_packer p;
+    struct cove_buf buf;
+    unsigned bits = record->flags & 0xff;
+    bool clean = memcmp(&record->clean, &none, sizeof(none)) != 0;
+
+    bits |= record->others_grew ? RECORD_OTHERS_GREW : 0;
+    bits |= clean ? RECORD_CLEAN : 0;
+    cove_buf_init(&buf, work->repo->opt.alloc);
+    cove_packer_init(&p, &buf);
+    cove_pack_varint(&p, bits);
+
+    int err = shape_pack(work, record, &p);
+
+    cove_pack_varint(&p, record->changed);
+    cove_pack_varint(&p, record->owner);
+    cove_pack_varint(&p, record->schema);
+    cove_pack_byte(&p, (uint8_t)record->my_role);
+    cove_pack_varint(&p, record->next_held);
+    if (clean) {
+        cove_pack_raw(&p, record->clean.b, sizeof(record->clean.b));
+    }
+    cove_pack_varint(&p, record->pending);
+    cove_pack_varint(&p, record->state_bytes);
+    cove_pack_varint(&p, record->state_parts);
+    cove_pack_varint(&p, record->row_count);
+    for (size_t i = 0; i < record->row_count; i++) {
+        row_pack(&p, &record->rows[i]);
+    }
+    if (err == 0) {
+        err = p.err;
+    }
+    if (err == 0) {
+        err = repo_blob_write(work, REPO_DOCS, record->num,
+                              cove_buf_bytes(&buf), &record->parts);
+    }
+    cove_buf_clear(&buf);
+    return err;
+}
+
+static int record_rows(struct repo_work *work, struct cove_unpacker *u,
+                       struct repo_record *record)
+{
+    uint64_t count = cove_unpack_varint(u);
+    int err = 0;
+
+    if (u->err != 0 || count > (uint64_t)(u->end - u->at)) {
+        return COVE_ECORRUPT;
+    }
+    /* Room for one more: most callers are about to add a row. */
+    record->row_cap = (size_t)count + 1;
+    record->rows =
+        cove_arena_array(work->arena, record->row_cap, sizeof(*record->rows));
+    if (record->rows == NULL) {
+        return COVE_ENOMEM;
+    }
+    for (size_t i = 0; i < (size_t)count && err == 0; i++) {
+        err = row_unpack(work, u, &record->rows[i]);
+    }
+    record->row_count = (size_t)count;
+    return err;
+}
+
+static int record_unpack(struct repo_work *work, struct cove_bytes bytes,
+                         struct repo_record *record)
+{
+    struct cove_unpacker u;
+
+    cove_unpacker_init(&u, bytes);
+
+    uint64_t bits = cove_unpack_varint(&u);
+    int err = shape_unpack(work, &u, &record->header_bytes);
+
+    if (err != 0) {
+        return err;
+    }
+    record->flags = (unsigned)bits & 0xff;
+    record->others_grew = (bits & RECORD_OTHERS_GREW) != 0;
+    record->changed = cove_unpack_varint(&u);
+    record->owner = cove_unpack_varint(&u);
+    record->schema = cove_unpack_varint(&u);
+    record->my_role = (enum cove_role)(cove_unpack_byte(&u) & ROW_ROLE);
+    record->next_held = cove_unpack_varint(&u);
+    if (bits & RECORD_CLEAN) {
+        cove_unpack_raw(&u, record->clean.b, sizeof(record->clean.b));
+    }
+    record->pending = cove_unpack_varint(&u);
+    record->state_bytes = cove_unpack_varint(&u);
+    record->state_parts = (size_t)cove_unpack_varint(&u);
+    err = record_rows(work, &u, record);
+    if (err == 0) {
+        err = cove_unpacker_done(&u);
+    }
+    return err;
+}
+
+int repo_record_read(struct repo_work *work, cove_num num,
+                     struct repo_record *out)
+{
+    struct repo_record record = {.num = num};
+    struct cove_bytes bytes;
+    int err = repo_blob_read(work, REPO_DOCS, num, &bytes, &record.parts);
+
+    if (err != 0) {
+        return err;
+    }
+    err = record_unpack(work, bytes, &record);
+    if (err != 0) {
+        return err == COVE_ECORRUPT
+                   ? cove_fail(work->diag, err,
+                               "the record of document %llu is damaged",
+                               (unsigned long long)num)
+                   : err;
+    }
+    record.id = cove_header_id(record.header_bytes);
+    err = cove_header_decode(record.header_bytes, &record.header, NULL);
+    if (err != 0) {
+        return cove_fail(work->diag, COVE_ECORRUPT,
+                         "the header of document %llu is damaged",
+                         (unsigned long long)num);
+    }
+    *out = record;
+    return 0;
+}
+
+/* Where a session's row is, or would be. */
+static size_t record_place(const struct repo_record *record,
+                           const struct cove_session_id *session, bool *found)
+{
+    size_t low = 0;
+    size_t high = record->row_count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        int order =
+            memcmp(&record->rows[mid].pub.session, session, sizeof(*session));
+
+        if (order == 0) {
+            *found = true;
+            return mid;
+        }
+        if (order < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    *found = false;
+    return low;
+}
+
+struct repo_row *repo_record_row(const struct repo_record *record,
+                                 const struct cove_session_id *session)
+{
+    bool found;
+    size_t at = record_place(record, session, &found);
+
+    return found ? &record->rows[at] : NULL;
+}
+
+int repo_record_insert(struct repo_work *work, struct repo_record *record,
+                       const struct repo_session *session, uint32_t num,
+                       struct repo_row **out)
+{
+    bool found;
+    size_t at = record_place(record, &session->session, &found);
+    struct repo_row *rows = record->rows;
+
+    if (record->row_count == record->row_cap) {
+        size_t cap = record->row_cap * 2 + 1;
+
+        rows = cove_arena_array(work->arena, cap, sizeof(*rows));
+        if (rows == NULL) {
+            return COVE_ENOMEM;
+        }
+        memcpy(rows, record->rows, record->row_count * sizeof(*rows));
+        record->rows = rows;
+        record->row_cap = cap;
+    }
+    memmove(rows + at + 1, rows + at, (record->row_count - at) * sizeof(*rows));
+    memset(&rows[at], 0, sizeof(rows[at]));
+    rows[at].num = num;
+    rows[at].pub.session = session->session;
+    rows[at].pub.device = session->device;
+    rows[at].pub.head =
+        cove_chain_start(&record->id, &session->session, &session->device);
+    record->row_count++;
+    *out = &rows[at];
+    return 0;
+}
+
+int repo_record_digest(const struct repo_record *record,
+                       struct cove_arena *arena, struct cove_hash *out)
+{
+    struct cove_digest_row *rows =
+        cove_arena_array(arena, record->row_count + 1, sizeof(*rows));
+
+    if (rows == NULL) {
+        return COVE_ENOMEM;
+    }
+    for (size_t i = 0; i < record->row_count; i++) {
+        rows[i].session = record->rows[i].pub.session;
+        rows[i].len = record->rows[i].pub.len;
+        rows[i].head = record->rows[i].pub.head;
+    }
+    *out = cove_state_digest(&record->id, rows, record->row_count);
+    return 0;
+}
