@@ -25,8 +25,10 @@ struct cove_journal {
     struct cove_arena arena; /* everything below lives in it */
     struct cove_step *steps; /* sorted by id */
     size_t count;
-    size_t words;   /* of a row */
-    uint64_t *rows; /* count rows; of an active step, its history */
+    size_t words;          /* of a row */
+    uint64_t *rows;        /* count rows; of an active step, its history */
+    uint32_t *children;    /* of all steps, ordered by parent */
+    uint32_t *child_begin; /* count + 1 places in it */
     struct journal_register *registers; /* sorted by id */
     size_t register_count;
     struct cove_hash fingerprint;
@@ -97,6 +99,14 @@ static bool journal_bit(const struct cove_journal *journal, size_t row,
            1;
 }
 
+bool cove_journal_step_descends(const struct cove_journal *journal,
+                                const struct cove_step *head,
+                                const struct cove_step *ancestor)
+{
+    /* a row is empty where its step is not active */
+    return journal_bit(journal, head->index, ancestor->index);
+}
+
 bool cove_journal_descends(const struct cove_journal *journal,
                            const struct cove_step_id *head,
                            const struct cove_step_id *ancestor)
@@ -104,9 +114,15 @@ bool cove_journal_descends(const struct cove_journal *journal,
     const struct cove_step *from = cove_journal_find(journal, head);
     const struct cove_step *to = cove_journal_find(journal, ancestor);
 
-    return from != NULL && to != NULL && from->state == COVE_STEP_ACTIVE &&
-           to->state == COVE_STEP_ACTIVE &&
-           journal_bit(journal, from->index, to->index);
+    return from != NULL && to != NULL &&
+           cove_journal_step_descends(journal, from, to);
+}
+
+size_t cove_journal_children(const struct cove_journal *journal, size_t index,
+                             const uint32_t **children)
+{
+    *children = &journal->children[journal->child_begin[index]];
+    return journal->child_begin[index + 1] - journal->child_begin[index];
 }
 
 size_t cove_journal_registers(const struct cove_journal *journal)
@@ -265,50 +281,42 @@ static int journal_take(struct cove_journal *journal,
     return 0;
 }
 
-/* The children of each held step, as one array with offsets. */
-struct journal_children {
-    uint32_t *begin; /* count + 1 */
-    uint32_t *child;
-};
-
-static int journal_children_make(const struct cove_journal *journal,
-                                 struct cove_arena *scratch,
-                                 struct journal_children *out)
+/* One array of all children, and where those of each step begin. */
+static int journal_index_children(struct cove_journal *journal,
+                                  struct cove_arena *scratch)
 {
+    size_t count = journal->count;
     size_t edges = 0;
-    uint32_t *fill;
+    uint32_t *fill = cove_arena_array(scratch, count + 2, sizeof(*fill));
 
-    for (size_t i = 0; i < journal->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         edges += journal->steps[i].parent_count;
     }
-    out->begin =
-        cove_arena_array(scratch, journal->count + 2, sizeof(*out->begin));
-    fill = cove_arena_array(scratch, journal->count + 2, sizeof(*fill));
-    out->child = cove_arena_array(scratch, edges + 1, sizeof(*out->child));
-    if (out->begin == NULL || out->child == NULL || fill == NULL) {
+    journal->child_begin =
+        cove_arena_array(&journal->arena, count + 2, sizeof(uint32_t));
+    journal->children =
+        cove_arena_array(&journal->arena, edges + 1, sizeof(uint32_t));
+    if (fill == NULL || journal->child_begin == NULL ||
+        journal->children == NULL) {
         return COVE_ENOMEM;
     }
+    /* first count the children of each, then place them */
     for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < journal->count; i++) {
-            const struct cove_step *step = &journal->steps[i];
-
-            for (size_t p = 0; p < step->parent_count; p++) {
+        for (size_t i = 0; i < count; i++) {
+            for (size_t p = 0; p < journal->steps[i].parent_count; p++) {
                 const struct cove_step *parent =
-                    cove_journal_find(journal, &step->parents[p]);
+                    cove_journal_find(journal, &journal->steps[i].parents[p]);
 
-                if (parent == NULL) {
-                    continue;
-                }
-                if (pass == 0) {
-                    out->begin[parent->index + 1]++;
-                } else {
-                    out->child[fill[parent->index]++] = (uint32_t)i;
+                if (parent != NULL && pass == 0) {
+                    journal->child_begin[parent->index + 1]++;
+                } else if (parent != NULL) {
+                    journal->children[fill[parent->index]++] = (uint32_t)i;
                 }
             }
         }
-        for (size_t i = 0; pass == 0 && i < journal->count; i++) {
-            out->begin[i + 1] += out->begin[i];
-            fill[i + 1] = out->begin[i + 1];
+        for (size_t i = 0; pass == 0 && i < count; i++) {
+            journal->child_begin[i + 1] += journal->child_begin[i];
+            fill[i + 1] = journal->child_begin[i + 1];
         }
     }
     return 0;
@@ -336,12 +344,11 @@ static void journal_set_row(struct cove_journal *journal,
 static int journal_activate(struct cove_journal *journal,
                             struct cove_arena *scratch, size_t *left)
 {
-    struct journal_children children;
     size_t head = 0;
     size_t tail = 0;
     uint32_t *queue =
         cove_arena_array(scratch, journal->count + 1, sizeof(*queue));
-    int err = journal_children_make(journal, scratch, &children);
+    int err = journal_index_children(journal, scratch);
 
     journal->words = (journal->count + JOURNAL_WORD - 1) / JOURNAL_WORD;
     journal->rows = cove_arena_array(
@@ -356,15 +363,15 @@ static int journal_activate(struct cove_journal *journal,
     }
     while (head < tail) {
         struct cove_step *step = &journal->steps[queue[head++]];
+        const uint32_t *children;
+        size_t count;
 
         step->state = COVE_STEP_ACTIVE;
         journal_set_row(journal, step);
-        for (uint32_t c = children.begin[step->index];
-             c < children.begin[step->index + 1]; c++) {
-            uint32_t child = children.child[c];
-
-            if (left[child] != SIZE_MAX && --left[child] == 0) {
-                queue[tail++] = child;
+        count = cove_journal_children(journal, step->index, &children);
+        for (size_t c = 0; c < count; c++) {
+            if (left[children[c]] != SIZE_MAX && --left[children[c]] == 0) {
+                queue[tail++] = children[c];
             }
         }
     }

@@ -62,6 +62,12 @@ const struct cove_step *cove_journal_find(const struct cove_journal *journal,
 bool cove_journal_descends(const struct cove_journal *journal,
                            const struct cove_step_id *head,
                            const struct cove_step_id *ancestor);
+bool cove_journal_step_descends(const struct cove_journal *journal,
+                                const struct cove_step *head,
+                                const struct cove_step *ancestor);
+/* The steps held that name this one as a parent; returns how many. */
+size_t cove_journal_children(const struct cove_journal *journal, size_t index,
+                             const uint32_t **children);
 /* May an app opened at `epoch` write this register: does the epoch's history
  * add it? */
 bool cove_journal_knows(const struct cove_journal *journal,
