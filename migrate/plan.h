@@ -89,6 +89,7 @@ struct cove_plan {
     size_t calc_count;
     struct cove_plan_field *fields; /* what the head shows, sorted by name */
     size_t field_count;
+    uint32_t *visible;                    /* the same registers, sorted by id */
     struct cove_plan_conflict *conflicts; /* sorted by step and place */
     size_t conflict_count;
     struct cove_hash fingerprint; /* of order of steps and function set */

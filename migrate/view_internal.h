@@ -1,0 +1,62 @@
+/* view_internal.h: what a view remembers. Internal to migrate. */
+#ifndef COVE_MIGRATE_VIEW_INTERNAL_H
+#define COVE_MIGRATE_VIEW_INTERNAL_H
+
+#include "migrate/view.h"
+
+/* What a copy says an atom's register had, for an origin that is not held. */
+struct cove_view_stand {
+    uint32_t reg;
+    bool alone; /* the copy speaks of this atom only */
+    struct cove_cell cell;
+    struct cove_view_stand *next;
+};
+
+struct cove_view_atom {
+    const struct cove_op_id *win;     /* NULL: never written */
+    const struct cove_native *native; /* NULL: stands speak for the winner */
+    struct cove_view_stand *stands;
+};
+
+struct cove_view_register {
+    const struct cove_native *native; /* the newest that is shown here */
+    bool read;
+    struct cove_cell cell; /* where read */
+};
+
+/* Of the origins of a register. */
+struct cove_view_summary {
+    const struct cove_op_id *newest; /* NULL: nothing was ever written */
+    bool stood_in;                   /* one of them is not held */
+    size_t count;                    /* saturates */
+};
+
+struct cove_view_calc {
+    bool due; /* a dependency is newer than any write to the field itself */
+    struct cove_view_summary origins;
+};
+
+/* The atoms of a register: those of a divided cell, else itself alone, for
+ * which `own` is room. */
+const struct cove_plan_atom *cove_view_atoms(const struct cove_view *view,
+                                             uint32_t reg,
+                                             struct cove_plan_atom *own,
+                                             size_t *count);
+/* Compute the calculations up to this one. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_view_calculate(struct cove_view *view, uint32_t calc);
+/* Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_view_summary(struct cove_view *view, uint32_t reg,
+                                      struct cove_view_summary *out);
+/* The copy that has the whole of a divided register as it was, from exactly the
+ * origins that it has now and some of them not held; NULL where there is none.
+ */
+const struct cove_copy *cove_view_whole_copy(const struct cove_view *view,
+                                             uint32_t reg);
+/* As an app reads a stored write: a value of the register's type, or invalid.
+ */
+struct cove_cell cove_view_written(const struct cove_view *view, uint32_t reg,
+                                   bool deleted, struct cove_bytes value);
+/* No id is smaller than every id. */
+int cove_view_newer(const struct cove_op_id *a, const struct cove_op_id *b);
+
+#endif
