@@ -60,6 +60,12 @@ void cove_conn_written(struct cove_conn *conn, uint64_t now_ms, size_t len);
 void cove_conn_bye(struct cove_conn *conn);
 /* Should the socket be closed when the output is empty? */
 bool cove_conn_done(const struct cove_conn *conn);
+/* The socket ended, or failed. COVE_ECLOSED after a goodbye, the code of the
+ * failure where there was one, else COVE_ENET: "connection lost". */
+int cove_conn_end(struct cove_conn *conn);
+/* Why the connection ended; the code is 0 while it has not, and where it ended
+ * well. */
+const struct cove_diag *cove_conn_diag(const struct cove_conn *conn);
 /* The socket is gone: free the connection. */
 void cove_conn_closed(struct cove_conn *conn);
 
