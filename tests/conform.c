@@ -8,10 +8,18 @@
 #include "core/crypto.h"
 #include "core/json.h"
 #include "core/value.h"
-#include "migrate/view.h"
+#include "tests/conform.h"
 
-/* This is a test program: what cannot go on stops. */
-static void must(int err)
+struct conform {
+    struct cove_arena arena; /* until reset */
+    struct cove_buf bodies;  /* of struct cove_bytes: steps as received */
+    struct cove_buf natives; /* of struct cove_op_id */
+    struct cove_state state;
+};
+
+static const struct cove_alloc *const heap = &cove_alloc_libc;
+
+void must(int err)
 {
     if (err != 0) {
         fprintf(stderr, "conform: %s\n", cove_error_text(err));
@@ -19,37 +27,12 @@ static void must(int err)
     }
 }
 
-struct conform {
-    struct cove_arena arena; /* until reset */
-    struct cove_bytes *bodies;
-    size_t body_count, body_cap;
-    struct cove_op_id *natives;
-    size_t native_count, native_cap;
-    struct cove_state state;
-};
-
-static void *grow(struct conform *c, void *array, size_t size, size_t count,
-                  size_t *cap)
-{
-    void *bigger = array;
-
-    if (count == *cap) {
-        *cap = *cap == 0 ? 16 : *cap * 2;
-        bigger = cove_arena_array(&c->arena, *cap, size);
-        must(bigger == NULL ? COVE_ENOMEM : 0);
-        if (count > 0) {
-            memcpy(bigger, array, count * size);
-        }
-    }
-    return bigger;
-}
-
 static enum cove_held is_held(void *ctx, const struct cove_origin *origin)
 {
-    const struct conform *c = ctx;
+    const struct cove_buf *natives = &((const struct conform *)ctx)->natives;
 
-    for (size_t i = 0; i < c->native_count; i++) {
-        if (cove_op_id_compare(&c->natives[i], &origin->id) == 0) {
+    for (size_t i = 0; i < natives->len; i += sizeof(origin->id)) {
+        if (memcmp(natives->at + i, &origin->id, sizeof(origin->id)) == 0) {
             return COVE_HELD_YES;
         }
     }
@@ -60,14 +43,12 @@ static void reset(struct conform *c)
 {
     struct cove_state_history history = {is_held, c};
 
-    cove_arena_reset(&c->arena);
-    c->bodies = NULL;
-    c->natives = NULL;
-    c->body_count = c->body_cap = c->native_count = c->native_cap = 0;
+    cove_arena_clear(&c->arena);
+    c->bodies.len = c->natives.len = 0;
     cove_state_init(&c->state, &c->arena, &history);
 }
 
-/* --- JSON forms to structures */
+/* --- from JSON */
 
 static struct cove_bytes member(struct cove_bytes map, const char *key)
 {
@@ -79,12 +60,12 @@ static struct cove_bytes member(struct cove_bytes map, const char *key)
 
 static struct cove_op_id op_id(struct cove_bytes item)
 {
-    struct cove_op_id id = {0};
+    struct cove_op_id id;
     struct cove_reader r;
 
+    memset(&id, 0, sizeof(id)); /* null: none */
     cove_reader_init(&r, item);
-    if (cove_reader_peek(&r) == COVE_CBOR_LIST) {
-        (void)cove_reader_list(&r);
+    if (cove_reader_list(&r) == 4) {
         id.hlc = cove_reader_uint(&r);
 
         struct cove_bytes text = cove_reader_text(&r);
@@ -97,14 +78,15 @@ static struct cove_op_id op_id(struct cove_bytes item)
     return id;
 }
 
-static bool step_of(struct cove_bytes item, struct cove_step_id *out)
+static bool step_id(struct cove_bytes item, struct cove_step_id *out)
 {
     char hex[COVE_HEX_LEN(32)] = "";
     struct cove_reader r;
-    struct cove_bytes text;
 
     cove_reader_init(&r, item);
-    text = cove_reader_text(&r);
+
+    struct cove_bytes text = cove_reader_text(&r);
+
     if (text.len != sizeof(hex) - 1) {
         return false;
     }
@@ -112,19 +94,12 @@ static bool step_of(struct cove_bytes item, struct cove_step_id *out)
     return cove_hex_parse(hex, out->b, sizeof(out->b)) == 0;
 }
 
-static void add_step(struct conform *c, struct cove_bytes body)
-{
-    c->bodies =
-        grow(c, c->bodies, sizeof(*c->bodies), c->body_count, &c->body_cap);
-    must(cove_arena_copy(&c->arena, body, &c->bodies[c->body_count++]));
-}
-
-static void add_copy(struct conform *c, struct cove_bytes ask,
-                     struct cove_copy *copy)
+static void add_copy(struct conform *c, struct cove_copy *copy,
+                     struct cove_bytes origins)
 {
     struct cove_reader r;
 
-    cove_reader_init(&r, member(ask, "origins"));
+    cove_reader_init(&r, origins);
     copy->origin_count = cove_reader_list(&r);
     copy->origins = cove_arena_array(&c->arena, copy->origin_count + 1,
                                      sizeof(*copy->origins));
@@ -139,196 +114,64 @@ static void add_copy(struct conform *c, struct cove_bytes ask,
 
 static void add_op(struct conform *c, struct cove_bytes ask)
 {
-    struct cove_bytes set = member(ask, "set");
     struct cove_native op = {.id = op_id(member(ask, "id")),
-                             .deleted = set.len == 0};
+                             .deleted = member(ask, "set").len == 0};
     struct cove_reader r;
 
-    cove_reader_init(&r, op.deleted ? member(ask, "del") : set);
-    if (!op.deleted) {
-        (void)cove_reader_list(&r);
-    }
+    cove_reader_init(&r, member(ask, op.deleted ? "del" : "set"));
+    (void)(op.deleted ? 0 : cove_reader_list(&r));
     op.reg = cove_reader_text(&r);
-    op.value = op.deleted ? op.value : cove_reader_item(&r);
+    if (!op.deleted) {
+        op.value = cove_reader_item(&r);
+    }
     if (member(ask, "origins").len > 0) {
         struct cove_copy copy = {.reg = op.reg,
                                  .id = op.id,
                                  .deleted = op.deleted,
                                  .value = op.value};
 
-        add_copy(c, ask, &copy);
+        add_copy(c, &copy, member(ask, "origins"));
         return;
     }
-    op.has_epoch = step_of(member(ask, "epoch"), &op.epoch);
-    c->natives = grow(c, c->natives, sizeof(*c->natives), c->native_count,
-                      &c->native_cap);
-    c->natives[c->native_count++] = op.id;
+    op.has_epoch = step_id(member(ask, "epoch"), &op.epoch);
+    must(cove_buf_append(&c->natives, cove_bytes(&op.id, sizeof(op.id))));
     must(cove_state_add_native(&c->state, &op));
 }
 
-/* --- structures to JSON forms */
-
-static void write_pairs(struct cove_writer *w, struct cove_arena *arena,
-                        const struct cove_field *fields, size_t count,
-                        enum cove_cell_kind kind)
-{
-    struct cove_pair *pairs =
-        cove_arena_array(arena, count + 1, sizeof(*pairs));
-    size_t n = 0;
-
-    must(pairs == NULL ? COVE_ENOMEM : 0);
-    for (size_t i = 0; i < count; i++) {
-        if (fields[i].cell.kind == kind) {
-            must(cove_value_of_text(arena, fields[i].name, &pairs[n].key));
-            pairs[n++].value = fields[i].cell.bytes;
-        }
-    }
-    cove_writer_map_sorted(w, pairs, n);
-}
-
-static void write_view(struct cove_writer *w, struct cove_view *view)
-{
-    size_t count = view->plan->field_count;
-    struct cove_field *fields =
-        cove_arena_array(view->arena, count + 1, sizeof(*fields));
-
-    must(fields == NULL ? COVE_ENOMEM : 0);
-    for (size_t i = 0; i < count; i++) {
-        must(cove_view_field(view, i, &fields[i]));
-    }
-    cove_writer_map(w, 2);
-    cove_writer_cstr(w, "doc");
-    write_pairs(w, view->arena, fields, count, COVE_PRESENT);
-    cove_writer_cstr(w, "invalid");
-    write_pairs(w, view->arena, fields, count, COVE_INVALID);
-}
-
-static void write_origin(struct cove_writer *w, const struct cove_origin *o)
-{
-    cove_writer_list(w, 2);
-    cove_writer_text(w, o->reg);
-    if (cove_op_id_is_none(&o->id)) {
-        cove_writer_null(w);
-        return;
-    }
-    cove_writer_list(w, 4);
-    cove_writer_uint(w, o->id.hlc);
-    cove_writer_text(
-        w, cove_bytes(o->id.device.b, strnlen((const char *)o->id.device.b,
-                                              sizeof(o->id.device.b))));
-    cove_writer_uint(w, o->id.tx);
-    cove_writer_uint(w, o->id.op);
-}
-
-static void write_due(struct cove_writer *w, struct cove_view *view)
-{
-    struct cove_due *due;
-    size_t count;
-
-    must(cove_view_due(view, &due, &count));
-    cove_writer_map(w, 1);
-    cove_writer_cstr(w, "copies");
-    cove_writer_list(w, count);
-    for (size_t i = 0; i < count; i++) {
-        bool present = due[i].cell.kind == COVE_PRESENT;
-
-        cove_writer_map(w, present ? 3 : 2);
-        cove_writer_cstr(w, "reg");
-        cove_writer_text(w, view->plan->registers[due[i].reg].id);
-        if (present) {
-            cove_writer_cstr(w, "value");
-            cove_writer_item(w, due[i].cell.bytes);
-        }
-        cove_writer_cstr(w, "origins");
-        cove_writer_list(w, due[i].origin_count);
-        for (size_t k = 0; k < due[i].origin_count; k++) {
-            write_origin(w, &due[i].origins[k]);
-        }
-    }
-}
-
-static void write_step(struct cove_writer *w, const struct cove_step_id *id)
-{
-    char hex[COVE_HEX_LEN(32)];
-
-    cove_hex(cove_bytes(id->b, sizeof(id->b)), hex);
-    cove_writer_cstr(w, hex);
-}
-
-static void write_steps(struct cove_writer *w,
-                        const struct cove_journal *journal, bool active)
-{
-    size_t count = cove_journal_count(journal);
-    size_t n = 0;
-
-    for (int pass = 0; pass < 2; pass++) {
-        if (pass == 1) {
-            cove_writer_list(w, n);
-        }
-        for (size_t i = 0; i < count; i++) {
-            const struct cove_step *step = cove_journal_at(journal, i);
-
-            if ((step->state == COVE_STEP_ACTIVE) == active && pass == 0) {
-                n++;
-            } else if ((step->state == COVE_STEP_ACTIVE) == active) {
-                write_step(w, &step->id);
-            }
-        }
-    }
-}
-
-static void write_status(struct cove_writer *w,
-                         const struct cove_journal *journal,
-                         const struct cove_plan *plan)
-{
-    size_t count = plan == NULL ? 0 : plan->conflict_count;
-
-    cove_writer_map(w, 3);
-    cove_writer_cstr(w, "active");
-    write_steps(w, journal, true);
-    cove_writer_cstr(w, "pending");
-    write_steps(w, journal, false);
-    cove_writer_cstr(w, "conflicts");
-    cove_writer_list(w, count);
-    for (size_t i = 0; i < count; i++) {
-        cove_writer_list(w, 2);
-        write_step(w, &plan->conflicts[i].step);
-        cove_writer_uint(w, plan->conflicts[i].op);
-    }
-}
+/* --- the lines */
 
 /* view, due and status: all of the library from its inputs. */
-static void answer_head(struct conform *c, struct cove_bytes what,
-                        struct cove_bytes ask, struct cove_writer *w)
+static void answer_head(struct conform *c, char what, struct cove_bytes head,
+                        struct cove_writer *w)
 {
     struct cove_arena arena;
     struct cove_journal *journal;
     struct cove_plan *plan = NULL;
     struct cove_view view;
-    struct cove_step_id head;
+    struct cove_step_id step;
     int err = COVE_EBLOCKED;
 
-    cove_arena_init(&arena, &cove_alloc_libc);
-    must(
-        cove_journal_new(&cove_alloc_libc, c->bodies, c->body_count, &journal));
-    if (step_of(member(ask, "head"), &head)) {
-        err = cove_plan_new(&cove_alloc_libc, journal, &head, &plan);
+    cove_arena_init(&arena, heap);
+    must(cove_journal_new(heap, (const void *)c->bodies.at,
+                          c->bodies.len / sizeof(head), &journal));
+    if (step_id(head, &step)) {
+        err = cove_plan_new(heap, journal, &step, &plan);
     }
     must(err == COVE_EBLOCKED ? 0 : err);
-    if (cove_bytes_equal(what, cove_bytes_text("status"))) {
-        write_status(w, journal, plan);
-    } else if (err == COVE_EBLOCKED) {
-        cove_writer_map(w, 1);
-        cove_writer_cstr(w, "error");
-        cove_writer_cstr(w, "blocked");
-    } else {
+    if (err == 0) {
         cove_state_settle(&c->state);
         must(cove_view_init(&view, &arena, plan, &c->state));
-        if (cove_bytes_equal(what, cove_bytes_text("view"))) {
-            write_view(w, &view);
-        } else {
-            write_due(w, &view);
-        }
+    }
+    if (what == 's') {
+        write_status(w, journal, plan);
+    } else if (err != 0) {
+        write_one(w, "error", "blocked");
+    } else if (what == 'd') {
+        write_due(w, &view);
+    } else {
+        cove_writer_map(w, 2);
+        write_fields(w, &view, "doc", COVE_PRESENT);
+        write_fields(w, &view, "invalid", COVE_INVALID);
     }
     cove_plan_free(plan);
     cove_journal_free(journal);
@@ -339,69 +182,64 @@ static void answer(struct conform *c, struct cove_bytes ask,
                    struct cove_writer *w)
 {
     struct cove_bytes what = cove_value_text(member(ask, "do"));
-    char hex[COVE_HEX_LEN(32)];
 
     if (cove_bytes_equal(what, cove_bytes_text("step"))) {
         struct cove_bytes body = member(ask, "body");
         struct cove_step_id id = cove_step_id_of(body);
 
-        add_step(c, body);
-        cove_hex(cove_bytes(id.b, sizeof(id.b)), hex);
+        must(cove_arena_copy(&c->arena, body, &body));
+        must(cove_buf_append(&c->bodies, cove_bytes(&body, sizeof(body))));
         cove_writer_map(w, 1);
         cove_writer_cstr(w, "id");
-        cove_writer_cstr(w, hex);
+        write_step(w, &id);
+    } else if (cove_bytes_equal(what, cove_bytes_text("reset"))) {
+        reset(c);
+        write_one(w, "ok", NULL);
+    } else if (cove_bytes_equal(what, cove_bytes_text("op"))) {
+        add_op(c, ask);
+        write_one(w, "ok", NULL);
     } else if (what.len >= 3 && memcmp(what.at, "seq", 3) == 0) {
-        cove_writer_map(w, 1);
-        cove_writer_cstr(w, "error");
-        cove_writer_cstr(w, "unsupported");
-    } else if (cove_bytes_equal(what, cove_bytes_text("reset")) ||
-               cove_bytes_equal(what, cove_bytes_text("op"))) {
-        if (what.len == 2) {
-            add_op(c, ask);
-        } else {
-            reset(c);
-        }
-        cove_writer_map(w, 1);
-        cove_writer_cstr(w, "ok");
-        cove_writer_bool(w, true);
+        write_one(w, "error", "unsupported");
     } else {
-        answer_head(c, what, ask, w);
+        answer_head(c, (char)what.at[0], member(ask, "head"), w);
     }
 }
 
 int main(void)
 {
     struct conform c = {0};
-    struct cove_buf ask;
-    struct cove_buf out;
+    struct cove_buf ask, out, text;
     char *line = NULL;
     size_t cap = 0;
     ssize_t len;
 
-    cove_arena_init(&c.arena, &cove_alloc_libc);
-    cove_buf_init(&ask, &cove_alloc_libc);
-    cove_buf_init(&out, &cove_alloc_libc);
     must(cove_crypto_init());
+    cove_arena_init(&c.arena, heap);
+    cove_buf_init(&c.bodies, heap);
+    cove_buf_init(&c.natives, heap);
+    cove_buf_init(&ask, heap);
+    cove_buf_init(&out, heap);
+    cove_buf_init(&text, heap);
     reset(&c);
     while ((len = getline(&line, &cap, stdin)) > 0) {
         struct cove_writer w;
-        struct cove_buf text;
 
-        ask.len = out.len = 0;
+        ask.len = out.len = text.len = 0;
         must(cove_json_read_plain(cove_bytes(line, (size_t)len), "line", &ask,
                                   NULL));
         cove_writer_init(&w, &out);
         answer(&c, cove_buf_bytes(&ask), &w);
         must(w.err);
-        cove_buf_init(&text, &cove_alloc_libc);
         must(cove_json_write_plain(cove_buf_bytes(&out), 0, &text));
         printf("%.*s\n", (int)text.len, (const char *)text.at);
         fflush(stdout);
-        cove_buf_clear(&text);
     }
     free(line);
+    cove_buf_clear(&c.bodies);
+    cove_buf_clear(&c.natives);
     cove_buf_clear(&ask);
     cove_buf_clear(&out);
+    cove_buf_clear(&text);
     cove_arena_clear(&c.arena);
     return 0;
 }
