@@ -3,11 +3,12 @@
  * object by length, then bytewise, which is the order of their encodings.
  *
  * jansson has one allocator for the whole program, so that its tree does not
- * come from the buffer's; and where that one is out of memory in the middle
- * of a text, jansson says "invalid token".
+ * come from the buffer's. Where that one fails inside a token, jansson says
+ * "invalid token", or goes on without a byte of it; errno is what tells.
  */
 #include "core/json.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -290,9 +291,11 @@ static int json_parse_error(const json_error_t *error, const char *name,
 {
     enum json_error_code code = json_error_code(error);
 
-    /* No words: jansson's only reason to fail without any. */
-    if (code == json_error_out_of_memory || error->text[0] == '\0') {
-        return COVE_ENOMEM;
+    if (code == json_error_null_character ||
+        code == json_error_null_byte_in_key) {
+        return cove_fail(diag, COVE_EJSON,
+                         "%s:%d:%d: a NUL (\\u0000) in a text", name,
+                         error->line, error->column);
     }
     return cove_fail(
         diag, code == json_error_stack_overflow ? COVE_ELIMIT : COVE_EJSON,
@@ -304,10 +307,17 @@ static int json_read(struct cove_bytes text, struct json_input *in,
 {
     json_error_t error = {0};
     size_t start = out->len;
+
+    errno = 0;
+
     json_t *tree =
         json_loadb(text.len > 0 ? (const char *)text.at : "", text.len,
                    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 
+    if (errno == ENOMEM) {
+        json_decref(tree);
+        return COVE_ENOMEM;
+    }
     if (tree == NULL) {
         return json_parse_error(&error, in->name, in->diag);
     }
