@@ -28,7 +28,9 @@ struct cove_plan_register {
     struct cove_bytes id;
     enum cove_type type;
     bool visible;           /* a field of this head's schema */
-    struct cove_bytes name; /* its display name where visible */
+    /* Its display name where visible, else the last that this head's history
+     * gave it; empty where that knows it not. */
+    struct cove_bytes name;
     bool required;
     bool has_default;
     struct cove_bytes fallback; /* the default */

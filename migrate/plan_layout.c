@@ -312,6 +312,9 @@ static int layout_fields(struct cove_plan_build *build)
     for (size_t i = 0; i < plan->register_count; i++) {
         const struct cove_plan_draft *draft = &build->drafts[i];
 
+        if (draft->named) {
+            plan->registers[i].name = draft->name;
+        }
         if (draft->named && draft->shown) {
             namings[count++] = (struct layout_naming){
                 draft->name, draft->named_at, (uint32_t)i};

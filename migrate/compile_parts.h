@@ -1,0 +1,237 @@
+/* compile_parts.h: what the files of the compiler share; nobody else includes
+ * it.
+ *
+ *   compile_file.c    files → struct cove_migration, struct cove_schema_file
+ *   compile_grammar.c one word: its members and their forms
+ *   compile_pipe.c    pipelines: checked, undone
+ *   compile_recipe.c  the older form → the same words
+ *   compile_field.c   the fields as the words find and leave them, and the ops
+ *   compile_word.c    words about names and limits → ops
+ *   compile_link.c    words that link a new field to others → ops
+ *   compile_check.c   a body against journal and schema
+ *   compile.c         bodies
+ */
+#ifndef COVE_MIGRATE_COMPILE_PARTS_H
+#define COVE_MIGRATE_COMPILE_PARTS_H
+
+#include "core/cbor.h"
+#include "core/limits.h"
+#include "core/value.h"
+#include "migrate/compile.h"
+
+/* A name in an error, cut where it is long: printf("%.*s", SHOWN(name)). */
+#define SHOWN(b) (int)((b).len < 80 ? (b).len : 80), (const char *)(b).at
+
+/* --- small maps, encoded. The error is sticky: cove_draft_end returns it. */
+struct cove_draft {
+    struct cove_arena *arena;
+    struct cove_pair pairs[8];
+    size_t count;
+    int err;
+};
+void cove_draft_init(struct cove_draft *d, struct cove_arena *arena);
+void cove_draft_item(struct cove_draft *d, const char *key,
+                     struct cove_bytes item);
+void cove_draft_text(struct cove_draft *d, const char *key,
+                     struct cove_bytes text);
+void cove_draft_bool(struct cove_draft *d, const char *key, bool v);
+COVE_MUST_CHECK int cove_draft_end(struct cove_draft *d,
+                                   struct cove_bytes *out);
+/* An encoded list of texts. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_draft_names(struct cove_arena *arena,
+                                     const struct cove_bytes *names,
+                                     size_t count, struct cove_bytes *out);
+
+/* --- compile_grammar.c */
+
+/* Judge a word by the vocabulary; its members become a map where they were
+ * the field's name alone. Errors: COVE_ESTEP. */
+COVE_MUST_CHECK int cove_word_read(struct cove_arena *arena,
+                                   struct cove_word *word,
+                                   struct cove_diag *diag);
+/* JSON Schema's name of a register type ("string"), and back; "any". */
+const char *cove_type_word(enum cove_type type);
+bool cove_type_of_word(struct cove_bytes word, enum cove_type *out);
+
+/* --- compile_pipe.c */
+
+/* Is it a pipeline this build knows? Errors: COVE_ESTEP; the function, or the
+ * text of one in another language, is named. */
+COVE_MUST_CHECK int cove_pipe_check(struct cove_arena *arena,
+                                    struct cove_bytes pipe,
+                                    struct cove_bytes label,
+                                    struct cove_diag *diag);
+/* The pipeline that undoes a known one; empty where one of its functions has
+ * none that does. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_pipe_invert(struct cove_arena *arena,
+                                     struct cove_bytes pipe,
+                                     struct cove_bytes *out);
+
+/* --- compile_recipe.c: fill words from the map behind "script". */
+COVE_MUST_CHECK int cove_recipe_read(struct cove_arena *arena,
+                                     struct cove_bytes script,
+                                     struct cove_migration *out,
+                                     struct cove_diag *diag);
+
+/* --- compile_field.c */
+
+/* A field that the step's history knows. */
+struct compile_field {
+    struct cove_bytes name;
+    struct cove_bytes reg;
+    enum cove_type type;
+    bool visible;
+    bool required;
+    bool has_default;
+    struct cove_bytes default_value; /* encoded */
+};
+
+struct compile_op {
+    struct cove_bytes op; /* encoded map */
+    struct cove_bytes label;
+};
+
+/* A compilation under way. */
+struct compile {
+    struct cove_arena *arena;
+    struct cove_diag *diag;
+    const struct cove_schema *target; /* NULL in `down` */
+    /* encoded items that register ids are hashed from: the parents' hex ids
+     * and the file */
+    struct cove_bytes seed;
+    size_t seed_count;
+    struct compile_field *fields;
+    size_t field_count;
+    size_t field_cap;
+    struct compile_op *ops;
+    size_t op_count;
+    struct cove_bytes label; /* of the word being compiled */
+};
+
+/* Make room for `fields` fields and a step's ops, and hash what register ids
+ * come from. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_compile_init(struct compile *c,
+                                      const struct cove_step_id *parents,
+                                      size_t parent_count,
+                                      struct cove_bytes file, size_t fields);
+/* May a field be called so? Errors: COVE_ERESERVED, COVE_ELIMIT. */
+COVE_MUST_CHECK int cove_name_check(struct cove_bytes name,
+                                    struct cove_bytes label,
+                                    struct cove_diag *diag);
+/* A visible field by name. Errors: COVE_ENOTFOUND, with the names there are. */
+COVE_MUST_CHECK int cove_field_need(struct compile *c, struct cove_bytes name,
+                                    struct compile_field **out);
+/* May the word give this name? Errors: COVE_EEXIST, COVE_ERESERVED. */
+COVE_MUST_CHECK int cove_field_free(struct compile *c, struct cove_bytes name);
+
+/* What a new field is to be; the rest the target schema says. */
+struct compile_new {
+    struct cove_bytes name;
+    enum cove_type type;
+    struct cove_bytes default_value; /* empty: as the target schema says */
+    int required;                    /* -1: as the target schema says */
+};
+/* Add a field: op add, and op limit where it has a default or is required. The
+ * name is not checked. Errors: COVE_ELIMIT, COVE_EEXIST (added twice). */
+COVE_MUST_CHECK int cove_field_add(struct compile *c,
+                                   const struct compile_new *what,
+                                   struct compile_field **out);
+COVE_MUST_CHECK int cove_field_rename(struct compile *c,
+                                      struct compile_field *field,
+                                      struct cove_bytes name);
+COVE_MUST_CHECK int cove_field_show(struct compile *c,
+                                    struct compile_field *field, bool visible);
+/* Write the limit as the field has it. */
+COVE_MUST_CHECK int cove_field_limit(struct compile *c,
+                                     const struct compile_field *field);
+/* Finish `d`, a map without "op", as an op of this kind. */
+COVE_MUST_CHECK int cove_op_end(struct compile *c, struct cove_draft *d,
+                                const char *kind);
+
+/* --- compile_word.c: add the ops of the words. */
+COVE_MUST_CHECK int cove_compile_words(struct compile *c,
+                                       const struct cove_word *words,
+                                       size_t count);
+
+/* Members of a word; what the grammar asks for is there. */
+bool cove_member(const struct cove_word *word, const char *key,
+                 struct cove_bytes *out);
+/* Empty where absent. */
+struct cove_bytes cove_member_text(const struct cove_word *word,
+                                   const char *key);
+bool cove_member_true(const struct cove_word *word, const char *key);
+/* The visible field that a member names. */
+COVE_MUST_CHECK int cove_member_field(struct compile *c,
+                                      const struct cove_word *word,
+                                      const char *key,
+                                      struct compile_field **out);
+/* The type of a new field: as said, or where that is empty as the target
+ * schema has it. Errors: COVE_ESTEP. */
+COVE_MUST_CHECK int cove_new_type(struct compile *c, struct cove_bytes name,
+                                  struct cove_bytes said, enum cove_type *out);
+
+/* --- compile_link.c: one word each. */
+COVE_MUST_CHECK int cove_word_convert(struct compile *c,
+                                      const struct cove_word *word);
+COVE_MUST_CHECK int cove_word_split(struct compile *c,
+                                    const struct cove_word *word);
+COVE_MUST_CHECK int cove_word_join(struct compile *c,
+                                   const struct cove_word *word);
+COVE_MUST_CHECK int cove_word_compute(struct compile *c,
+                                      const struct cove_word *word);
+COVE_MUST_CHECK int cove_word_same(struct compile *c,
+                                   const struct cove_word *word);
+
+/* --- compile_check.c */
+
+/* A journal with one step more, planned at that step. */
+struct cove_plan;
+struct future {
+    struct cove_journal *journal;
+    struct cove_plan *plan;
+};
+/* Put `body` on top of a journal (NULL: an empty one).
+ * Errors: COVE_EBLOCKED where it does not become active. */
+COVE_MUST_CHECK int cove_future_init(struct future *f, struct cove_arena *arena,
+                                     const struct cove_journal *journal,
+                                     struct cove_bytes body);
+void cove_future_free(struct future *f);
+
+/* What a plan's head shows, and behind it what its history has hidden. */
+COVE_MUST_CHECK int cove_plan_fields(struct cove_arena *arena,
+                                     const struct cove_plan *plan,
+                                     struct compile_field **out, size_t *count);
+
+struct difference {
+    struct cove_arena *arena;
+    const char *want; /* what has the fields as they should be */
+    const char *have; /* what has them as they are */
+    char **lines;
+    size_t count;
+    int err;
+};
+/* Name each difference between visible fields. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_difference_all(struct difference *d,
+                                        const struct compile_field *want,
+                                        size_t want_count,
+                                        const struct compile_field *have,
+                                        size_t have_count);
+/* Say them: all in the report, and in the sentence those that fit.
+ * Errors: COVE_ESTEP, always, but for COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_difference_fail(const struct difference *d,
+                                         const char *what,
+                                         struct cove_buf *report,
+                                         struct cove_diag *diag);
+
+struct compile_check { /* as cove_compile_check takes it */
+    struct cove_arena *arena;
+    const struct cove_journal *journal; /* NULL: an empty one */
+    const struct cove_schema *schema;
+    const struct compile_op *ops; /* what errors call the ops, or NULL */
+    struct cove_buf *report;
+    struct cove_diag *diag;
+};
+COVE_MUST_CHECK int cove_compile_judge(const struct compile_check *check,
+                                       struct cove_bytes body);
+
+#endif
