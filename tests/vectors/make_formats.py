@@ -8,9 +8,11 @@ reference arithmetic; slow and not constant-time, for test keys only).
     make_formats.py              print formats.json
     make_formats.py --check F    exit 1 where F differs
     make_formats.py --doc NAME   print a worked example of docs/FORMAT.md
+    make_formats.py --corpus D   write seeds for the fuzz targets to D
 """
 import hashlib
 import json
+import os
 import struct
 import sys
 
@@ -358,6 +360,16 @@ def main():
         for b, depth, says in dump(DOC_EXAMPLES[sys.argv[2]]):
             line = "  " * depth + b.hex(" ")
             print(("%-60s ; %s" % (line, says)) if says else line)
+        return 0
+    if sys.argv[1:2] == ["--corpus"]:
+        for name, b in out.items():
+            kind = name.split(".")[0]
+            if kind in ("header", "tx", "batch") and b[0] >= 0x80 and \
+                    not name.endswith((".id", ".hash")):
+                folder = os.path.join(sys.argv[2], kind)
+                os.makedirs(folder, exist_ok=True)
+                with open(os.path.join(folder, name), "wb") as f:
+                    f.write(b)
         return 0
     text = "{\n" + ",\n".join('  "%s": "%s"' % (k, v.hex())
                               for k, v in out.items()) + "\n}\n"
