@@ -1,0 +1,41 @@
+/* repo_outline.c: what sync asks of a document, in one read of its record. */
+#include "crdt/repo_internal.h"
+
+int cove_repo_outline(struct cove_repo *repo, struct cove_store_txn *txn,
+                      cove_num num, struct cove_arena *arena,
+                      struct cove_doc_outline *out)
+{
+    struct cove_doc_outline outline;
+    struct repo_record record;
+    struct repo_work work;
+    int err = repo_work_begin(&work, repo, txn, arena, NULL);
+
+    if (err == 0) {
+        err = repo_record_read(&work, num, &record);
+    }
+    if (err == 0) {
+        err = repo_record_digest(&record, arena, &outline.digest);
+    }
+    if (err != 0) {
+        return err;
+    }
+    outline.sessions = cove_arena_array(arena, record.row_count + 1,
+                                        sizeof(*outline.sessions));
+    if (outline.sessions == NULL) {
+        return COVE_ENOMEM;
+    }
+    for (size_t i = 0; i < record.row_count; i++) {
+        outline.sessions[i] = record.rows[i].pub;
+    }
+    outline.session_count = record.row_count;
+    outline.id = record.id;
+    outline.header_bytes = record.header_bytes;
+    outline.owner = record.owner;
+    *out = outline;
+    return 0;
+}
+
+const struct cove_alloc *cove_repo_alloc(const struct cove_repo *repo)
+{
+    return repo->opt.alloc;
+}
