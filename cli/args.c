@@ -1,0 +1,105 @@
+/* args.c: taking the words of a command line apart. Options may stand anywhere
+ * behind the verb; "--" ends them. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void args_drop(struct cli_args *args, int at, int count)
+{
+    memmove(&args->words[at], &args->words[at + count],
+            (size_t)(args->count - at - count) * sizeof(args->words[0]));
+    args->count -= count;
+}
+
+/* Where the options end. */
+static int args_options(const struct cli_args *args)
+{
+    for (int i = 0; i < args->count; i++) {
+        if (strcmp(args->words[i], "--") == 0) {
+            return i;
+        }
+    }
+    return args->count;
+}
+
+bool cli_flag(struct cli *cli, const char *name)
+{
+    for (int i = 0; i < args_options(&cli->args); i++) {
+        if (strcmp(cli->args.words[i], name) == 0) {
+            args_drop(&cli->args, i, 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *cli_option(struct cli *cli, const char *name, bool *bad)
+{
+    size_t len = strlen(name);
+
+    for (int i = 0; i < args_options(&cli->args); i++) {
+        const char *word = cli->args.words[i];
+
+        if (strncmp(word, name, len) == 0 && word[len] == '=') {
+            args_drop(&cli->args, i, 1);
+            return word + len + 1;
+        }
+        if (strcmp(word, name) == 0) {
+            if (i + 1 >= cli->args.count) {
+                fprintf(stderr, "cove: %s needs a value behind it\n", name);
+                *bad = true;
+                args_drop(&cli->args, i, 1);
+                return NULL;
+            }
+            const char *value = cli->args.words[i + 1];
+
+            args_drop(&cli->args, i, 2);
+            return value;
+        }
+    }
+    return NULL;
+}
+
+const char *cli_word(struct cli *cli)
+{
+    struct cli_args *args = &cli->args;
+
+    if (args->count > 0 && strcmp(args->words[0], "--") == 0) {
+        args_drop(args, 0, 1);
+    } else if (args->count > 0 && args->words[0][0] == '-' &&
+               args->words[0][1] != '\0') {
+        return NULL; /* an option nobody took: cli_end names it */
+    }
+    if (args->count == 0) {
+        return NULL;
+    }
+    const char *word = args->words[0];
+
+    args_drop(args, 0, 1);
+    return word;
+}
+
+int cli_end(struct cli *cli, bool bad)
+{
+    if (cli->args.count > 0) {
+        return cli_fail(CLI_USAGE,
+                        "\"%s\" is not expected here; `cove help "
+                        "VERB` shows what is",
+                        cli->args.words[0]);
+    }
+    return bad ? CLI_USAGE : CLI_OK;
+}
+
+void cli_schema_word(const char *word, json_t *request)
+{
+    const char *at = strrchr(word, '@');
+
+    if (at == NULL) {
+        json_object_set_new(request, "schema", json_string(word));
+        return;
+    }
+    json_object_set_new(request, "schema",
+                        json_stringn(word, (size_t)(at - word)));
+    json_object_set_new(request, "version", json_string(at + 1));
+}

@@ -1,0 +1,126 @@
+/* cli.h: what the verbs of the command share. The command is an app like any
+ * other: it sees include/cove only, and uses jansson as an app may.
+ */
+#ifndef COVE_CLI_CLI_H
+#define COVE_CLI_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "cove/cove.h"
+
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_ERROR = 1,
+    CLI_USAGE = 2,
+    CLI_CONDITION = 3,
+    CLI_DRIFT = 4,
+    CLI_NOT_FOUND = 5,
+    CLI_BUSY = 6,
+    CLI_UNREACHABLE = 7,
+    CLI_DESTRUCTIVE = 8,
+    CLI_INVALID = 9
+};
+
+struct cli_args { /* of one verb: words, then options looked up by name */
+    int count;
+    char **words;
+};
+
+struct cli {
+    const char *dir;
+    bool json;  /* one JSON value on standard output */
+    bool lines; /* JSON lines, where a verb gives many documents */
+    bool quiet;
+    bool yes;
+    struct cove *store; /* open while a verb runs, NULL for those without */
+    struct cli_args args;
+};
+
+struct cli_verb {
+    const char *name;
+    bool opens;   /* wants the store open */
+    bool creates; /* and makes it where there is none */
+    int (*run)(struct cli *cli);
+    const char *usage;   /* behind the name */
+    const char *summary; /* one line */
+    const char *more;    /* what help NAME adds: options, examples */
+};
+
+extern const struct cli_verb cli_verbs[]; /* ends with name NULL */
+
+/* --- args.c: each takes what it finds out of the words */
+bool cli_flag(struct cli *cli, const char *name);
+/* NULL where absent; *bad where the value behind it is missing. */
+const char *cli_option(struct cli *cli, const char *name, bool *bad);
+/* The next word, NULL where there is none. */
+const char *cli_word(struct cli *cli);
+/* CLI_USAGE with a message where words are left over or `bad` is set. */
+int cli_end(struct cli *cli, bool bad);
+/* "Name@2" into name and version; frees nothing of word. */
+void cli_schema_word(const char *word, json_t *request);
+
+/* The version that every schema which has it is spoken at from here on. */
+int cli_use_all(struct cli *cli, const char *version);
+
+/* --- call.c */
+/* A member of an object: its text or "", its number or 0. */
+const char *cli_text(const json_t *object, const char *key);
+json_int_t cli_int(const json_t *object, const char *key);
+int cli_fail(int code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The exit code of an error code of the library. */
+int cli_exit_code(int err);
+/* Print the library's sentence for the last error and give the exit code. */
+int cli_failed(struct cli *cli, int err);
+/* Run a verb of cove_admin; takes `request` over. *reply is the caller's. */
+int cli_call(struct cli *cli, json_t *request, json_t **reply);
+/* Call, and print the reply: as JSON where asked, else through `human`. */
+int cli_answer(struct cli *cli, json_t *request,
+               void (*human)(const json_t *reply));
+/* A file whole, "-" standard input, as a text. NULL and a message on error. */
+char *cli_read_file(const char *path);
+/* Print a JSON value on one line. */
+void cli_print_json(const json_t *value);
+/* A text for people: control bytes escaped. */
+void cli_print_text(const char *text);
+/* A value for people: a text bare, anything else as JSON. */
+void cli_print_value(const json_t *value);
+void cli_print_time(json_int_t ms);
+
+/* Progress on a terminal as one line that changes, elsewhere a line each 2 s;
+ * on standard error. total 0: unknown. */
+struct cli_progress {
+    const char *what;
+    long long total, done;
+    double started, shown;
+    bool quiet;
+};
+void cli_progress_begin(struct cli_progress *p, const struct cli *cli,
+                        const char *what, long long total);
+void cli_progress_step(struct cli_progress *p, long long done);
+void cli_progress_end(struct cli_progress *p);
+
+/* --- verbs */
+int cli_init(struct cli *cli);
+int cli_key(struct cli *cli);
+int cli_new(struct cli *cli);
+int cli_get(struct cli *cli);
+int cli_set(struct cli *cli);
+int cli_del(struct cli *cli);
+int cli_find(struct cli *cli);
+int cli_export(struct cli *cli);
+int cli_import(struct cli *cli);
+int cli_log(struct cli *cli);
+int cli_schema(struct cli *cli);
+int cli_migrate(struct cli *cli);
+int cli_peer(struct cli *cli);
+int cli_serve(struct cli *cli);
+int cli_sync(struct cli *cli);
+int cli_wait(struct cli *cli);
+int cli_status(struct cli *cli);
+int cli_check(struct cli *cli);
+int cli_version(struct cli *cli);
+int cli_help(struct cli *cli);
+
+#endif

@@ -1,0 +1,173 @@
+/* main.c: the command `cove`: global options, the table of verbs, help. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct cli_verb *verb_find(const char *name)
+{
+    for (const struct cli_verb *v = cli_verbs; v->name != NULL; v++) {
+        if (strcmp(v->name, name) == 0) {
+            return v;
+        }
+    }
+    return NULL;
+}
+
+static void help_all(void)
+{
+    puts("cove [-d DIR] [--json|--jsonl] [-q] [-y] VERB …\n\n"
+         "An embeddable CRDT document store with schema-aware sync.\n"
+         "DIR is the store's directory; without -d it is $COVE_DIR, or "
+         "./cove.\n");
+    for (const struct cli_verb *v = cli_verbs; v->name != NULL; v++) {
+        printf("  %-10s %s\n", v->name, v->summary);
+    }
+    puts("\n`cove help VERB` says more, with examples.\n"
+         "Exit codes: 0 ok, 1 error, 2 usage, 3 condition not met, 4 drift or "
+         "blocked,\n5 not found, 6 busy, 7 peer unreachable, 8 destructive "
+         "change refused,\n9 invalid data.");
+}
+
+int cli_help(struct cli *cli)
+{
+    const char *name = cli_word(cli);
+    int code = cli_end(cli, false);
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (name == NULL) {
+        help_all();
+        return CLI_OK;
+    }
+    const struct cli_verb *v = verb_find(name);
+
+    if (v == NULL) {
+        return cli_fail(CLI_USAGE,
+                        "there is no verb \"%s\"; `cove help` lists "
+                        "them",
+                        name);
+    }
+    printf("cove %s %s\n\n%s.\n", v->name, v->usage, v->summary);
+    if (v->more[0] != '\0') {
+        printf("\n%s\n", v->more);
+    }
+    return CLI_OK;
+}
+
+int cli_version(struct cli *cli)
+{
+    int code = cli_end(cli, false);
+
+    if (code == CLI_OK && cli->json) {
+        printf("{\"version\":\"%s\",\"format\":0,\"protocol\":0}\n",
+               cove_version());
+    } else if (code == CLI_OK) {
+        printf("cove %s (format 0: unstable)\n", cove_version());
+    }
+    return code;
+}
+
+/* The options before the verb. Gives the number of words used, -1 on error. */
+static int main_options(struct cli *cli, int argc, char **argv)
+{
+    int i = 1;
+
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        if (strcmp(argv[i], "-d") == 0 && i + 1 < argc) {
+            cli->dir = argv[++i];
+        } else if (strcmp(argv[i], "--json") == 0) {
+            cli->json = true;
+        } else if (strcmp(argv[i], "--jsonl") == 0) {
+            cli->lines = true;
+        } else if (strcmp(argv[i], "-q") == 0) {
+            cli->quiet = true;
+        } else if (strcmp(argv[i], "-y") == 0) {
+            cli->yes = true;
+        } else if (strcmp(argv[i], "-h") == 0 ||
+                   strcmp(argv[i], "--help") == 0) {
+            help_all();
+            exit(CLI_OK);
+        } else if (strcmp(argv[i], "--version") == 0) {
+            cli_version(cli);
+            exit(CLI_OK);
+        } else {
+            cli_fail(CLI_USAGE, "unknown option %s; `cove help` lists them",
+                     argv[i]);
+            return -1;
+        }
+    }
+    return i;
+}
+
+static int main_open(struct cli *cli, const struct cli_verb *verb)
+{
+    struct cove_options options = {
+        .size = sizeof(options),
+        .flags = verb->creates ? COVE_OPEN_CREATE : 0,
+    };
+
+    if (getenv("COVE_FORCE_NETWORK") != NULL) {
+        options.flags |= COVE_OPEN_FORCE_NETWORK;
+    }
+    int err = cove_open(cli->dir, &options, &cli->store);
+
+    if (err == COVE_ENOTFOUND) {
+        return cli_fail(CLI_NOT_FOUND,
+                        "%s: no store there; `cove -d %s init` "
+                        "makes one",
+                        cli->dir, cli->dir);
+    }
+    return err == 0 ? CLI_OK : cli_failed(cli, err);
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli = {.dir = getenv("COVE_DIR")};
+    int used = main_options(&cli, argc, argv);
+
+    if (used < 0) {
+        return CLI_USAGE;
+    }
+    if (cli.dir == NULL || cli.dir[0] == '\0') {
+        cli.dir = "cove";
+    }
+    if (used == argc) {
+        help_all();
+        return CLI_USAGE;
+    }
+    const struct cli_verb *verb = verb_find(argv[used]);
+
+    if (verb == NULL) {
+        return cli_fail(CLI_USAGE,
+                        "there is no verb \"%s\"; `cove help` lists "
+                        "them",
+                        argv[used]);
+    }
+    cli.args.words = argv + used + 1;
+    cli.args.count = argc - used - 1;
+    if (cli_flag(&cli, "--help") || cli_flag(&cli, "-h")) {
+        char *name = argv[used];
+
+        cli.args.words = &name;
+        cli.args.count = 1;
+        return cli_help(&cli);
+    }
+    /* The global options are taken behind the verb as well. */
+    cli.json = cli_flag(&cli, "--json") || cli.json;
+    cli.lines = cli_flag(&cli, "--jsonl") || cli.lines;
+    cli.quiet = cli_flag(&cli, "-q") || cli.quiet;
+    cli.yes = cli_flag(&cli, "-y") || cli.yes;
+    int code = verb->opens ? main_open(&cli, verb) : CLI_OK;
+
+    if (code == CLI_OK) {
+        code = verb->run(&cli);
+    }
+    cove_close(cli.store);
+    if (fflush(stdout) != 0 && code == CLI_OK) {
+        code = cli_fail(CLI_ERROR, "standard output cannot be written");
+    }
+    return code;
+}

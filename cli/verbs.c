@@ -1,0 +1,103 @@
+/* verbs.c: the table of verbs and what help says of each. */
+#include "cli/cli.h"
+
+#include <stddef.h>
+
+const struct cli_verb cli_verbs[] = {
+    {"init", true, true, cli_init, "", "make a store, a device key, an account",
+     "Idempotent. Example:\n  cove -d alice init"},
+    {"key", true, false, cli_key, "", "show this device's key",
+     "A peer and a group name this device by it. Example:\n"
+     "  cove -d bob key"},
+    {"new", true, false, cli_new,
+     "[SCHEMA[@VERSION]] [FIELD=TEXT | FIELD:=JSON]…",
+     "make a document, or a group (new group)",
+     "  --owner ID       the group or account that owns it\n"
+     "  --fields JSON    fields as one object; - reads standard input\n"
+     "  --unique JSON    a derivable id: the same value makes the same "
+     "document\n"
+     "  new group [--member KEY=ROLE]… [--name TEXT]   ROLE: admin, writer, "
+     "reader\n"
+     "Examples:\n"
+     "  cove new Note title=Hello stars:=3\n"
+     "  cove new group --member $(cove -d bob key)=writer"},
+    {"get", true, false, cli_get, "ID [FIELD]", "show a document",
+     "  --as VERSION     as this version of the schema sees it (2, Note@2)\n"
+     "  --raw            registers as stored, copies with their origins\n"
+     "  --header         the immutable header\n"
+     "  --conflicts      concurrent writes that lost\n"
+     "  --view           write nothing back (a read migrates otherwise)\n"
+     "ID may be any unique prefix. Examples:\n"
+     "  cove get co_z3xk --as 1\n"
+     "  cove get co_z3xk title"},
+    {"set", true, false, cli_set, "ID FIELD=TEXT | FIELD:=JSON …",
+     "write fields",
+     "  --as VERSION     as an app of this version\n"
+     "  --lines FILE     many documents in one commit, one JSON object a "
+     "line:\n"
+     "                   {\"id\":…, \"set\":{…}, \"delete\":[…]}; - reads "
+     "standard input\n"
+     "Example:\n  cove set co_z3xk title='Hello again' stars:=4"},
+    {"del", true, false, cli_del, "ID FIELD…", "delete fields",
+     "  --as VERSION     as an app of this version"},
+    {"find", true, false, cli_find, "[SCHEMA[@VERSION]]",
+     "show the documents of a schema",
+     "  --as VERSION     as this version sees them\n"
+     "  --mode MODE      migrate (write back what is due), view (default), "
+     "raw\n"
+     "  --limit N        at most N documents\n"
+     "  --ids FILE       only these ids, one a line; - reads standard input\n"
+     "  --invalid        only those with values that are not right, and why\n"
+     "Example:\n  cove --jsonl find Note --as 2 --limit 10"},
+    {"import", true, false, cli_import, "FILE [--schema SCHEMA[@VERSION]]",
+     "make a document of each JSON line",
+     "  --schema NAME    the schema (none: any keys)\n"
+     "  --as VERSION     the version of it that the records have\n"
+     "  --owner ID       the group or account that owns them\n"
+     "  --skip-invalid   go on behind a record that breaks the schema, and "
+     "count\n"
+     "Without --skip-invalid it is all or nothing. Example:\n"
+     "  cove import notes.jsonl --schema Note"},
+    {"export", true, false, cli_export, "[SCHEMA[@VERSION]]",
+     "print documents as JSON lines",
+     "  --as VERSION     as this version sees them\n"
+     "  --raw            registers as stored"},
+    {"log", true, false, cli_log, "ID [FIELD]", "show who wrote what when",
+     "  --as VERSION     what FIELD means"},
+    {"schema", true, false, cli_schema, "put FILE | list | show NAME[@VERSION]",
+     "publish and show schemas",
+     "  put FILE --owner ID    publish version 1 of a JSON Schema; its title "
+     "and\n"
+     "                         version name it. Idempotent.\n"
+     "  show NAME --text       the schema's own text"},
+    {"migrate", true, false, cli_migrate,
+     "plan FILE | publish FILE | status [NAME] | run NAME",
+     "publish and run migrations",
+     "  --schema FILE    the schema that the migration leads to\n"
+     "  plan: what documents would show; nothing is written. --sample N\n"
+     "  run NAME [--to VERSION] [--batch N]: write back what is due, in "
+     "batches\n"
+     "Example:\n  cove migrate publish note.v1-to-v2.json --schema "
+     "note.v2.schema.json"},
+    {"peer", true, false, cli_peer, "add KEY [HOST:PORT] | rm KEY | list",
+     "whom to sync with",
+     "  --name TEXT      a word for it\n"
+     "KEY is what `cove key` shows on the peer."},
+    {"serve", true, false, cli_serve, "[--listen HOST:PORT]",
+     "sync until stopped",
+     "Listens (127.0.0.1, any free port), dials the peers with an address, and "
+     "pushes\nwhat other processes commit. Example:\n"
+     "  cove -d alice serve --listen 127.0.0.1:7420"},
+    {"sync", true, false, cli_sync, "[--peer KEY] [--timeout SECONDS]",
+     "sync with the peers once, and wait until done", ""},
+    {"wait", true, false, cli_wait, "[--peer KEY] [--timeout SECONDS]",
+     "wait until the peers have all that is here",
+     "Exit 3 when the time is over (default 30 s)."},
+    {"status", true, false, cli_status, "[SCHEMA]", "how everything stands",
+     "Documents by state, what is unsent, digests, peers."},
+    {"check", true, false, cli_check, "",
+     "verify every header, log and signature again", "Exit 9 on damage."},
+    {"version", false, false, cli_version, "", "which version this is", ""},
+    {"help", false, false, cli_help, "[VERB]", "this, or more on a verb", ""},
+    {NULL, false, false, NULL, NULL, NULL, NULL},
+};

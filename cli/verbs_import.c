@@ -1,0 +1,219 @@
+/* verbs_import.c: import: a document of each JSON line. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IMPORT_SLICE 2000 /* documents a commit, where records may be skipped  \
+                           */
+
+struct import {
+    struct cli *cli;
+    const char *schema;
+    const struct cove_id *owner;
+    bool skip;
+    struct cove_txn *txn;
+    long long line, imported, skipped, in_slice;
+    json_t *ids;
+    struct cli_progress progress;
+};
+
+int cli_use_all(struct cli *cli, const char *version)
+{
+    json_t *reply = NULL, *schema;
+    size_t i;
+    int code = cli_call(cli, json_pack("{s:s}", "do", "schema.list"), &reply);
+    char *end;
+    long long number = strtoll(version, &end, 10);
+
+    if (code == CLI_OK && (*end != '\0' || end == version)) {
+        code = cli_fail(CLI_USAGE, "--as %s: a version number is wanted here",
+                        version);
+    }
+    bool any = false;
+
+    json_array_foreach(json_object_get(reply, "schemas"), i, schema)
+    {
+        const char *journal =
+            json_string_value(json_object_get(schema, "journal"));
+
+        /* Versions that one schema lacks another may have. */
+        any = (code == CLI_OK && journal != NULL &&
+               cove_use(cli->store, journal, number) == 0) ||
+              any;
+    }
+    json_decref(reply);
+    if (code == CLI_OK && !any) {
+        code =
+            cli_fail(CLI_NOT_FOUND, "no schema here has a version %s", version);
+    }
+    return code;
+}
+
+static long long import_count(const char *text)
+{
+    long long lines = 0;
+
+    for (const char *c = text; *c != '\0'; lines++) {
+        const char *end = strchr(c, '\n');
+
+        if (end == NULL) {
+            return lines + 1;
+        }
+        c = end + 1;
+    }
+    return lines;
+}
+
+static int import_begin(struct import *m)
+{
+    int err = cove_begin(m->cli->store, COVE_WRITE | COVE_VIEW, &m->txn);
+
+    m->in_slice = 0;
+    return err == 0 ? CLI_OK : cli_failed(m->cli, err);
+}
+
+static int import_commit(struct import *m)
+{
+    int err = cove_commit(m->txn);
+
+    m->txn = NULL;
+    return err == 0 ? CLI_OK : cli_failed(m->cli, err);
+}
+
+/* Errors that are about the record, so that --skip-invalid may go on. */
+static bool import_invalid(int err)
+{
+    return cli_exit_code(err) == CLI_INVALID || err == COVE_ELIMIT ||
+           err == COVE_ERESERVED;
+}
+
+static int import_line(struct import *m, const char *line)
+{
+    struct cove_id id;
+    char text[52];
+    int err = cove_new(m->txn, m->schema, m->owner, line, &id);
+
+    if (err == 0) {
+        m->imported++;
+        m->in_slice++;
+        cove_id_format(&id, text);
+        json_array_append_new(m->ids, json_string(text));
+        return CLI_OK;
+    }
+    fprintf(stderr, "cove: line %lld: %s\n", m->line,
+            cove_errmsg(m->cli->store));
+    if (m->skip && import_invalid(err)) {
+        m->skipped++;
+        return CLI_OK;
+    }
+    fprintf(stderr, "cove: %s\n",
+            m->skip ? "stopped; what was committed before stays"
+                    : "nothing was imported; --skip-invalid goes on behind "
+                      "records that are not right");
+    return cli_exit_code(err);
+}
+
+static int import_lines(struct import *m, char *text)
+{
+    int code = import_begin(m);
+
+    for (char *line = text; code == CLI_OK && line != NULL && *line != '\0';) {
+        char *end = strchr(line, '\n');
+
+        if (end != NULL) {
+            *end++ = '\0';
+        }
+        m->line++;
+        if (line[strspn(line, " \t\r")] != '\0') {
+            code = import_line(m, line);
+        }
+        if (code == CLI_OK && m->skip && m->in_slice == IMPORT_SLICE) {
+            code = import_commit(m);
+            code = code == CLI_OK ? import_begin(m) : code;
+        }
+        cli_progress_step(&m->progress, m->line);
+        line = end;
+    }
+    if (code == CLI_OK) {
+        return import_commit(m);
+    }
+    cove_abort(m->txn);
+    return code;
+}
+
+static int import_run(struct import *m, const char *path)
+{
+    char *text = cli_read_file(path);
+    int code = CLI_ERROR;
+
+    if (text != NULL) {
+        m->ids = json_array();
+        cli_progress_begin(&m->progress, m->cli, "documents",
+                           import_count(text));
+        code = import_lines(m, text);
+        cli_progress_end(&m->progress);
+    }
+    free(text);
+    if (code == CLI_OK && m->cli->json) {
+        json_t *reply =
+            json_pack("{s:I s:I s:O}", "imported", (json_int_t)m->imported,
+                      "skipped", (json_int_t)m->skipped, "ids", m->ids);
+
+        cli_print_json(reply);
+        json_decref(reply);
+    } else if (code == CLI_OK && !m->cli->quiet) {
+        printf("%lld documents imported", m->imported);
+        printf(m->skipped > 0 ? ", %lld skipped\n" : "\n", m->skipped);
+    }
+    json_decref(m->ids);
+    return code;
+}
+
+int cli_import(struct cli *cli)
+{
+    struct import m = {.cli = cli};
+    struct cove_id owner;
+    bool bad = false;
+    const char *schema = cli_option(cli, "--schema", &bad);
+    const char *as = cli_option(cli, "--as", &bad);
+    const char *owner_text = cli_option(cli, "--owner", &bad);
+    json_t *named = json_object();
+    const char *path;
+    int code, err = 0;
+
+    m.skip = cli_flag(cli, "--skip-invalid");
+    path = cli_word(cli);
+    code = cli_end(cli, bad);
+    if (code == CLI_OK && path == NULL) {
+        code = cli_fail(CLI_USAGE, "import needs a file of JSON lines, or -");
+    }
+    if (schema != NULL) {
+        cli_schema_word(schema, named);
+        m.schema = json_string_value(json_object_get(named, "schema"));
+    }
+    if (as == NULL) {
+        as = json_string_value(json_object_get(named, "version"));
+    }
+    if (code == CLI_OK && as != NULL && m.schema != NULL) {
+        char *end;
+        const char *at = strrchr(as, '@');
+        long long version = strtoll(at != NULL ? at + 1 : as, &end, 10);
+
+        err = *end == '\0' ? cove_use(cli->store, m.schema, version) : 0;
+        code = *end != '\0' ? cli_fail(CLI_USAGE,
+                                       "--as %s: a version number is "
+                                       "wanted here",
+                                       as)
+                            : code;
+    }
+    if (code == CLI_OK && err == 0 && owner_text != NULL) {
+        err = cove_id_lookup(cli->store, owner_text, &owner);
+        m.owner = &owner;
+    }
+    code = err != 0 ? cli_failed(cli, err) : code;
+    code = code == CLI_OK ? import_run(&m, path) : code;
+    json_decref(named);
+    return code;
+}

@@ -1,0 +1,256 @@
+/* verbs_sync.c: peer, serve, sync, wait, status, check. */
+#include "cli/cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --------------------------------------------------------------------- peer */
+
+static void human_none(const json_t *reply)
+{
+    (void)reply;
+}
+
+static void human_peers(const json_t *reply)
+{
+    json_t *p;
+    size_t i;
+
+    json_array_foreach(json_object_get(reply, "peers"), i, p)
+    {
+        printf("%.16s  %-12s %-10s %-21s unsent %" JSON_INTEGER_FORMAT
+               "  in %" JSON_INTEGER_FORMAT "  out %" JSON_INTEGER_FORMAT "\n",
+               cli_text(p, "key"), cli_text(p, "name"), cli_text(p, "state"),
+               cli_text(p, "address"), cli_int(p, "unsent"),
+               cli_int(p, "bytesIn"), cli_int(p, "bytesOut"));
+        if (cli_text(p, "error")[0] != '\0') {
+            printf("  ");
+            cli_print_text(cli_text(p, "error"));
+            putchar('\n');
+        }
+    }
+}
+
+static int peer_change(struct cli *cli, const char *verb)
+{
+    json_t *request = json_pack("{s:s}", "do", verb);
+    bool bad = false, add = strcmp(verb, "peer.add") == 0;
+    const char *name = add ? cli_option(cli, "--name", &bad) : NULL;
+    const char *key = cli_word(cli);
+    const char *address = add ? cli_word(cli) : NULL;
+    int code = cli_end(cli, bad);
+
+    if (code == CLI_OK && key == NULL) {
+        code = cli_fail(CLI_USAGE, "this needs the peer's key, as `cove key` "
+                                   "shows it there");
+    }
+    if (code != CLI_OK) {
+        json_decref(request);
+        return code;
+    }
+    json_object_set_new(request, "key", json_string(key));
+    if (address != NULL) {
+        json_object_set_new(request, "address", json_string(address));
+    }
+    if (name != NULL) {
+        json_object_set_new(request, "name", json_string(name));
+    }
+    return cli_answer(cli, request, human_none);
+}
+
+int cli_peer(struct cli *cli)
+{
+    const char *word = cli_word(cli);
+
+    if (word != NULL && strcmp(word, "add") == 0) {
+        return peer_change(cli, "peer.add");
+    }
+    if (word != NULL && strcmp(word, "rm") == 0) {
+        return peer_change(cli, "peer.remove");
+    }
+    if (word != NULL && strcmp(word, "list") == 0) {
+        int code = cli_end(cli, false);
+
+        return code != CLI_OK
+                   ? code
+                   : cli_answer(cli, json_pack("{s:s}", "do", "peer.list"),
+                                human_peers);
+    }
+    return cli_fail(CLI_USAGE, "peer add KEY [HOST:PORT], peer rm KEY, or peer "
+                               "list");
+}
+
+/* -------------------------------------------------------------------- serve */
+
+/* Wait for the signal that ends a daemon; it is blocked everywhere else. */
+static void serve_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigprocmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int cli_serve(struct cli *cli)
+{
+    sigset_t set;
+    bool bad = false;
+    const char *listen = cli_option(cli, "--listen", &bad);
+    int code = cli_end(cli, bad), got = 0, err;
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    serve_signals(&set);
+    err = cove_listen(cli->store, listen != NULL ? listen : "127.0.0.1:0");
+    if (err == 0) {
+        err = cove_thread_start(cli->store);
+    }
+    if (err != 0) {
+        return cli_failed(cli, err);
+    }
+    if (cli->json) {
+        printf("{\"listening\":\"%s\"}\n", cove_address(cli->store));
+    } else {
+        printf("listening on %s\n", cove_address(cli->store));
+    }
+    fflush(stdout);
+    sigwait(&set, &got);
+    cove_thread_stop(cli->store);
+    return CLI_OK;
+}
+
+/* --------------------------------------------------------------- sync, wait */
+
+static int wait_option(struct cli *cli, const char **peer, int *timeout_ms)
+{
+    bool bad = false;
+    const char *timeout = cli_option(cli, "--timeout", &bad);
+    char *end = NULL;
+    double seconds = timeout != NULL ? strtod(timeout, &end) : 30;
+
+    *peer = cli_option(cli, "--peer", &bad);
+    if (timeout != NULL && (*end != '\0' || !(seconds >= 0) || seconds > 1e6)) {
+        return cli_fail(CLI_USAGE, "--timeout %s: seconds are wanted", timeout);
+    }
+    *timeout_ms = (int)(seconds * 1000);
+    return cli_end(cli, bad);
+}
+
+int cli_wait(struct cli *cli)
+{
+    const char *peer;
+    int timeout_ms;
+    int code = wait_option(cli, &peer, &timeout_ms);
+
+    if (code == CLI_OK) {
+        int err = cove_wait(cli->store, peer, timeout_ms);
+
+        code = err == 0 ? CLI_OK : cli_failed(cli, err);
+    }
+    return code;
+}
+
+int cli_sync(struct cli *cli)
+{
+    const char *peer;
+    int timeout_ms;
+    int code = wait_option(cli, &peer, &timeout_ms);
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    int err = cove_thread_start(cli->store);
+
+    if (err == 0) {
+        err = cove_wait(cli->store, peer, timeout_ms);
+        code = err == 0 ? CLI_OK : cli_failed(cli, err);
+        cove_thread_stop(cli->store);
+        return code;
+    }
+    return cli_failed(cli, err);
+}
+
+/* ------------------------------------------------------------ status, check */
+
+static void human_status(const json_t *reply)
+{
+    const char *key;
+    json_t *value;
+
+    printf("documents  %" JSON_INTEGER_FORMAT "\n",
+           cli_int(reply, "documents"));
+    json_object_foreach(json_object_get(reply, "states"), key, value)
+    {
+        if (json_integer_value(value) > 0) {
+            printf("  %-12s %" JSON_INTEGER_FORMAT "\n", key,
+                   json_integer_value(value));
+        }
+    }
+    printf("copies     %" JSON_INTEGER_FORMAT
+           "\ndigest     %.16s\nbytes      %" JSON_INTEGER_FORMAT "\n",
+           cli_int(reply, "copies"), cli_text(reply, "digest"),
+           cli_int(reply, "bytes"));
+    if (json_array_size(json_object_get(reply, "peers")) > 0) {
+        puts("peers");
+        human_peers(reply);
+    }
+}
+
+int cli_status(struct cli *cli)
+{
+    json_t *request = json_pack("{s:s}", "do", "status");
+    const char *schema = cli_word(cli);
+    int code = cli_end(cli, false);
+
+    if (code != CLI_OK) {
+        json_decref(request);
+        return code;
+    }
+    if (schema != NULL) {
+        cli_schema_word(schema, request);
+    }
+    return cli_answer(cli, request, human_status);
+}
+
+static void human_check(const json_t *reply)
+{
+    json_t *d;
+    size_t i;
+
+    json_array_foreach(json_object_get(reply, "damaged"), i, d)
+    {
+        printf("%s  %s\n", cli_text(d, "id"), cli_text(d, "why"));
+    }
+    printf("%" JSON_INTEGER_FORMAT " documents, %" JSON_INTEGER_FORMAT
+           " sessions, %" JSON_INTEGER_FORMAT " transactions, %zu damaged\n",
+           cli_int(reply, "documents"), cli_int(reply, "sessions"),
+           cli_int(reply, "transactions"),
+           json_array_size(json_object_get(reply, "damaged")));
+}
+
+int cli_check(struct cli *cli)
+{
+    json_t *reply = NULL;
+    int code = cli_end(cli, false);
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    code = cli_call(cli, json_pack("{s:s}", "do", "check"), &reply);
+    if (code == CLI_OK && cli->json) {
+        cli_print_json(reply);
+    } else if (code == CLI_OK && !cli->quiet) {
+        human_check(reply);
+    }
+    if (code == CLI_OK &&
+        json_array_size(json_object_get(reply, "damaged")) > 0) {
+        code = CLI_INVALID;
+    }
+    json_decref(reply);
+    return code;
+}
