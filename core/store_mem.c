@@ -344,18 +344,13 @@ static int mem_get(struct cove_store_txn *base, unsigned tree,
                    struct cove_bytes key, struct cove_bytes *value)
 {
     struct mem_txn *txn = (struct mem_txn *)base;
-    const struct mem_node *node = txn->trees[tree].root;
+    const struct mem_node *node = node_find(txn->trees[tree].root, key, true);
 
-    while (node != NULL) {
-        int order = cove_bytes_compare(key, entry_key(node->entry));
-
-        if (order == 0) {
-            *value = entry_value(node->entry);
-            return 0;
-        }
-        node = order < 0 ? node->left : node->right;
+    if (node == NULL || !cove_bytes_equal(key, entry_key(node->entry))) {
+        return COVE_ENOTFOUND;
     }
-    return COVE_ENOTFOUND;
+    *value = entry_value(node->entry);
+    return 0;
 }
 
 static int mem_put(struct cove_store_txn *base, unsigned tree,
@@ -430,13 +425,14 @@ static int mem_begin(struct cove_store *base, bool write,
 /* Free what no reader sees any more. With the lock held. */
 static void mem_reclaim(struct mem_store *store)
 {
+    struct mem_link *first = store->readers.next;
     uint64_t oldest = store->committed;
 
-    if (store->readers.next != &store->readers) {
+    if (first != &store->readers) {
         /* Readers stand in the order of their begin, so also of their ids. */
-        oldest = ((struct mem_txn *)((char *)store->readers.next -
-                                     offsetof(struct mem_txn, link)))
-                     ->id;
+        char *at = (char *)first - offsetof(struct mem_txn, link);
+
+        oldest = ((const struct mem_txn *)at)->id;
     }
     while (store->retired.next != &store->retired) {
         struct mem_block *block = (struct mem_block *)store->retired.next;
