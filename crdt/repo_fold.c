@@ -319,10 +319,12 @@ static bool fold_is_clean(const struct repo_record *record)
 /* A checkpoint that cannot be read is no loss: the log has everything. */
 static void fold_forget(struct repo_record *record, struct cove_state *state)
 {
+    struct cove_state_history history = state->history;
+
     for (size_t i = 0; i < record->row_count; i++) {
         record->rows[i].mark = 0;
     }
-    cove_state_init(state, state->arena, &state->history);
+    cove_state_init(state, state->arena, &history);
 }
 
 int repo_fold(struct repo_work *work, struct repo_record *record,
@@ -331,11 +333,8 @@ int repo_fold(struct repo_work *work, struct repo_record *record,
     int err = fold_start(work, record, state);
 
     if (err == 0 && record->state_bytes > 0) {
-        struct cove_state_history history = state->history;
-
         err = repo_state_read(work, record, state);
         if (err == COVE_ECORRUPT) {
-            state->history = history;
             fold_forget(record, state);
             err = 0;
         }
