@@ -60,6 +60,8 @@ int cli_end(struct cli *cli, bool bad);
 /* "Name@2" into name and version; frees nothing of word. */
 void cli_schema_word(const char *word, json_t *request);
 
+/* --as VERSION, or NAME@VERSION, as the request's version. */
+void cli_as_option(struct cli *cli, json_t *request, bool *bad);
 /* The version that every schema which has it is spoken at from here on. */
 int cli_use_all(struct cli *cli, const char *version);
 

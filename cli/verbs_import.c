@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IMPORT_SLICE 2000 /* documents a commit, where records may be skipped  \
-                           */
+#define IMPORT_SLICE                                                           \
+    2000 /* documents a commit, where records may be skipped                   \
+          */
 
 struct import {
     struct cli *cli;

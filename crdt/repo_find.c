@@ -160,15 +160,19 @@ int cove_repo_role(struct cove_repo *repo, struct cove_store_txn *txn,
 
 /* --- creating */
 
+/* Under its schema's journal, a journal under that of all journals. */
 static int find_index(struct repo_work *work, const struct repo_record *record)
 {
     struct cove_place place;
+    cove_num schema = record->header.type == COVE_DOC_JOURNAL
+                          ? COVE_NUM_JOURNALS
+                          : record->schema;
 
-    if (record->schema == 0) {
+    if (schema == 0) {
         return 0;
     }
     cove_place_start(&place);
-    cove_place_number(&place, record->schema);
+    cove_place_number(&place, schema);
     cove_place_number(&place, record->num);
     return cove_store_put(work->txn, REPO_SCHEMAS, cove_place_bytes(&place),
                           cove_bytes(NULL, 0));

@@ -63,6 +63,8 @@ static int history_look(struct repo_history *history,
     return err;
 }
 
+/* The origin's register is that of the part, not the one the op was written
+ * to: a write to a whole, or to another form of the value, is its origin too. */
 static bool history_agrees(const struct repo_history *history,
                            const struct cove_origin *origin)
 {
@@ -71,8 +73,7 @@ static bool history_agrees(const struct repo_history *history,
     return tx->kind == COVE_TX_NATIVE && tx->hlc == origin->id.hlc &&
            memcmp(history->tx_hash, origin->tx_hash,
                   sizeof(history->tx_hash)) == 0 &&
-           origin->id.op < tx->op_count &&
-           cove_bytes_equal(tx->ops[origin->id.op].reg, origin->reg);
+           origin->id.op < tx->op_count;
 }
 
 static enum cove_held history_held(void *ctx, const struct cove_origin *origin)
@@ -117,6 +118,39 @@ static int fold_start(struct repo_work *work, struct repo_record *record,
     cove_state_init(state, work->arena, &history);
     repo_history_attach(state, work, record);
     return 0;
+}
+
+int cove_repo_tx_hash(struct cove_repo *repo, struct cove_store_txn *txn,
+                      const struct cove_doc *doc, const struct cove_op_id *op,
+                      uint8_t out[8])
+{
+    struct repo_record record;
+    struct repo_work work;
+    struct repo_walk walk;
+    struct cove_bytes bytes;
+    int err = repo_work_begin(&work, repo, txn, doc->arena, NULL);
+
+    if (err == 0) {
+        err = repo_record_read(&work, doc->num, &record);
+    }
+    if (err != 0) {
+        return err;
+    }
+    const struct repo_row *row = repo_record_row(&record, &op->session);
+
+    if (row == NULL || op->tx >= row->pub.len) {
+        return COVE_ENOTFOUND;
+    }
+    err = repo_walk_start(&work, &record, row, op->tx, &walk);
+    if (err == 0) {
+        err = repo_walk_next(&work, &walk, &bytes);
+    }
+    if (err == 0) {
+        struct cove_hash hash = cove_tx_hash(bytes);
+
+        memcpy(out, hash.b, 8);
+    }
+    return err;
 }
 
 int repo_history_error(const struct cove_state *state)

@@ -183,8 +183,10 @@ static size_t op_weight(const struct cove_tx_op *op)
     return weight;
 }
 
-/* The hashes that name the origins' transactions. */
-static int copies_hash(struct load *l, struct cove_tx_op *op)
+/* The hashes that name the origins' transactions. `last` is the one looked up
+ * before: most copies of a document have one origin. */
+static int copies_hash(struct load *l, struct cove_tx_op *op,
+                       struct cove_origin *last)
 {
     for (size_t i = 0; i < op->origin_count; i++) {
         struct cove_origin *o = &op->origins[i];
@@ -192,12 +194,18 @@ static int copies_hash(struct load *l, struct cove_tx_op *op)
         if (cove_op_id_is_none(&o->id)) {
             continue;
         }
-        int err = cove_repo_tx_hash(l->repo, l->txn, &l->out->doc, &o->id,
-                                    o->tx_hash);
+        if (last->id.tx != o->id.tx || last->id.hlc != o->id.hlc ||
+            memcmp(last->id.session.b, o->id.session.b,
+                   sizeof(o->id.session.b)) != 0) {
+            int err = cove_repo_tx_hash(l->repo, l->txn, &l->out->doc, &o->id,
+                                        last->tx_hash);
 
-        if (err != 0) {
-            return err;
+            if (err != 0) {
+                return err;
+            }
+            last->id = o->id;
         }
+        memcpy(o->tx_hash, last->tx_hash, sizeof(o->tx_hash));
     }
     return 0;
 }
@@ -205,10 +213,11 @@ static int copies_hash(struct load *l, struct cove_tx_op *op)
 /* One transaction of the session for all copies, or as few as they fit in. */
 static int copies_write(struct load *l, struct load_due *due)
 {
+    struct cove_origin last = {.held = false};
     int err = 0;
 
     for (size_t i = 0; i < due->count && err == 0; i++) {
-        err = copies_hash(l, &due->ops[i]);
+        err = copies_hash(l, &due->ops[i], &last);
     }
     for (size_t begin = 0; begin < due->count && err == 0;) {
         size_t end = begin, room = LOAD_TX_ROOM;

@@ -1,0 +1,414 @@
+/* verbs_read.c: get, find, export, log. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --------------------------------------------------------------------- get */
+
+static void human_fields(const json_t *fields)
+{
+    const char *key;
+    json_t *value;
+    int width = 0;
+
+    json_object_foreach((json_t *)(uintptr_t)fields, key, value)
+    {
+        int len = (int)strlen(key);
+
+        width = len > width && len <= 40 ? len : width;
+    }
+    json_object_foreach((json_t *)(uintptr_t)fields, key, value)
+    {
+        printf("  ");
+        cli_print_text(key);
+        printf("%*s  ",
+               width - (int)strlen(key) > 0 ? width - (int)strlen(key) : 0, "");
+        cli_print_value(value);
+        putchar('\n');
+    }
+}
+
+static void human_registers(const json_t *registers)
+{
+    const char *key;
+    json_t *w;
+
+    json_object_foreach((json_t *)(uintptr_t)registers, key, w)
+    {
+        json_t *value = json_object_get(w, "value"), *origin;
+        size_t i;
+
+        printf("  ");
+        cli_print_text(key);
+        printf("  ");
+        if (value != NULL) {
+            cli_print_value(value);
+        } else {
+            printf("(deleted)");
+        }
+        printf("\n      %s by %.16s at ", cli_text(w, "kind"),
+               cli_text(w, "author"));
+        cli_print_time(json_integer_value(json_object_get(w, "time")));
+        json_array_foreach(json_object_get(w, "origins"), i, origin)
+        {
+            const json_t *who = json_array_get(origin, 1);
+
+            printf("\n      of ");
+            cli_print_text(json_string_value(json_array_get(origin, 0)));
+            if (json_is_object(who)) {
+                printf(" by %.16s at ", cli_text(who, "author"));
+                cli_print_time(
+                    json_integer_value(json_object_get(who, "time")));
+            }
+        }
+        putchar('\n');
+    }
+}
+
+static void human_document(const json_t *doc)
+{
+    const json_t *schema = json_object_get(doc, "schema");
+
+    printf("%s  ", cli_text(doc, "id"));
+    if (schema != NULL) {
+        printf("%s@%" JSON_INTEGER_FORMAT "  ", json_string_value(schema),
+               json_integer_value(json_object_get(doc, "version")));
+    } else {
+        printf("%s  ", cli_text(doc, "type"));
+    }
+    puts(cli_text(doc, "state"));
+    human_fields(json_object_get(doc, "fields"));
+    if (json_object_get(doc, "registers") != NULL) {
+        human_registers(json_object_get(doc, "registers"));
+    }
+    if (json_object_get(doc, "invalid") != NULL) {
+        puts(" did not convert to this version; the raw value:");
+        human_fields(json_object_get(doc, "invalid"));
+    }
+    if (json_object_get(doc, "why") != NULL) {
+        printf("  %s\n", cli_text(doc, "why"));
+    }
+}
+
+static void human_conflicts(const json_t *reply)
+{
+    json_t *conflicts = json_object_get(reply, "conflicts"), *list, *e;
+    const char *field;
+    size_t i;
+
+    if (json_object_size(conflicts) == 0) {
+        puts("no concurrent write lost");
+    }
+    json_object_foreach(conflicts, field, list)
+    {
+        cli_print_text(field);
+        putchar('\n');
+        json_array_foreach(list, i, e)
+        {
+            printf("  ");
+            cli_print_time(json_integer_value(json_object_get(e, "time")));
+            printf("  %.16s  ", cli_text(e, "author"));
+            cli_print_value(json_object_get(e, "value"));
+            putchar('\n');
+        }
+    }
+}
+
+static void human_members(const json_t *reply)
+{
+    human_fields(reply);
+}
+
+/* One field alone: its value, or its raw value and exit 9. */
+static int get_field(struct cli *cli, json_t *request, const char *field)
+{
+    json_t *reply = NULL;
+    int code = cli_call(cli, request, &reply);
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    const json_t *value =
+        json_object_get(json_object_get(reply, "fields"), field);
+    const json_t *raw =
+        json_object_get(json_object_get(reply, "invalid"), field);
+    const json_t *reg =
+        json_object_get(json_object_get(reply, "registers"), field);
+    const json_t *shown = value != NULL ? value
+                          : raw != NULL ? raw
+                                        : json_object_get(reg, "value");
+
+    if (shown == NULL) {
+        code = cli_fail(CLI_NOT_FOUND, "%s has no value for \"%s\"",
+                        cli_text(reply, "id"), field);
+    } else if (cli->json) {
+        cli_print_json(shown);
+    } else {
+        cli_print_value(shown);
+        putchar('\n');
+    }
+    if (raw != NULL) {
+        code = cli_fail(CLI_INVALID,
+                        "\"%s\" did not convert to this version; "
+                        "the raw value is shown",
+                        field);
+    }
+    json_decref(reply);
+    return code;
+}
+
+int cli_get(struct cli *cli)
+{
+    json_t *request = json_object();
+    bool bad = false;
+    bool raw = cli_flag(cli, "--raw"), header = cli_flag(cli, "--header");
+    bool conflicts = cli_flag(cli, "--conflicts"),
+         view = cli_flag(cli, "--view");
+    const char *id, *field;
+
+    cli_as_option(cli, request, &bad);
+    id = cli_word(cli);
+    field = cli_word(cli);
+
+    int code = cli_end(cli, bad);
+
+    if (code == CLI_OK && id == NULL) {
+        code = cli_fail(CLI_USAGE, "get needs a document's id");
+    }
+    if (code != CLI_OK) {
+        json_decref(request);
+        return code;
+    }
+    json_object_set_new(request, "id", json_string(id));
+    if (header) {
+        json_object_del(request, "version");
+        json_object_set_new(request, "do", json_string("header"));
+        return cli_answer(cli, request, human_members);
+    }
+    if (conflicts) {
+        json_object_set_new(request, "do", json_string("conflicts"));
+        return cli_answer(cli, request, human_conflicts);
+    }
+    json_object_set_new(request, "do", json_string("get"));
+    json_object_set_new(request, "mode",
+                        json_string(raw    ? "raw"
+                                    : view ? "view"
+                                           : "migrate"));
+    return field != NULL ? get_field(cli, request, field)
+                         : cli_answer(cli, request, human_document);
+}
+
+/* ------------------------------------------------------------- find, export */
+
+#define FIND_PAGE 1000
+
+struct find_run {
+    struct cli *cli;
+    json_t *request;
+    json_int_t limit; /* -1: none */
+    bool lines;
+    bool first;
+};
+
+static void find_print(struct find_run *f, const json_t *reply)
+{
+    json_t *doc;
+    size_t i;
+
+    json_array_foreach(json_object_get(reply, "documents"), i, doc)
+    {
+        if (f->lines) {
+            cli_print_json(doc);
+        } else if (f->cli->json) {
+            fputs(f->first ? "" : ",", stdout);
+            json_dumpf(doc, stdout, JSON_COMPACT);
+        } else {
+            human_document(doc);
+        }
+        f->first = false;
+    }
+}
+
+static int find_pages(struct find_run *f)
+{
+    json_int_t left = f->limit;
+    json_t *next = NULL;
+    int code = CLI_OK;
+
+    f->first = true;
+    if (f->cli->json && !f->lines) {
+        fputs("{\"documents\":[", stdout);
+    }
+    do {
+        json_t *page = json_copy(f->request), *reply = NULL;
+        json_int_t size = left >= 0 && left < FIND_PAGE ? left : FIND_PAGE;
+
+        if (next != NULL) {
+            json_object_set_new(page, "after", next);
+        }
+        next = NULL;
+        json_object_set_new(page, "limit", json_integer(size));
+        code = cli_call(f->cli, page, &reply);
+        if (code == CLI_OK) {
+            json_int_t got = (json_int_t)json_array_size(
+                json_object_get(reply, "documents"));
+
+            find_print(f, reply);
+            left -= left >= 0 ? got : 0;
+            next = json_incref(json_object_get(reply, "next"));
+        }
+        json_decref(reply);
+    } while (code == CLI_OK && next != NULL && left != 0);
+    json_decref(next);
+    if (f->cli->json && !f->lines) {
+        fputs("]}\n", stdout);
+    }
+    return code;
+}
+
+/* The ids of a file, a page of them a call. */
+static int find_ids(struct find_run *f, const char *path)
+{
+    char *text = cli_read_file(path);
+    json_t *ids = json_array();
+    int code = text == NULL ? CLI_ERROR : CLI_OK;
+    char *line = text, *save = NULL;
+
+    f->first = true;
+    if (f->cli->json && !f->lines) {
+        fputs("{\"documents\":[", stdout);
+    }
+    while (code == CLI_OK && line != NULL) {
+        line = strtok_r(save == NULL ? text : NULL, " \t\r\n", &save);
+        if (line != NULL) {
+            json_array_append_new(ids, json_string(line));
+        }
+        if (json_array_size(ids) == FIND_PAGE ||
+            (line == NULL && json_array_size(ids) > 0)) {
+            json_t *page = json_copy(f->request), *reply = NULL;
+
+            json_object_set(page, "ids", ids);
+            code = cli_call(f->cli, page, &reply);
+            if (code == CLI_OK) {
+                find_print(f, reply);
+            }
+            json_decref(reply);
+            json_decref(ids);
+            ids = json_array();
+        }
+    }
+    if (f->cli->json && !f->lines) {
+        fputs("]}\n", stdout);
+    }
+    json_decref(ids);
+    free(text);
+    return code;
+}
+
+static int find_begin(struct cli *cli, struct find_run *f, const char *mode)
+{
+    bool bad = false;
+    const char *limit = cli_option(cli, "--limit", &bad);
+    const char *ids = cli_option(cli, "--ids", &bad);
+    const char *schema;
+
+    cli_as_option(cli, f->request, &bad);
+    schema = cli_word(cli);
+
+    int code = cli_end(cli, bad);
+
+    f->limit = -1;
+    if (code == CLI_OK && limit != NULL) {
+        char *end;
+
+        f->limit = strtoll(limit, &end, 10);
+        if (*end != '\0' || end == limit || f->limit < 0) {
+            code = cli_fail(CLI_USAGE, "--limit %s: a number is wanted", limit);
+        }
+    }
+    if (code != CLI_OK) {
+        return code;
+    }
+    json_object_set_new(f->request, "do", json_string("find"));
+    json_object_set_new(f->request, "mode", json_string(mode));
+    if (schema != NULL) {
+        cli_schema_word(schema, f->request);
+    }
+    return ids != NULL ? find_ids(f, ids) : find_pages(f);
+}
+
+int cli_find(struct cli *cli)
+{
+    bool bad = false;
+    const char *mode = cli_option(cli, "--mode", &bad);
+    struct find_run f = {
+        .cli = cli, .request = json_object(), .lines = cli->lines};
+
+    if (cli_flag(cli, "--invalid")) {
+        json_object_set_new(f.request, "invalid", json_true());
+    }
+    int code =
+        bad ? CLI_USAGE : find_begin(cli, &f, mode != NULL ? mode : "view");
+
+    json_decref(f.request);
+    return code;
+}
+
+int cli_export(struct cli *cli)
+{
+    struct find_run f = {.cli = cli, .request = json_object(), .lines = true};
+    int code = find_begin(cli, &f, cli_flag(cli, "--raw") ? "raw" : "view");
+
+    json_decref(f.request);
+    return code;
+}
+
+/* --------------------------------------------------------------------- log */
+
+static void human_events(const json_t *reply)
+{
+    json_t *e;
+    size_t i;
+
+    json_array_foreach(json_object_get(reply, "events"), i, e)
+    {
+        cli_print_time(json_integer_value(json_object_get(e, "time")));
+        printf("  %.16s  %-6s  ", cli_text(e, "author"), cli_text(e, "kind"));
+        cli_print_text(cli_text(e, "register"));
+        printf("  ");
+        if (json_object_get(e, "value") != NULL) {
+            cli_print_value(json_object_get(e, "value"));
+        } else {
+            printf("(deleted)");
+        }
+        puts(json_is_false(json_object_get(e, "shown")) ? "  (not shown)" : "");
+    }
+}
+
+int cli_log(struct cli *cli)
+{
+    json_t *request = json_pack("{s:s}", "do", "history");
+    bool bad = false;
+    const char *id, *field;
+
+    cli_as_option(cli, request, &bad);
+    id = cli_word(cli);
+    field = cli_word(cli);
+
+    int code = cli_end(cli, bad);
+
+    if (code == CLI_OK && id == NULL) {
+        code = cli_fail(CLI_USAGE, "log needs a document's id");
+    }
+    if (code != CLI_OK) {
+        json_decref(request);
+        return code;
+    }
+    json_object_set_new(request, "id", json_string(id));
+    if (field != NULL) {
+        json_object_set_new(request, "field", json_string(field));
+    }
+    return cli_answer(cli, request, human_events);
+}

@@ -1,0 +1,281 @@
+/* catalog_find.c: schemas by name, heads by version: what people say, looked
+ * up, and what the message says where it is not unique. */
+#include "migrate/catalog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The journals of this name; up to two are noted, for the message. */
+static int find_by_name(struct cove_catalog *c, struct cove_store_txn *txn,
+                        const char *name, cove_num found[2], size_t *count)
+{
+    cove_num num = 0;
+
+    *count = 0;
+    for (;;) {
+        const struct cove_schema_doc *doc;
+        int err = cove_repo_next(cove_catalog_repo(c), txn, COVE_NUM_JOURNALS,
+                                 num, &num);
+
+        if (err == COVE_ENOTFOUND) {
+            return 0;
+        }
+        if (err == 0) {
+            err = cove_catalog_open(c, txn, num, &doc);
+        }
+        if (err != 0) {
+            return err;
+        }
+        if (cove_bytes_equal(doc->name, cove_bytes_text(name)) && *count < 2) {
+            found[(*count)++] = num;
+        }
+    }
+}
+
+static int find_ambiguous(struct cove_catalog *c, struct cove_store_txn *txn,
+                          const char *name, const cove_num found[2],
+                          struct cove_diag *diag)
+{
+    char text[2][COVE_ID_TEXT_MAX] = {"", ""};
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct cove_schema_doc *doc;
+        int err = cove_catalog_open(c, txn, found[i], &doc);
+
+        if (err != 0) {
+            return err;
+        }
+        cove_id_text(&doc->id, text[i]);
+    }
+    return cove_fail(diag, COVE_EAMBIGUOUS,
+                     "two schemas are called %s; name the journal: %s or %s",
+                     name, text[0], text[1]);
+}
+
+int cove_catalog_find(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                      const char *name, cove_num *out, struct cove_diag *diag)
+{
+    cove_num found[2];
+    size_t count;
+    struct cove_id id;
+
+    if (strncmp(name, "co_z", 4) == 0) {
+        int err =
+            cove_repo_resolve(cove_catalog_repo(catalog), txn, name, &id, diag);
+        const struct cove_schema_doc *doc;
+        cove_num num = 0;
+
+        if (err == 0) {
+            err = cove_repo_find(cove_catalog_repo(catalog), txn, &id, &num);
+        }
+        if (err == 0) {
+            err = cove_catalog_open(catalog, txn, num, &doc);
+        }
+        if (err == COVE_ETYPE) {
+            return cove_fail(diag, err, "%s is no schema journal", name);
+        }
+        if (err == 0) {
+            *out = num;
+        }
+        return err;
+    }
+    int err = find_by_name(catalog, txn, name, found, &count);
+
+    if (err != 0) {
+        return err;
+    }
+    if (count == 0) {
+        return cove_fail(diag, COVE_ENOTFOUND,
+                         "no schema is called %s here; `cove schema list` "
+                         "shows those there are, `cove schema put FILE` "
+                         "publishes one",
+                         name);
+    }
+    if (count > 1) {
+        return find_ambiguous(catalog, txn, name, found, diag);
+    }
+    *out = found[0];
+    return 0;
+}
+
+/* How many steps a head's history has, itself included. */
+static size_t head_depth(const struct cove_journal *journal,
+                         const struct cove_step *head)
+{
+    size_t depth = 0;
+
+    for (size_t i = 0; i < cove_journal_count(journal); i++) {
+        depth += cove_journal_descends(journal, &head->id,
+                                       &cove_journal_at(journal, i)->id);
+    }
+    return depth;
+}
+
+static bool step_is_leaf(const struct cove_journal *journal,
+                         const struct cove_step *step)
+{
+    for (size_t i = 0; i < cove_journal_count(journal); i++) {
+        const struct cove_step *other = cove_journal_at(journal, i);
+
+        if (other != step &&
+            cove_journal_descends(journal, &other->id, &step->id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The leaf with the greatest version, then the longest history, then the
+ * smaller id (the journal is ordered by id). NULL where nothing is active. */
+const struct cove_step *cove_journal_newest(const struct cove_journal *journal)
+{
+    const struct cove_step *best = NULL;
+
+    for (size_t i = 0; i < cove_journal_count(journal); i++) {
+        const struct cove_step *s = cove_journal_at(journal, i);
+
+        if (s->state != COVE_STEP_ACTIVE || !step_is_leaf(journal, s)) {
+            continue;
+        }
+        int64_t mine = s->has_version ? s->version : 0;
+        int64_t top = best != NULL && best->has_version ? best->version : 0;
+
+        if (best == NULL || mine > top ||
+            (mine == top &&
+             head_depth(journal, s) > head_depth(journal, best))) {
+            best = s;
+        }
+    }
+    return best;
+}
+
+bool cove_schema_doc_forked(const struct cove_schema_doc *schema)
+{
+    const struct cove_journal *j = schema->journal;
+    size_t leaves = 0;
+
+    for (size_t i = 0; i < cove_journal_count(j); i++) {
+        const struct cove_step *s = cove_journal_at(j, i);
+
+        if (s->state != COVE_STEP_ACTIVE) {
+            continue;
+        }
+        leaves += step_is_leaf(j, s);
+        for (size_t k = i + 1; k < cove_journal_count(j); k++) {
+            const struct cove_step *t = cove_journal_at(j, k);
+
+            if (t->state == COVE_STEP_ACTIVE && s->has_version &&
+                t->has_version && s->version == t->version) {
+                return true;
+            }
+        }
+    }
+    return leaves > 1;
+}
+
+/* Does this step answer to what was asked: a version number, or hex? */
+static bool head_matches(const struct cove_step *s, const char *asked)
+{
+    char hex[COVE_HEX_LEN(32)];
+    char *end;
+    long long number = strtoll(asked, &end, 10);
+
+    if (*end == '\0' && strlen(asked) < 8) {
+        return s->has_version && s->version == number;
+    }
+    cove_hex(cove_bytes(s->id.b, sizeof(s->id.b)), hex);
+    return strlen(asked) >= 8 && strncmp(hex, asked, strlen(asked)) == 0;
+}
+
+/* Name the versions that there are, for the message. */
+static int head_unknown(const struct cove_schema_doc *doc, const char *asked,
+                        struct cove_diag *diag)
+{
+    char list[256] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < cove_journal_count(doc->journal); i++) {
+        const struct cove_step *s = cove_journal_at(doc->journal, i);
+
+        if (s->state == COVE_STEP_ACTIVE && s->has_version &&
+            len < sizeof(list) - 24) {
+            len +=
+                (size_t)snprintf(list + len, sizeof(list) - len, "%s%lld",
+                                 len == 0 ? "" : ", ", (long long)s->version);
+        }
+    }
+    return cove_fail(diag, COVE_ENOTFOUND,
+                     "%.*s has no version %s here; held: %s",
+                     (int)doc->name.len, (const char *)doc->name.at, asked,
+                     len == 0 ? "none" : list);
+}
+
+static int head_ambiguous(const struct cove_schema_doc *doc, const char *asked,
+                          const struct cove_step *const found[2],
+                          struct cove_diag *diag)
+{
+    char hex[2][COVE_HEX_LEN(32)];
+
+    for (size_t i = 0; i < 2; i++) {
+        cove_hex(cove_bytes(found[i]->id.b, 32), hex[i]);
+    }
+    return cove_fail(diag, COVE_EAMBIGUOUS,
+                     "a fork: two steps of %.*s are version %s; name one: "
+                     "%.16s or %.16s",
+                     (int)doc->name.len, (const char *)doc->name.at, asked,
+                     hex[0], hex[1]);
+}
+
+int cove_catalog_head(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                      cove_num num, const char *version,
+                      struct cove_step_id *out, struct cove_diag *diag)
+{
+    const struct cove_schema_doc *doc;
+    const struct cove_step *found[2] = {NULL, NULL};
+    const struct cove_step *pending = NULL;
+    size_t count = 0;
+    int err = cove_catalog_open(catalog, txn, num, &doc);
+
+    if (err != 0) {
+        return err;
+    }
+    if (version == NULL || version[0] == '\0' || strcmp(version, "0") == 0) {
+        found[0] = cove_journal_newest(doc->journal);
+        if (found[0] == NULL) {
+            return cove_fail(diag, COVE_EBLOCKED,
+                             "no step of this schema is active here yet; sync "
+                             "with a peer that has its journal");
+        }
+        *out = found[0]->id;
+        return 0;
+    }
+    for (size_t i = 0; i < cove_journal_count(doc->journal); i++) {
+        const struct cove_step *s = cove_journal_at(doc->journal, i);
+
+        if (!head_matches(s, version)) {
+            continue;
+        }
+        if (s->state != COVE_STEP_ACTIVE) {
+            pending = s;
+        } else if (count < 2) {
+            found[count++] = s;
+        }
+    }
+    if (count == 2) {
+        return head_ambiguous(doc, version, found, diag);
+    }
+    if (count == 0 && pending != NULL) {
+        return cove_fail(diag, COVE_EBLOCKED,
+                         "version %s is held but %s; `cove migrate status` "
+                         "says more",
+                         version,
+                         pending->state == COVE_STEP_WAITING
+                             ? "waits for a step that is missing"
+                             : "is malformed for this build");
+    }
+    if (count == 0) {
+        return head_unknown(doc, version, diag);
+    }
+    *out = found[0]->id;
+    return 0;
+}

@@ -1,0 +1,44 @@
+/* catalog_internal.h: the cache of catalog.c, shared with the file that builds
+ * an entry. */
+#ifndef COVE_MIGRATE_CATALOG_INTERNAL_H
+#define COVE_MIGRATE_CATALOG_INTERNAL_H
+
+#include "migrate/catalog.h"
+
+struct catalog_text { /* a schema text, under the hex of its hash */
+    struct cove_bytes key;
+    struct cove_bytes text;
+    const struct cove_schema *parsed; /* NULL until asked for */
+    struct catalog_text *next;
+};
+
+struct catalog_plan {
+    struct cove_step_id head;
+    struct cove_plan *plan;
+    struct catalog_plan *next;
+};
+
+struct catalog_entry {
+    struct cove_schema_doc doc;
+    struct cove_hash digest;
+    bool owner_missing; /* rights unknown: never trust the cache */
+    uint64_t sequence;  /* of the store, when last compared */
+    struct cove_journal *journal;
+    struct cove_arena arena;
+    struct catalog_text *texts;
+    struct catalog_plan *plans;
+    struct catalog_entry *next;
+};
+
+struct cove_catalog {
+    const struct cove_alloc *alloc;
+    struct cove_repo *repo;
+    struct catalog_entry *entries;
+};
+
+/* Fill an empty entry from the journal document. Errors: COVE_ENOTFOUND,
+ * COVE_ETYPE (no journal), COVE_ENOMEM, store errors. */
+int cove_catalog_build(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                       struct catalog_entry *entry, cove_num num);
+
+#endif

@@ -1,0 +1,446 @@
+/* sync.c: the sync engine of a store and its edge, on an own thread, on the
+ * caller's libuv loop, or driven by any other loop through a descriptor.
+ *
+ *   cove_thread_start   own loop, own thread
+ *   cove_fd/dispatch    own loop, the caller polls it
+ *   cove_uv_attach      the caller's loop
+ */
+#include "cove/uv.h"
+#include "node/node.h"
+#include "sync/edge_uv.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SYNC_CERTIFICATE_DAYS 30
+#define SYNC_POLL_MS          250 /* wait looks by itself so often */
+
+struct node_sync {
+    struct cove *store;
+    struct node_worker *worker;
+    struct cove_engine *engine;
+    struct cove_edge *edge;
+    uv_loop_t own;
+    uv_loop_t *loop; /* &own, or the caller's */
+    uv_async_t stop; /* own loop only: ends the thread */
+    pthread_t thread;
+    bool started, threaded;
+    void (*detached)(void *ctx);
+    void *detached_ctx;
+};
+
+/* ------------------------------------------------------------ make and free */
+
+static void sync_committed(void *ctx)
+{
+    node_notify(ctx);
+}
+
+static void sync_event(void *ctx, const char *line)
+{
+    (void)ctx;
+    if (getenv("COVE_LOG") != NULL) {
+        fprintf(stderr, "cove: %s\n", line);
+    }
+}
+
+static void sync_engine_event(void *ctx, const struct cove_conn *conn,
+                              const char *line)
+{
+    (void)conn;
+    sync_event(ctx, line);
+}
+
+static int sync_engine(struct node_sync *s)
+{
+    struct cove *store = s->store;
+    struct cove_engine_options engine = {
+        .alloc = store->alloc,
+        .env = store->env,
+        .repo = s->worker->repo,
+        .store = store->store,
+        .committed = sync_committed,
+        .event = sync_engine_event,
+        .ctx = store,
+    };
+    struct cove_edge_options edge = {
+        .alloc = store->alloc,
+        .env = store->env,
+        .repo = s->worker->repo,
+        .store = store->store,
+        .notify_path = store->notify_path,
+        .event = sync_event,
+        .ctx = store,
+    };
+
+    cove_identity_make(&store->secret, &store->device, store->env,
+                       SYNC_CERTIFICATE_DAYS, &engine.identity);
+    int err = cove_engine_new(&engine, &s->engine);
+
+    cove_crypto_wipe(&engine.identity, sizeof(engine.identity));
+    if (err == 0) {
+        err = cove_edge_new(s->loop, s->engine, &edge, &s->edge);
+    }
+    return err;
+}
+
+/* Free what stands beside the loop; the edge is gone already. */
+static void sync_parts_free(struct node_sync *s)
+{
+    if (s->engine != NULL) {
+        cove_engine_free(s->engine);
+    }
+    if (s->worker != NULL) {
+        node_worker_give(s->store, s->worker);
+    }
+    if (s->loop == &s->own) {
+        uv_run(&s->own, UV_RUN_NOWAIT);
+        uv_loop_close(&s->own);
+    }
+    cove_alloc_free(s->store->alloc, s);
+}
+
+static void sync_stop_close(void *ctx)
+{
+    struct node_sync *s = ctx;
+
+    s->edge = NULL;
+    uv_close((uv_handle_t *)&s->stop, NULL);
+}
+
+static void sync_stop_async(uv_async_t *async)
+{
+    struct node_sync *s = async->data;
+
+    if (s->edge != NULL) {
+        cove_edge_stop(s->edge, sync_stop_close, s);
+    } else {
+        uv_close((uv_handle_t *)async, NULL);
+    }
+}
+
+/* The store's sync, made on first use; loop NULL: on a loop of its own. */
+static int sync_make(struct cove *store, uv_loop_t *loop,
+                     struct node_sync **out)
+{
+    if (store->sync != NULL) {
+        *out = store->sync;
+        return 0;
+    }
+    struct node_sync *s = cove_alloc_zero(store->alloc, 1, sizeof(*s));
+
+    if (s == NULL) {
+        return COVE_ENOMEM;
+    }
+    s->store = store;
+    s->loop = loop != NULL ? loop : &s->own;
+    if (loop == NULL &&
+        (uv_loop_init(&s->own) != 0 ||
+         uv_async_init(&s->own, &s->stop, sync_stop_async) != 0)) {
+        cove_alloc_free(store->alloc, s);
+        return COVE_EIO;
+    }
+    s->stop.data = s;
+    int err = node_worker_take(store, &s->worker);
+
+    if (err == 0) {
+        err = sync_engine(s);
+    }
+    if (err != 0) {
+        if (loop == NULL) {
+            uv_close((uv_handle_t *)&s->stop, NULL);
+        }
+        sync_parts_free(s);
+        return err;
+    }
+    store->sync = s;
+    *out = s;
+    return 0;
+}
+
+void node_sync_free(struct cove *store)
+{
+    struct node_sync *s = store->sync;
+
+    if (s == NULL || s->loop != &s->own) {
+        return; /* the caller's loop: detach is the caller's to call */
+    }
+    uv_async_send(&s->stop);
+    if (s->threaded) {
+        pthread_join(s->thread, NULL);
+    } else {
+        uv_run(&s->own, UV_RUN_DEFAULT);
+    }
+    store->sync = NULL;
+    sync_parts_free(s);
+}
+
+static int sync_start(struct node_sync *s)
+{
+    int err = 0;
+
+    if (!s->started) {
+        err = cove_edge_start(s->edge);
+        s->started = err == 0;
+    }
+    return err;
+}
+
+/* -------------------------------------------------------------------- the API
+ */
+
+int cove_listen(struct cove *store, const char *address)
+{
+    struct node_sync *s;
+    struct cove_diag diag = {0};
+    int err = sync_make(store, NULL, &s);
+
+    if (err == 0 && s->threaded) {
+        err = cove_fail(&diag, COVE_EBUSY, "listen before cove_thread_start");
+    }
+    if (err == 0) {
+        err = cove_edge_listen(s->edge, address, &diag);
+    }
+    return node_failed(store, err, &diag);
+}
+
+const char *cove_address(const struct cove *store)
+{
+    return store->sync != NULL ? cove_edge_address(store->sync->edge) : "";
+}
+
+static void *sync_thread(void *arg)
+{
+    struct node_sync *s = arg;
+
+    uv_run(&s->own, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+int cove_thread_start(struct cove *store)
+{
+    struct node_sync *s;
+    struct cove_diag diag = {0};
+    int err = sync_make(store, NULL, &s);
+
+    if (err == 0 && (s->threaded || s->loop != &s->own)) {
+        err = cove_fail(&diag, COVE_EBUSY, "sync runs already");
+    }
+    if (err == 0) {
+        err = sync_start(s);
+    }
+    if (err == 0) {
+        s->threaded = pthread_create(&s->thread, NULL, sync_thread, s) == 0;
+        err = s->threaded ? 0 : COVE_ENOMEM;
+    }
+    return node_failed(store, err, &diag);
+}
+
+void cove_thread_stop(struct cove *store)
+{
+    node_sync_free(store);
+}
+
+int cove_fd(struct cove *store)
+{
+    struct node_sync *s;
+    int err = sync_make(store, NULL, &s);
+
+    if (err == 0) {
+        err = sync_start(s);
+    }
+    return err != 0 ? node_failed(store, err, NULL) : uv_backend_fd(s->loop);
+}
+
+int cove_timeout(struct cove *store)
+{
+    return store->sync != NULL ? uv_backend_timeout(store->sync->loop) : -1;
+}
+
+int cove_dispatch(struct cove *store)
+{
+    struct node_sync *s;
+    int err = sync_make(store, NULL, &s);
+
+    if (err == 0) {
+        err = sync_start(s);
+    }
+    if (err == 0 && !s->threaded) {
+        uv_run(s->loop, UV_RUN_NOWAIT);
+    }
+    return node_failed(store, err, NULL);
+}
+
+int cove_uv_attach(struct cove *store, uv_loop_t *loop)
+{
+    struct node_sync *s;
+    struct cove_diag diag = {0};
+    int err = store->sync != NULL
+                  ? cove_fail(&diag, COVE_EBUSY, "sync is attached or running")
+                  : sync_make(store, loop, &s);
+
+    if (err == 0) {
+        err = sync_start(s);
+    }
+    return node_failed(store, err, &diag);
+}
+
+static void sync_detached(void *ctx)
+{
+    struct node_sync *s = ctx;
+    void (*done)(void *) = s->detached;
+    void *done_ctx = s->detached_ctx;
+
+    s->store->sync = NULL;
+    sync_parts_free(s);
+    if (done != NULL) {
+        done(done_ctx);
+    }
+}
+
+void cove_uv_detach(struct cove *store, void (*done)(void *ctx), void *ctx)
+{
+    struct node_sync *s = store->sync;
+
+    if (s == NULL || s->loop == &s->own) {
+        if (done != NULL) {
+            done(ctx);
+        }
+        return;
+    }
+    s->detached = done;
+    s->detached_ctx = ctx;
+    cove_edge_stop(s->edge, sync_detached, s);
+}
+
+/* ----------------------------------------------------------------------- wait
+ */
+
+struct wait {
+    struct cove *store;
+    struct cove_key key;
+    bool one;      /* only that peer */
+    char why[256]; /* what is still missing */
+};
+
+/* Has this peer acknowledged all, and do we have all it told us? */
+static int wait_peer(struct wait *w, struct cove_txn *txn,
+                     const struct cove_peer_record *peer, bool *done)
+{
+    uint64_t unsent;
+    int err = cove_peer_unsent(txn->worker->repo, txn->txn, peer, &unsent);
+
+    if (err == 0 && (unsent > 0 || peer->state != COVE_PEER_IDLE)) {
+        char key[COVE_HEX_LEN(32)];
+
+        cove_hex(cove_bytes(peer->key.b, sizeof(peer->key.b)), key);
+        snprintf(w->why, sizeof(w->why), "peer %.16s %s is %s, %llu unsent%s%s",
+                 key, peer->name, cove_peer_state_name(peer->state),
+                 (unsigned long long)unsent, peer->error[0] != '\0' ? ": " : "",
+                 peer->error);
+        *done = false;
+    }
+    return err;
+}
+
+static int wait_look(struct wait *w, bool *done)
+{
+    struct cove_peer_record peer;
+    const struct cove_key *after = NULL;
+    struct cove_key last;
+    struct cove_txn *txn;
+    bool any = false;
+    int err = node_begin(w->store, COVE_READ, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    *done = true;
+    while (err == 0) {
+        err = w->one && any ? COVE_ENOTFOUND
+              : w->one
+                  ? cove_peer_get(txn->worker->repo, txn->txn, &w->key, &peer)
+                  : cove_peer_next(txn->worker->repo, txn->txn, after, &peer);
+        if (err == 0) {
+            any = true;
+            last = peer.key;
+            after = &last;
+            err = wait_peer(w, txn, &peer, done);
+        }
+    }
+    cove_abort(txn);
+    if (err == COVE_ENOTFOUND && !any) {
+        snprintf(w->why, sizeof(w->why),
+                 w->one ? "no such peer; `cove peer list` shows them"
+                        : "no peer is known here; `cove peer add` adds one");
+    }
+    return err == COVE_ENOTFOUND && any ? 0 : err;
+}
+
+static int64_t wait_now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Sleep until somebody commits, or a while. */
+static void wait_sleep(int watch, int64_t left_ms)
+{
+    struct pollfd fd = {.fd = watch, .events = POLLIN};
+    char room[4096];
+
+    if (poll(&fd, watch >= 0 ? 1 : 0,
+             left_ms < SYNC_POLL_MS ? (int)left_ms : SYNC_POLL_MS) > 0) {
+        while (read(watch, room, sizeof(room)) > 0) {
+        }
+    }
+}
+
+int cove_wait(struct cove *store, const char *peer, int timeout_ms)
+{
+    struct wait w = {.store = store, .one = peer != NULL};
+    struct cove_diag diag = {0};
+    int64_t until = wait_now() + timeout_ms;
+    int watch = -1, err = 0;
+    bool done = false;
+
+    if (peer != NULL && cove_hex_parse(peer, w.key.b, sizeof(w.key.b)) != 0) {
+        err = cove_fail(&diag, COVE_EUSAGE,
+                        "\"%s\" is no device key: 64 hex digits", peer);
+        return node_failed(store, err, &diag);
+    }
+    if (store->notify_path != NULL) {
+        node_notify(store);
+        watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+        if (watch >= 0) {
+            inotify_add_watch(watch, store->notify_path, IN_ATTRIB | IN_MODIFY);
+        }
+    }
+    for (;;) {
+        int64_t left;
+
+        err = wait_look(&w, &done);
+        left = until - wait_now();
+        if (err != 0 || done || left <= 0) {
+            break;
+        }
+        wait_sleep(watch, left);
+    }
+    if (watch >= 0) {
+        close(watch);
+    }
+    if (err == 0 && !done) {
+        err = COVE_ETIMEOUT;
+    }
+    if (err != 0) {
+        cove_fail(&diag, err, "%s", w.why);
+    }
+    return node_failed(store, err, &diag);
+}
