@@ -66,8 +66,9 @@ void cove_reader_fixed(struct cove_reader *r, void *out, size_t len);
 COVE_MUST_CHECK int cove_reader_done(const struct cove_reader *r);
 
 /* Writes deterministic CBOR behind out->len. The error is sticky
- * (COVE_ENOMEM); look at err once, at the end, and cut out->len back then. Map keys must be given in
- * order by the caller; cove_writer_map_sorted sorts pairs of ready bytes. */
+ * (COVE_ENOMEM); look at err once, at the end, and cut out->len back then.
+ * Map keys must be given in order by the caller; cove_writer_map_sorted sorts
+ * pairs of ready bytes. */
 struct cove_writer {
     struct cove_buf *out;
     int err;

@@ -35,7 +35,7 @@ int cove_op_id_compare(const struct cove_op_id *a, const struct cove_op_id *b);
 bool cove_op_id_is_none(const struct cove_op_id *id);
 
 #define COVE_ID_TEXT_MAX 52 /* "co_z", at most 44 digits, NUL, and room */
-#define COVE_HEX_LEN(n) (2 * (n) + 1)
+#define COVE_HEX_LEN(n)  (2 * (n) + 1)
 
 /* Write the text form, NUL-terminated. */
 void cove_id_text(const struct cove_id *id, char out[COVE_ID_TEXT_MAX]);

@@ -38,8 +38,7 @@ START_TEST(utf8_without_overlong_forms_and_surrogates_is_valid)
         "\xef\xbf\xbf",
         "\xf0\x90\x80\x80",
         "\xf4\x8f\xbf\xbf",
-        "12345678\xc3\xbc"
-        "12345678\xf0\x9f\x98\x80",
+        "1234567 \xc3\xbc 2345678\xf0\x9f\x98\x80",
     };
     static const char *const invalid[] = {
         "\x80",
@@ -60,8 +59,7 @@ START_TEST(utf8_without_overlong_forms_and_surrogates_is_valid)
         "\xff",
         "\xfe",
         "12345678\xc3",
-        "1234567\xc3\xbc"
-        "2345678\xed\xa0\x80",
+        "1234567\xc3\xbc 345678\xed\xa0\x80",
         "\xe1\x80\x7f",
         "\xf1\x80\x80\xc0",
         "\xf1\x80\x41\x80",
