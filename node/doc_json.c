@@ -74,12 +74,14 @@ static void raw_copy(struct node_json *j, const struct cove_copy *c)
 }
 
 /* The registers in order, each with its stored winner: natives and copies are
- * both sorted by register, so this is a merge of the two. */
-static int raw_registers(const struct cove_state *state, struct node_json *j)
+ * both sorted by register, so this is a merge of the two. A document without a
+ * schema that is not asked for raw shows them as plain fields. */
+static int raw_registers(const struct cove_state *state, bool plain,
+                         struct node_json *j)
 {
     size_t n = 0, c = 0;
 
-    node_json_key(j, "registers");
+    node_json_key(j, plain ? "fields" : "registers");
     node_json_open(j, '{');
     while (n < state->native_count || c < state->copy_count) {
         const struct cove_native *native = NULL;
@@ -106,6 +108,13 @@ static int raw_registers(const struct cove_state *state, struct node_json *j)
 
         if (err != 0) {
             return err;
+        }
+        if (plain) {
+            if (native != NULL && !native->deleted) {
+                node_json_key_bytes(j, reg);
+                node_json_value(j, native->value);
+            }
+            continue;
         }
         node_json_key_bytes(j, reg);
         node_json_open(j, '{');
@@ -186,8 +195,9 @@ int node_doc_members(struct cove_txn *txn, struct cove_loaded *loaded,
     }
     node_json_key(j, "state");
     node_json_cstr(j, cove_doc_state_name(state));
-    return loaded->raw ? raw_registers(&loaded->doc.state, j)
-                       : view_fields(loaded, j);
+    return loaded->raw
+               ? raw_registers(&loaded->doc.state, !(txn->flags & COVE_RAW), j)
+               : view_fields(loaded, j);
 }
 
 int node_doc_json(struct cove_txn *txn, struct cove_loaded *loaded,
