@@ -18,18 +18,26 @@
 typedef int header_read(struct cove_reader *r, struct cove_header *out,
                         struct cove_diag *diag);
 
-static int header_fixed(struct cove_reader *r, const char *name,
-                        struct cove_bytes *out, size_t len,
-                        struct cove_diag *diag)
+/* A byte string of exactly len bytes; false where it is anything else. */
+static bool header_take(struct cove_reader *r, size_t len,
+                        struct cove_bytes *out)
 {
-    if (cove_reader_peek(r) == COVE_CBOR_BYTES) {
-        struct cove_bytes bytes = cove_reader_bytes(r);
-
-        if (bytes.len == len) {
-            *out = bytes;
-            return 0;
-        }
+    if (cove_reader_peek(r) != COVE_CBOR_BYTES) {
+        return false;
     }
+
+    struct cove_bytes bytes = cove_reader_bytes(r);
+
+    if (bytes.at == NULL || bytes.len != len) {
+        return false;
+    }
+    *out = bytes;
+    return true;
+}
+
+static int header_not_bytes(const char *name, size_t len,
+                            struct cove_diag *diag)
+{
     return cove_fail(diag, COVE_EFORMAT,
                      "header field \"%s\" must be a byte string of %zu bytes",
                      name, len);
@@ -89,33 +97,35 @@ static int header_read_type(struct cove_reader *r, struct cove_header *out,
 static int header_read_owner(struct cove_reader *r, struct cove_header *out,
                              struct cove_diag *diag)
 {
-    struct cove_bytes owner = {0};
-    int err = header_fixed(r, "owner", &owner, sizeof(out->owner.b), diag);
+    struct cove_bytes owner;
 
-    if (err == 0) {
-        memcpy(out->owner.b, owner.at, owner.len);
-        out->has_owner = true;
+    if (!header_take(r, sizeof(out->owner.b), &owner)) {
+        return header_not_bytes("owner", sizeof(out->owner.b), diag);
     }
-    return err;
+    memcpy(out->owner.b, owner.at, sizeof(out->owner.b));
+    out->has_owner = true;
+    return 0;
 }
 
 static int header_read_root(struct cove_reader *r, struct cove_header *out,
                             struct cove_diag *diag)
 {
-    struct cove_bytes root = {0};
-    int err = header_fixed(r, "root", &root, sizeof(out->root.b), diag);
+    struct cove_bytes root;
 
-    if (err == 0) {
-        memcpy(out->root.b, root.at, root.len);
-        out->has_root = true;
+    if (!header_take(r, sizeof(out->root.b), &root)) {
+        return header_not_bytes("root", sizeof(out->root.b), diag);
     }
-    return err;
+    memcpy(out->root.b, root.at, sizeof(out->root.b));
+    out->has_root = true;
+    return 0;
 }
 
 static int header_read_nonce(struct cove_reader *r, struct cove_header *out,
                              struct cove_diag *diag)
 {
-    return header_fixed(r, "nonce", &out->nonce, HEADER_NONCE, diag);
+    return header_take(r, HEADER_NONCE, &out->nonce)
+               ? 0
+               : header_not_bytes("nonce", HEADER_NONCE, diag);
 }
 
 static int header_read_unique(struct cove_reader *r, struct cove_header *out,
@@ -178,49 +188,65 @@ static int header_read_meta(struct cove_reader *r, struct cove_header *out,
     return 0;
 }
 
+struct header_from {
+    struct cove_bytes document;
+    struct cove_bytes rule;
+};
+
+static int header_read_from_member(struct cove_reader *r,
+                                   struct header_from *from,
+                                   struct cove_header *out,
+                                   struct cove_diag *diag)
+{
+    struct cove_bytes value = {0};
+
+    if (cove_reader_peek(r) != COVE_CBOR_TEXT) {
+        return cove_fail(diag, COVE_EFORMAT,
+                         "the keys of header field \"from\" must be texts");
+    }
+
+    struct cove_bytes key = cove_reader_text(r);
+
+    if (cove_bytes_equal(key, cove_bytes_text("document"))) {
+        return header_take(r, sizeof(struct cove_id), &from->document)
+                   ? 0
+                   : header_not_bytes("from.document", sizeof(struct cove_id),
+                                      diag);
+    }
+    if (cove_bytes_equal(key, cove_bytes_text("key"))) {
+        return header_value(r, "from.key", &value, diag);
+    }
+    if (cove_bytes_equal(key, cove_bytes_text("rule")) &&
+        cove_reader_peek(r) == COVE_CBOR_TEXT) {
+        from->rule = cove_reader_text(r);
+        return 0;
+    }
+    /* A rule of another type is left to be missed below. */
+    cove_reader_item(r);
+    out->unknown_fields = true;
+    return 0;
+}
+
 /* {key?, rule, document}: which document this one was extracted from. */
 static int header_read_from(struct cove_reader *r, struct cove_header *out,
                             struct cove_diag *diag)
 {
     const uint8_t *at = r->at;
-    struct cove_bytes document = {0};
-    struct cove_bytes rule = {0};
+    struct header_from from = {0};
 
     if (cove_reader_peek(r) != COVE_CBOR_MAP) {
         return cove_fail(diag, COVE_EFORMAT,
                          "header field \"from\" must be a map");
     }
     for (size_t left = cove_reader_map(r); left > 0; left--) {
-        struct cove_bytes value = {0};
-        struct cove_bytes key = {0};
-        int err = 0;
+        int err = header_read_from_member(r, &from, out, diag);
 
-        if (cove_reader_peek(r) == COVE_CBOR_TEXT) {
-            key = cove_reader_text(r);
-        } else {
-            return cove_fail(diag, COVE_EFORMAT,
-                             "the keys of header field \"from\" must be texts");
-        }
-        if (cove_bytes_equal(key, cove_bytes_text("document"))) {
-            err = header_fixed(r, "from.document", &document,
-                               sizeof(struct cove_id), diag);
-        } else if (cove_bytes_equal(key, cove_bytes_text("key"))) {
-            err = header_value(r, "from.key", &value, diag);
-        } else if (cove_bytes_equal(key, cove_bytes_text("rule"))) {
-            if (cove_reader_peek(r) == COVE_CBOR_TEXT) {
-                rule = cove_reader_text(r);
-            } else {
-                cove_reader_item(r);
-            }
-        } else {
-            cove_reader_item(r);
-            out->unknown_fields = true;
-        }
         if (err != 0) {
             return err;
         }
     }
-    if (document.len == 0 || rule.len == 0 || rule.len > COVE_MAX_KEY) {
+    if (from.document.len == 0 || from.rule.len == 0 ||
+        from.rule.len > COVE_MAX_KEY) {
         return cove_fail(diag, COVE_EFORMAT,
                          "header field \"from\" needs \"document\" (32 bytes) "
                          "and \"rule\" (a text of 1 to %d bytes)",
@@ -242,13 +268,12 @@ static int header_read_members(struct cove_reader *r, struct cove_header *out,
                          "header field \"members\" must be a map");
     }
     for (size_t left = cove_reader_map(r); left > 0; left--) {
-        struct cove_bytes device = {0};
+        struct cove_bytes device;
         enum cove_role role = COVE_ROLE_NONE;
-        int err = header_fixed(r, "members (a key of it)", &device,
-                               sizeof(struct cove_key), diag);
 
-        if (err != 0) {
-            return err;
+        if (!header_take(r, sizeof(struct cove_key), &device)) {
+            return header_not_bytes("members (a key of it)",
+                                    sizeof(struct cove_key), diag);
         }
         if (cove_reader_peek(r) == COVE_CBOR_TEXT) {
             role = cove_role_of(cove_reader_text(r));
@@ -372,12 +397,34 @@ static int header_check(const struct cove_header *h, struct cove_diag *diag)
     return err;
 }
 
+static int header_read_map(struct cove_bytes in, struct cove_header *out,
+                           struct cove_diag *diag)
+{
+    struct cove_reader r;
+    bool has_version = false;
+
+    cove_reader_init(&r, in);
+    if (cove_reader_peek(&r) != COVE_CBOR_MAP) {
+        return cove_fail(diag, COVE_EFORMAT, "a header must be a map");
+    }
+    for (size_t left = cove_reader_map(&r); left > 0; left--) {
+        int err = header_read_field(&r, out, &has_version, diag);
+
+        if (err != 0) {
+            return err;
+        }
+    }
+    if (!has_version || out->type_name.len == 0) {
+        return cove_fail(diag, COVE_EFORMAT, "header field \"%s\" is missing",
+                         has_version ? "type" : "v");
+    }
+    return cove_reader_done(&r);
+}
+
 int cove_header_decode(struct cove_bytes in, struct cove_header *out,
                        struct cove_diag *diag)
 {
     struct cove_header h = {0};
-    struct cove_reader r;
-    bool has_version = false;
 
     if (in.len > COVE_MAX_HEADER) {
         return cove_fail(diag, COVE_ELIMIT,
@@ -391,19 +438,9 @@ int cove_header_decode(struct cove_bytes in, struct cove_header *out,
         cove_diag_context(diag, "header");
         return err;
     }
-    cove_reader_init(&r, in);
-    if (cove_reader_peek(&r) != COVE_CBOR_MAP) {
-        return cove_fail(diag, COVE_EFORMAT, "a header must be a map");
-    }
-    for (size_t left = cove_reader_map(&r); left > 0; left--) {
-        err = header_read_field(&r, &h, &has_version, diag);
-        if (err != 0) {
-            return err;
-        }
-    }
-    if (!has_version || h.type_name.len == 0) {
-        return cove_fail(diag, COVE_EFORMAT, "header field \"%s\" is missing",
-                         has_version ? "type" : "v");
+    err = header_read_map(in, &h, diag);
+    if (err != 0) {
+        return err;
     }
     /* The rules of a later version are not known; the form of a field is the
      * same in all of them. */

@@ -74,7 +74,7 @@ int cove_merkle_build(const struct cove_hash *leaves, size_t count,
         uint32_t nodes = tree.count[tree.height];
 
         next += nodes;
-        for (uint32_t i = 0; i < nodes / 2; i++) {
+        for (size_t i = 0; i < nodes / 2; i++) {
             next[i] = merkle_node(&below[2 * i], &below[2 * i + 1]);
         }
         if (nodes % 2 == 1) {

@@ -9,6 +9,7 @@
  */
 #include "crdt/tx.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "core/crypto.h"
@@ -109,9 +110,13 @@ static size_t tx_table_find(const struct tx_table *table,
                             const struct cove_origin *origin)
 {
     struct cove_tx_origin row = tx_table_row(origin);
+
+    assert(table->rows != NULL);
+
     const struct cove_tx_origin *found =
         bsearch(&row, table->rows, table->count, sizeof(row), tx_table_compare);
 
+    assert(found != NULL); /* the table was built from the same origins */
     return (size_t)(found - table->rows);
 }
 

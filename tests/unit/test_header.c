@@ -615,7 +615,9 @@ START_TEST(roles_and_types_have_names)
     enum cove_role role = COVE_ROLE_NONE;
 
     for (int i = COVE_ROLE_READER; i <= COVE_ROLE_ADMIN; i++) {
-        ck_assert_int_eq(cove_role_parse(cove_role_name(i), &role), 0);
+        const char *name = cove_role_name((enum cove_role)i);
+
+        ck_assert_int_eq(cove_role_parse(name, &role), 0);
         ck_assert_int_eq(role, i);
     }
     ck_assert_int_eq(cove_role_parse("none", &role), COVE_EUSAGE);
