@@ -1,0 +1,241 @@
+/* engine_hear.c: the peer's hello, and where each of its messages goes.
+ *
+ * A hello says which of our positions the peer holds. It counts only for the
+ * store it names and only up to where that store is: a store that was replaced
+ * or put back begins again at 0, and digests find what is there all the same.
+ * docs/PROTOCOL.md "Dialogue".
+ */
+#include "sync/engine_internal.h"
+
+/* Is the device connected with another store? */
+static bool hello_is_double(const struct cove_conn *conn,
+                            const struct cove_hello *hello)
+{
+    for (const struct cove_conn *c = conn->engine->conns; c != NULL;
+         c = c->next) {
+        if (c->peer == conn->peer && c->greeted && !c->done &&
+            memcmp(conn->peer->store_id, hello->store_id,
+                   sizeof(hello->store_id)) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What of the peer's store we hold. */
+static void hello_theirs(struct cove_conn *conn, uint64_t now_ms,
+                         const struct cove_hello *hello)
+{
+    struct engine_peer *peer = conn->peer;
+    bool same =
+        memcmp(peer->store_id, hello->store_id, sizeof(peer->store_id)) == 0;
+
+    if (!same || hello->position < peer->saved_have) {
+        memcpy(peer->store_id, hello->store_id, sizeof(peer->store_id));
+        peer->have = peer->saved_have = peer->announced = 0;
+        peer->here.count = 0;
+        peer->here_changed = true;
+        engine_peer_touch(peer, now_ms, true);
+        conn->take.told = conn->take.reached = conn->take.acked = 0;
+    }
+    if (hello->position > peer->announced) {
+        peer->announced = hello->position;
+    }
+}
+
+/* What of ours the peer holds. */
+static int hello_ours(struct cove_conn *conn, uint64_t now_ms,
+                      const struct cove_hello *hello)
+{
+    struct cove_engine *engine = conn->engine;
+    struct engine_peer *peer = conn->peer;
+    struct conn_give *give = &conn->give;
+    struct cove_reader walk = cove_message_walk(&hello->refused);
+    int err = engine_look(engine);
+    bool same = memcmp(hello->your_store, engine->store_id,
+                       sizeof(engine->store_id)) == 0;
+    uint64_t held = same && hello->have <= engine->sequence ? hello->have : 0;
+
+    if (err != 0) {
+        return err;
+    }
+    peer->there.count = 0;
+    for (size_t i = 0; held > 0 && i < hello->refused.count; i++) {
+        struct cove_id id;
+
+        (void)cove_message_next_id(&walk, &id);
+        (void)cove_refused_add(&peer->there, &id);
+    }
+    peer->there_changed = true;
+    if (peer->acked != held) {
+        peer->acked = held;
+        engine_peer_touch(peer, now_ms, false);
+    }
+    give->told = give->stated = held;
+    give->live_from = engine->sequence;
+    give->direct = held == 0 && (hello->position <= ENGINE_FEW ||
+                                 hello->position <= engine->sequence / 8);
+    return 0;
+}
+
+int take_hello(struct cove_conn *conn, uint64_t now_ms,
+               const struct cove_hello *hello)
+{
+    if (hello_is_double(conn, hello)) {
+        return conn_fail(conn, COVE_EPEER,
+                         "the device is connected with another store: is one "
+                         "of them a copy?");
+    }
+    hello_theirs(conn, now_ms, hello);
+
+    int err = hello_ours(conn, now_ms, hello);
+
+    if (err == 0) {
+        conn->give.credit =
+            (int64_t)(hello->credit < ENGINE_CREDIT_MAX ? hello->credit
+                                                        : ENGINE_CREDIT_MAX);
+        conn->greeted = true;
+        conn_event(conn, "connected, %.*s", (int)hello->client.len,
+                   (const char *)hello->client.at);
+    }
+    return err;
+}
+
+/* --- the other kinds */
+
+static int hear_position(struct cove_conn *conn, uint64_t position)
+{
+    struct conn_take *take = &conn->take;
+
+    if (position < take->told) {
+        return conn_fail(conn, COVE_EPROTOCOL, "a position that goes back");
+    }
+    take->told = position;
+    if (position > conn->peer->announced) {
+        conn->peer->announced = position;
+    }
+    take_position(take, position);
+    return 0;
+}
+
+static int hear_ack(struct cove_conn *conn, uint64_t now_ms,
+                    const struct cove_message *message)
+{
+    struct cove_reader walk = cove_message_walk(&message->refused);
+    struct engine_peer *peer = conn->peer;
+    struct cove_refused there = {.count = 0};
+
+    if (message->number > conn->give.stated) {
+        return conn_fail(conn, COVE_EPROTOCOL,
+                         "a position is acknowledged that was never told");
+    }
+    if (message->number < peer->acked) {
+        return 0; /* on an older connection; the newer one knows better */
+    }
+    for (size_t i = 0; i < message->refused.count; i++) {
+        struct cove_id id;
+
+        (void)cove_message_next_id(&walk, &id);
+        (void)cove_refused_add(&there, &id);
+    }
+    if (there.count != peer->there.count ||
+        memcmp(there.ids, peer->there.ids,
+               there.count * sizeof(there.ids[0])) != 0) {
+        peer->there = there;
+        peer->there_changed = true;
+    } else if (message->number == peer->acked) {
+        return 0;
+    }
+    peer->acked = message->number;
+    engine_peer_touch(peer, now_ms, false);
+    return 0;
+}
+
+static void hear_credit(struct cove_conn *conn, uint64_t credit)
+{
+    struct conn_give *give = &conn->give;
+
+    /* More than any window is taken for the greatest, so nothing overflows. */
+    give->credit +=
+        (int64_t)(credit < ENGINE_CREDIT_MAX ? credit : ENGINE_CREDIT_MAX);
+    if (give->credit > (int64_t)ENGINE_CREDIT_MAX) {
+        give->credit = (int64_t)ENGINE_CREDIT_MAX;
+    }
+}
+
+static void hear_refused(struct cove_conn *conn,
+                         const struct cove_message_items *items)
+{
+    struct cove_reader walk = cove_message_walk(items);
+    struct cove_refusal refusal;
+    char id[COVE_ID_TEXT_MAX];
+
+    for (size_t i = 0; i < items->count; i++) {
+        (void)cove_message_next_refusal(&walk, &refusal);
+        if (conn->refusals_heard++ >= ENGINE_STRIKES) {
+            return; /* the log is not the peer's to fill */
+        }
+        memcpy(id, "a batch", sizeof("a batch"));
+        if (refusal.has_id) {
+            cove_id_text(&refusal.id, id);
+        }
+        conn_event(conn, "the peer refused %s: %.*s", id, (int)refusal.text.len,
+                   (const char *)refusal.text.at);
+    }
+}
+
+/* Content, haves and positions are paid for; all else is small and bounded by
+ * what it answers. */
+static int hear_charge(struct cove_conn *conn, uint64_t kind, size_t len)
+{
+    struct conn_take *take = &conn->take;
+
+    if (kind != COVE_MESSAGE_CONTENT && kind != COVE_MESSAGE_HAVE &&
+        kind != COVE_MESSAGE_POSITION) {
+        return 0;
+    }
+    if (take->credit <= 0) {
+        return conn_fail(conn, COVE_EPROTOCOL,
+                         "the peer sends more than it was given credit for");
+    }
+    take->credit -= (int64_t)len;
+    take->spent += len;
+    return 0;
+}
+
+int take_message(struct cove_conn *conn, uint64_t now_ms,
+                 const struct cove_message *message, size_t len)
+{
+    int err = hear_charge(conn, message->kind, len);
+
+    if (err != 0) {
+        return err;
+    }
+    switch ((enum cove_message_kind)message->kind) {
+    case COVE_MESSAGE_HAVE:
+        return take_haves(conn, &message->have);
+    case COVE_MESSAGE_KNOW:
+        return give_know(conn, message);
+    case COVE_MESSAGE_CONTENT:
+        return ingest_content(conn, message);
+    case COVE_MESSAGE_POSITION:
+        return hear_position(conn, message->number);
+    case COVE_MESSAGE_ACK:
+        return hear_ack(conn, now_ms, message);
+    case COVE_MESSAGE_CREDIT:
+        hear_credit(conn, message->number);
+        return 0;
+    case COVE_MESSAGE_PING:
+        conn->pong = message->number;
+        conn->pong_due = true;
+        return 0;
+    case COVE_MESSAGE_REFUSED:
+        hear_refused(conn, &message->refused);
+        return 0;
+    case COVE_MESSAGE_PONG:
+    case COVE_MESSAGE_HELLO:
+    case COVE_MESSAGE_OTHER:
+        break;
+    }
+    return 0;
+}

@@ -1,0 +1,207 @@
+/* engine_tell.c: what changed here since the position that was told last.
+ *
+ * A round covers the changes in (told, end] in four passes, one for each class
+ * of documents: rights, journals, registries, content. So what others depend on
+ * is told first. A document that changes meanwhile moves beyond `end` and is
+ * told in the next round. How a document is told:
+ *
+ *   directly  the peer's store is empty: header and log, nothing is asked
+ *   pushed    it changed during this connection: the piece that changed, and
+ *             then its digest, so that the peer notices what else it lacks
+ *   had       in all other cases the digest alone; the peer asks
+ *
+ * A change that came from this very peer while connected is not told at all.
+ * Only the newest connection of a device tells; the others answer.
+ */
+#include "sync/engine_internal.h"
+
+static bool tell_is_newest(const struct cove_conn *conn)
+{
+    for (const struct cove_conn *c = conn->engine->conns; c != NULL;
+         c = c->next) {
+        if (c->greeted && !c->done && c->peer == conn->peer) {
+            return c == conn;
+        }
+    }
+    return false;
+}
+
+static bool tell_has_window(const struct conn_give *give)
+{
+    return give->haves.count < COVE_MESSAGE_MAX_HAVE &&
+           give->haves_open + give->haves.count < ENGINE_HAVES;
+}
+
+bool tell_is_due(const struct cove_conn *conn)
+{
+    const struct conn_give *give = &conn->give;
+
+    return (give->telling != NULL || give->round ||
+            give->retold < conn->peer->there.count ||
+            give->told < conn->engine->sequence) &&
+           tell_has_window(give) && tell_is_newest(conn);
+}
+
+/* --- one document */
+
+static int tell_push(struct cove_conn *conn, struct cove_store_txn *txn,
+                     const struct cove_change *change,
+                     const struct cove_doc_outline *outline)
+{
+    uint32_t from = change->from;
+    int err = 0;
+
+    /* It may be new: the peer may lack the header. */
+    if (from == 0) {
+        err = give_header(conn, outline->header_bytes);
+    }
+    for (size_t i = 0; i < outline->session_count && err == 0; i++) {
+        const struct cove_doc_session *session = &outline->sessions[i];
+
+        if (memcmp(&session->session, &change->session,
+                   sizeof(session->session)) == 0) {
+            err = give_session(conn, txn, change->num, session, &from);
+        }
+    }
+    conn->documents_out += err == 0;
+    return err;
+}
+
+static int tell_change(struct cove_conn *conn, struct cove_store_txn *txn,
+                       const struct cove_change *change)
+{
+    struct conn_give *give = &conn->give;
+    bool live = change->sequence > give->live_from;
+    struct cove_doc_outline outline;
+    bool may;
+    int err;
+
+    if (live && change->by_peer && change->peer == conn->peer->number) {
+        return 0;
+    }
+    err = give_outline(conn, txn, change->num, &outline, &may);
+    if (err != 0 || !may) {
+        return err;
+    }
+    if (give->direct) {
+        return give_job_new(conn, &outline.id, NULL, &give->telling);
+    }
+    if (live) {
+        err = tell_push(conn, txn, change, &outline);
+    }
+    if (err == 0) {
+        err = cove_message_add_have(&give->haves, &outline.id, &outline.digest);
+    }
+    return err;
+}
+
+/* What the peer refused is told again first; perhaps its time has come. */
+static int tell_refused(struct cove_conn *conn, struct cove_store_txn *txn)
+{
+    struct conn_give *give = &conn->give;
+    struct cove_doc_outline outline;
+    cove_num num;
+    bool may;
+    int err = cove_repo_find(conn->engine->opt.repo, txn,
+                             &conn->peer->there.ids[give->retold++], &num);
+
+    if (err == 0) {
+        err = give_outline(conn, txn, num, &outline, &may);
+    }
+    if (err == 0 && may) {
+        err = cove_message_add_have(&give->haves, &outline.id, &outline.digest);
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+/* --- the round */
+
+static void round_begin(struct cove_conn *conn)
+{
+    struct conn_give *give = &conn->give;
+
+    give->round = true;
+    give->end = conn->engine->sequence;
+    give->cursor = give->told;
+    give->pass = COVE_CLASS_RIGHTS;
+    give->classes = 0;
+}
+
+/* The first pass notes which classes there are; the others are left out. */
+static bool round_next_pass(struct conn_give *give)
+{
+    give->cursor = give->told;
+    while (give->pass < COVE_CLASS_CONTENT) {
+        give->pass++;
+        if (give->classes & 1u << give->pass) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void round_end(struct conn_give *give)
+{
+    give->round = give->direct = false;
+    give->told = give->end;
+    give->state_due = !give->damaged && give->told > give->stated;
+}
+
+/* Look at the next change of the round. */
+static int round_step(struct cove_conn *conn, struct cove_store_txn *txn)
+{
+    struct conn_give *give = &conn->give;
+    struct cove_change change;
+    int err = cove_repo_change_after(conn->engine->opt.repo, txn, give->cursor,
+                                     &change);
+
+    give->scan--;
+    if (err == COVE_ENOTFOUND || (err == 0 && change.sequence > give->end)) {
+        if (!round_next_pass(give)) {
+            round_end(give);
+        }
+        return 0;
+    }
+    if (err != 0) {
+        return err;
+    }
+    give->cursor = change.sequence;
+    if (give->pass == COVE_CLASS_RIGHTS) {
+        give->classes |= 1u << change.class;
+    }
+    if (change.class != give->pass) {
+        return 0;
+    }
+    err = tell_change(conn, txn, &change);
+    if (err == COVE_ECORRUPT) {
+        conn_event(conn, "a document is damaged and cannot be told; run check");
+        give->damaged = true;
+        err = 0;
+    }
+    return err;
+}
+
+int tell(struct cove_conn *conn, struct cove_store_txn *txn)
+{
+    struct conn_give *give = &conn->give;
+    bool over = false;
+    int err = 0;
+
+    while (err == 0 && tell_is_due(conn) && !give_is_full(give) &&
+           !give->state_due && give->scan > 0) {
+        if (give->telling != NULL) {
+            err = give_job_step(conn, txn, give->telling, &over);
+            if (err == 0 && over) {
+                cove_alloc_free(conn->engine->opt.alloc, give->telling);
+                give->telling = NULL;
+            }
+        } else if (give->retold < conn->peer->there.count) {
+            err = tell_refused(conn, txn);
+        } else if (give->round) {
+            err = round_step(conn, txn);
+        } else {
+            round_begin(conn);
+        }
+    }
+    return err;
+}

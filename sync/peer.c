@@ -1,0 +1,412 @@
+/* peer.c: peers as records. docs/PROTOCOL.md "Peer record".
+ *
+ * A record is one CBOR list, kept under the device key. Numbers are given from
+ * a counter of their own and never again, since changes remember them.
+ */
+#include "sync/peer.h"
+
+#include "core/cbor.h"
+
+#define PEER_VERSION 0
+#define PEER_ITEMS   16
+#define PEER_DEPTH   2
+
+static const char PEER_NEXT[] = "sync.next-peer";
+
+/* --- one record */
+
+static void peer_write(struct cove_writer *w,
+                       const struct cove_peer_record *peer)
+{
+    cove_writer_list(w, PEER_ITEMS);
+    cove_writer_uint(w, PEER_VERSION);
+    cove_writer_uint(w, peer->number);
+    cove_writer_cstr(w, peer->name);
+    cove_writer_cstr(w, peer->address);
+    cove_writer_bytes(w, peer->store_id, sizeof(peer->store_id));
+    cove_writer_uint(w, peer->have);
+    cove_writer_uint(w, peer->acked);
+    cove_writer_bytes(w, peer->acked_store, sizeof(peer->acked_store));
+    cove_writer_uint(w, peer->bytes_in);
+    cove_writer_uint(w, peer->bytes_out);
+    cove_writer_uint(w, peer->documents_in);
+    cove_writer_uint(w, peer->documents_out);
+    cove_writer_int(w, peer->last_seen_ms);
+    cove_writer_uint(w, (uint64_t)peer->state);
+    cove_writer_int(w, peer->state_since_ms);
+    cove_writer_cstr(w, peer->error);
+}
+
+/* Read a text into an array of `size`; false where it does not fit. */
+static bool peer_text(struct cove_reader *r, char *out, size_t size)
+{
+    struct cove_bytes text = cove_reader_text(r);
+
+    if (text.len >= size) {
+        return false;
+    }
+    if (text.len > 0) {
+        memcpy(out, text.at, text.len);
+    }
+    out[text.len] = '\0';
+    return true;
+}
+
+static bool peer_read(struct cove_reader *r, struct cove_peer_record *peer)
+{
+    if (cove_reader_list(r) != PEER_ITEMS ||
+        cove_reader_uint(r) != PEER_VERSION) {
+        return false;
+    }
+
+    uint64_t number = cove_reader_uint(r);
+
+    if (!peer_text(r, peer->name, sizeof(peer->name)) ||
+        !peer_text(r, peer->address, sizeof(peer->address))) {
+        return false;
+    }
+    cove_reader_fixed(r, peer->store_id, sizeof(peer->store_id));
+    peer->have = cove_reader_uint(r);
+    peer->acked = cove_reader_uint(r);
+    cove_reader_fixed(r, peer->acked_store, sizeof(peer->acked_store));
+    peer->bytes_in = cove_reader_uint(r);
+    peer->bytes_out = cove_reader_uint(r);
+    peer->documents_in = cove_reader_uint(r);
+    peer->documents_out = cove_reader_uint(r);
+    peer->last_seen_ms = cove_reader_int(r);
+
+    uint64_t state = cove_reader_uint(r);
+
+    peer->state_since_ms = cove_reader_int(r);
+    peer->number = (uint32_t)number;
+    peer->state = (enum cove_peer_state)state;
+    return peer_text(r, peer->error, sizeof(peer->error)) && number > 0 &&
+           number <= UINT32_MAX && state <= COVE_PEER_FAILED;
+}
+
+static int peer_decode(struct cove_bytes key, struct cove_bytes value,
+                       struct cove_peer_record *out)
+{
+    struct cove_peer_record peer;
+    struct cove_reader r;
+
+    memset(&peer, 0, sizeof(peer));
+    if (key.len != sizeof(peer.key.b) ||
+        cove_cbor_check_all(value, PEER_DEPTH, NULL) != 0) {
+        return COVE_ECORRUPT;
+    }
+    cove_reader_init(&r, value);
+    if (!peer_read(&r, &peer) || cove_reader_done(&r) != 0) {
+        return COVE_ECORRUPT;
+    }
+    memcpy(peer.key.b, key.at, key.len);
+    *out = peer;
+    return 0;
+}
+
+static struct cove_bytes peer_key(const struct cove_key *key)
+{
+    return cove_bytes(key->b, sizeof(key->b));
+}
+
+int cove_peer_get(struct cove_repo *repo, struct cove_store_txn *txn,
+                  const struct cove_key *key, struct cove_peer_record *out)
+{
+    struct cove_bytes value;
+    int err = cove_repo_record_get(repo, txn, COVE_RECORDS_PEERS, peer_key(key),
+                                   &value);
+
+    return err == 0 ? peer_decode(peer_key(key), value, out) : err;
+}
+
+int cove_peer_next(struct cove_repo *repo, struct cove_store_txn *txn,
+                   const struct cove_key *after, struct cove_peer_record *out)
+{
+    struct cove_bytes from =
+        after == NULL ? cove_bytes("", 0) : peer_key(after);
+    struct cove_entry entry;
+    int err =
+        cove_repo_record_next(repo, txn, COVE_RECORDS_PEERS, from, &entry);
+
+    return err == 0 ? peer_decode(entry.key, entry.value, out) : err;
+}
+
+/* The number for a new peer, from the counter. */
+static int peer_number(struct cove_repo *repo, struct cove_store_txn *txn,
+                       uint32_t *out)
+{
+    struct cove_bytes key = cove_bytes_text(PEER_NEXT);
+    struct cove_bytes value;
+    uint8_t next[4] = {0, 0, 0, 1};
+    int err = cove_repo_record_get(repo, txn, COVE_RECORDS_META, key, &value);
+
+    if (err == 0 && value.len != sizeof(next)) {
+        return COVE_ECORRUPT;
+    }
+    if (err == 0) {
+        memcpy(next, value.at, sizeof(next));
+    } else if (err != COVE_ENOTFOUND) {
+        return err;
+    }
+
+    uint32_t number = (uint32_t)next[0] << 24 | (uint32_t)next[1] << 16 |
+                      (uint32_t)next[2] << 8 | next[3];
+
+    if (number == UINT32_MAX) {
+        return COVE_ELIMIT;
+    }
+    for (unsigned i = 0; i < sizeof(next); i++) {
+        next[i] = (uint8_t)((number + 1) >> (24 - 8 * i));
+    }
+    err = cove_repo_record_put(repo, txn, COVE_RECORDS_META, key,
+                               cove_bytes(next, sizeof(next)));
+    if (err == 0) {
+        *out = number;
+    }
+    return err;
+}
+
+int cove_peer_put(struct cove_repo *repo, struct cove_store_txn *txn,
+                  struct cove_peer_record *peer)
+{
+    struct cove_peer_record old;
+    uint32_t number = peer->number;
+    struct cove_writer w;
+    struct cove_buf buf;
+    int err = 0;
+
+    if (number == 0) {
+        err = cove_peer_get(repo, txn, &peer->key, &old);
+        if (err == 0) {
+            number = old.number;
+        } else if (err == COVE_ENOTFOUND) {
+            err = peer_number(repo, txn, &number);
+        }
+        if (err != 0) {
+            return err;
+        }
+    }
+
+    uint32_t before = peer->number;
+
+    peer->number = number;
+    cove_buf_init(&buf, cove_repo_alloc(repo));
+    cove_writer_init(&w, &buf);
+    peer_write(&w, peer);
+    err = w.err;
+    if (err == 0) {
+        err = cove_repo_record_put(repo, txn, COVE_RECORDS_PEERS,
+                                   peer_key(&peer->key), cove_buf_bytes(&buf));
+    }
+    cove_buf_clear(&buf);
+    if (err != 0) {
+        peer->number = before;
+    }
+    return err;
+}
+
+const char *cove_peer_state_name(enum cove_peer_state state)
+{
+    static const char *const names[] = {
+        [COVE_PEER_STOPPED] = "stopped",
+        [COVE_PEER_OFFLINE] = "offline",
+        [COVE_PEER_CONNECTING] = "connecting",
+        [COVE_PEER_IDLE] = "idle",
+        [COVE_PEER_BUSY] = "busy",
+        [COVE_PEER_CRASHING] = "crashing",
+        [COVE_PEER_FAILED] = "failed",
+    };
+
+    return (unsigned)state < COVE_ARRAY_LEN(names) ? names[state] : "unknown";
+}
+
+/* --- what was refused */
+
+bool cove_refused_has(const struct cove_refused *refused,
+                      const struct cove_id *id)
+{
+    for (size_t i = 0; i < refused->count; i++) {
+        if (memcmp(&refused->ids[i], id, sizeof(*id)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cove_refused_add(struct cove_refused *refused, const struct cove_id *id)
+{
+    if (cove_refused_has(refused, id)) {
+        return true;
+    }
+    if (refused->count == COVE_ARRAY_LEN(refused->ids)) {
+        return false;
+    }
+    refused->ids[refused->count++] = *id;
+    return true;
+}
+
+bool cove_refused_drop(struct cove_refused *refused, const struct cove_id *id)
+{
+    for (size_t i = 0; i < refused->count; i++) {
+        if (memcmp(&refused->ids[i], id, sizeof(*id)) == 0) {
+            refused->ids[i] = refused->ids[--refused->count];
+            return true;
+        }
+    }
+    return false;
+}
+
+#define REFUSED_KEY 48
+
+static struct cove_bytes refused_key(enum cove_refused_side side,
+                                     const struct cove_key *peer,
+                                     uint8_t out[REFUSED_KEY])
+{
+    static const char *const names[] = {
+        [COVE_REFUSED_HERE] = "refused.here:",
+        [COVE_REFUSED_THERE] = "refused.peer:",
+    };
+    size_t len = strlen(names[side]);
+
+    memcpy(out, names[side], len);
+    memcpy(out + len, peer->b, sizeof(peer->b));
+    return cove_bytes(out, len + sizeof(peer->b));
+}
+
+int cove_refused_get(struct cove_repo *repo, struct cove_store_txn *txn,
+                     enum cove_refused_side side, const struct cove_key *peer,
+                     struct cove_refused *out)
+{
+    uint8_t key[REFUSED_KEY];
+    struct cove_bytes value;
+    int err = cove_repo_record_get(repo, txn, COVE_RECORDS_META,
+                                   refused_key(side, peer, key), &value);
+
+    if (err == COVE_ENOTFOUND) {
+        out->count = 0;
+        return 0;
+    }
+    if (err != 0) {
+        return err;
+    }
+    if (value.len > sizeof(out->ids) || value.len % sizeof(out->ids[0]) != 0) {
+        return COVE_ECORRUPT;
+    }
+    memcpy(out->ids, value.at, value.len);
+    out->count = value.len / sizeof(out->ids[0]);
+    return 0;
+}
+
+static int refused_del(struct cove_repo *repo, struct cove_store_txn *txn,
+                       enum cove_refused_side side, const struct cove_key *peer)
+{
+    uint8_t key[REFUSED_KEY];
+    int err = cove_repo_record_del(repo, txn, COVE_RECORDS_META,
+                                   refused_key(side, peer, key));
+
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+int cove_refused_put(struct cove_repo *repo, struct cove_store_txn *txn,
+                     enum cove_refused_side side, const struct cove_key *peer,
+                     const struct cove_refused *refused)
+{
+    uint8_t key[REFUSED_KEY];
+
+    if (refused->count == 0) {
+        return refused_del(repo, txn, side, peer);
+    }
+    return cove_repo_record_put(
+        repo, txn, COVE_RECORDS_META, refused_key(side, peer, key),
+        cove_bytes(refused->ids, refused->count * sizeof(refused->ids[0])));
+}
+
+int cove_peer_remove(struct cove_repo *repo, struct cove_store_txn *txn,
+                     const struct cove_key *key)
+{
+    int err =
+        cove_repo_record_del(repo, txn, COVE_RECORDS_PEERS, peer_key(key));
+
+    if (err == 0) {
+        err = refused_del(repo, txn, COVE_REFUSED_HERE, key);
+    }
+    return err == 0 ? refused_del(repo, txn, COVE_REFUSED_THERE, key) : err;
+}
+
+/* --- what has not been acknowledged */
+
+/* Documents that the peer refused count as unsent, each once: `nums` are
+ * theirs, to be left out where they are met among the changes. */
+static int unsent_refused(struct cove_repo *repo, struct cove_store_txn *txn,
+                          const struct cove_peer_record *peer, cove_num *nums,
+                          size_t *count)
+{
+    struct cove_refused refused;
+    int err =
+        cove_refused_get(repo, txn, COVE_REFUSED_THERE, &peer->key, &refused);
+
+    *count = 0;
+    for (size_t i = 0; i < refused.count && err == 0; i++) {
+        enum cove_role role = COVE_ROLE_NONE;
+
+        err = cove_repo_find(repo, txn, &refused.ids[i], &nums[*count]);
+        if (err == COVE_ENOTFOUND) {
+            err = 0;
+            continue;
+        }
+        if (err == 0) {
+            err = cove_repo_role(repo, txn, nums[*count], &peer->key, &role);
+        }
+        *count += role >= COVE_ROLE_READER;
+    }
+    return err;
+}
+
+static bool unsent_listed(const cove_num *nums, size_t count, cove_num num)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (nums[i] == num) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int cove_peer_unsent(struct cove_repo *repo, struct cove_store_txn *txn,
+                     const struct cove_peer_record *peer, uint64_t *out)
+{
+    cove_num refused[COVE_MESSAGE_MAX_REFUSED];
+    size_t refused_count;
+    struct cove_change change;
+    uint8_t store_id[16];
+    uint64_t after = 0;
+    int err = unsent_refused(repo, txn, peer, refused, &refused_count);
+    uint64_t unsent = refused_count;
+
+    if (err != 0) {
+        return err;
+    }
+    cove_repo_store_id(repo, store_id);
+    if (memcmp(store_id, peer->acked_store, sizeof(store_id)) == 0) {
+        after = peer->acked;
+    }
+    while ((err = cove_repo_change_after(repo, txn, after, &change)) == 0) {
+        enum cove_role role;
+
+        after = change.sequence;
+        if ((change.by_peer && change.peer == peer->number) ||
+            unsent_listed(refused, refused_count, change.num)) {
+            continue;
+        }
+        err = cove_repo_role(repo, txn, change.num, &peer->key, &role);
+        if (err != 0) {
+            return err;
+        }
+        unsent += role >= COVE_ROLE_READER;
+    }
+    if (err != COVE_ENOTFOUND) {
+        return err;
+    }
+    *out = unsent;
+    return 0;
+}
