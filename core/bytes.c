@@ -1,5 +1,6 @@
 #include "core/bytes.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "cove/error.h"
@@ -175,6 +176,7 @@ int cove_buf_append(struct cove_buf *buf, struct cove_bytes b)
     if (err != 0) {
         return err;
     }
+    assert(buf->at != NULL);
     memcpy(buf->at + buf->len, own ? buf->at + from : b.at, b.len);
     buf->len += b.len;
     return 0;

@@ -48,10 +48,11 @@ static void must(int sodium_result)
 void cove_hasher_init(struct cove_hasher *h, const char *domain)
 {
     unsigned char personal[crypto_generichash_blake2b_PERSONALBYTES] = {0};
-    size_t len = strlen(domain);
 
-    assert(len <= sizeof(personal));
-    memcpy(personal, domain, len);
+    for (size_t i = 0; domain[i] != '\0'; i++) {
+        assert(i < sizeof(personal));
+        personal[i] = (unsigned char)domain[i];
+    }
     must(crypto_generichash_blake2b_init_salt_personal(
         hasher_state(h), NULL, 0, sizeof(struct cove_hash), NULL, personal));
 }

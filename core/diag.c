@@ -32,7 +32,7 @@ static size_t diag_piece(struct cove_bytes in, char piece[8])
         return len;
     }
     if (in.at[0] == '\n') {
-        strcpy(piece, "\\n");
+        memcpy(piece, "\\n", 3);
     } else {
         snprintf(piece, 8, "\\x%02x", in.at[0]);
     }

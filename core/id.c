@@ -232,13 +232,13 @@ void cove_hex(struct cove_bytes b, char *out)
     *out = '\0';
 }
 
-/* The value of a lower-case hex digit, or -1. */
-static int hex_value(char digit)
+/* The value of a lower-case hex digit, or 16. */
+static unsigned hex_value(char digit)
 {
     if (digit >= '0' && digit <= '9') {
-        return digit - '0';
+        return (unsigned)(digit - '0');
     }
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+    return digit >= 'a' && digit <= 'f' ? (unsigned)(digit - 'a') + 10 : 16;
 }
 
 int cove_hex_parse(const char *text, uint8_t *out, size_t len)
@@ -247,13 +247,13 @@ int cove_hex_parse(const char *text, uint8_t *out, size_t len)
         return COVE_EFORMAT;
     }
     for (size_t i = 0; i < 2 * len; i++) {
-        if (hex_value(text[i]) < 0) {
+        if (hex_value(text[i]) > 15) {
             return COVE_EFORMAT;
         }
     }
     for (size_t i = 0; i < len; i++) {
-        int high = hex_value(text[2 * i]);
-        int low = hex_value(text[2 * i + 1]);
+        unsigned high = hex_value(text[2 * i]);
+        unsigned low = hex_value(text[2 * i + 1]);
 
         out[i] = (uint8_t)(high << 4 | low);
     }

@@ -24,8 +24,7 @@ COVE_MUST_CHECK int cove_json_read(struct cove_bytes text, const char *name,
                                    struct cove_buf *out,
                                    struct cove_diag *diag);
 COVE_MUST_CHECK int cove_json_read_plain(struct cove_bytes text,
-                                         const char *name,
-                                         struct cove_buf *out,
+                                         const char *name, struct cove_buf *out,
                                          struct cove_diag *diag);
 
 /* Append the JSON text of a checked item, keys in CBOR order, on one line;

@@ -99,14 +99,13 @@ static void put_bytes(struct json_output *o, struct cove_bytes b)
     for (size_t i = 0; i < b.len; i += 3) {
         size_t have = b.len - i < 3 ? b.len - i : 3;
         uint32_t bits = (uint32_t)b.at[i] << 16;
-        char four[4];
+        char four[4] = {'=', '=', '=', '='};
 
         bits |= have > 1 ? (uint32_t)b.at[i + 1] << 8 : 0;
         bits |= have > 2 ? b.at[i + 2] : 0;
-        four[0] = digits[bits >> 18];
-        four[1] = digits[bits >> 12 & 63];
-        four[2] = have > 1 ? digits[bits >> 6 & 63] : '=';
-        four[3] = have > 2 ? digits[bits & 63] : '=';
+        for (size_t j = 0; j <= have; j++) {
+            four[j] = digits[bits >> (18 - 6 * j) & 63];
+        }
         put(o, four, sizeof(four));
     }
     put_text(o, "\"}");
@@ -145,7 +144,7 @@ static void put_float(struct json_output *o, double v)
         is_float = is_float || point || *at == 'e';
         if (!point) {
             text[len++] = *at;
-        } else if (text[len - 1] != '.') {
+        } else if (len == 0 || text[len - 1] != '.') {
             text[len++] = '.';
         }
     }
