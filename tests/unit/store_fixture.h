@@ -4,8 +4,10 @@
 #define COVE_TESTS_STORE_FIXTURE_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/store.h"
@@ -19,7 +21,7 @@ struct fixture {
     struct cove_store_options opt;
     struct cove_diag diag;
     struct cove_store *store;
-    char dir[64];
+    char dir[80];
 };
 
 /* A hook that fails the call number `fail_at` (from 1) with `code`. */
@@ -67,7 +69,7 @@ static inline void fixture_init(struct fixture *f, int kind)
 static inline void fixture_remove(const struct fixture *f)
 {
     static const char *const files[] = {"data.mdb", "lock.mdb", "open.lock"};
-    char path[96];
+    char path[128];
 
     for (size_t i = 0; i < COVE_ARRAY_LEN(files); i++) {
         snprintf(path, sizeof(path), "%s/%s", f->dir, files[i]);
@@ -161,5 +163,30 @@ static inline void assert_entry(const struct cove_entry *entry, const char *key,
     ck_assert_uint_eq(entry->value.len, strlen(value));
     ck_assert_mem_eq(entry->value.at, value, entry->value.len);
 }
+
+/* Run `body` in a child; true where it returned 0. */
+static inline bool in_child(int (*body)(struct fixture *f), struct fixture *f)
+{
+    int status = -1;
+
+    fflush(NULL);
+
+    pid_t child = fork();
+
+    if (child == 0) {
+        _exit(body(f));
+    }
+    ck_assert_int_gt(child, 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+#define CHILD_CHECK(condition)                                                 \
+    do {                                                                       \
+        if (!(condition)) {                                                    \
+            fprintf(stderr, "# line %d: %s\n", __LINE__, #condition);          \
+            return 1;                                                          \
+        }                                                                      \
+    } while (0)
 
 #endif
