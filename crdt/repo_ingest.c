@@ -68,6 +68,10 @@ static int ingest_check_session(struct ingest *in)
     const struct cove_batch *batch = in->batch;
     struct cove_diag *diag = in->work.diag;
 
+    if (batch->has_salt != (batch->start == 0)) {
+        return cove_fail(diag, COVE_EFORMAT,
+                         "a session's first batch has its salt, no other");
+    }
     if (batch->has_salt) {
         struct cove_session_id real =
             cove_session_id_of(&batch->device, batch->salt);
@@ -76,9 +80,6 @@ static int ingest_check_session(struct ingest *in)
             return cove_fail(diag, COVE_EHASH,
                              "the session is not of this device and salt");
         }
-    } else if (batch->start == 0) {
-        return cove_fail(diag, COVE_EFORMAT,
-                         "a session's first batch without its salt");
     }
 
     int err =
