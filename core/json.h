@@ -18,7 +18,8 @@
 /* Parse one JSON value of any kind and append its deterministic CBOR.
  * `name` is what the error calls the text ("profile.schema.json").
  * Plain: the three "$" forms stay ordinary objects (schemas, migrations).
- * Errors: COVE_EJSON (diag: name, line, column), COVE_ELIMIT, COVE_ENOMEM;
+ * Errors: COVE_EJSON (diag: name, line, column; of a malformed form: name),
+ * COVE_ELIMIT, COVE_ENOMEM;
  * `out` is as it was. */
 COVE_MUST_CHECK int cove_json_read(struct cove_bytes text, const char *name,
                                    struct cove_buf *out,

@@ -281,6 +281,8 @@ START_TEST(an_arena_copies_and_formats_with_a_nul_behind)
     ck_assert_int_eq(cove_arena_copy(&arena, cove_bytes(NULL, 0), &copy), 0);
     ck_assert_uint_eq(copy.at[0], 0);
 
+    ck_assert_ptr_nonnull(cove_arena_array(&arena, 3, 5));
+
     char *text = cove_arena_printf(&arena, "%s %d", "number", 7);
 
     ck_assert_ptr_nonnull(text);
@@ -314,6 +316,9 @@ START_TEST(an_arena_without_memory_gives_null_and_leaks_nothing)
             ck_assert_int_gt(fail_at, 4);
             break;
         }
+        harness_alloc_init(&h, 1);
+        ck_assert_int_eq(cove_arena_copy(&arena, cove_bytes_text("a"), &out),
+                         COVE_ENOMEM);
     }
 }
 END_TEST

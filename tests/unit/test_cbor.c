@@ -602,6 +602,11 @@ START_TEST(the_reader_refuses_what_is_of_another_type_or_length)
     cove_reader_init(&r, cove_buf_bytes(&in));
     cove_reader_fixed(&r, fixed, sizeof(fixed));
     ck_assert_int_eq(r.err, COVE_EFORMAT);
+    in.at[0] = 0x42;
+    cove_reader_init(&r, cove_bytes(in.at, 3));
+    cove_reader_fixed(&r, fixed, sizeof(fixed));
+    ck_assert_int_eq(cove_reader_done(&r), 0);
+    ck_assert_mem_eq(fixed, "\x01\x02", 2);
     cove_buf_clear(&in);
 
     in = unhex("f5");

@@ -93,6 +93,7 @@ START_TEST(json_and_cbor_say_the_same)
         {"{\"$bytes\":\"AA==\"}", "4100"},
         {"{\"$bytes\":\"+/8=\"}", "42fbff"},
         {"{\"$bytes\":\"AQID\"}", "43010203"},
+        {"{\"$bytes\":\"abyz\"}", "4369bcb3"},
         {"{\"$ref\":\"" ID_TEXT "\"}", REF},
         {"{\"$float\":\"nan\"}", "f97e00"},
         {"{\"$float\":\"inf\"}", "f97c00"},
