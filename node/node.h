@@ -20,7 +20,7 @@ struct node_worker {
 };
 
 struct node_use { /* cove_use: which version of a schema the app speaks */
-    char *schema;
+    struct cove_id journal;
     char version[24];
     struct node_use *next;
 };

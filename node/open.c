@@ -483,7 +483,6 @@ void cove_close(struct cove *store)
         struct node_use *use = store->uses;
 
         store->uses = use->next;
-        cove_alloc_free(alloc, use->schema);
         cove_alloc_free(alloc, use);
     }
     if (store->store != NULL) {

@@ -102,21 +102,50 @@ static int txn_failed(struct cove_txn *txn, int err)
 
 /* ------------------------------------------------------ which version */
 
-/* What cove_use said for a schema; NULL: nothing, so the newest. */
-static const char *use_version(struct cove *store, struct cove_bytes schema,
-                               char out[24])
+/* What cove_use said for a schema's journal; NULL: nothing, so the newest. */
+static const char *use_version(struct cove *store,
+                               const struct cove_id *journal, char out[24])
 {
     const char *found = NULL;
 
     pthread_mutex_lock(&store->lock);
     for (struct node_use *u = store->uses; u != NULL; u = u->next) {
-        if (cove_bytes_equal(cove_bytes_text(u->schema), schema)) {
+        if (memcmp(u->journal.b, journal->b, sizeof(journal->b)) == 0) {
             memcpy(out, u->version, sizeof(u->version));
             found = out;
         }
     }
     pthread_mutex_unlock(&store->lock);
     return found;
+}
+
+static int use_set(struct cove *store, const struct cove_id *journal,
+                   const char version[24])
+{
+    struct node_use *use;
+    int err = 0;
+
+    pthread_mutex_lock(&store->lock);
+    use = store->uses;
+    while (use != NULL &&
+           memcmp(use->journal.b, journal->b, sizeof(journal->b)) != 0) {
+        use = use->next;
+    }
+    if (use == NULL) {
+        use = cove_alloc_zero(store->alloc, 1, sizeof(*use));
+        if (use != NULL) {
+            use->journal = *journal;
+            use->next = store->uses;
+            store->uses = use;
+        }
+    }
+    if (use != NULL) {
+        memcpy(use->version, version, sizeof(use->version));
+    } else {
+        err = COVE_ENOMEM;
+    }
+    pthread_mutex_unlock(&store->lock);
+    return err;
 }
 
 int node_head(struct cove_txn *txn, const char *schema, const char *version,
@@ -131,7 +160,7 @@ int node_head(struct cove_txn *txn, const char *schema, const char *version,
         err = cove_catalog_open(catalog, txn->txn, *num, &doc);
     }
     if (err == 0 && version == NULL) {
-        version = use_version(txn->store, doc->name, spoken);
+        version = use_version(txn->store, &doc->id, spoken);
     }
     if (err == 0) {
         err = cove_catalog_head(catalog, txn->txn, *num, version, head,
@@ -146,8 +175,7 @@ int cove_use(struct cove *store, const char *schema, int64_t version)
     struct cove_step_id head;
     const struct cove_schema_doc *doc;
     cove_num num;
-    struct node_use *use = NULL;
-    char text[24];
+    char text[24] = "";
     int err = node_begin(store, COVE_READ, &txn);
 
     if (err != 0) {
@@ -159,23 +187,7 @@ int cove_use(struct cove *store, const char *schema, int64_t version)
         err = cove_catalog_open(txn->worker->catalog, txn->txn, num, &doc);
     }
     if (err == 0) {
-        use = cove_alloc_zero(store->alloc, 1, sizeof(*use));
-        err = use == NULL ? COVE_ENOMEM : 0;
-    }
-    if (err == 0) {
-        use->schema = cove_alloc_new(store->alloc, doc->name.len + 1);
-        err = use->schema == NULL ? COVE_ENOMEM : 0;
-    }
-    if (err == 0) {
-        memcpy(use->schema, doc->name.at, doc->name.len);
-        use->schema[doc->name.len] = '\0';
-        memcpy(use->version, text, sizeof(text));
-        pthread_mutex_lock(&store->lock);
-        use->next = store->uses;
-        store->uses = use;
-        pthread_mutex_unlock(&store->lock);
-    } else {
-        cove_alloc_free(store->alloc, use);
+        err = use_set(store, &doc->id, text);
     }
     txn_failed(txn, err);
     cove_abort(txn);
@@ -205,7 +217,7 @@ static int load_choose(void *ctx, cove_num journal, struct cove_step_id *head)
     int err = cove_catalog_open(catalog, c->txn->txn, journal, &schema);
 
     if (err == 0 && version == NULL) {
-        version = use_version(c->txn->store, schema->name, spoken);
+        version = use_version(c->txn->store, &schema->id, spoken);
     }
     if (err == 0) {
         err = cove_catalog_head(catalog, c->txn->txn, journal, version, head,
