@@ -101,9 +101,9 @@ struct cove_compile_request {
 /* Errors, each with the place in the file: COVE_ESTEP (an unknown function, a
  * wrong argument, or the result differs from the target schema: every
  * difference is named), COVE_ENOTFOUND (no such field at `from`), COVE_EEXIST
- * (a name in use), COVE_EAMBIGUOUS, COVE_ERESERVED, COVE_ECONFLICT (an
- * operation would be inert), COVE_EBLOCKED (a parent is not active),
- * COVE_ELIMIT. */
+ * (a name in use), COVE_EAMBIGUOUS, COVE_ERESERVED, COVE_ESCHEMA (a default
+ * that its field refuses), COVE_ECONFLICT (an operation would be inert),
+ * COVE_EBLOCKED (a parent is not active), COVE_ELIMIT. */
 COVE_MUST_CHECK int cove_compile_migration(
     struct cove_arena *arena, const struct cove_compile_request *request,
     struct cove_compiled *out, struct cove_diag *diag);

@@ -91,9 +91,8 @@ static int default_check(struct compile *c, const struct compile_field *field)
                                  c->diag);
     if (rc != 0) {
         cove_diag_context(c->diag, "%.*s: the default", SHOWN(c->label));
-        return COVE_ESTEP;
     }
-    return 0;
+    return rc;
 }
 
 /* --- names, visibility, limits ------------------------------------------ */
