@@ -6,16 +6,15 @@
 
 /* --- the example: packages ---------------------------------------------- */
 
-static char *example(const char *name)
+static char *file_text(const char *path)
 {
     static char text[65536];
-    char path[512];
+    char whole[512];
     FILE *in;
 
-    snprintf(path, sizeof path, "%s/examples/package/%s", COVE_SOURCE_ROOT,
-             name);
-    in = fopen(path, "rb");
-    ck_assert_msg(in != NULL, "%s", path);
+    snprintf(whole, sizeof whole, "%s/%s", COVE_SOURCE_ROOT, path);
+    in = fopen(whole, "rb");
+    ck_assert_msg(in != NULL, "%s", whole);
 
     size_t len = fread(text, 1, sizeof text - 1, in);
 
@@ -24,7 +23,12 @@ static char *example(const char *name)
     return cove_arena_printf(&arena, "%s", text);
 }
 
-/* Compile the example; *both: the two steps in a journal. */
+static char *example(const char *name)
+{
+    return file_text(cove_arena_printf(&arena, "examples/package/%s", name));
+}
+
+/* Compile the example; its two steps in a journal. */
 static struct cove_journal *package(void)
 {
     struct cove_bytes bodies[2];
@@ -196,6 +200,46 @@ START_TEST(an_added_field_of_the_recipe_reads_null_and_is_not_invalid)
 }
 END_TEST
 
+/* --- the documentation --------------------------------------------------- */
+
+/* A block of docs/MIGRATIONS.md is a file, or a word of one. */
+static void block_reads(const char *block)
+{
+    struct cove_migration m;
+    char *text = cove_arena_printf(&arena, "%s", block);
+
+    if (strstr(block, "\"steps\"") == NULL &&
+        strstr(block, "\"script\"") == NULL) {
+        text = cove_arena_printf(
+            &arena, "{\"schema\":\"T\",\"from\":1,\"to\":2,\"steps\":[%s]}",
+            block);
+    }
+    cove_diag_clear(&diag);
+    ck_assert_msg(cove_migration_read(&arena, cove_bytes_text(text), "doc", &m,
+                                      &diag) == 0,
+                  "%s: %s", block, diag.text);
+    ck_assert_uint_gt(m.word_count, 0);
+}
+
+START_TEST(every_example_of_the_documentation_is_read)
+{
+    char *text = file_text("docs/MIGRATIONS.md");
+    size_t count = 0;
+    char *end;
+
+    for (char *at = text; (at = strstr(at, "```json\n")) != NULL;
+         at = end + 4) {
+        at += strlen("```json\n");
+        end = strstr(at, "```\n");
+        ck_assert_ptr_nonnull(end);
+        *end = '\0';
+        block_reads(at);
+        count++;
+    }
+    ck_assert_uint_ge(count, 20);
+}
+END_TEST
+
 /* --- memory ------------------------------------------------------------- */
 
 /* Read and compile the example with one allocator. */
@@ -265,6 +309,7 @@ int main(void)
         the_example_compiles,
         both_versions_of_the_example_read_one_document,
         an_added_field_of_the_recipe_reads_null_and_is_not_invalid,
+        every_example_of_the_documentation_is_read,
         out_of_memory_at_any_call_leaks_nothing,
     };
     Suite *suite = suite_create("compile_example");
