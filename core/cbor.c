@@ -261,13 +261,13 @@ static int walk_any_head(const struct walk *w, struct head *head, size_t *len)
  * decoder, which saves a third of the walk. */
 static int walk_head(const struct walk *w, struct head *head, size_t *len)
 {
-    const uint8_t *at = w->in.at + w->at;
     size_t left = w->in.len - w->at;
 
     if (left == 0) {
         return walk_fail(w, "ends too early");
     }
 
+    const uint8_t *at = w->in.at + w->at;
     enum major major = at[0] >> 5;
     uint8_t low = at[0] & 31;
 
