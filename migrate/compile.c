@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "migrate/compile_parts.h"
+#include "migrate/compile_check.h"
 
 /* --- bodies ------------------------------------------------------------- */
 

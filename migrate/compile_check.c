@@ -4,9 +4,9 @@
  * own head. So what is compared with the target schema is what apps will see,
  * not what the compiler believes. Every difference is named, not the first.
  */
+#include "migrate/compile_check.h"
+
 #include "core/json.h"
-#include "migrate/compile_parts.h"
-#include "migrate/plan.h"
 #include "schema/step.h"
 
 /* --- a journal with one step more --------------------------------------- */

@@ -8,7 +8,7 @@
  *   compile_field.c   the fields as the words find and leave them, and the ops
  *   compile_word.c    words about names and limits → ops
  *   compile_link.c    words that link a new field to others → ops
- *   compile_check.c   a body against journal and schema
+ *   compile_check.c   a body against journal and schema: compile_check.h
  *   compile.c         bodies
  */
 #ifndef COVE_MIGRATE_COMPILE_PARTS_H
@@ -181,57 +181,5 @@ COVE_MUST_CHECK int cove_word_compute(struct compile *c,
                                       const struct cove_word *word);
 COVE_MUST_CHECK int cove_word_same(struct compile *c,
                                    const struct cove_word *word);
-
-/* --- compile_check.c */
-
-/* A journal with one step more, planned at that step. */
-struct cove_plan;
-struct future {
-    struct cove_journal *journal;
-    struct cove_plan *plan;
-};
-/* Put `body` on top of a journal (NULL: an empty one).
- * Errors: COVE_EBLOCKED where it does not become active. */
-COVE_MUST_CHECK int cove_future_init(struct future *f, struct cove_arena *arena,
-                                     const struct cove_journal *journal,
-                                     struct cove_bytes body);
-void cove_future_free(struct future *f);
-
-/* What a plan's head shows, and behind it what its history has hidden. */
-COVE_MUST_CHECK int cove_plan_fields(struct cove_arena *arena,
-                                     const struct cove_plan *plan,
-                                     struct compile_field **out, size_t *count);
-
-struct difference {
-    struct cove_arena *arena;
-    const char *want; /* what has the fields as they should be */
-    const char *have; /* what has them as they are */
-    char **lines;
-    size_t count;
-    int err;
-};
-/* Name each difference between visible fields. Errors: COVE_ENOMEM. */
-COVE_MUST_CHECK int cove_difference_all(struct difference *d,
-                                        const struct compile_field *want,
-                                        size_t want_count,
-                                        const struct compile_field *have,
-                                        size_t have_count);
-/* Say them: all in the report, and in the sentence those that fit.
- * Errors: COVE_ESTEP, always, but for COVE_ENOMEM. */
-COVE_MUST_CHECK int cove_difference_fail(const struct difference *d,
-                                         const char *what,
-                                         struct cove_buf *report,
-                                         struct cove_diag *diag);
-
-struct compile_check { /* as cove_compile_check takes it */
-    struct cove_arena *arena;
-    const struct cove_journal *journal; /* NULL: an empty one */
-    const struct cove_schema *schema;
-    const struct compile_op *ops; /* what errors call the ops, or NULL */
-    struct cove_buf *report;
-    struct cove_diag *diag;
-};
-COVE_MUST_CHECK int cove_compile_judge(const struct compile_check *check,
-                                       struct cove_bytes body);
 
 #endif
