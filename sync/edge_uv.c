@@ -1,0 +1,446 @@
+/* A turn: whatever sockets, timers and other processes brought in one round of
+ * the loop has been given to the engine; then, once, it commits, looks at the
+ * store if that changed, and is asked what it wants to send and when it wants
+ * to be woken. So one commit serves all that arrived together.
+ *
+ *   read … read … read → check → flush · changed · tick → write … write
+ *
+ * One timer serves everything that waits for a time; nothing polls but the look
+ * at the store once a second, for file systems without notification.
+ */
+#include "sync/edge_uv_internal.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void edge_on_timer(uv_timer_t *timer);
+
+uint64_t edge_now(const struct cove_edge *edge)
+{
+    return uv_now(edge->loop);
+}
+
+void edge_error(struct cove_edge *edge, int code, const char *what)
+{
+    char sentence[2 * EDGE_SENTENCE_MAX];
+
+    if (edge->opt.on_error != NULL) {
+        snprintf(sentence, sizeof(sentence), "%s: %s", what,
+                 cove_error_text(code));
+        edge->opt.on_error(edge->opt.ctx, code, sentence);
+    }
+}
+
+void edge_event(const struct cove_edge *edge, const char *format, ...)
+{
+    char line[1280]; /* a whole sentence of the engine, and who */
+    va_list args;
+
+    if (edge->opt.event == NULL) {
+        return;
+    }
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    edge->opt.event(edge->opt.ctx, line);
+}
+
+void edge_touch(struct cove_edge *edge)
+{
+    if (!edge->dirty && !edge->closing) {
+        edge->dirty = true;
+        (void)uv_timer_start(&edge->timer, edge_on_timer, 0, 0);
+    }
+}
+
+/* --- the end */
+
+void edge_closed(struct cove_edge *edge)
+{
+    edge->handles--;
+    if (edge->handles > 0 || !edge->closing) {
+        return;
+    }
+
+    void (*done)(void *ctx) = edge->done;
+    void *ctx = edge->done_ctx;
+
+    edge_peers_free(edge);
+    cove_alloc_free(edge->opt.alloc, edge);
+    if (done != NULL) {
+        done(ctx);
+    }
+}
+
+static void edge_on_close(uv_handle_t *handle)
+{
+    edge_closed(handle->data);
+}
+
+static void edge_on_listener_close(uv_handle_t *handle)
+{
+    struct cove_edge *edge = handle->data;
+
+    cove_alloc_free(edge->opt.alloc, handle);
+    edge_closed(edge);
+}
+
+static void edge_close_listener(struct cove_edge *edge)
+{
+    if (edge->listener != NULL) {
+        uv_close((uv_handle_t *)edge->listener, edge_on_listener_close);
+        edge->listener = NULL;
+    }
+}
+
+/* Everybody has heard the goodbye, or the time is over. */
+static void edge_close(struct cove_edge *edge)
+{
+    edge->closing = true;
+    while (edge->conns != NULL) {
+        edge_conn_close(edge->conns);
+    }
+
+    int err = cove_engine_flush(edge->engine, edge_now(edge));
+
+    if (err != 0) {
+        edge_error(edge, err, "cannot commit what arrived");
+    }
+    edge_peers_stop(edge);
+    uv_close((uv_handle_t *)&edge->timer, edge_on_close);
+    uv_close((uv_handle_t *)&edge->check, edge_on_close);
+    uv_close((uv_handle_t *)&edge->watch, edge_on_close);
+    uv_close((uv_handle_t *)&edge->async, edge_on_close);
+}
+
+void cove_edge_stop(struct cove_edge *edge, void (*done)(void *ctx), void *ctx)
+{
+    struct edge_conn *next;
+
+    assert(!edge->stopping);
+    edge->done = done;
+    edge->done_ctx = ctx;
+    edge->stopping = true;
+    edge->stop_ms = edge_now(edge);
+    edge_close_listener(edge);
+    for (struct edge_conn *c = edge->conns; c != NULL; c = next) {
+        next = c->next;
+        edge_conn_bye(c);
+    }
+    edge_touch(edge);
+}
+
+/* --- a turn */
+
+static void edge_pump(struct cove_edge *edge)
+{
+    struct edge_conn *next;
+
+    for (struct edge_conn *c = edge->conns; c != NULL; c = next) {
+        next = c->next;
+        edge_conn_pump(c);
+    }
+}
+
+static void edge_look(struct cove_edge *edge, uint64_t now_ms)
+{
+    int err;
+
+    edge->changed = false;
+    edge->polled_ms = now_ms;
+    edge->peers_due = true;
+    err = cove_engine_changed(edge->engine, now_ms);
+    if (err != 0) {
+        edge_error(edge, err, "cannot look what changed");
+    }
+}
+
+static uint64_t edge_tick(struct cove_edge *edge, uint64_t now_ms)
+{
+    uint64_t next = UINT64_MAX;
+    int err = cove_engine_tick(edge->engine, now_ms, &next);
+
+    if (err != 0) {
+        edge_error(edge, err, "cannot go on with sync");
+        return now_ms + COVE_EDGE_POLL_MS;
+    }
+    return next;
+}
+
+static uint64_t edge_least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void edge_turn(struct cove_edge *edge)
+{
+    uint64_t now_ms = edge_now(edge);
+    int err;
+
+    if (edge->closing) {
+        return;
+    }
+    edge->dirty = false;
+    err = cove_engine_flush(edge->engine, now_ms);
+    if (err != 0) {
+        edge_error(edge, err, "cannot commit what arrived");
+    }
+    if (edge->started &&
+        (edge->changed || now_ms - edge->polled_ms >= COVE_EDGE_POLL_MS)) {
+        edge_look(edge, now_ms);
+    }
+
+    uint64_t next = edge_tick(edge, now_ms);
+
+    edge_pump(edge);
+    next = edge_least(next, edge_conns_tick(edge, now_ms));
+    if (edge->stopping) {
+        uint64_t end_ms = edge->stop_ms + EDGE_STOP_MS;
+
+        if (edge->conns == NULL || now_ms >= end_ms) {
+            edge_close(edge);
+            return;
+        }
+        next = edge_least(next, end_ms);
+    } else if (edge->started) {
+        next = edge_least(next, edge_peers_tick(edge, now_ms));
+        next = edge_least(next, edge->polled_ms + COVE_EDGE_POLL_MS);
+    }
+    if (next != UINT64_MAX || edge->dirty) {
+        (void)uv_timer_start(&edge->timer, edge_on_timer,
+                             edge->dirty || next <= now_ms ? 0 : next - now_ms,
+                             0);
+    }
+}
+
+static void edge_on_timer(uv_timer_t *timer)
+{
+    edge_turn(timer->data);
+}
+
+static void edge_on_check(uv_check_t *check)
+{
+    struct cove_edge *edge = check->data;
+
+    if (edge->dirty || edge->changed) {
+        edge_turn(edge);
+    }
+}
+
+static void edge_on_async(uv_async_t *async)
+{
+    struct cove_edge *edge = async->data;
+
+    edge->changed = true;
+}
+
+static void edge_on_watch(uv_fs_event_t *watch, const char *name, int events,
+                          int status)
+{
+    struct cove_edge *edge = watch->data;
+
+    (void)name;
+    (void)events;
+    (void)status;
+    edge->changed = true;
+}
+
+void cove_edge_wake(struct cove_edge *edge)
+{
+    (void)uv_async_send(&edge->async);
+}
+
+/* --- the beginning */
+
+int cove_edge_new(struct uv_loop_s *loop, struct cove_engine *engine,
+                  const struct cove_edge_options *opt, struct cove_edge **out)
+{
+    struct cove_edge *edge = cove_alloc_zero(opt->alloc, 1, sizeof(*edge));
+
+    if (edge == NULL) {
+        return COVE_ENOMEM;
+    }
+    edge->opt = *opt;
+    edge->engine = engine;
+    edge->loop = loop;
+    /* The only one of the four that can fail. */
+    if (uv_async_init(loop, &edge->async, edge_on_async) != 0) {
+        cove_alloc_free(opt->alloc, edge);
+        return COVE_EIO;
+    }
+    (void)uv_timer_init(loop, &edge->timer);
+    (void)uv_check_init(loop, &edge->check);
+    (void)uv_fs_event_init(loop, &edge->watch);
+    edge->async.data = edge;
+    edge->timer.data = edge;
+    edge->check.data = edge;
+    edge->watch.data = edge;
+    edge->handles = 4;
+    (void)uv_check_start(&edge->check, edge_on_check);
+    *out = edge;
+    return 0;
+}
+
+/* Watch the file that every process touches after a commit. Without it the
+ * look once a second remains. */
+static void edge_watch(struct cove_edge *edge)
+{
+    const char *path = edge->opt.notify_path;
+    uv_fs_t req;
+    int fd;
+
+    if (path == NULL) {
+        return;
+    }
+    fd = uv_fs_open(NULL, &req, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600,
+                    NULL);
+    uv_fs_req_cleanup(&req);
+    if (fd >= 0) {
+        (void)uv_fs_close(NULL, &req, fd, NULL);
+        uv_fs_req_cleanup(&req);
+    }
+
+    int err = uv_fs_event_start(&edge->watch, edge_on_watch, path, 0);
+
+    if (err != 0) {
+        edge_event(edge, "cannot watch %s (%s): looking once a second", path,
+                   uv_strerror(err));
+    }
+}
+
+int cove_edge_start(struct cove_edge *edge)
+{
+    if (edge->started) {
+        return COVE_EBUSY;
+    }
+    edge->started = true;
+    edge->polled_ms = edge_now(edge);
+    edge_watch(edge);
+    edge_peers_read(edge, edge->polled_ms);
+    edge->changed = true;
+    edge_touch(edge);
+    return 0;
+}
+
+/* --- listening */
+
+static void edge_on_connection(uv_stream_t *listener, int status)
+{
+    struct cove_edge *edge = listener->data;
+
+    if (status != 0) {
+        edge_error(edge, COVE_ENET, "cannot accept a connection");
+        return;
+    }
+    edge_conn_accept(edge);
+}
+
+static int edge_listen_error(int status, const char *address,
+                             struct cove_diag *diag)
+{
+    int code = status == UV_EADDRINUSE ? COVE_EADDRINUSE
+               : status == UV_EACCES   ? COVE_EACCES
+               : status == UV_ENOMEM   ? COVE_ENOMEM
+                                       : COVE_ENET;
+
+    return cove_fail(diag, code, "cannot listen on %s: %s", address,
+                     uv_strerror(status));
+}
+
+/* Bind, listen and note the address; 0 or libuv's error. */
+static int edge_listen_at(struct cove_edge *edge, const struct sockaddr *at)
+{
+    uv_tcp_t *tcp = cove_alloc_zero(edge->opt.alloc, 1, sizeof(*tcp));
+    struct sockaddr_storage bound;
+    int len = sizeof(bound);
+    int status;
+
+    if (tcp == NULL) {
+        return UV_ENOMEM;
+    }
+    status = uv_tcp_init(edge->loop, tcp);
+    if (status != 0) {
+        cove_alloc_free(edge->opt.alloc, tcp);
+        return status;
+    }
+    tcp->data = edge;
+    edge->listener = tcp;
+    edge->handles++;
+    status = uv_tcp_bind(tcp, at, 0);
+    if (status == 0) {
+        status = uv_listen((uv_stream_t *)tcp, COVE_EDGE_HALF_OPEN,
+                           edge_on_connection);
+    }
+    if (status == 0) {
+        status = uv_tcp_getsockname(tcp, (struct sockaddr *)&bound, &len);
+    }
+    if (status != 0) {
+        edge_close_listener(edge);
+        return status;
+    }
+    edge_address_text((struct sockaddr *)&bound, edge->address,
+                      sizeof(edge->address));
+    edge_event(edge, "listening on %s", edge->address);
+    return 0;
+}
+
+/* The first of a name's addresses that can be listened on; 0 or libuv's
+ * error. Blocks: it is done once, before the loop turns. */
+static int edge_listen_name(struct cove_edge *edge,
+                            const struct edge_address *address)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE};
+    uv_getaddrinfo_t req;
+    int status = uv_getaddrinfo(edge->loop, &req, NULL, address->host,
+                                address->port, &hints);
+
+    if (status != 0) {
+        return status;
+    }
+    status = UV_EADDRNOTAVAIL;
+    for (const struct addrinfo *at = req.addrinfo; at != NULL && status != 0;
+         at = at->ai_next) {
+        status = edge_listen_at(edge, at->ai_addr);
+    }
+    uv_freeaddrinfo(req.addrinfo);
+    return status;
+}
+
+int cove_edge_listen(struct cove_edge *edge, const char *address,
+                     struct cove_diag *diag)
+{
+    struct edge_address parsed;
+    struct sockaddr_storage at;
+    struct sockaddr_in any;
+    int status;
+
+    if (edge->listener != NULL) {
+        return cove_fail(diag, COVE_EBUSY, "listens on %s already",
+                         edge->address);
+    }
+    if (edge_address_parse(address, &parsed) != 0) {
+        return cove_fail(diag, COVE_EUSAGE,
+                         "cannot listen on %s: the form is host:port, "
+                         "[v6]:port or :port",
+                         address);
+    }
+    if (edge_address_numeric(&parsed, &at)) {
+        status = edge_listen_at(edge, (struct sockaddr *)&at);
+        if (status == UV_EAFNOSUPPORT && parsed.host[0] == '\0') {
+            (void)uv_ip4_addr("0.0.0.0", atoi(parsed.port), &any);
+            status = edge_listen_at(edge, (struct sockaddr *)&any);
+        }
+    } else {
+        status = edge_listen_name(edge, &parsed);
+    }
+    return status == 0 ? 0 : edge_listen_error(status, address, diag);
+}
+
+const char *cove_edge_address(const struct cove_edge *edge)
+{
+    return edge->address;
+}

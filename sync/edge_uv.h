@@ -1,0 +1,65 @@
+/* edge_uv.h: the sockets around the sync engine, on a libuv loop.
+ *
+ * The one place of sync that knows libuv. It listens, dials the peers that
+ * have an address, carries bytes, gives the engine time, tells it once a turn
+ * of the loop to commit, and writes into the peers' records how they are. It
+ * decides nothing about documents; what it does decide is who gets a socket.
+ *
+ *   socket ⇄ edge ⇄ cove_conn ⇄ engine
+ *
+ * Threads: everything here is called on the loop's thread, but for
+ * cove_edge_wake. The engine, and the repo it was made with, belong to that
+ * thread while the edge lives. The loop may be the caller's or run in a thread
+ * of its own; only the edge's own handles are touched.
+ */
+#ifndef COVE_SYNC_EDGE_UV_H
+#define COVE_SYNC_EDGE_UV_H
+
+#include "sync/engine.h"
+
+#define COVE_EDGE_CONNS        256 /* connections, ours and theirs */
+#define COVE_EDGE_HALF_OPEN    128 /* accepted, the handshake not done */
+#define COVE_EDGE_HALF_OPEN_IP 8   /* of them from one address */
+#define COVE_EDGE_RETRY_MS     200 /* the first retry, about; then doubled */
+#define COVE_EDGE_RETRY_MAX_MS 60000
+#define COVE_EDGE_POLL_MS      1000 /* looks at the store at least so often */
+
+struct uv_loop_s;
+struct cove_edge;
+
+struct cove_edge_options {
+    const struct cove_alloc *alloc;
+    const struct cove_env *env; /* jitter, wall clock */
+    struct cove_repo *repo;     /* the engine's */
+    struct cove_store *store;
+    const char *notify_path; /* whoever commits touches it; NULL = no file */
+    /* Something of the store or the machine failed; sync goes on trying. May
+     * be NULL, as the next. */
+    void (*on_error)(void *ctx, int code, const char *sentence);
+    /* One line of what happened to a peer or a socket, for the log. */
+    void (*event)(void *ctx, const char *line);
+    void *ctx;
+};
+
+/* Errors: COVE_ENOMEM, COVE_EIO (no more descriptors). */
+COVE_MUST_CHECK int cove_edge_new(struct uv_loop_s *loop,
+                                  struct cove_engine *engine,
+                                  const struct cove_edge_options *opt,
+                                  struct cove_edge **out);
+/* Listen on "host:port", "[v6]:port" or ":port"; port 0 picks one. Once.
+ * Errors: COVE_EUSAGE (no such form), COVE_EADDRINUSE, COVE_EACCES, COVE_ENET,
+ * COVE_EBUSY (listens already), COVE_ENOMEM; diag names the address. */
+COVE_MUST_CHECK int cove_edge_listen(struct cove_edge *edge,
+                                     const char *address,
+                                     struct cove_diag *diag);
+/* "127.0.0.1:40213", as bound; "" where it does not listen. */
+const char *cove_edge_address(const struct cove_edge *edge);
+/* Accept, dial and watch from now on. */
+COVE_MUST_CHECK int cove_edge_start(struct cove_edge *edge);
+/* Say goodbye to all, close everything (within 3 s), free the edge, then call
+ * done on the loop. The engine stays. */
+void cove_edge_stop(struct cove_edge *edge, void (*done)(void *ctx), void *ctx);
+/* The store changed, or the peers did. Threads: any, until stop is called. */
+void cove_edge_wake(struct cove_edge *edge);
+
+#endif
