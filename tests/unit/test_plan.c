@@ -1,0 +1,189 @@
+#include "migrate/plan.h"
+
+#include "cove/error.h"
+#include "tests/unit/world.h"
+
+static struct world w;
+
+static void set_up(void)
+{
+    world_init(&w);
+}
+
+static void tear_down(void)
+{
+    world_clear(&w);
+}
+
+static struct cove_journal *build(void)
+{
+    struct cove_journal *journal = NULL;
+
+    ck_assert_int_eq(
+        cove_journal_new(&cove_alloc_libc, w.bodies, w.steps, &journal), 0);
+    return journal;
+}
+
+static struct cove_plan *compile(struct cove_journal *journal, int head)
+{
+    struct cove_plan *plan = NULL;
+
+    ck_assert_int_eq(
+        cove_plan_new(&cove_alloc_libc, journal, &w.ids[head], &plan), 0);
+    return plan;
+}
+
+START_TEST(a_plan_of_a_head_that_is_not_active_is_blocked)
+{
+    int bad = world_step(&w, -1, "[{'op':'nosuch'}]");
+    struct cove_journal *journal = build();
+    struct cove_plan *plan = NULL;
+    struct cove_step_id none;
+
+    memset(&none, 9, sizeof(none));
+    ck_assert_int_eq(
+        cove_plan_new(&cove_alloc_libc, journal, &w.ids[bad], &plan),
+        COVE_EBLOCKED);
+    ck_assert_int_eq(cove_plan_new(&cove_alloc_libc, journal, &none, &plan),
+                     COVE_EBLOCKED);
+    ck_assert_ptr_null(plan);
+    cove_journal_free(journal);
+}
+END_TEST
+
+START_TEST(a_plan_names_types_limits_and_finds_both_ways)
+{
+    int root = world_step(
+        &w, -1,
+        "[{'op':'add','reg':'b','name':'beta','type':'int'},"
+        "{'op':'add','reg':'a','name':'alpha','type':'text'},"
+        "{'op':'limit','reg':'a','default':'x','required':true},"
+        "{'op':'add','reg':'c','name':'gamma','type':'any'},"
+        "{'op':'hide','reg':'c'},{'op':'name','reg':'b','name':'alpha'}]");
+    struct cove_journal *journal = build();
+    struct cove_plan *plan = compile(journal, root);
+    uint32_t reg = 9;
+
+    ck_assert_uint_eq(plan->field_count, 2);
+    ck_assert(cove_plan_find_name(plan, cove_bytes_text("alpha"), &reg));
+    ck_assert(cove_bytes_equal(plan->registers[reg].id, cove_bytes_text("b")));
+    ck_assert_int_eq(plan->registers[reg].type, COVE_TYPE_INT);
+    ck_assert(cove_plan_find_name(plan, cove_bytes_text("#a"), &reg));
+    ck_assert(plan->registers[reg].required);
+    ck_assert(plan->registers[reg].has_default);
+    ck_assert(!cove_plan_find_name(plan, cove_bytes_text("gamma"), &reg));
+    ck_assert(cove_plan_find(plan, cove_bytes_text("c"), &reg));
+    ck_assert(!plan->registers[reg].visible);
+    ck_assert(!cove_plan_find(plan, cove_bytes_text("d"), &reg));
+    cove_plan_free(plan);
+    cove_journal_free(journal);
+}
+END_TEST
+
+START_TEST(a_plans_fingerprint_is_of_its_head_and_order)
+{
+    int root = world_step(&w, -1, "[]");
+    int left = world_step(&w, root, "[{'op':'x-a'}]");
+    int right = world_step(&w, root, "[{'op':'x-b'}]");
+    struct cove_journal *journal = build();
+    struct cove_plan *a = compile(journal, left);
+    struct cove_plan *b = compile(journal, right);
+    struct cove_plan *c = compile(journal, left);
+    struct cove_hash fa = cove_plan_fingerprint(a);
+    struct cove_hash fb = cove_plan_fingerprint(b);
+    struct cove_hash fc = cove_plan_fingerprint(c);
+
+    ck_assert_mem_eq(fa.b, fc.b, sizeof(fa.b));
+    ck_assert_mem_ne(fa.b, fb.b, sizeof(fa.b));
+    cove_plan_free(a);
+    cove_plan_free(b);
+    cove_plan_free(c);
+    cove_journal_free(journal);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_is_listed_and_inert)
+{
+    int root = world_step(
+        &w, -1,
+        "[{'op':'add','reg':'a','name':'a','type':'text'},"
+        "{'op':'add','reg':'b','name':'b','type':'text'},"
+        "{'op':'add','reg':'c','name':'c','type':'text'},"
+        "{'op':'alias','from':'a','to':'b'},"
+        "{'op':'conv','from':'b','to':'a','fwd':[],'bwd':[]}," /* 4: a ring */
+        "{'op':'comp','whole':'a','parts':['b'],'lits':['','']}," /* 5: self */
+        "{'op':'comp','whole':'a','parts':['c'],'lits':['','']},"
+        "{'op':'comp','whole':'b','parts':['c'],'lits':['','']}," /* 7: 2nd */
+        "{'op':'comp','whole':'c','parts':['a'],'lits':['','']}," /* 8: ring */
+        "{'op':'calc','out':'c','deps':['a'],'lits':['','']},"    /* 9: part */
+        "{'op':'hide','reg':'nosuch'},"                           /* 10 */
+        "{'op':'add','reg':'d','name':'d','type':'text'},"
+        "{'op':'calc','out':'d','deps':['d'],'lits':['','']}," /* 12: self */
+        "{'op':'calc','out':'d','deps':['a'],'lits':['','']},"
+        "{'op':'calc','out':'d','deps':['b'],'lits':['','']}," /* 14: 2nd */
+        "{'op':'alias','from':'d','to':'a'}]");                /* 15: calc */
+    static const uint32_t misfits[] = {4, 5, 7, 8, 9, 10, 12, 14, 15};
+    struct cove_journal *journal = build();
+    struct cove_plan *plan = compile(journal, root);
+
+    ck_assert_uint_eq(plan->conflict_count, COVE_ARRAY_LEN(misfits));
+    for (size_t i = 0; i < COVE_ARRAY_LEN(misfits); i++) {
+        ck_assert_uint_eq(plan->conflicts[i].op, misfits[i]);
+    }
+    cove_plan_free(plan);
+    cove_journal_free(journal);
+}
+END_TEST
+
+START_TEST(a_build_without_memory_says_so_and_leaks_nothing)
+{
+    int root = world_step(&w, -1,
+                          "[{'op':'add','reg':'a','name':'a','type':'text'},"
+                          "{'op':'add','reg':'b','name':'a','type':'text'},"
+                          "{'op':'add','reg':'c','name':'c','type':'text'},"
+                          "{'op':'comp','whole':'a','parts':['b','c'],"
+                          "'lits':['','-','']}]");
+    int leaf =
+        world_step(&w, root,
+                   "[{'op':'add','reg':'d','name':'d','type':'int'},"
+                   "{'op':'conv','from':'a','to':'d','fwd':['int_of_text'],"
+                   "'bwd':null},{'op':'calc','out':'d','deps':['a'],"
+                   "'lits':['','']},{'op':'hide','reg':'zz'}]");
+    long fail_at = 0;
+    int err;
+
+    do {
+        struct harness_alloc heap;
+        struct cove_journal *journal = NULL;
+        struct cove_plan *plan = NULL;
+
+        harness_alloc_init(&heap, ++fail_at);
+        err = cove_journal_new(&heap.alloc, w.bodies, w.steps, &journal);
+        if (err == 0) {
+            err = cove_plan_new(&heap.alloc, journal, &w.ids[leaf], &plan);
+        }
+        ck_assert(err == 0 || err == COVE_ENOMEM);
+        ck_assert(err == 0 || plan == NULL);
+        cove_plan_free(plan);
+        cove_journal_free(journal);
+        ck_assert_int_eq(heap.alive, 0);
+    } while (err != 0);
+    ck_assert_int_gt(fail_at, 4);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("plan");
+    TCase *tc = tcase_create("plan");
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_add_test(tc, a_plan_of_a_head_that_is_not_active_is_blocked);
+    tcase_add_test(tc, a_plan_names_types_limits_and_finds_both_ways);
+    tcase_add_test(tc, a_plans_fingerprint_is_of_its_head_and_order);
+    tcase_add_test(tc, what_does_not_fit_is_listed_and_inert);
+    tcase_add_test(tc, a_build_without_memory_says_so_and_leaks_nothing);
+    suite_add_tcase(suite, tc);
+    return harness_run(suite);
+}
