@@ -213,17 +213,18 @@ static int request_check(const struct cove_compile_request *request,
     return 0;
 }
 
-/* The fields at the parents, as the words find them. */
+/* The fields at the parents, as the words find them: in c, and in *start as
+ * they stay. */
 static int migration_begin(struct compile *c,
                            const struct cove_compile_request *request,
-                           const struct body *body, struct cove_bytes file)
+                           const struct body *body,
+                           struct compile_field **start)
 {
     const struct body merge = {.parents = body->parents,
                                .parent_count = body->parent_count};
-    struct compile_field *fields;
     struct cove_bytes empty;
     struct future f;
-    size_t count;
+    size_t count = 0;
     int rc;
 
     if ((rc = body_write(c->arena, &merge, &empty)) != 0 ||
@@ -234,15 +235,14 @@ static int migration_begin(struct compile *c,
                                "not active")
                    : rc;
     }
-    rc = cove_plan_fields(c->arena, f.plan, &fields, &count);
+    rc = cove_plan_fields(c->arena, f.plan, start, &count);
     cove_future_free(&f);
     if (rc == 0) {
-        rc = cove_compile_init(c, body->parents, body->parent_count, file,
-                               count);
+        rc = cove_compile_init(c, body->parents, body->parent_count,
+                               request->migration->cbor, count);
     }
-    if (rc == 0) {
-        memcpy(c->fields, fields, count * sizeof *fields);
-        c->field_count = count;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        c->fields[c->field_count++] = (*start)[i];
     }
     return rc;
 }
@@ -297,21 +297,16 @@ int cove_compile_migration(struct cove_arena *arena,
                         .schema = &request->target->hash,
                         .note = m->note};
     struct cove_compiled made = {0};
-    struct compile_field *start;
+    struct compile_field *start = NULL;
     size_t start_count;
     int rc;
 
     if ((rc = request_check(request, diag)) != 0 ||
         (rc = parents_sort(arena, request, &body)) != 0 ||
-        (rc = migration_begin(&c, request, &body, m->cbor)) != 0) {
+        (rc = migration_begin(&c, request, &body, &start)) != 0) {
         return rc;
     }
     start_count = c.field_count;
-    start = cove_arena_array(arena, start_count + 1, sizeof *start);
-    if (start == NULL) {
-        return COVE_ENOMEM;
-    }
-    memcpy(start, c.fields, start_count * sizeof *start);
     if ((rc = cove_compile_words(&c, m->words, m->word_count)) != 0) {
         return rc;
     }

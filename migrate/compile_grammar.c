@@ -306,10 +306,11 @@ static int word_check(const struct grammar *g, const struct grammar_word *word,
 static int word_unknown(const struct grammar *g, struct cove_bytes word)
 {
     char known[256] = "";
+    size_t len = 0;
 
     for (size_t i = 0; i < COVE_ARRAY_LEN(words); i++) {
-        strcat(known, i > 0 ? ", " : "");
-        strcat(known, words[i].word);
+        len += (size_t)snprintf(known + len, sizeof known - len, "%s%s",
+                                i > 0 ? ", " : "", words[i].word);
     }
     return cove_fail(g->diag, COVE_ESTEP,
                      "%.*s: unknown word \"%.*s\"; the words are %s",

@@ -222,8 +222,8 @@ int cove_word_split(struct compile *c, const struct cove_word *word)
 int cove_word_join(struct compile *c, const struct cove_word *word)
 {
     struct cove_bytes into = cove_member_text(word, "into");
-    struct compile_field **parts;
     struct compile_field *whole;
+    size_t *parts; /* places in c->fields */
     struct cove_bytes *names = NULL;
     size_t count;
     int rc;
@@ -237,21 +237,22 @@ int cove_word_join(struct compile *c, const struct cove_word *word)
         return COVE_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
-        if ((rc = cove_field_need(c, names[i], &parts[i])) != 0 ||
-            (rc = text_need(c, parts[i])) != 0) {
+        struct compile_field *part;
+
+        if ((rc = cove_field_need(c, names[i], &part)) != 0 ||
+            (rc = text_need(c, part)) != 0) {
             return rc;
         }
-        names[i] = parts[i]->reg;
-    }
-    for (size_t i = 0; i < count; i++) {
-        parts[i]->visible = false; /* one's name may pass to the whole */
+        part->visible = false; /* its name may pass to the whole */
+        parts[i] = (size_t)(part - c->fields);
+        names[i] = part->reg;
     }
     if ((rc = new_field(c, into, text_type(c, into), &whole)) != 0 ||
         (rc = comp_op(c, word, whole->reg, names, count)) != 0) {
         return rc;
     }
     for (size_t i = 0; i < count && rc == 0; i++) {
-        rc = cove_field_show(c, parts[i], false);
+        rc = cove_field_show(c, &c->fields[parts[i]], false);
     }
     return rc;
 }

@@ -186,8 +186,11 @@ static int word_show(struct compile *c, const struct cove_word *word)
     struct compile_field *field = NULL;
     int rc;
 
-    if ((rc = show_find(c, word, &field)) != 0 ||
-        (rc = cove_field_free(c, as.at != NULL ? as : field->name)) != 0 ||
+    if ((rc = show_find(c, word, &field)) != 0) {
+        return rc;
+    }
+    assert(field != NULL);
+    if ((rc = cove_field_free(c, as.at != NULL ? as : field->name)) != 0 ||
         (rc = cove_field_show(c, field, true)) != 0) {
         return rc;
     }

@@ -14,6 +14,12 @@ const char *const cove_schema_type_names[COVE_SCHEMA_TYPES] = {
 
 /* --- paths and names ---------------------------------------------------- */
 
+/* What stands behind '~' for '~' and '/'. */
+static uint8_t path_escape(uint8_t byte)
+{
+    return byte == '~' ? '0' : '1';
+}
+
 /* Append a key to out, escaped; false when it does not fit. */
 static bool path_put(char *out, size_t *len, struct cove_bytes key)
 {
@@ -26,8 +32,7 @@ static bool path_put(char *out, size_t *len, struct cove_bytes key)
         if (escape) {
             out[(*len)++] = '~';
         }
-        out[(*len)++] =
-            escape ? (key.at[i] == '~' ? '0' : '1') : (char)key.at[i];
+        out[(*len)++] = (char)(escape ? path_escape(key.at[i]) : key.at[i]);
     }
     return true;
 }

@@ -10,6 +10,7 @@
  * Validation, section 6.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/cbor.h"
 #include "core/value.h"
@@ -115,9 +116,16 @@ static void number_text(const struct schema_number *n,
         snprintf(out, NUMBER_TEXT_MAX, "%lld", (long long)n->i);
         return;
     }
-    snprintf(out, NUMBER_TEXT_MAX, "%.15g", n->f);
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(out, NUMBER_TEXT_MAX, "%.*g", digits, n->f);
+        if (strtod(out, NULL) == n->f) {
+            break;
+        }
+    }
     if (strpbrk(out, ".en") == NULL) { /* 3.0, not 3; inf and nan as they are */
-        strcat(out, ".0");
+        size_t len = strlen(out);
+
+        snprintf(out + len, NUMBER_TEXT_MAX - len, ".0");
     }
 }
 
@@ -184,15 +192,17 @@ static const struct {
 static int type_fail(struct schema_check *c, const struct schema_node *node,
                      struct cove_bytes value, const struct schema_path *path)
 {
-    char rule[96] = "type ";
+    char rule[96] = "type";
+    size_t len = strlen(rule);
     char why[128];
     char number[NUMBER_TEXT_MAX];
     struct schema_number n;
 
     for (unsigned i = 0, named = 0; i < COVE_SCHEMA_TYPES; i++) {
         if ((node->types & 1U << i) != 0) {
-            strcat(rule, named++ > 0 ? " or " : "");
-            strcat(rule, cove_schema_type_names[i]);
+            len += (size_t)snprintf(rule + len, sizeof rule - len, "%s %s",
+                                    named++ > 0 ? " or" : "",
+                                    cove_schema_type_names[i]);
         }
     }
     snprintf(why, sizeof why, "the value is %s",
