@@ -256,6 +256,9 @@ void edge_conn_pump(struct edge_conn *c)
         if (n > 0) {
             c->spoke = true;
             cove_conn_written(c->conn, edge_now(c->edge), (size_t)n);
+            if (n >= EDGE_WRITE / 2) {
+                edge_touch(c->edge); /* the engine may go on with more */
+            }
         } else if (n == UV_EAGAIN || n == UV_ENOSYS) {
             conn_write_later(c, out);
             return;
