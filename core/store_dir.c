@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -250,6 +250,30 @@ static int dir_lock(struct cove_store_dir *dir, struct cove_diag *diag)
                      dir->path);
 }
 
+/* A page that the system gives to forked children emptied: asked at each
+ * begin, and getpid() would take as long as the lookup that follows. NULL on
+ * systems without. */
+static uint8_t *dir_mark(size_t page)
+{
+    uint8_t *mark = mmap(NULL, page, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (mark == MAP_FAILED) {
+        return NULL;
+    }
+    if (madvise(mark, page, MADV_WIPEONFORK) != 0) {
+        munmap(mark, page);
+        return NULL;
+    }
+    *mark = 1;
+    return mark;
+}
+
+bool cove_store_dir_ours(const struct cove_store_dir *dir)
+{
+    return dir->mark != NULL ? *dir->mark == 1 : dir->pid == getpid();
+}
+
 int cove_store_dir_open(struct cove_store_dir *dir, const char *path,
                         const struct cove_store_options *opt,
                         struct cove_diag *diag)
@@ -269,8 +293,10 @@ int cove_store_dir_open(struct cove_store_dir *dir, const char *path,
     }
     if (err != 0) {
         cove_store_dir_close(dir);
+        return err;
     }
-    return err;
+    dir->mark = dir_mark((size_t)sysconf(_SC_PAGESIZE));
+    return 0;
 }
 
 void cove_store_dir_close(struct cove_store_dir *dir)
@@ -278,7 +304,7 @@ void cove_store_dir_close(struct cove_store_dir *dir)
     if (dir->lock_fd >= 0) {
         /* A forked child shares the lock and would keep it past our close:
          * let go by name, and only the process that took it does. */
-        if (dir->pid == getpid()) {
+        if (cove_store_dir_ours(dir)) {
             struct flock unlock = {.l_type = F_UNLCK,
                                    .l_whence = SEEK_SET,
                                    .l_start = dir->pid,
@@ -291,6 +317,10 @@ void cove_store_dir_close(struct cove_store_dir *dir)
     if (dir->fd >= 0) {
         close(dir->fd);
     }
+    if (dir->mark != NULL) {
+        munmap(dir->mark, (size_t)sysconf(_SC_PAGESIZE));
+    }
+    dir->mark = NULL;
     dir->lock_fd = -1;
     dir->fd = -1;
 }

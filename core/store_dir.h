@@ -18,6 +18,7 @@ struct cove_store_dir {
     int fd;           /* of the directory */
     int lock_fd;      /* of open.lock */
     pid_t pid;        /* that locked it */
+    uint8_t *mark;    /* 1; a forked child finds 0 there */
     bool made;        /* the directory was not there */
     bool fresh;       /* data.mdb was not there, or empty */
 };
@@ -29,6 +30,8 @@ COVE_MUST_CHECK int cove_store_dir_open(struct cove_store_dir *dir,
                                         const char *path,
                                         const struct cove_store_options *opt,
                                         struct cove_diag *diag);
+/* Is this the process that opened it, and not a forked child? */
+bool cove_store_dir_ours(const struct cove_store_dir *dir);
 /* Also after a failed open. In a forked child: keeps the parent's lock. */
 void cove_store_dir_close(struct cove_store_dir *dir);
 

@@ -8,9 +8,10 @@
  * holds, and the transaction fails with COVE_EBUSY rather than lose an
  * update. Doubling at begin, from 75 % on, keeps all of this rare.
  *
- * Appending. LMDB splits a full page in the middle, so ascending keys leave
- * pages half empty unless the write is said to append. The last key of each
- * tree written to is remembered, and a key beyond it is appended.
+ * Appending. LMDB looks for the place of each key, and splits a full page so
+ * that ascending keys with large values leave it half empty, unless the write
+ * is said to append: half as fast again, and up to half the file. So the last
+ * key of each tree written to is remembered, and a key beyond it is appended.
  *
  * Readers. An ended reader keeps its place in LMDB's table and begins again
  * without a search for one; a few are kept.
@@ -18,7 +19,6 @@
 #include "core/store.h"
 
 #include <assert.h>
-#include <unistd.h>
 
 #include "core/store_dir.h"
 #include "core/store_gate.h"
@@ -247,7 +247,7 @@ static int disk_begin(struct cove_store *base, bool write,
     struct disk_store *store = (struct disk_store *)base;
 
     /* A forked child shares the map but owns none of the locks. */
-    if (getpid() != store->dir.pid) {
+    if (!cove_store_dir_ours(&store->dir)) {
         return COVE_EBUSY;
     }
     return write ? writer_begin(store, out) : reader_begin(store, out);
@@ -508,7 +508,7 @@ static int disk_reap(struct cove_store *base, int *dead)
 static void disk_close(struct cove_store *base)
 {
     struct disk_store *store = (struct disk_store *)base;
-    bool ours = getpid() == store->dir.pid;
+    bool ours = cove_store_dir_ours(&store->dir);
 
     assert(!ours || store->gate.guests == NULL);
     while (store->idle != NULL) {
