@@ -325,7 +325,7 @@ struct wait {
     struct cove *store;
     struct cove_key key;
     bool one;      /* only that peer */
-    char why[256]; /* what is still missing */
+    char why[512]; /* what is still missing */
 };
 
 /* Has this peer acknowledged all, and do we have all it told us? */

@@ -190,6 +190,11 @@ int node_value_in(struct cove_txn *txn, struct cove_value value,
                          "a value of %u bytes; %d are the most", value.len,
                          COVE_MAX_VALUE);
     }
+    if (value.kind == COVE_KIND_TEXT && value.len > 0 &&
+        memchr(value.u.text, 0, value.len) != NULL) {
+        return cove_fail(&txn->diag, COVE_EUSAGE,
+                         "a text may not hold a NUL; such bytes are a blob");
+    }
     cove_buf_init(&buf, txn->store->alloc);
     cove_writer_init(&w, &buf);
     int err = 0;

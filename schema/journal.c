@@ -6,6 +6,8 @@
  * few steps that add that register. */
 #include "schema/journal.h"
 
+#include <assert.h>
+
 #include <stdlib.h>
 
 #include "core/crypto.h"
@@ -330,6 +332,8 @@ static void journal_set_row(struct cove_journal *journal,
     for (size_t p = 0; p < step->parent_count; p++) {
         const struct cove_step *parent =
             cove_journal_find(journal, &step->parents[p]);
+
+        assert(parent != NULL); /* a step is active after its parents */
         const uint64_t *from = journal_row(journal, parent->index);
 
         for (size_t w = 0; w < journal->words; w++) {
