@@ -1,0 +1,24 @@
+/* raw.h: what the machine can do with the same libraries and nothing of Cove:
+ * the figures that stand beside Cove's in one run. */
+#ifndef COVE_BENCH_RAW_H
+#define COVE_BENCH_RAW_H
+
+#include <stddef.h>
+
+double bench_now(void); /* seconds, monotonic */
+
+/* Each gives operations a second, or a negative number where it failed. */
+
+/* Put `count` values of `len` bytes into a fresh LMDB file, `commit` of them a
+ * durable commit, keys in order; then get them in random order. */
+double raw_lmdb_put(const char *dir, long count, size_t len, long commit);
+double raw_lmdb_get(const char *dir, long count);
+/* Ed25519 signatures made, and verified. */
+double raw_sign(long count);
+double raw_verify(long count);
+/* Bytes a second over a loopback TCP connection, and round trips of 100 bytes
+ * a second. */
+double raw_loopback_bytes(size_t total);
+double raw_loopback_trips(long count);
+
+#endif
