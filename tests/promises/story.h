@@ -1,0 +1,133 @@
+/* story.h: a few devices that share a group, each with a store and a clock of
+ * its own, and what apps at several versions do there, told in one line each.
+ *
+ * Alice and dan are admins, bob is a writer, carol a reader. Nothing is shared
+ * between them but what is given from one store to another: signed batches, as
+ * a peer would send them. JSON is written with ' for ". What goes wrong in a
+ * word that is not called try_ is a failed test.
+ */
+#ifndef COVE_TESTS_STORY_H
+#define COVE_TESTS_STORY_H
+
+#include "migrate/publish.h"
+#include "tests/unit/author.h"
+
+enum story_who { ALICE, BOB, CAROL, DAN, STORY_PEERS };
+
+/* The wall clock's second 0. */
+#define STORY_START ((int64_t)1750000000000)
+
+struct story_peer {
+    struct kit kit;
+    struct cove_catalog *catalog;
+};
+
+struct story {
+    struct story_peer peer[STORY_PEERS];
+    struct cove_id group;
+    struct cove_bytes group_header;
+    struct cove_arena arena; /* texts that words below give back */
+    struct cove_id journal;  /* of the schema published last */
+    struct cove_id doc;      /* the document that words below are about */
+};
+
+/* kind: of the stores, enum fixture_kind. Everybody holds the group. */
+void story_begin(struct story *s, int kind);
+void story_end(struct story *s);
+void story_reopen(struct story *s, enum story_who who);
+struct kit *story_kit(struct story *s, enum story_who who);
+/* Set a clock, in seconds after the start. */
+void story_clock(struct story *s, enum story_who who, int64_t second);
+
+/* --- schemas: as files, or as bodies of steps */
+
+int story_try_schema(struct story *s, enum story_who who, const char *schema);
+void story_schema(struct story *s, enum story_who who, const char *schema);
+int story_try_migration(struct story *s, enum story_who who,
+                        const char *migration, const char *schema);
+/* The step's hex, which names its head where a number is ambiguous. */
+const char *story_migration(struct story *s, enum story_who who,
+                            const char *migration, const char *schema);
+/* A journal from the ops of its root step; its hex, and so below. */
+const char *story_root(struct story *s, enum story_who who, const char *ops);
+/* A later step: parents is "'HEX'" or "'HEX','HEX'". */
+const char *story_step(struct story *s, enum story_who who, const char *parents,
+                       const char *ops);
+struct cove_step_id story_step_id(const char *hex);
+/* The CBOR of a JSON text, and back. */
+struct cove_bytes story_json(struct story *s, const char *text);
+const char *story_text(struct story *s, struct cove_bytes item);
+
+/* --- documents. `version` is a number, a step's hex, or "" for the newest. */
+
+void story_new(struct story *s, enum story_who who, int64_t second,
+               const char *version, const char *fields);
+int story_try_new(struct story *s, enum story_who who, int64_t second,
+                  const char *version, const char *fields, const char *unique);
+/* The user's write of some fields, at a second of that device's clock. */
+void story_write(struct story *s, enum story_who who, int64_t second,
+                 const char *version, const char *fields);
+int story_try_write(struct story *s, enum story_who who, int64_t second,
+                    const char *version, const char *fields);
+void story_delete(struct story *s, enum story_who who, int64_t second,
+                  const char *version, const char *field);
+/* One native op on a register, past the schema; value NULL deletes. */
+void story_raw_write(struct story *s, enum story_who who, int64_t second,
+                     const char *epoch, const char *reg, const char *value);
+
+struct story_look {
+    int err;
+    uint32_t written; /* copies, by this load */
+    uint32_t due;
+    uint32_t invalid;
+    bool ahead;
+    enum cove_doc_state state;
+};
+struct story_look story_look(struct story *s, enum story_who who,
+                             const char *version, enum cove_load_mode mode);
+/* Load as an app does, copies and all; how many were written. */
+uint32_t story_load(struct story *s, enum story_who who, const char *version);
+/* "name=value name=!raw …" in the order of names, what is absent left out. */
+const char *story_view(struct story *s, enum story_who who,
+                       const char *version);
+/* The same without the engine: the stored winner of each register that the
+ * version shows, no steps and no defaults applied. */
+const char *story_stored(struct story *s, enum story_who who,
+                         const char *version);
+/* As story_view, without defaults and without what did not convert: what
+ * story_stored has to give once all is settled. */
+const char *story_settled(struct story *s, enum story_who who,
+                          const char *version);
+/* The register behind a field of a version. */
+const char *story_register(struct story *s, enum story_who who,
+                           const char *version, const char *field);
+
+#define ck_views(s, who, version, text)                                        \
+    ck_assert_str_eq(story_view(s, who, version), text)
+
+/* --- between stores */
+
+/* Everything, or one document with its owner's header, one way. */
+void story_give(struct story *s, enum story_who from, enum story_who to);
+void story_give_doc(struct story *s, enum story_who from, enum story_who to,
+                    const struct cove_id *id);
+void story_sync(struct story *s, enum story_who a, enum story_who b);
+void story_settle(struct story *s); /* until everybody has everything */
+bool story_has(struct story *s, enum story_who who, const struct cove_id *id);
+
+/* --- what is held */
+
+uint32_t story_txs(struct story *s, enum story_who who); /* of the document */
+struct cove_hash story_digest(struct story *s, enum story_who who);
+/* Of every byte that the store holds. */
+struct cove_hash story_dump(struct story *s, enum story_who who);
+#define ck_same_hash(x, y)  ck_assert_mem_eq(&(x), &(y), 32)
+#define ck_other_hash(x, y) ck_assert_mem_ne(&(x), &(y), 32)
+/* Everybody's digest of the document is the same. */
+void story_agreed(struct story *s);
+
+/* --- chance, repeatable */
+
+uint32_t story_dice(uint64_t *seed, uint32_t sides); /* 0 … sides - 1 */
+
+#endif
