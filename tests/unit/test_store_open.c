@@ -346,7 +346,7 @@ START_TEST(a_child_that_lives_on_keeps_nothing_from_its_parent)
         char byte;
 
         close(hold[1]);
-        _exit(read(hold[0], &byte, 1) == 0 ? 0 : 1);
+        child_end(read(hold[0], &byte, 1) == 0 ? 0 : 1);
     }
     /* The child has the lock's description open still. */
     cove_store_close(f.store);
@@ -355,10 +355,7 @@ START_TEST(a_child_that_lives_on_keeps_nothing_from_its_parent)
     close(hold[0]);
     close(hold[1]);
 
-    int status;
-
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_int_eq(status, 0);
+    ck_assert(child_ended_well(child));
     fixture_teardown(&f);
 }
 END_TEST
@@ -428,7 +425,7 @@ START_TEST(a_child_killed_in_mid_transaction_loses_nothing_committed)
                 take(turns.to_child); /* never comes */
             }
         }
-        _exit(1);
+        child_end(1);
     }
     take(turns.to_parent);
     kill_child(child);
@@ -459,7 +456,7 @@ START_TEST(the_readers_of_the_dead_are_reaped)
             give(turns.to_parent);
             take(turns.to_child); /* never comes */
         }
-        _exit(1);
+        child_end(1);
     }
     take(turns.to_parent);
     ck_assert_int_eq(cove_store_reap(f.store, &dead), 0);
@@ -501,7 +498,6 @@ START_TEST(two_processes_write_in_turn_while_the_map_grows)
     struct fixture f;
     struct turns turns;
     const unsigned rounds = 100;
-    int status;
 
     fixture_init(&f, FIXTURE_LMDB);
     f.opt.map_bytes = 65536;
@@ -511,7 +507,7 @@ START_TEST(two_processes_write_in_turn_while_the_map_grows)
 
     if (child == 0) {
         if (fixture_open(&f) != 0) {
-            _exit(1);
+            child_end(1);
         }
         for (unsigned i = 1; i < rounds; i += 2) {
             take(turns.to_child);
@@ -519,7 +515,7 @@ START_TEST(two_processes_write_in_turn_while_the_map_grows)
             give(turns.to_parent);
         }
         cove_store_close(f.store);
-        _exit(0);
+        child_end(0);
     }
     ck_assert_int_eq(fixture_open(&f), 0);
     for (unsigned i = 0; i < rounds; i += 2) {
@@ -531,8 +527,7 @@ START_TEST(two_processes_write_in_turn_while_the_map_grows)
         give(turns.to_child);
         take(turns.to_parent);
     }
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_int_eq(status, 0);
+    ck_assert(child_ended_well(child));
     turns_close(&turns);
     fixture_teardown(&f);
 }
@@ -562,7 +557,6 @@ START_TEST(a_write_of_another_process_while_the_map_grows_is_not_lost)
     struct fixture f;
     struct turns turns;
     struct interloper interloper = {&turns, false};
-    int status;
     int err = 0;
 
     fixture_init(&f, FIXTURE_LMDB);
@@ -574,12 +568,12 @@ START_TEST(a_write_of_another_process_while_the_map_grows_is_not_lost)
     if (child == 0) {
         take(turns.to_child);
         if (fixture_open(&f) != 0) {
-            _exit(1);
+            child_end(1);
         }
         fixture_put(&f, 0, "key", "of the child");
         cove_store_close(f.store);
         give(turns.to_parent);
-        _exit(0);
+        child_end(0);
     }
     ck_assert_int_eq(fixture_open(&f), 0);
     fixture_put(&f, 0, "key", "first");
@@ -600,8 +594,7 @@ START_TEST(a_write_of_another_process_while_the_map_grows_is_not_lost)
     ck_assert_int_eq(cove_store_commit(txn), COVE_EBUSY);
     fixture_assert(&f, 0, "key", "of the child");
     fixture_put(&f, 0, "key", "second");
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_int_eq(status, 0);
+    ck_assert(child_ended_well(child));
     turns_close(&turns);
     fixture_teardown(&f);
 }
