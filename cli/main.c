@@ -70,6 +70,14 @@ int cli_version(struct cli *cli)
     return code;
 }
 
+/* The command under the name `coved` is `cove serve`. */
+static bool main_is_daemon(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    return strcmp(slash != NULL ? slash + 1 : name, "coved") == 0;
+}
+
 /* The options before the verb. Gives the number of words used, -1 on error. */
 static int main_options(struct cli *cli, int argc, char **argv)
 {
@@ -93,6 +101,8 @@ static int main_options(struct cli *cli, int argc, char **argv)
         } else if (strcmp(argv[i], "--version") == 0) {
             cli_version(cli);
             exit(CLI_OK);
+        } else if (main_is_daemon(argv[0])) {
+            break; /* an option of the verb that the name stands for */
         } else {
             cli_fail(CLI_USAGE, "unknown option %s; `cove help` lists them",
                      argv[i]);
@@ -125,11 +135,15 @@ static int main_open(struct cli *cli, const struct cli_verb *verb)
 
 int main(int argc, char **argv)
 {
+    static char serve[] = "serve";
     struct cli cli = {.dir = getenv("COVE_DIR")};
     int used = main_options(&cli, argc, argv);
 
     if (used < 0) {
         return CLI_USAGE;
+    }
+    if (main_is_daemon(argv[0])) {
+        argv[--used] = serve; /* what stood there is read already */
     }
     if (cli.dir == NULL || cli.dir[0] == '\0') {
         cli.dir = "cove";

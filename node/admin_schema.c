@@ -261,6 +261,8 @@ static int show(struct admin *a, struct cove_txn *txn, const char *name,
         node_json_text(j, text);
     }
     show_registers(j, plan);
+    node_json_key(j, "migration"); /* the step's body, as it is hashed */
+    node_json_value(j, step->body);
     return err == COVE_ENOTFOUND ? 0 : err;
 }
 
