@@ -1,0 +1,409 @@
+/* oracle.c: what must hold, judged by a list of its own. Equal digests alone
+ * would not do: two peers that both lost a write agree too. So every op that
+ * was committed anywhere is looked for in every store that may have it, and
+ * what the states show is compared with a fold so naive that it can be checked
+ * by eye. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sync/engine_internal.h"
+#include "tests/sim/world.h"
+
+/* --- acknowledgements */
+
+/* Does the store of `to` hold all that the outline has? */
+static bool acks_hold(struct sim_peer *to, struct cove_store_txn *txn,
+                      const struct cove_doc_outline *outline,
+                      struct cove_arena *arena)
+{
+    struct cove_doc_outline there;
+    cove_num num;
+
+    if (cove_repo_find(to->witness, txn, &outline->id, &num) != 0 ||
+        cove_repo_outline(to->witness, txn, num, arena, &there) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < outline->session_count; i++) {
+        const struct cove_doc_session *ours = &outline->sessions[i];
+        bool found = false;
+
+        for (size_t k = 0; k < there.session_count && !found; k++) {
+            found = memcmp(&there.sessions[k].session, &ours->session,
+                           sizeof(ours->session)) == 0 &&
+                    there.sessions[k].len >= ours->len;
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void acks_check(struct world *world, struct sim_peer *from,
+                       struct sim_peer *to, const struct engine_peer *known)
+{
+    struct cove_store_txn *txn = NULL, *there = NULL;
+    struct cove_change change;
+    struct cove_arena arena;
+    uint64_t after = 0;
+
+    world->acks_checked++;
+    cove_arena_init(&arena, &world->heap.alloc);
+    if (cove_store_begin(from->store, false, &txn) != 0 ||
+        cove_store_begin(to->store, false, &there) != 0) {
+        abort();
+    }
+    while (cove_repo_change_after(from->witness, txn, after, &change) == 0 &&
+           change.sequence <= known->acked) {
+        struct cove_doc_outline outline;
+        enum cove_role role;
+
+        after = change.sequence;
+        if (cove_repo_role(from->witness, txn, change.num, &to->device,
+                           &role) != 0 ||
+            cove_repo_outline(from->witness, txn, change.num, &arena,
+                              &outline) != 0) {
+            abort();
+        }
+        if (role >= COVE_ROLE_READER &&
+            !cove_refused_has(&known->there, &outline.id) &&
+            !acks_hold(to, there, &outline, &arena)) {
+            world_fail(world,
+                       "peer %u acknowledged %llu of peer %u and lacks its "
+                       "change %llu",
+                       to->index, (unsigned long long)known->acked, from->index,
+                       (unsigned long long)change.sequence);
+        }
+    }
+    cove_store_abort(txn);
+    cove_store_abort(there);
+    cove_arena_clear(&arena);
+}
+
+void oracle_acks(struct world *world, unsigned index)
+{
+    struct sim_peer *peer = &world->peers[index];
+
+    for (const struct engine_peer *known = peer->engine->peers; known != NULL;
+         known = known->next) {
+        for (unsigned i = 0; i < world->peer_count; i++) {
+            if (!known->lost &&
+                memcmp(&known->key, &world->peers[i].device,
+                       sizeof(known->key)) == 0 &&
+                known->acked > peer->acked[i]) {
+                peer->acked[i] = known->acked;
+                acks_check(world, peer, &world->peers[i], known);
+            }
+        }
+    }
+}
+
+bool oracle_at_rest(struct world *world)
+{
+    for (unsigned i = 0; i < world->peer_count; i++) {
+        for (unsigned k = 0; k < world->peer_count; k++) {
+            if ((world->edges[i] >> k & 1) != 0 &&
+                !network_connected(world, i, k)) {
+                return false;
+            }
+        }
+    }
+    for (unsigned i = 0; i < SIM_LINKS; i++) {
+        for (unsigned side = 0; side < 2 && world->links[i].used; side++) {
+            struct cove_conn_stats stats;
+
+            if (world->links[i].side[side].conn == NULL ||
+                world->links[i].cut) {
+                return false;
+            }
+            cove_conn_stats(world->links[i].side[side].conn, &stats);
+            if (!stats.in_sync) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* --- the naive fold: all shown ops of a document, and the greatest of them */
+
+struct fold_op {
+    struct cove_op_id rank; /* of a copy: its origin's */
+    struct cove_op_id id;
+    bool copy, deleted;
+    char reg[8];
+    uint64_t value;
+};
+
+struct fold {
+    struct world *world;
+    struct sim_peer *peer;
+    unsigned doc;
+    struct cove_arena arena;
+    struct fold_op *ops;
+    unsigned count;
+};
+
+static int fold_tx(void *ctx, const struct cove_log_entry *entry)
+{
+    struct fold *fold = ctx;
+    struct cove_tx tx;
+
+    if (cove_tx_decode(entry->bytes, &fold->arena, &tx, NULL) != 0 ||
+        tx.op_count != 1 || fold->count == SIM_OPS) {
+        return COVE_ECORRUPT;
+    }
+
+    struct fold_op *op = &fold->ops[fold->count++];
+    struct cove_hash hash = cove_hash("sim/value", tx.ops[0].value);
+
+    memset(op, 0, sizeof(*op));
+    op->id.hlc = tx.hlc;
+    op->id.device = entry->session->device;
+    op->id.session = entry->session->session;
+    op->id.tx = entry->index;
+    op->copy = tx.kind == COVE_TX_COPY;
+    op->rank = op->copy ? tx.ops[0].origins[0].id : op->id;
+    op->deleted = tx.ops[0].deleted;
+    memcpy(op->reg, tx.ops[0].reg.at, tx.ops[0].reg.len);
+    memcpy(&op->value, hash.b, sizeof(op->value));
+    if (!entry->shown) {
+        world_fail(fold->world, "peer %u does not show a transaction",
+                   fold->peer->index);
+    }
+    return 0;
+}
+
+static bool fold_greater(const struct fold_op *a, const struct fold_op *b)
+{
+    int order = cove_op_id_compare(&a->rank, &b->rank);
+
+    return (order != 0 ? order : cove_op_id_compare(&a->id, &b->id)) > 0;
+}
+
+static void fold_winners(struct fold *fold, const struct cove_doc *doc)
+{
+    for (unsigned i = 0; i < fold->count; i++) {
+        struct cove_bytes reg = cove_bytes_text(fold->ops[i].reg);
+        const struct cove_native *native = NULL;
+        const struct cove_copy *copy = NULL;
+        const struct fold_op *best = &fold->ops[i];
+        uint64_t value = 0;
+
+        for (unsigned k = 0; k < fold->count; k++) {
+            if (strcmp(fold->ops[k].reg, best->reg) == 0 &&
+                fold_greater(&fold->ops[k], best)) {
+                best = &fold->ops[k];
+            }
+        }
+        if (cove_state_winner(&doc->state, reg, &native, &copy) != 0) {
+            world_fail(fold->world, "peer %u shows nothing under %s",
+                       fold->peer->index, best->reg);
+            return;
+        }
+
+        struct cove_hash hash = cove_hash(
+            "sim/value", native != NULL ? native->value : copy->value);
+        bool deleted = native != NULL ? native->deleted : copy->deleted;
+
+        memcpy(&value, hash.b, sizeof(value));
+        if (deleted != best->deleted || (!deleted && value != best->value) ||
+            (copy != NULL) != best->copy) {
+            world_fail(fold->world, "peer %u shows another winner under %s",
+                       fold->peer->index, best->reg);
+        }
+    }
+}
+
+/* --- every op that was written */
+
+static bool ops_has(const struct fold *fold, const struct sim_op *written)
+{
+    for (unsigned i = 0; i < fold->count; i++) {
+        const struct fold_op *op = &fold->ops[i];
+
+        if (op->id.tx == written->index &&
+            memcmp(&op->id.session, &written->session,
+                   sizeof(written->session)) == 0) {
+            return op->copy == written->copy &&
+                   op->deleted == written->deleted &&
+                   op->value == written->value &&
+                   strcmp(op->reg, written->reg) == 0;
+        }
+    }
+    return false;
+}
+
+static void ops_check(struct fold *fold, unsigned reached)
+{
+    struct world *world = fold->world;
+    unsigned expected = 0;
+
+    for (unsigned i = 0; i < world->op_count; i++) {
+        const struct sim_op *written = &world->ops[i];
+
+        if (written->doc != fold->doc || !(reached >> written->peer & 1)) {
+            continue;
+        }
+        expected++;
+        if (!ops_has(fold, written)) {
+            world_fail(world, "peer %u lost op %u, written by peer %u",
+                       fold->peer->index, i, written->peer);
+        }
+    }
+    if (expected != fold->count) {
+        world_fail(world, "peer %u has %u ops of document %u, %u were written",
+                   fold->peer->index, fold->count, fold->doc, expected);
+    }
+}
+
+/* The members that `peer` is connected to through members. */
+static unsigned members_reached(const struct world *world, unsigned members,
+                                unsigned peer)
+{
+    unsigned reached = 1u << peer;
+
+    for (unsigned n = 0; n < world->peer_count; n++) {
+        for (unsigned i = 0; i < world->peer_count; i++) {
+            for (unsigned k = 0; k < world->peer_count; k++) {
+                bool edge = (world->edges[i] >> k & 1) != 0 ||
+                            (world->edges[k] >> i & 1) != 0;
+
+                if (edge && (reached >> i & 1) && (members >> k & 1)) {
+                    reached |= 1u << k;
+                }
+            }
+        }
+    }
+    return reached;
+}
+
+static void check_held(struct fold *fold, struct cove_store_txn *txn,
+                       cove_num num, struct cove_hash *digest)
+{
+    struct sim_peer *peer = fold->peer;
+    struct cove_doc doc;
+
+    if (cove_repo_load(peer->witness, txn, num, &fold->arena, &doc, NULL) !=
+            0 ||
+        cove_repo_log(peer->witness, txn, &doc, fold_tx, fold) != 0) {
+        world_fail(fold->world, "peer %u cannot read document %u", peer->index,
+                   fold->doc);
+        return;
+    }
+    *digest = cove_doc_digest(&doc, &fold->arena);
+    fold_winners(fold, &doc);
+}
+
+/* Is the document anywhere that this peer gets documents from? */
+static bool check_made(struct world *world, unsigned doc, unsigned reached)
+{
+    for (unsigned i = 0; i < world->peer_count; i++) {
+        struct sim_peer *peer = &world->peers[i];
+        struct cove_store_txn *txn;
+        cove_num num;
+
+        if (!(reached >> i & 1) ||
+            cove_store_begin(peer->store, false, &txn) != 0) {
+            continue;
+        }
+
+        int err =
+            cove_repo_find(peer->witness, txn, &world->docs[doc].id, &num);
+
+        cove_store_abort(txn);
+        if (err == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_peer(struct world *world, unsigned doc, unsigned index,
+                       struct cove_hash *digest, bool *held)
+{
+    unsigned members = world->groups[world->docs[doc].group].members;
+    unsigned reached = members_reached(world, members, index);
+    struct fold fold = {
+        .world = world, .peer = &world->peers[index], .doc = doc};
+    struct cove_store_txn *txn;
+    cove_num num;
+
+    if (cove_store_begin(fold.peer->store, false, &txn) != 0) {
+        abort();
+    }
+    cove_arena_init(&fold.arena, &world->heap.alloc);
+    fold.ops = calloc(SIM_OPS, sizeof(*fold.ops));
+    *held = cove_repo_find(fold.peer->witness, txn, &world->docs[doc].id,
+                           &num) == 0;
+    if (*held && !(members >> index & 1)) {
+        world_fail(world, "peer %u has document %u and may not", index, doc);
+    } else if (*held) {
+        check_held(&fold, txn, num, digest);
+        ops_check(&fold, reached);
+    } else if ((members >> index & 1) && check_made(world, doc, reached)) {
+        world_fail(world, "peer %u lacks document %u", index, doc);
+    }
+    cove_store_abort(txn);
+    free(fold.ops);
+    cove_arena_clear(&fold.arena);
+}
+
+static void check_document(struct world *world, unsigned doc)
+{
+    unsigned members = world->groups[world->docs[doc].group].members;
+    struct cove_hash digest[SIM_PEERS];
+    bool held[SIM_PEERS];
+
+    for (unsigned i = 0; i < world->peer_count; i++) {
+        check_peer(world, doc, i, &digest[i], &held[i]);
+    }
+    for (unsigned i = 0; i < world->peer_count; i++) {
+        for (unsigned k = 0; k < i; k++) {
+            if (held[i] && held[k] &&
+                (members_reached(world, members, i) >> k & 1) &&
+                memcmp(&digest[i], &digest[k], sizeof(digest[i])) != 0) {
+                world_fail(world, "peers %u and %u differ in document %u", k, i,
+                           doc);
+            }
+        }
+    }
+}
+
+static void check_unsent(struct world *world, unsigned from, unsigned to)
+{
+    struct sim_peer *peer = &world->peers[from];
+    struct cove_peer_record record;
+    struct cove_store_txn *txn;
+    uint64_t unsent = 0;
+
+    if (cove_store_begin(peer->store, false, &txn) != 0 ||
+        cove_peer_get(peer->witness, txn, &world->peers[to].device, &record) !=
+            0 ||
+        cove_peer_unsent(peer->witness, txn, &record, &unsent) != 0) {
+        abort();
+    }
+    cove_store_abort(txn);
+    if (unsent != 0) {
+        world_fail(world,
+                   "peer %u believes %llu documents are unsent to %u, which "
+                   "acknowledged %llu",
+                   from, (unsigned long long)unsent, to,
+                   (unsigned long long)record.acked);
+    }
+}
+
+void oracle_check(struct world *world)
+{
+    for (unsigned i = 0; i < world->doc_count && !world->failed; i++) {
+        check_document(world, i);
+    }
+    for (unsigned i = 0; i < world->peer_count && !world->failed; i++) {
+        for (unsigned k = 0; k < world->peer_count; k++) {
+            if (world->edges[i] >> k & 1) {
+                check_unsent(world, i, k);
+                check_unsent(world, k, i);
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+/* world.h: a few devices, their clocks and the network between them, in one
+ * process and under one seed. Stores, repos, engines and crypto are the real
+ * ones; time, randomness, the network and what the users do come from the seed.
+ *
+ *   events (time, order) ──▶ device: input, flush, tick, write, crash, start
+ *                        ──▶ network: deliver, end, cut, part, heal
+ *
+ * What must hold is in oracle.c, which keeps its own list of what was written.
+ */
+#ifndef COVE_TESTS_SIM_WORLD_H
+#define COVE_TESTS_SIM_WORLD_H
+
+#include "sync/engine.h"
+#include "tests/sim/random.h"
+
+#define SIM_PEERS    5
+#define SIM_LINKS    64
+#define SIM_GROUPS   4
+#define SIM_DOCS     48
+#define SIM_OPS      512
+#define SIM_BASE_MS  1750000000000
+#define SIM_LIMIT_MS 600000 /* after healing; then it is stuck */
+
+enum sim_event_kind {
+    SIM_DELIVER, /* link, side: the next segment arrives there */
+    SIM_END,     /* link, side: its socket ends */
+    SIM_TICK,    /* peer */
+    SIM_FLUSH,   /* peer */
+    SIM_NOTICE,  /* peer: its store changed */
+    SIM_DIAL,    /* peer, other */
+    SIM_WRITE,   /* peer */
+    SIM_CRASH,   /* peer */
+    SIM_START,   /* peer */
+    SIM_CUT,
+    SIM_PART,
+    SIM_MEND, /* the partition ends */
+    SIM_HEAL, /* everything heals, for good */
+    SIM_LOOK  /* is all at rest? */
+};
+
+struct sim_event {
+    uint64_t time_ms, order;
+    enum sim_event_kind kind;
+    unsigned a, b;
+    uint64_t life; /* of the peer or link: events of a former one are void */
+};
+
+struct sim_segment {
+    struct sim_segment *next;
+    uint64_t time_ms;
+    bool end; /* the stream's end, and no bytes */
+    size_t len;
+    uint8_t bytes[];
+};
+
+struct sim_side {
+    unsigned peer;
+    struct cove_conn *conn;           /* NULL: gone */
+    struct sim_segment *first, *last; /* on the way to it */
+    uint64_t latest_ms;
+    size_t flying;
+};
+
+struct sim_link { /* a TCP connection; side 0 dialled */
+    bool used, cut;
+    uint64_t life;
+    struct sim_side side[2];
+};
+
+struct sim_alloc {
+    struct cove_alloc alloc;
+    long alive;
+};
+
+struct sim_peer {
+    struct world *world;
+    unsigned index;
+    uint64_t life; /* grows with every start and crash */
+    bool up;
+    int64_t skew_ms;
+    struct sim_random random;
+    struct cove_env env;
+    struct cove_secret secret;
+    struct cove_key device;
+    struct cove_store *store;
+    struct cove_repo *witness; /* of the oracle; stays open */
+    struct cove_repo *repo;
+    struct cove_engine *engine;
+    uint64_t tick_ms;          /* the tick that is due, or UINT64_MAX */
+    uint64_t acked[SIM_PEERS]; /* as last looked at */
+};
+
+struct sim_group {
+    struct cove_id id;
+    unsigned members; /* bits: may read */
+    unsigned writers; /* bits: of them, may write */
+};
+
+struct sim_doc {
+    struct cove_id id;
+    unsigned group;
+};
+
+struct sim_op { /* what was written and committed */
+    unsigned doc, peer;
+    struct cove_session_id session;
+    uint32_t index;
+    bool copy, deleted;
+    char reg[8];
+    uint64_t value; /* a hash of the encoded value */
+};
+
+struct world {
+    uint64_t seed, now_ms, order;
+    struct sim_random random;
+    struct sim_alloc heap;
+    struct sim_event *events; /* a binary heap */
+    size_t event_count, event_cap;
+    struct sim_peer peers[SIM_PEERS];
+    unsigned peer_count;
+    unsigned edges[SIM_PEERS]; /* bits: dials */
+    struct sim_link *links;
+    unsigned apart; /* bits of the peers on one side of a partition */
+    bool healed;
+    uint64_t heal_ms, quiet_since_ms, delivered, delivered_at_rest;
+    bool resting;
+    struct sim_group groups[SIM_GROUPS];
+    unsigned group_count;
+    struct sim_doc docs[SIM_DOCS];
+    unsigned doc_count;
+    struct sim_op *ops;
+    unsigned op_count;
+    unsigned handshakes, acks_checked;
+    uint64_t trace; /* a hash of everything that happened */
+    bool verbose;
+    bool failed;
+    char failure[512];
+};
+
+/* Run one seed. Returns whether all held; the trace and, where not, why not
+ * are in the world, which is otherwise empty afterwards. */
+bool world_run(struct world *world, uint64_t seed, bool verbose);
+
+/* Something must not be: noted once, and the run ends. */
+void world_fail(struct world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void world_trace(struct world *world, const void *at, size_t len);
+void world_at(struct world *world, uint64_t delay_ms, enum sim_event_kind kind,
+              unsigned a, unsigned b);
+
+/* network.c */
+void network_dial(struct world *world, unsigned from, unsigned to);
+void network_deliver(struct world *world, unsigned link, unsigned side);
+void network_end(struct world *world, unsigned link, unsigned side);
+void network_cut(struct world *world, unsigned link);
+/* Carry off what the engine of a peer has to write. */
+void network_drain(struct world *world, unsigned peer);
+/* The peer is gone, and its sockets with it. */
+void network_crash(struct world *world, unsigned peer);
+bool network_connected(const struct world *world, unsigned a, unsigned b);
+void network_free(struct world *world);
+
+/* devices.c */
+void device_init(struct world *world, unsigned peer);
+void device_start(struct world *world, unsigned peer);
+void device_crash(struct world *world, unsigned peer);
+/* A turn of the device's loop ends: commit, send, ask for the next tick. */
+void device_turn(struct world *world, unsigned peer);
+void device_flush(struct world *world, unsigned peer);
+void device_tick(struct world *world, unsigned peer);
+void device_write(struct world *world, unsigned peer);
+void device_group(struct world *world, unsigned peer, unsigned members,
+                  unsigned writers);
+void device_free(struct world *world, unsigned peer);
+
+/* oracle.c */
+/* Whatever a peer has acknowledged is in its store now. */
+void oracle_acks(struct world *world, unsigned peer);
+bool oracle_at_rest(struct world *world);
+/* The world is healed and at rest: is it as it must be? */
+void oracle_check(struct world *world);
+
+#endif
