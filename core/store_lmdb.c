@@ -333,7 +333,7 @@ static int open_mark(const struct cove_store_dir *dir, MDB_txn *txn, bool make,
                                    MDB_VERSION_MINOR, MDB_VERSION_PATCH};
     MDB_val key = lmdb_val(cove_bytes_text(MARK_KEY));
     MDB_val value;
-    MDB_stat stat;
+    MDB_stat stat = {0};
     MDB_dbi names;
     int rc = mdb_dbi_open(txn, NULL, 0, &names);
 

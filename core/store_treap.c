@@ -287,17 +287,17 @@ static int node_join(struct cove_treap_edit *edit, struct cove_treap_node *a,
 }
 
 int cove_treap_del(struct cove_treap_edit *edit, struct cove_treap *treap,
-                   struct cove_bytes bytes)
+                   struct cove_bytes key)
 {
-    const struct cove_treap_node *found = cove_treap_find(treap, bytes, true);
-    struct treap_key key = key_of(bytes);
+    const struct cove_treap_node *found = cove_treap_find(treap, key, true);
+    struct treap_key sought = key_of(key);
     struct cove_treap_node **link = &treap->root;
     int order;
 
-    if (found == NULL || key_order(&key, found) != 0) {
+    if (found == NULL || key_order(&sought, found) != 0) {
         return COVE_ENOTFOUND;
     }
-    while ((order = key_order(&key, *link)) != 0) {
+    while ((order = key_order(&sought, *link)) != 0) {
         struct cove_treap_node *node = node_own(edit, *link);
 
         if (node == NULL) {
@@ -336,15 +336,14 @@ void cove_treap_free(const struct cove_alloc *alloc, struct cove_treap *treap)
 }
 
 const struct cove_treap_node *cove_treap_find(const struct cove_treap *treap,
-                                              struct cove_bytes bytes,
-                                              bool equal)
+                                              struct cove_bytes key, bool equal)
 {
     const struct cove_treap_node *node = treap->root;
     const struct cove_treap_node *found = NULL;
-    struct treap_key key = key_of(bytes);
+    struct treap_key sought = key_of(key);
 
     while (node != NULL) {
-        int order = key_order(&key, node);
+        int order = key_order(&sought, node);
 
         if (order == 0 && equal) {
             return node;

@@ -66,6 +66,13 @@ static inline void fixture_init(struct fixture *f, int kind)
     }
 }
 
+/* Name a directory after that of another fixture. */
+static inline void fixture_rename(struct fixture *f, const struct fixture *from,
+                                  const char *suffix)
+{
+    snprintf(f->dir, sizeof(f->dir), "%.64s%s", from->dir, suffix);
+}
+
 static inline void fixture_remove(const struct fixture *f)
 {
     static const char *const files[] = {"data.mdb", "lock.mdb", "open.lock"};

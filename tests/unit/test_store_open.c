@@ -79,11 +79,13 @@ static void patch_file(const struct fixture *f, struct cove_bytes from,
 START_TEST(files_are_for_their_owner_alone)
 {
     struct fixture f;
-    char parent[80];
+    struct fixture above;
 
-    fixture_init(&f, FIXTURE_LMDB);
-    strcpy(parent, f.dir);
-    strcat(f.dir, "/made");
+    fixture_init(&above, FIXTURE_LMDB);
+    f = above;
+    f.opt.alloc = &f.heap.alloc;
+    f.heap.alloc.ctx = &f.heap;
+    fixture_rename(&f, &above, "/made");
     umask(0);
     ck_assert_int_eq(fixture_open(&f), 0);
     umask(022);
@@ -92,7 +94,7 @@ START_TEST(files_are_for_their_owner_alone)
     ck_assert_uint_eq(mode_of(&f, "lock.mdb"), 0600);
     ck_assert_uint_eq(mode_of(&f, "open.lock"), 0600);
     fixture_teardown(&f);
-    ck_assert_int_eq(rmdir(parent), 0);
+    ck_assert_int_eq(rmdir(above.dir), 0);
 }
 END_TEST
 
@@ -110,7 +112,9 @@ START_TEST(an_absent_store_is_not_found_and_not_made)
     ck_assert_int_ne(access(f.dir, F_OK), 0);
 
     /* A directory in a directory that is not there either. */
-    strcat(f.dir, "/below");
+    struct fixture above = f;
+
+    fixture_rename(&f, &above, "/below");
     f.opt.create = true;
     assert_refused(&f, COVE_ENOTFOUND);
 }
@@ -277,13 +281,13 @@ START_TEST(a_second_opening_in_one_process_is_busy)
     assert_refused(&again, COVE_EBUSY);
 
     /* By another name it is the same store. */
-    strcat(again.dir, ".link");
+    fixture_rename(&again, &f, ".link");
     ck_assert_int_eq(symlink(f.dir, again.dir), 0);
     assert_refused(&again, COVE_EBUSY);
     ck_assert_int_eq(unlink(again.dir), 0);
 
     /* The refusal took nothing from the one that is open. */
-    strcpy(again.dir, f.dir);
+    fixture_rename(&again, &f, "");
     assert_refused(&again, COVE_EBUSY);
     fixture_put(&f, 0, "key", "new");
     cove_store_close(f.store);
