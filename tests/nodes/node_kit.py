@@ -1,0 +1,259 @@
+"""Real daemons for tests: `cove serve` processes on loopback, each with a store
+in a temporary directory, and the commands beside them.
+
+A test is a function whose name is the sentence it proves; `main` runs those of
+a file and prints TAP. Nothing here sleeps and hopes: what is waited for is
+polled, with a deadline, and the deadline's message says what was missing.
+"""
+import atexit
+import contextlib
+import json
+import os
+import pathlib
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+DEADLINE = 60.0             # generous: other tests share the machine
+ENV = {**os.environ, "LC_ALL": "C.UTF-8"}
+ENV.pop("COVE_DIR", None)
+STARTED = []                # every process that a test started
+
+
+class Failure(Exception):
+    """What a test says that did not hold."""
+
+
+def check(good, *detail):
+    """Fail with the details where `good` is false."""
+    if not good:
+        raise Failure(" ".join(x if isinstance(x, str) else json.dumps(x, default=str)
+                               for x in detail))
+
+
+def until(what, look, deadline=DEADLINE, pause=0.02):
+    """Call `look` until it gives something true; that."""
+    end = time.monotonic() + deadline
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise Failure(f"{what}: not within {deadline:.0f} s")
+        time.sleep(pause)
+
+
+@atexit.register
+def reap():
+    """Leave no process of ours behind."""
+    for process in STARTED:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+class Node:
+    """One store, and the daemon on it while it runs."""
+
+    def __init__(self, cove, base, name):
+        self.cove, self.name, self.dir = cove, name, pathlib.Path(base) / name
+        self.daemon, self.address = None, None
+        self.log = pathlib.Path(base) / f"{name}.log"
+        made = self.json("init")
+        self.key, self.account = made["device"], made["account"]
+
+    # ------------------------------------------------------------- commands
+    def command(self, *words):
+        """The argument vector of a verb on this store."""
+        return [self.cove, "-d", str(self.dir), *map(str, words)]
+
+    def call(self, *words, text=None, timeout=DEADLINE):
+        """Run a verb, whatever it says: the finished process."""
+        return subprocess.run(self.command(*words), input=text, env=ENV, timeout=timeout,
+                              capture_output=True, encoding="utf-8", check=False)
+
+    def run(self, *words, code=0, **more):
+        """Run a verb that must end with `code`: its standard output."""
+        done = self.call(*words, **more)
+        check(done.returncode == code, f"{self.name}: cove", " ".join(map(str, words)),
+              f"gave exit {done.returncode}, not {code}:", done.stderr.strip(), self.tail())
+        return done.stdout
+
+    def json(self, *words, **more):
+        """The same with --json: what it prints, parsed."""
+        return json.loads(self.run("--json", *words, **more))
+
+    def start(self, *words):
+        """Start a verb and do not wait for it."""
+        # pylint: disable-next=consider-using-with
+        process = subprocess.Popen(self.command(*words), env=ENV, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   encoding="utf-8")
+        STARTED.append(process)
+        return process
+
+    # ------------------------------------------------- what verbs give, short
+    def new(self, *words):
+        """A new document's id."""
+        return self.json("new", *words)["id"]
+
+    def digest(self):
+        """A hash for each owner of documents here, but for the own account:
+        that concerns nobody else."""
+        held = self.json("status")["digests"]
+        held.pop(self.account, None)
+        return json.dumps(held, sort_keys=True)
+
+    def fields(self, ident, version=None, mode="--view"):
+        """The fields of a document as a version sees them."""
+        doc = self.document(ident, version, mode)
+        return doc.get("fields", {})
+
+    def document(self, ident, version=None, mode="--view"):
+        """A document as a version sees it."""
+        words = ["get", ident] + ([mode] if mode else [])
+        return self.json(*words, *(["--as", version] if version else []))
+
+    def has(self, ident, field=None, value=None):
+        """Does the store hold the document, and this value in it?"""
+        done = self.call("--json", "get", ident, "--view")
+        if done.returncode != 0:
+            return False
+        return field is None or json.loads(done.stdout)["fields"].get(field) == value
+
+    def set_lines(self, lines, *words):
+        """Several documents in one commit."""
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        return self.json("set", "--lines", "-", *words, text=text)["written"]
+
+    def import_records(self, records, *words):
+        """A document of each record: their ids."""
+        text = "".join(json.dumps(record) + "\n" for record in records)
+        return self.json("import", "-", *words, text=text)["ids"]
+
+    # --------------------------------------------------------------- daemon
+    def serve(self):
+        """Start the daemon, on the address it had before."""
+        with open(self.log, "a", encoding="utf-8") as log:
+            # pylint: disable-next=consider-using-with
+            self.daemon = subprocess.Popen(
+                self.command("serve", "--listen", self.address or "127.0.0.1:0"),
+                env={**ENV, "COVE_LOG": "1"}, stdout=subprocess.PIPE, stderr=log,
+                encoding="utf-8")
+        STARTED.append(self.daemon)
+        ready, _, _ = select.select([self.daemon.stdout], [], [], DEADLINE)
+        line = self.daemon.stdout.readline() if ready else ""
+        check("listening on " in line, f"{self.name}: the daemon did not start:", self.tail())
+        self.address = line.split("listening on ")[1].split()[0]
+        return self
+
+    def tail(self):
+        """The end of the daemon's log."""
+        if not self.log.exists():
+            return ""
+        return "\n" + self.log.read_text("utf-8", "replace")[-1500:]
+
+    def kill(self):
+        """kill -9, as a power cut of the process."""
+        self.daemon.kill()
+        self.gone()
+
+    def stop(self):
+        """End the daemon as its user would; it must end well."""
+        if self.daemon:
+            self.daemon.send_signal(signal.SIGTERM)
+            code = self.gone()
+            check(code == 0, f"{self.name}: the daemon ended with {code}:", self.tail())
+
+    def gone(self):
+        """Wait for the end of the daemon: its exit code."""
+        code = self.daemon.wait(DEADLINE)
+        self.daemon.stdout.close()
+        self.daemon = None
+        return code
+
+    def alive(self):
+        """Is the daemon still there?"""
+        return self.daemon is not None and self.daemon.poll() is None
+
+    # ---------------------------------------------------------------- peers
+    def knows(self, other, dial=True):
+        """Remember a peer, to dial it or only to let it in."""
+        address = [other.address] if dial else []
+        self.run("peer", "add", other.key, *address, "--name", other.name)
+
+    def peer(self, other):
+        """What is known of a peer."""
+        for peer in self.json("peer", "list")["peers"]:
+            if peer["key"] == other.key:
+                return peer
+        raise Failure(f"{self.name} does not know {other.name}")
+
+    def wait(self, other, timeout=DEADLINE):
+        """Until the other has acknowledged all that is here."""
+        self.run("wait", "--peer", other.key, "--timeout", timeout, timeout=timeout + 30)
+
+
+def link(one, other):
+    """Two nodes that know each other; the first dials. Both must serve."""
+    one.knows(other)
+    other.knows(one, dial=False)
+
+
+def converge(nodes, pairs=None):
+    """Every pair waits for the other until all stores are equal.
+
+    In a line a hop at a time: what came to the middle moves on afterwards, so
+    all wait again until nothing changes.
+    """
+    pairs = pairs or [(a, b) for a in nodes for b in nodes if a is not b]
+    end = time.monotonic() + DEADLINE
+    while True:
+        for one, other in pairs:
+            one.wait(other)
+        if len({node.digest() for node in nodes}) == 1:
+            return
+        check(time.monotonic() < end, "stores differ:",
+              {n.name: n.json("status")["digests"] for n in nodes})
+
+
+@contextlib.contextmanager
+def nodes_of(cove, *names):
+    """Nodes in a temporary directory; their daemons end well, or else."""
+    base = tempfile.mkdtemp(prefix="cove-nodes-")
+    nodes = [Node(cove, base, name) for name in names]
+    try:
+        yield nodes
+        for node in nodes:
+            node.stop()
+    finally:
+        for node in nodes:
+            if node.alive():
+                node.kill()
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def main(tests):
+    """Run the tests named on the command line, or all: TAP."""
+    cove, wanted = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    chosen = [t for t in tests if not wanted or t.__name__ in wanted]
+    failed = 0
+    print(f"1..{len(chosen)}", flush=True)
+    for number, test in enumerate(chosen, 1):
+        start, note, good = time.monotonic(), None, True
+        try:
+            note = test(cove)
+        except (Failure, subprocess.TimeoutExpired, OSError, KeyError, ValueError):
+            good, failed = False, failed + 1
+            for line in traceback.format_exc().splitlines():
+                print("#", line)
+        if note:
+            print("#", note)
+        print("ok" if good else "not ok", number, "-", test.__name__,
+              f"# {time.monotonic() - start:.1f} s", flush=True)
+    return 1 if failed else 0
