@@ -346,6 +346,20 @@ START_TEST(two_of_one_role_refuse_each_other)
 }
 END_TEST
 
+START_TEST(a_key_of_small_order_is_refused)
+{
+    static const uint8_t message[2 + 32] = {0, 32}; /* the point zero */
+    uint8_t preamble[COVE_PREAMBLE_LEN];
+
+    kit_make(&kit);
+    foreign_preamble(0, 0, COVE_PREAMBLE_SUITE, preamble);
+    ck_assert_int_eq(kit_input(&kit, B, preamble, sizeof(preamble)), 0);
+    ck_assert_int_eq(kit_input(&kit, B, message, sizeof(message)),
+                     COVE_EHANDSHAKE);
+    expect_failed(B, COVE_EHANDSHAKE, "small order");
+}
+END_TEST
+
 START_TEST(a_length_of_the_handshake_is_judged_before_its_bytes)
 {
     static const struct {
@@ -810,6 +824,7 @@ int main(void)
     ADD(without_a_common_version_both_learn_who_must_update);
     ADD(with_a_newer_peer_the_common_version_is_spoken);
     ADD(two_of_one_role_refuse_each_other);
+    ADD(a_key_of_small_order_is_refused);
     ADD(a_length_of_the_handshake_is_judged_before_its_bytes);
     ADD(a_certificate_out_of_its_time_is_refused_by_name);
     ADD(clocks_may_differ_by_five_minutes);
