@@ -34,6 +34,11 @@ void cove_pack_varint(struct cove_packer *p, uint64_t v)
     cove_pack_raw(p, room, n);
 }
 
+void cove_pack_signed(struct cove_packer *p, uint64_t v)
+{
+    cove_pack_varint(p, v >> 63 != 0 ? ~(v << 1) : v << 1);
+}
+
 void cove_pack_bytes(struct cove_packer *p, struct cove_bytes b)
 {
     cove_pack_varint(p, b.len);
@@ -81,6 +86,13 @@ uint64_t cove_unpack_varint(struct cove_unpacker *u)
     }
     unpacker_fail(u);
     return 0;
+}
+
+uint64_t cove_unpack_signed(struct cove_unpacker *u)
+{
+    uint64_t v = cove_unpack_varint(u);
+
+    return (v & 1) != 0 ? ~(v >> 1) : v >> 1;
 }
 
 uint32_t cove_unpack_u32(struct cove_unpacker *u)

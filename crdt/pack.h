@@ -21,6 +21,8 @@ struct cove_packer {
 void cove_packer_init(struct cove_packer *p, struct cove_buf *out);
 void cove_pack_byte(struct cove_packer *p, uint8_t v);
 void cove_pack_varint(struct cove_packer *p, uint64_t v);
+/* A difference modulo 2^64, short where it is near 0 on either side. */
+void cove_pack_signed(struct cove_packer *p, uint64_t v);
 void cove_pack_raw(struct cove_packer *p, const void *at, size_t len);
 /* A varint with the length, then the bytes. */
 void cove_pack_bytes(struct cove_packer *p, struct cove_bytes b);
@@ -35,6 +37,7 @@ struct cove_unpacker {
 void cove_unpacker_init(struct cove_unpacker *u, struct cove_bytes in);
 uint8_t cove_unpack_byte(struct cove_unpacker *u);
 uint64_t cove_unpack_varint(struct cove_unpacker *u);
+uint64_t cove_unpack_signed(struct cove_unpacker *u);
 uint32_t cove_unpack_u32(struct cove_unpacker *u); /* a varint that fits */
 void cove_unpack_raw(struct cove_unpacker *u, void *out, size_t len);
 /* `len` bytes, borrowed from the input. */

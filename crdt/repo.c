@@ -290,6 +290,7 @@ void cove_repo_close(struct cove_repo *repo)
     const struct cove_alloc *alloc = repo->opt.alloc;
 
     pthread_mutex_destroy(&repo->lock);
+    repo_shapes_clear(repo);
     cove_arena_clear(&repo->scratch);
     cove_crypto_wipe(&repo->opt.secret, sizeof(repo->opt.secret));
     cove_alloc_free(alloc, repo);

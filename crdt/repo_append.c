@@ -189,7 +189,8 @@ static int append_log(struct append *a)
     cove_head_sign(&a->work.repo->opt.secret, &a->record.id, &row->pub.session,
                    row->pub.len + 1, &row->pub.head, &proof);
 
-    int err = repo_log_put(&a->work, &a->record, row, &bytes, 1, &proof);
+    int err =
+        repo_log_put(&a->work, &a->record, row, &bytes, &a->tx, 1, &proof);
 
     if (err == 0) {
         row->pub.last_hlc = a->tx.hlc;

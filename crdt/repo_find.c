@@ -160,6 +160,13 @@ int cove_repo_role(struct cove_repo *repo, struct cove_store_txn *txn,
 
 /* --- creating */
 
+/* The journals stand first, under 0: documents come in the order of their
+ * numbers, and at the end of a tree its pages are filled best. */
+static uint64_t find_schema_key(cove_num schema)
+{
+    return schema == COVE_NUM_JOURNALS ? 0 : schema;
+}
+
 /* Under its schema's journal, a journal under that of all journals. */
 static int find_index(struct repo_work *work, const struct repo_record *record)
 {
@@ -172,7 +179,7 @@ static int find_index(struct repo_work *work, const struct repo_record *record)
         return 0;
     }
     cove_place_start(&place);
-    cove_place_number(&place, schema);
+    cove_place_number(&place, find_schema_key(schema));
     cove_place_number(&place, record->num);
     return cove_store_put(work->txn, REPO_SCHEMAS, cove_place_bytes(&place),
                           cove_bytes(NULL, 0));
@@ -421,7 +428,7 @@ int cove_repo_next(struct cove_repo *repo, struct cove_store_txn *txn,
     }
     cove_place_start(&place);
     if (schema != 0) {
-        cove_place_number(&place, schema);
+        cove_place_number(&place, find_schema_key(schema));
     }
     cove_place_number(&place, after + 1);
 
@@ -435,8 +442,9 @@ int cove_repo_next(struct cove_repo *repo, struct cove_store_txn *txn,
         err = cove_place_take(&entry.key, &under);
     }
     if (err == 0) {
-        err = under == schema ? cove_place_take(&entry.key, &num)
-                              : COVE_ENOTFOUND;
+        err = under == (schema == 0 ? 0 : find_schema_key(schema))
+                  ? cove_place_take(&entry.key, &num)
+                  : COVE_ENOTFOUND;
     }
     cove_store_cursor_close(cursor);
     if (err == 0) {

@@ -39,6 +39,7 @@ static int history_look(struct repo_history *history,
                         const struct repo_row *row, uint32_t index)
 {
     struct repo_walk walk;
+    struct repo_tx_entry entry;
     struct cove_bytes bytes;
     int err;
 
@@ -48,10 +49,13 @@ static int history_look(struct repo_history *history,
     history->row = NULL;
     err = repo_walk_start(history->work, history->record, row, index, &walk);
     if (err == 0) {
-        err = repo_walk_next(history->work, &walk, &bytes);
+        err = repo_walk_next(history->work, &walk, &entry);
     }
     if (err == 0) {
-        err = cove_tx_decode(bytes, history->work->arena, &history->tx, NULL);
+        err = repo_tx_decode(history->work, &entry, &history->tx);
+    }
+    if (err == 0) {
+        err = repo_tx_bytes(history->work, &entry, &bytes);
     }
     if (err == 0) {
         struct cove_hash hash = cove_tx_hash(bytes);
@@ -64,7 +68,8 @@ static int history_look(struct repo_history *history,
 }
 
 /* The origin's register is that of the part, not the one the op was written
- * to: a write to a whole, or to another form of the value, is its origin too. */
+ * to: a write to a whole, or to another form of the value, is its origin too.
+ */
 static bool history_agrees(const struct repo_history *history,
                            const struct cove_origin *origin)
 {
@@ -143,7 +148,7 @@ int cove_repo_tx_hash(struct cove_repo *repo, struct cove_store_txn *txn,
     }
     err = repo_walk_start(&work, &record, row, op->tx, &walk);
     if (err == 0) {
-        err = repo_walk_next(&work, &walk, &bytes);
+        err = repo_walk_bytes(&work, &walk, &bytes);
     }
     if (err == 0) {
         struct cove_hash hash = cove_tx_hash(bytes);
@@ -170,8 +175,7 @@ static int refresh_row(struct repo_work *work, struct repo_record *record,
                        struct repo_row *row, uint64_t *held)
 {
     struct repo_walk walk;
-    struct cove_bytes bytes;
-    struct cove_tx tx;
+    struct repo_tx_entry tx;
     int err;
 
     *held = 0;
@@ -183,10 +187,7 @@ static int refresh_row(struct repo_work *work, struct repo_record *record,
     }
     err = repo_walk_start(work, record, row, row->pub.folded, &walk);
     while (err == 0) {
-        err = repo_walk_next(work, &walk, &bytes);
-        if (err == 0) {
-            err = cove_tx_decode(bytes, work->arena, &tx, NULL);
-        }
+        err = repo_walk_next(work, &walk, &tx);
         if (err != 0) {
             break;
         }
@@ -317,7 +318,7 @@ static int fold_row(struct repo_work *work, struct repo_record *record,
                     const struct repo_row *row, struct cove_state *state)
 {
     struct repo_walk walk;
-    struct cove_bytes bytes;
+    struct repo_tx_entry entry;
     int err;
 
     if (row->mark >= row->pub.folded) {
@@ -329,12 +330,12 @@ static int fold_row(struct repo_work *work, struct repo_record *record,
         uint32_t index = walk.index;
         struct cove_tx tx;
 
-        err = repo_walk_next(work, &walk, &bytes);
+        err = repo_walk_next(work, &walk, &entry);
         if (err == 0) {
-            err = cove_tx_decode(bytes, work->arena, &tx, NULL);
+            err = repo_tx_decode(work, &entry, &tx);
         }
         if (err == 0) {
-            err = repo_fold_tx(work, row, index, &tx, walk.epoch, state);
+            err = repo_fold_tx(work, row, index, &tx, entry.epoch, state);
         }
     }
     return err == COVE_ENOTFOUND ? 0 : err;

@@ -22,7 +22,7 @@ static int fork_verify(struct repo_work *work, struct repo_record *record,
     int err = repo_walk_start(work, record, row, 0, &walk);
 
     while (err == 0 && walk.index < first) {
-        err = repo_walk_next(work, &walk, &tx);
+        err = repo_walk_bytes(work, &walk, &tx);
         if (err == 0) {
             head = cove_chain_next(&head, tx);
         }

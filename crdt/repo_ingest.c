@@ -136,7 +136,7 @@ static int ingest_overlap(struct ingest *in, bool *parts, uint32_t *differs)
                               &walk);
 
     for (size_t i = 0; i < common && err == 0; i++) {
-        err = repo_walk_next(&in->work, &walk, &held);
+        err = repo_walk_bytes(&in->work, &walk, &held);
         if (err == 0 && !cove_bytes_equal(held, in->batch->txs[i])) {
             *parts = true;
             *differs = in->batch->start + (uint32_t)i;
@@ -320,8 +320,9 @@ static int ingest_keep(struct ingest *in)
     if (err != 0) {
         return err;
     }
-    err = repo_log_put(&in->work, &in->record, in->row,
-                       batch->txs + in->overlap, in->count, &batch->proof);
+    err =
+        repo_log_put(&in->work, &in->record, in->row, batch->txs + in->overlap,
+                     in->txs, in->count, &batch->proof);
     if (err != 0) {
         return err;
     }

@@ -11,13 +11,14 @@
 
 /* --- the cache */
 
-static void cache_lock(struct repo_work *work)
+void repo_cache_lock(struct repo_work *work)
 {
     struct cove_repo *repo = work->repo;
 
     pthread_mutex_lock(&repo->lock);
     if (memcmp(repo->cache_stamp, work->counters.stamp,
                sizeof(repo->cache_stamp)) != 0) {
+        repo_shapes_clear(repo);
         memset(repo->by_num, 0, sizeof(repo->by_num));
         memset(repo->by_key, 0, sizeof(repo->by_key));
         memcpy(repo->cache_stamp, work->counters.stamp,
@@ -25,7 +26,7 @@ static void cache_lock(struct repo_work *work)
     }
 }
 
-static void cache_unlock(struct repo_work *work)
+void repo_cache_unlock(struct repo_work *work)
 {
     pthread_mutex_unlock(&work->repo->lock);
 }
@@ -33,7 +34,13 @@ static void cache_unlock(struct repo_work *work)
 static struct repo_slot *cache_key_slot(struct cove_repo *repo,
                                         struct cove_bytes key)
 {
-    return &repo->by_key[(key.at[0] << 8 | key.at[1]) % REPO_CACHE];
+    uint32_t h = 2166136261u; /* FNV-1a over the ends */
+
+    for (size_t i = 0; i < key.len && i < 8; i++) {
+        h = (h ^ key.at[i]) * 16777619u;
+        h = (h ^ key.at[key.len - 1 - i]) * 16777619u;
+    }
+    return &repo->by_key[(h ^ h >> 15) % REPO_CACHE];
 }
 
 static void cache_add(struct repo_work *work, uint32_t num, uint8_t kind,
@@ -41,42 +48,48 @@ static void cache_add(struct repo_work *work, uint32_t num, uint8_t kind,
 {
     struct repo_slot slot = {.num = num, .kind = kind};
 
+    slot.key_len = (uint8_t)key.len;
+    slot.value_len = (uint8_t)value.len;
     memcpy(slot.key, key.at, key.len);
     memcpy(slot.value, value.at, value.len);
-    cache_lock(work);
+    repo_cache_lock(work);
     work->repo->by_num[num % REPO_CACHE] = slot;
     *cache_key_slot(work->repo, key) = slot;
-    cache_unlock(work);
+    repo_cache_unlock(work);
 }
 
-static bool cache_by_num(struct repo_work *work, uint32_t num, uint8_t kind,
-                         void *out, size_t len)
+/* `out` has room for any value; gives its length, 0 where it is not there. */
+static size_t cache_by_num(struct repo_work *work, uint32_t num, uint8_t kind,
+                           void *out)
 {
-    cache_lock(work);
+    size_t len = 0;
+
+    repo_cache_lock(work);
 
     const struct repo_slot *slot = &work->repo->by_num[num % REPO_CACHE];
-    bool found = slot->num == num && slot->kind == kind;
 
-    if (found) {
+    if (slot->num == num && slot->kind == kind) {
+        len = slot->value_len;
         memcpy(out, slot->value, len);
     }
-    cache_unlock(work);
-    return found;
+    repo_cache_unlock(work);
+    return len;
 }
 
 static bool cache_by_key(struct repo_work *work, uint8_t kind,
                          struct cove_bytes key, uint32_t *num)
 {
-    cache_lock(work);
+    repo_cache_lock(work);
 
     const struct repo_slot *slot = cache_key_slot(work->repo, key);
     bool found = slot->num != 0 && slot->kind == kind &&
+                 slot->key_len == key.len &&
                  memcmp(slot->key, key.at, key.len) == 0;
 
     if (found) {
         *num = slot->num;
     }
-    cache_unlock(work);
+    repo_cache_unlock(work);
     return found;
 }
 
@@ -105,7 +118,7 @@ static int intern_get(struct repo_work *work, uint32_t num, uint8_t kind,
 }
 
 struct intern_key {
-    uint8_t b[33];
+    uint8_t b[65];
     size_t len;
 };
 
@@ -201,7 +214,7 @@ int repo_intern_session_of(struct repo_work *work, uint32_t num,
     struct cove_bytes value;
     struct repo_session session;
 
-    if (cache_by_num(work, num, REPO_INTERN_SESSION, out, sizeof(*out))) {
+    if (cache_by_num(work, num, REPO_INTERN_SESSION, out) != 0) {
         return 0;
     }
 
@@ -251,7 +264,7 @@ int repo_intern_epoch_of(struct repo_work *work, uint32_t num,
 {
     struct cove_bytes value;
 
-    if (cache_by_num(work, num, REPO_INTERN_EPOCH, out->b, sizeof(out->b))) {
+    if (cache_by_num(work, num, REPO_INTERN_EPOCH, out->b) != 0) {
         return 0;
     }
 
@@ -300,6 +313,97 @@ int repo_intern_epoch_add(struct repo_work *work,
         err = intern_add(work, REPO_INTERN_EPOCH, key, key, num);
     }
     return err;
+}
+
+/* --- sessions in op ids */
+
+int repo_pack_session(struct repo_work *work, const struct cove_op_id *id,
+                      struct cove_packer *p)
+{
+    struct repo_session known;
+    uint32_t num = 0;
+    int err = repo_intern_session_find(work, &id->session, &num);
+
+    if (err == 0) {
+        err = repo_intern_session_of(work, num, &known);
+    }
+    if (err != 0 && err != COVE_ENOTFOUND) {
+        return err;
+    }
+    if (err == COVE_ENOTFOUND ||
+        memcmp(&known.device, &id->device, sizeof(known.device)) != 0) {
+        cove_pack_varint(p, 0);
+        cove_pack_raw(p, id->session.b, sizeof(id->session.b));
+        cove_pack_raw(p, id->device.b, sizeof(id->device.b));
+    } else {
+        cove_pack_varint(p, num);
+    }
+    return p->err;
+}
+
+int repo_unpack_session(struct repo_work *work, struct cove_unpacker *u,
+                        struct cove_op_id *id)
+{
+    struct repo_session known;
+    uint32_t num = cove_unpack_u32(u);
+
+    if (num == 0) {
+        cove_unpack_raw(u, id->session.b, sizeof(id->session.b));
+        cove_unpack_raw(u, id->device.b, sizeof(id->device.b));
+        return u->err;
+    }
+
+    int err = repo_intern_session_of(work, num, &known);
+
+    if (err == 0) {
+        id->session = known.session;
+        id->device = known.device;
+    }
+    return err;
+}
+
+/* --- registers, up to 64 bytes */
+
+int repo_intern_register_of(struct repo_work *work, uint32_t num,
+                            struct cove_bytes *out)
+{
+    uint8_t room[64];
+    size_t len = cache_by_num(work, num, REPO_INTERN_REGISTER, room);
+    struct cove_bytes value = cove_bytes(room, len);
+
+    if (len == 0) {
+        int err = intern_get(work, num, REPO_INTERN_REGISTER, &value);
+
+        if (err != 0) {
+            return err;
+        }
+        if (value.len == 0 || value.len > sizeof(room)) {
+            return COVE_ECORRUPT;
+        }
+        cache_add(work, num, REPO_INTERN_REGISTER, value, value);
+    }
+    return cove_arena_copy(work->arena, value, out);
+}
+
+int repo_intern_register_find(struct repo_work *work, struct cove_bytes reg,
+                              uint32_t *num)
+{
+    if (cache_by_key(work, REPO_INTERN_REGISTER, reg, num)) {
+        return 0;
+    }
+
+    int err = intern_find(work, REPO_INTERN_REGISTER, reg, num);
+
+    if (err == 0) {
+        cache_add(work, *num, REPO_INTERN_REGISTER, reg, reg);
+    }
+    return err;
+}
+
+int repo_intern_register_add(struct repo_work *work, struct cove_bytes reg,
+                             uint32_t *num)
+{
+    return intern_add(work, REPO_INTERN_REGISTER, reg, reg, num);
 }
 
 /* --- header shapes, found by their hash */

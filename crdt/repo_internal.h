@@ -7,11 +7,12 @@
  *   repo.c         open, counters, small records
  *   repo_intern.c  sessions, epochs and header shapes as small numbers
  *   repo_find.c    create, find, resolve, roles
- *   repo_record.c  the document record and its header shapes
+ *   repo_shape.c   headers, by what documents of one kind have in common
+ *   repo_record.c  the document record
  *   repo_state.c   the checkpoint of a folded state
  *   repo_fold.c    which transactions are shown, and folding them
  *   repo_doc.c     load, brief, digest
- *   repo_chunk.c   one chunk of a log
+ *   repo_chunk.c   one chunk of a log; repo_tx.c one transaction in it
  *   repo_log.c     chunks in the store, reading, iteration
  *   repo_append.c, repo_ingest.c, repo_fork.c, repo_changes.c
  */
@@ -29,10 +30,11 @@
 #define REPO_FORMAT      1u    /* of the store's records; meta "format" */
 #define REPO_PART        60000 /* bytes of a part of a long record */
 #define REPO_CHUNK_BYTES 4000  /* a tail chunk grows up to one page */
-#define REPO_INLINE      384   /* a first chunk this short lies in the record */
-#define REPO_INLINE_MAX  1024  /* and all inline chunks together */
-#define REPO_PENDING     768   /* log bytes a load may fold without asking */
-#define REPO_CACHE       256   /* slots of the intern cache, a power of two */
+#define REPO_INLINE      1024  /* a first chunk this short lies in the record */
+#define REPO_INLINE_MAX  1400  /* and all inline chunks together */
+#define REPO_PENDING     2048  /* log bytes a load may fold without asking */
+#define REPO_CACHE       512   /* slots of the intern cache, a power of two */
+#define REPO_SHAPES      64    /* header shapes in memory */
 #define REPO_FORKS       4     /* proofs kept per session */
 
 enum repo_tree {
@@ -71,15 +73,20 @@ struct repo_session { /* interned */
 enum repo_intern_kind {
     REPO_INTERN_SESSION = 's',
     REPO_INTERN_EPOCH = 'e',
+    REPO_INTERN_REGISTER = 'r',
     REPO_INTERN_SHAPE = 'h'
 };
 
 struct repo_slot { /* num 0 = empty */
     uint32_t num;
     uint8_t kind;
-    uint8_t key[32];   /* session id or epoch */
-    uint8_t value[64]; /* struct repo_session or epoch */
+    uint8_t key_len;
+    uint8_t value_len;
+    uint8_t key[64];   /* session id, epoch, register */
+    uint8_t value[64]; /* struct repo_session, epoch, register */
 };
+
+struct repo_shape;
 
 struct cove_repo {
     struct cove_repo_options opt;
@@ -89,6 +96,7 @@ struct cove_repo {
     uint8_t cache_stamp[8];
     struct repo_slot by_num[REPO_CACHE];
     struct repo_slot by_key[REPO_CACHE];
+    struct repo_shape *shapes[REPO_SHAPES];
 };
 
 /* One operation under way. */
@@ -171,17 +179,51 @@ COVE_MUST_CHECK int repo_intern_epoch_find(struct repo_work *work,
 COVE_MUST_CHECK int repo_intern_epoch_add(struct repo_work *work,
                                           const struct cove_step_id *epoch,
                                           uint32_t *num);
+COVE_MUST_CHECK int repo_intern_register_of(struct repo_work *work,
+                                            uint32_t num,
+                                            struct cove_bytes *out);
+COVE_MUST_CHECK int repo_intern_register_find(struct repo_work *work,
+                                              struct cove_bytes reg,
+                                              uint32_t *num);
+COVE_MUST_CHECK int repo_intern_register_add(struct repo_work *work,
+                                             struct cove_bytes reg,
+                                             uint32_t *num);
+/* The session and device of an op id: a number, or written out where the
+ * session is not known here or named with another device. */
+COVE_MUST_CHECK int repo_pack_session(struct repo_work *work,
+                                      const struct cove_op_id *id,
+                                      struct cove_packer *p);
+COVE_MUST_CHECK int repo_unpack_session(struct repo_work *work,
+                                        struct cove_unpacker *u,
+                                        struct cove_op_id *id);
 COVE_MUST_CHECK int repo_intern_shape_of(struct repo_work *work, uint32_t num,
                                          struct cove_bytes *out);
 COVE_MUST_CHECK int repo_intern_shape_add(struct repo_work *work,
                                           struct cove_bytes shape,
                                           uint32_t *num);
 
+/* The cache, for the operation's snapshot. */
+void repo_cache_lock(struct repo_work *work);
+void repo_cache_unlock(struct repo_work *work);
+
+/* repo_shape.c */
+COVE_MUST_CHECK int repo_shape_pack(struct repo_work *work,
+                                    const struct repo_record *record,
+                                    struct cove_packer *p);
+/* Sets header_bytes and header. */
+COVE_MUST_CHECK int repo_shape_unpack(struct repo_work *work,
+                                      struct cove_unpacker *u,
+                                      struct repo_record *record);
+void repo_shapes_clear(struct cove_repo *repo);
+
 /* repo_record.c. Read copies into work->arena. Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int repo_record_read(struct repo_work *work, cove_num num,
                                      struct repo_record *out);
 COVE_MUST_CHECK int repo_record_write(struct repo_work *work,
                                       struct repo_record *record);
+/* When the header says the document was made, as an hlc; 0 where it does not.
+ * Times in records are kept as differences from it. */
+uint64_t repo_record_created(const struct repo_record *record);
 struct repo_row *repo_record_row(const struct repo_record *record,
                                  const struct cove_session_id *session);
 /* Insert an empty row in its place. Errors: COVE_ENOMEM. */
@@ -214,37 +256,57 @@ struct repo_chunk {
     struct cove_proof proof;
     struct cove_bytes packed; /* the transactions */
 };
-struct repo_chunk_tx {
-    struct cove_bytes bytes;
-    bool sets_epoch; /* where not, the session's epoch goes on */
-    uint32_t epoch;  /* interned, 0 = none */
-};
 COVE_MUST_CHECK int repo_chunk_decode(struct cove_bytes value,
                                       struct cove_arena *arena,
                                       struct repo_chunk *out);
 COVE_MUST_CHECK int repo_chunk_encode(const struct repo_chunk *chunk,
                                       struct cove_buf *out);
-/* Append one transaction to packed bytes, its epoch interned. `epoch`: the
- * session's, updated. */
-COVE_MUST_CHECK int repo_chunk_pack(struct repo_work *work,
-                                    struct cove_bytes tx, uint32_t *epoch,
-                                    struct cove_buf *packed);
-/* Take the next transaction off; in the arena only where it was packed. */
-COVE_MUST_CHECK int repo_chunk_next(struct repo_work *work,
-                                    struct cove_unpacker *u,
-                                    struct repo_chunk_tx *out);
+
+/* repo_tx.c: one transaction in a chunk. */
+struct repo_tx_before { /* what a packed transaction builds on */
+    uint64_t hlc;   /* of the one before it; of the document for the first */
+    uint32_t epoch; /* interned, as of the one before it; 0 = none */
+};
+struct repo_tx_entry {
+    unsigned form;
+    uint64_t hlc;
+    uint32_t epoch; /* interned, as of this one; 0 = none */
+    unsigned bits;
+    size_t front;
+    struct cove_bytes raw;
+    struct cove_unpacker body;
+};
+/* Append a transaction to a chunk's packed bytes, by its decoded form and its
+ * bytes; `before` moves on. intern: its registers come from a schema. */
+COVE_MUST_CHECK int repo_tx_pack(struct repo_work *work,
+                                 const struct cove_tx *tx,
+                                 struct cove_bytes bytes, bool intern,
+                                 struct repo_tx_before *before,
+                                 struct cove_buf *packed);
+/* Take the next one off without looking into it; `before` moves on. */
+COVE_MUST_CHECK int repo_tx_take(struct cove_unpacker *u,
+                                 struct repo_tx_before *before,
+                                 struct repo_tx_entry *out);
+/* The bytes as received, and what they say. In the arena, or borrowed from
+ * the chunk. */
+COVE_MUST_CHECK int repo_tx_bytes(struct repo_work *work,
+                                  const struct repo_tx_entry *entry,
+                                  struct cove_bytes *out);
+COVE_MUST_CHECK int repo_tx_decode(struct repo_work *work,
+                                   const struct repo_tx_entry *entry,
+                                   struct cove_tx *out);
 
 /* repo_log.c */
-/* A walk over a session's transactions. The bytes given stay valid until the
+/* A walk over a session's transactions. What it gives stays valid until the
  * next write in the transaction. */
 struct repo_walk {
+    const struct repo_record *record;
     const struct repo_row *row;
-    cove_num doc;
     uint32_t index; /* of the transaction that next gives */
     uint32_t end;   /* where the walk ends */
-    uint32_t epoch; /* interned, as of the last transaction given */
     struct repo_chunk chunk;
     struct cove_unpacker in;
+    struct repo_tx_before before;
 };
 COVE_MUST_CHECK int repo_walk_start(struct repo_work *work,
                                     const struct repo_record *record,
@@ -253,13 +315,18 @@ COVE_MUST_CHECK int repo_walk_start(struct repo_work *work,
 /* Errors: COVE_ENOTFOUND at the end. */
 COVE_MUST_CHECK int repo_walk_next(struct repo_work *work,
                                    struct repo_walk *walk,
-                                   struct cove_bytes *out);
+                                   struct repo_tx_entry *out);
+/* As above, and the bytes. */
+COVE_MUST_CHECK int repo_walk_bytes(struct repo_work *work,
+                                    struct repo_walk *walk,
+                                    struct cove_bytes *out);
 /* Put [row->len …] behind the log and move len, tail, epoch and the inline
  * chunk on; head, last_hlc and the record are the caller's to write. */
 COVE_MUST_CHECK int repo_log_put(struct repo_work *work,
                                  struct repo_record *record,
                                  struct repo_row *row,
-                                 const struct cove_bytes *txs, size_t count,
+                                 const struct cove_bytes *txs,
+                                 const struct cove_tx *decoded, size_t count,
                                  const struct cove_proof *proof);
 
 /* repo_state.c. Read gives COVE_ECORRUPT where the checkpoint cannot be used;

@@ -75,40 +75,37 @@ static int log_find(struct repo_work *work, cove_num doc,
 
 /* --- walking */
 
+/* What the first transaction of a chunk builds on. */
+static struct repo_tx_before log_before(const struct repo_record *record,
+                                        const struct repo_chunk *chunk)
+{
+    struct repo_tx_before before = {.hlc = repo_record_created(record),
+                                    .epoch = chunk->epoch};
+
+    return before;
+}
+
 static int walk_chunk(struct repo_work *work, struct repo_walk *walk)
 {
-    int err = log_find(work, walk->doc, walk->row, walk->index, &walk->chunk);
+    int err =
+        log_find(work, walk->record->num, walk->row, walk->index, &walk->chunk);
 
     if (err == 0) {
-        walk->epoch = walk->chunk.epoch;
+        walk->before = log_before(walk->record, &walk->chunk);
         cove_unpacker_init(&walk->in, walk->chunk.packed);
     }
     return err;
-}
-
-static int walk_step(struct repo_work *work, struct repo_walk *walk,
-                     struct cove_bytes *out)
-{
-    struct repo_chunk_tx tx;
-    int err = repo_chunk_next(work, &walk->in, &tx);
-
-    if (err != 0) {
-        return err;
-    }
-    walk->epoch = tx.sets_epoch ? tx.epoch : walk->epoch;
-    *out = tx.bytes;
-    return 0;
 }
 
 int repo_walk_start(struct repo_work *work, const struct repo_record *record,
                     const struct repo_row *row, uint32_t from,
                     struct repo_walk *walk)
 {
-    struct cove_bytes passed;
+    struct repo_tx_entry passed;
 
     memset(walk, 0, sizeof(*walk));
+    walk->record = record;
     walk->row = row;
-    walk->doc = record->num;
     walk->index = from;
     walk->end = row->pub.len;
     if (from >= walk->end) {
@@ -118,29 +115,36 @@ int repo_walk_start(struct repo_work *work, const struct repo_record *record,
     int err = walk_chunk(work, walk);
 
     for (uint32_t i = walk->chunk.start; i < from && err == 0; i++) {
-        err = walk_step(work, walk, &passed);
+        err = repo_tx_take(&walk->in, &walk->before, &passed);
     }
     return err;
 }
 
 int repo_walk_next(struct repo_work *work, struct repo_walk *walk,
-                   struct cove_bytes *out)
+                   struct repo_tx_entry *out)
 {
+    int err = 0;
+
     if (walk->index >= walk->end) {
         return COVE_ENOTFOUND;
     }
     if (walk->index - walk->chunk.start >= walk->chunk.count) {
-        int err = walk_chunk(work, walk);
-
-        if (err != 0) {
-            return err;
-        }
+        err = walk_chunk(work, walk);
     }
-
-    int err = walk_step(work, walk, out);
-
+    if (err == 0) {
+        err = repo_tx_take(&walk->in, &walk->before, out);
+    }
     walk->index += err == 0;
     return err;
+}
+
+int repo_walk_bytes(struct repo_work *work, struct repo_walk *walk,
+                    struct cove_bytes *out)
+{
+    struct repo_tx_entry entry;
+    int err = repo_walk_next(work, walk, &entry);
+
+    return err != 0 ? err : repo_tx_bytes(work, &entry, out);
 }
 
 /* --- writing */
@@ -238,11 +242,12 @@ static int log_tail(struct repo_work *work, struct repo_record *record,
 
 int repo_log_put(struct repo_work *work, struct repo_record *record,
                  struct repo_row *row, const struct cove_bytes *txs,
-                 size_t count, const struct cove_proof *proof)
+                 const struct cove_tx *decoded, size_t count,
+                 const struct cove_proof *proof)
 {
     struct repo_chunk chunk;
+    struct repo_tx_before before;
     struct cove_buf packed;
-    uint32_t epoch = row->epoch;
     size_t more = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -252,8 +257,16 @@ int repo_log_put(struct repo_work *work, struct repo_record *record,
 
     int err = log_tail(work, record, row, &chunk, more, count, &packed);
 
+    if (err == 0) {
+        before = log_before(record, &chunk);
+        before.epoch = row->epoch;
+        if (chunk.count > 0) {
+            before.hlc = row->pub.last_hlc;
+        }
+    }
     for (size_t i = 0; i < count && err == 0; i++) {
-        err = repo_chunk_pack(work, txs[i], &epoch, &packed);
+        err = repo_tx_pack(work, &decoded[i], txs[i], record->schema != 0,
+                           &before, &packed);
     }
     if (err == 0) {
         chunk.count += (uint32_t)count;
@@ -263,7 +276,7 @@ int repo_log_put(struct repo_work *work, struct repo_record *record,
     }
     if (err == 0) {
         row->tail = chunk.start;
-        row->epoch = epoch;
+        row->epoch = before.epoch;
         row->pub.len += (uint32_t)count;
         record->pending += more;
     }
@@ -316,7 +329,7 @@ static int read_chunks(struct repo_work *work, struct repo_walk *walk,
                 break;
             }
         }
-        err = repo_walk_next(work, walk, &tx);
+        err = repo_walk_bytes(work, walk, &tx);
         if (err != 0) {
             break;
         }
@@ -410,7 +423,7 @@ static int log_visit_session(struct repo_work *work,
                                        .index = walk.index,
                                        .shown = walk.index < session->folded};
 
-        err = repo_walk_next(work, &walk, &tx);
+        err = repo_walk_bytes(work, &walk, &tx);
         if (err == 0) {
             entry.bytes = tx;
             err = visit(ctx, &entry);

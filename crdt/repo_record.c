@@ -1,13 +1,9 @@
 /* repo_record.c: the record of a document. docs/FORMAT.md "Document record".
  *
- * Documents of one kind have headers that differ in a few values only. What is
- * equal, the header's shape, is kept once per store; the record holds the
- * shape's number and the values of `nonce`, `unique`, `from` and `created`.
- * Putting them back gives the identical bytes, and the id is their hash.
+ * One record holds all that a load of a small document needs: the header, one
+ * row per session, and the logs themselves while they are short.
  */
 #include "crdt/repo_internal.h"
-
-#define RECORD_GAPS 4
 
 enum record_bits { /* above the public flags */
                    RECORD_OTHERS_GREW = 1 << 8,
@@ -21,133 +17,10 @@ enum row_bits { /* the role is in the lowest two */
                 ROW_BEHIND = 16 /* folded < len */
 };
 
-/* --- header shapes */
-
-struct shape_cut {
-    struct cove_bytes kept[RECORD_GAPS + 1];
-    struct cove_bytes gap[RECORD_GAPS];
-    size_t gaps;
-};
-
-static bool shape_is_gap(struct cove_bytes key)
-{
-    static const char *const names[RECORD_GAPS] = {"nonce", "unique", "from",
-                                                   "created"};
-
-    for (size_t i = 0; i < RECORD_GAPS; i++) {
-        if (cove_bytes_equal(key, cove_bytes_text(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void shape_split(struct cove_bytes header, struct shape_cut *cut)
-{
-    struct cove_reader r;
-    const uint8_t *from = header.at;
-
-    cut->gaps = 0;
-    cove_reader_init(&r, header);
-
-    size_t pairs = cove_reader_map(&r);
-
-    for (size_t i = 0; i < pairs; i++) {
-        bool gap = shape_is_gap(cove_reader_text(&r));
-        struct cove_bytes item = cove_reader_item(&r);
-
-        if (gap && cut->gaps < RECORD_GAPS) {
-            cut->kept[cut->gaps] = cove_bytes(from, (size_t)(item.at - from));
-            cut->gap[cut->gaps++] = item;
-            from = item.at + item.len;
-        }
-    }
-    cut->kept[cut->gaps] =
-        cove_bytes(from, (size_t)(header.at + header.len - from));
-}
-
-static int shape_pack(struct repo_work *work, const struct repo_record *record,
-                      struct cove_packer *p)
-{
-    struct shape_cut cut = {.gaps = 0};
-    struct cove_packer shape;
-    struct cove_buf buf;
-    uint32_t num = 0;
-    int err = 0;
-
-    if (record->header.members.len == 0 && !record->header.has_root) {
-        shape_split(record->header_bytes, &cut);
-    }
-    if (cut.gaps == 0) {
-        cove_pack_varint(p, 0);
-        cove_pack_bytes(p, record->header_bytes);
-        return 0;
-    }
-    cove_buf_init(&buf, work->repo->opt.alloc);
-    cove_packer_init(&shape, &buf);
-    for (size_t i = 0; i <= cut.gaps; i++) {
-        cove_pack_bytes(&shape, cut.kept[i]);
-    }
-    err = shape.err;
-    if (err == 0) {
-        err = repo_intern_shape_add(work, cove_buf_bytes(&buf), &num);
-    }
-    cove_buf_clear(&buf);
-    cove_pack_varint(p, num);
-    for (size_t i = 0; i < cut.gaps; i++) {
-        cove_pack_bytes(p, cut.gap[i]);
-    }
-    return err;
-}
-
-static int shape_unpack(struct repo_work *work, struct cove_unpacker *u,
-                        struct cove_bytes *out)
-{
-    struct cove_unpacker shape;
-    struct cove_bytes bytes;
-    uint32_t num = cove_unpack_u32(u);
-    size_t len = 0;
-
-    if (num == 0) {
-        bytes = cove_unpack_bytes(u);
-        return u->err != 0 ? u->err : cove_arena_copy(work->arena, bytes, out);
-    }
-
-    int err = repo_intern_shape_of(work, num, &bytes);
-
-    if (err != 0) {
-        return err;
-    }
-    cove_unpacker_init(&shape, bytes);
-
-    uint8_t *room = cove_arena_new(work->arena, COVE_MAX_HEADER);
-
-    if (room == NULL) {
-        return COVE_ENOMEM;
-    }
-    for (bool gap = false; shape.err == 0 && u->err == 0; gap = !gap) {
-        if (gap && shape.at == shape.end) {
-            break;
-        }
-
-        struct cove_bytes piece = cove_unpack_bytes(gap ? u : &shape);
-
-        if (piece.len > COVE_MAX_HEADER - len) {
-            return COVE_ECORRUPT;
-        }
-        memcpy(room + len, piece.at, piece.len);
-        len += piece.len;
-    }
-    if (shape.err != 0 || u->err != 0) {
-        return COVE_ECORRUPT;
-    }
-    *out = cove_bytes(room, len);
-    return 0;
-}
-
 /* --- rows */
 
-static void row_pack(struct cove_packer *p, const struct repo_row *row)
+static void row_pack(struct cove_packer *p, const struct repo_row *row,
+                     uint64_t created)
 {
     unsigned bits = (unsigned)row->pub.role;
 
@@ -157,7 +30,7 @@ static void row_pack(struct cove_packer *p, const struct repo_row *row)
     cove_pack_varint(p, row->num);
     cove_pack_byte(p, (uint8_t)bits);
     cove_pack_varint(p, row->pub.len);
-    cove_pack_varint(p, row->pub.last_hlc);
+    cove_pack_signed(p, row->pub.last_hlc - created);
     cove_pack_raw(p, row->pub.head.b, sizeof(row->pub.head.b));
     cove_pack_varint(p, row->epoch);
     if (bits & ROW_BEHIND) {
@@ -174,7 +47,7 @@ static void row_pack(struct cove_packer *p, const struct repo_row *row)
 }
 
 static int row_unpack(struct repo_work *work, struct cove_unpacker *u,
-                      struct repo_row *row)
+                      uint64_t created, struct repo_row *row)
 {
     struct repo_session session;
     int err;
@@ -186,7 +59,7 @@ static int row_unpack(struct repo_work *work, struct cove_unpacker *u,
 
     row->pub.role = (enum cove_role)(bits & ROW_ROLE);
     row->pub.len = cove_unpack_u32(u);
-    row->pub.last_hlc = cove_unpack_varint(u);
+    row->pub.last_hlc = created + cove_unpack_signed(u);
     cove_unpack_raw(u, row->pub.head.b, sizeof(row->pub.head.b));
     row->epoch = cove_unpack_u32(u);
     row->pub.folded = row->pub.len;
@@ -217,6 +90,13 @@ static int row_unpack(struct repo_work *work, struct cove_unpacker *u,
 
 /* --- the record */
 
+uint64_t repo_record_created(const struct repo_record *record)
+{
+    return record->header.has_created
+               ? (uint64_t)record->header.created_ms << 16
+               : 0;
+}
+
 int repo_record_write(struct repo_work *work, struct repo_record *record)
 {
     static const struct cove_hash none;
@@ -231,7 +111,7 @@ int repo_record_write(struct repo_work *work, struct repo_record *record)
     cove_packer_init(&p, &buf);
     cove_pack_varint(&p, bits);
 
-    int err = shape_pack(work, record, &p);
+    int err = repo_shape_pack(work, record, &p);
 
     cove_pack_varint(&p, record->changed);
     cove_pack_varint(&p, record->owner);
@@ -246,7 +126,7 @@ int repo_record_write(struct repo_work *work, struct repo_record *record)
     cove_pack_varint(&p, record->state_parts);
     cove_pack_varint(&p, record->row_count);
     for (size_t i = 0; i < record->row_count; i++) {
-        row_pack(&p, &record->rows[i]);
+        row_pack(&p, &record->rows[i], repo_record_created(record));
     }
     if (err == 0) {
         err = p.err;
@@ -276,7 +156,8 @@ static int record_rows(struct repo_work *work, struct cove_unpacker *u,
         return COVE_ENOMEM;
     }
     for (size_t i = 0; i < (size_t)count && err == 0; i++) {
-        err = row_unpack(work, u, &record->rows[i]);
+        err =
+            row_unpack(work, u, repo_record_created(record), &record->rows[i]);
     }
     record->row_count = (size_t)count;
     return err;
@@ -290,7 +171,7 @@ static int record_unpack(struct repo_work *work, struct cove_bytes bytes,
     cove_unpacker_init(&u, bytes);
 
     uint64_t bits = cove_unpack_varint(&u);
-    int err = shape_unpack(work, &u, &record->header_bytes);
+    int err = repo_shape_unpack(work, &u, record);
 
     if (err != 0) {
         return err;
@@ -334,12 +215,6 @@ int repo_record_read(struct repo_work *work, cove_num num,
                    : err;
     }
     record.id = cove_header_id(record.header_bytes);
-    err = cove_header_decode(record.header_bytes, &record.header, NULL);
-    if (err != 0) {
-        return cove_fail(work->diag, COVE_ECORRUPT,
-                         "the header of document %llu is damaged",
-                         (unsigned long long)num);
-    }
     *out = record;
     return 0;
 }

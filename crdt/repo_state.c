@@ -19,29 +19,12 @@ enum origin_bits { ORIGIN_NONE = 1, ORIGIN_HELD = 2 };
 static int state_put_id(struct repo_work *work, struct cove_packer *p,
                         const struct cove_op_id *id)
 {
-    struct repo_session known;
-    uint32_t num = 0;
-    int err = repo_intern_session_find(work, &id->session, &num);
+    int err = repo_pack_session(work, id, p);
 
-    if (err == 0) {
-        err = repo_intern_session_of(work, num, &known);
-    }
-    if (err != 0 && err != COVE_ENOTFOUND) {
-        return err;
-    }
-    /* An origin may name a device that the session does not belong to. */
-    if (err == COVE_ENOTFOUND ||
-        memcmp(&known.device, &id->device, sizeof(known.device)) != 0) {
-        cove_pack_varint(p, 0);
-        cove_pack_raw(p, id->session.b, sizeof(id->session.b));
-        cove_pack_raw(p, id->device.b, sizeof(id->device.b));
-    } else {
-        cove_pack_varint(p, num);
-    }
     cove_pack_varint(p, id->hlc);
     cove_pack_varint(p, id->tx);
     cove_pack_varint(p, id->op);
-    return 0;
+    return err;
 }
 
 static int state_put_native(struct repo_work *work, struct cove_packer *p,
@@ -133,25 +116,12 @@ int repo_state_write(struct repo_work *work, struct repo_record *record,
 static int state_get_id(struct repo_work *work, struct cove_unpacker *u,
                         struct cove_op_id *id)
 {
-    struct repo_session known;
-    uint32_t num = cove_unpack_u32(u);
+    int err = repo_unpack_session(work, u, id);
 
-    if (num == 0) {
-        cove_unpack_raw(u, id->session.b, sizeof(id->session.b));
-        cove_unpack_raw(u, id->device.b, sizeof(id->device.b));
-    } else {
-        int err = repo_intern_session_of(work, num, &known);
-
-        if (err != 0) {
-            return err;
-        }
-        id->session = known.session;
-        id->device = known.device;
-    }
     id->hlc = cove_unpack_varint(u);
     id->tx = cove_unpack_u32(u);
     id->op = cove_unpack_u32(u);
-    return u->err;
+    return err != 0 ? err : u->err;
 }
 
 static int state_get_native(struct repo_work *work, struct cove_unpacker *u,

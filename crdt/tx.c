@@ -299,6 +299,31 @@ static int tx_check_written(struct cove_bytes written, struct cove_arena *arena,
     return err;
 }
 
+int cove_tx_write(const struct cove_tx *tx, struct cove_arena *arena,
+                  struct cove_buf *out)
+{
+    struct tx_table table;
+    struct cove_writer w;
+    size_t start = out->len;
+    size_t origins = 0;
+
+    for (size_t i = 0; i < tx->op_count; i++) {
+        origins += tx->ops[i].origin_count;
+    }
+
+    int err = tx_table_build(tx, origins, arena, &table);
+
+    if (err != 0) {
+        return err;
+    }
+    cove_writer_init(&w, out);
+    tx_write(&w, tx, &table);
+    if (w.err != 0) {
+        out->len = start;
+    }
+    return w.err;
+}
+
 int cove_tx_encode(const struct cove_tx *tx, struct cove_buf *out,
                    struct cove_diag *diag)
 {

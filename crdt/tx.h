@@ -69,6 +69,11 @@ struct cove_tx {
 COVE_MUST_CHECK int cove_tx_encode(const struct cove_tx *tx,
                                    struct cove_buf *out,
                                    struct cove_diag *diag);
+/* As above, of a transaction that passed it before: nothing is checked.
+ * Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_tx_write(const struct cove_tx *tx,
+                                  struct cove_arena *arena,
+                                  struct cove_buf *out);
 /* Check hostile bytes whole and take them apart; arrays live in the arena,
  * bytes are borrowed from `in`. A newer format version is `ahead` too, with
  * epoch and auth as inherited. Errors: COVE_ELIMIT, COVE_EFORMAT,

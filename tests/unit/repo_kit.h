@@ -152,17 +152,26 @@ static inline struct cove_bytes kit_group(struct kit *k,
     return bytes;
 }
 
-/* The header of a document of `type` number n in a group. */
+/* The header of a document of `type` number n in a group. The odd ones have a
+ * schema: their registers are interned. */
 static inline struct cove_bytes kit_header(struct kit *k,
                                            enum cove_doc_type type,
                                            const struct cove_id *owner,
                                            uint32_t n, struct cove_id *id)
 {
+    static const uint8_t meta[] = {0xa1, 0x67, '$',  's',  'c',  'h', 'e',
+                                   'm',  'a',  0xa1, 0x60, 0x58, 0x20};
     struct cove_header header = {
         .type = type, .has_owner = true, .owner = *owner};
+    uint8_t with_schema[sizeof(meta) + 32] = {0};
     uint8_t nonce[16] = {9};
     struct cove_buf out;
     struct cove_bytes bytes;
+
+    memcpy(with_schema, meta, sizeof(meta));
+    if (type == COVE_DOC_COMAP && n % 2 == 1) {
+        header.meta = cove_bytes(with_schema, sizeof(with_schema));
+    }
 
     memcpy(nonce + 8, &n, sizeof(n));
     header.nonce = cove_bytes(nonce, sizeof(nonce));

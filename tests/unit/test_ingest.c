@@ -1195,8 +1195,11 @@ START_TEST(a_failed_ingest_changes_nothing)
             ck_assert_mem_eq(&before, &after, sizeof(before));
             if (err == 0) {
                 ck_assert_uint_eq(result.added, 40);
-                ck_assert_int_gt(n, 5);
-                break;
+                if ((of_store ? fault.calls : w.alice.heap.calls) < n) {
+                    ck_assert_int_gt(n, 5);
+                    break;
+                }
+                continue; /* it could do without */
             }
             ck_assert_uint_eq(result.added, 77);
             ck_assert_int_eq(err, of_store ? COVE_ENOSPC : COVE_ENOMEM);
