@@ -1,10 +1,14 @@
-/* All divided cells are sound before a change, so after it only the changed
- * cell and those that it lies in can be unsound; and where the outermost of
- * these are sound, so is everything in them. A check therefore walks up from
- * the changed cell to the outermost ones and expands each of them. An
- * expansion stops at the 65th atom, at an atom met twice and below 16 levels,
- * so it takes at most about a thousand steps however the cells are nested: a
- * cell inside itself is simply too deep.
+/* All divided cells are sound before a change, so after it only cells that
+ * hold what changed can be unsound; and where the outermost of these are sound,
+ * so is everything in them. A check therefore walks up from what changed to
+ * the outermost cells and expands each of them. An expansion stops at the 65th
+ * atom, at an atom met twice and below 16 levels, so it takes at most about a
+ * thousand steps however the cells are nested: a cell inside itself is simply
+ * too deep.
+ *
+ * What changes where two cells are joined is the undivided one, which now has
+ * the other's parts; where both are undivided, what can be wrong is that a
+ * cell holds both, so walking up from the one that fewer use is enough.
  *
  * Union is by size and without path compression, so that the last union can be
  * undone: the register that lost becomes its own root again. */
@@ -25,6 +29,7 @@ struct cove_cells_node {
     uint32_t division; /* or NONE */
     struct cells_user *users;
     struct cells_user *last_user;
+    size_t user_count;
     uint64_t reached_mark; /* of the last check that reached the cell */
     uint64_t atom_mark;    /* of the last expansion that met it as an atom */
 };
@@ -114,34 +119,42 @@ static bool cells_expands(struct cove_cells *cells, uint32_t cell)
     return cells_expand(&x, cell, 0);
 }
 
-/* Is everything sound after a change of `cell`? */
-static bool cells_sound(struct cove_cells *cells, uint32_t cell)
+/* Go to the cells that use a cell: those of the list that ends at `last`. */
+static void cells_reach(struct cove_cells *cells, const struct cells_user *user,
+                        const struct cells_user *last, size_t *count)
 {
-    uint64_t mark = ++cells->mark;
+    while (user != NULL) {
+        uint32_t up =
+            cove_cells_find(cells, cells->divisions[user->division].whole);
+
+        if (cells->nodes[up].reached_mark != cells->reach) {
+            cells->nodes[up].reached_mark = cells->reach;
+            cells->reached[(*count)++] = up;
+        }
+        user = user == last ? NULL : user->next;
+    }
+}
+
+/* Is everything sound after a change of `cell`, seen by those of its users
+ * from `first` to `last`? */
+static bool cells_sound(struct cove_cells *cells, uint32_t cell,
+                        const struct cells_user *first,
+                        const struct cells_user *last)
+{
     size_t count = 0;
 
     if (!cells_expands(cells, cell)) {
         return false;
     }
-    cells->reached[count++] = cell;
-    cells->nodes[cell].reached_mark = mark;
+    cells->reach++;
+    cells_reach(cells, first, last, &count);
     for (size_t i = 0; i < count; i++) {
-        uint32_t at = cells->reached[i];
+        const struct cove_cells_node *up = &cells->nodes[cells->reached[i]];
 
-        if (i > 0 && cells->nodes[at].users == NULL &&
-            !cells_expands(cells, at)) {
+        if (up->users == NULL && !cells_expands(cells, cells->reached[i])) {
             return false;
         }
-        for (struct cells_user *u = cells->nodes[at].users; u != NULL;
-             u = u->next) {
-            uint32_t up =
-                cove_cells_find(cells, cells->divisions[u->division].whole);
-
-            if (cells->nodes[up].reached_mark != mark) {
-                cells->nodes[up].reached_mark = mark;
-                cells->reached[count++] = up;
-            }
-        }
+        cells_reach(cells, up->users, up->last_user, &count);
     }
     return true;
 }
@@ -183,36 +196,53 @@ static int cells_add_edge(struct cove_cells *cells,
     return err;
 }
 
+/* The cell `gone` becomes part of `keep`. */
+static void cells_merge(struct cove_cells_node *keep,
+                        struct cove_cells_node *gone, uint32_t keep_index)
+{
+    gone->parent = keep_index;
+    keep->size += gone->size;
+    keep->user_count += gone->user_count;
+    if (keep->division == COVE_PLAN_NONE) {
+        keep->division = gone->division;
+    }
+    if (gone->users == NULL) {
+        return;
+    }
+    if (keep->users == NULL) {
+        keep->users = gone->users;
+    } else {
+        keep->last_user->next = gone->users;
+    }
+    keep->last_user = gone->last_user;
+}
+
 int cove_cells_join(struct cove_cells *cells,
                     const struct cove_cells_edge *edge, bool *fits)
 {
     uint32_t a = cove_cells_find(cells, edge->from);
     uint32_t b = cove_cells_find(cells, edge->to);
     bool a_stays = cells->nodes[a].size >= cells->nodes[b].size;
-    struct cove_cells_node *keep = &cells->nodes[a_stays ? a : b];
+    uint32_t keep_index = a_stays ? a : b;
+    struct cove_cells_node *keep = &cells->nodes[keep_index];
     struct cove_cells_node *gone = &cells->nodes[a_stays ? b : a];
     struct cove_cells_node before = *keep;
+    bool gone_changes; /* else what was `keep` */
 
     *fits = false;
     if (a == b || (keep->division != COVE_PLAN_NONE &&
                    gone->division != COVE_PLAN_NONE)) {
         return 0;
     }
-    gone->parent = a_stays ? a : b;
-    keep->size += gone->size;
-    if (keep->division == COVE_PLAN_NONE) {
-        keep->division = gone->division;
-    }
-    if (gone->users != NULL) {
-        if (keep->users == NULL) {
-            keep->users = gone->users;
-        } else {
-            keep->last_user->next = gone->users;
-        }
-        keep->last_user = gone->last_user;
-    }
-    if (cells_sound(cells, a_stays ? a : b)) {
-        *fits = true;
+    gone_changes = keep->division == gone->division
+                       ? gone->user_count <= keep->user_count
+                       : gone->division == COVE_PLAN_NONE;
+    cells_merge(keep, gone, keep_index);
+    *fits =
+        gone_changes
+            ? cells_sound(cells, keep_index, gone->users, gone->last_user)
+            : cells_sound(cells, keep_index, before.users, before.last_user);
+    if (*fits) {
         return cells_add_edge(cells, edge);
     }
     if (before.last_user != NULL) {
@@ -244,6 +274,7 @@ static int cells_add_users(struct cove_cells *cells, uint32_t index)
             part->last_user->next = &users[i];
         }
         part->last_user = &users[i];
+        part->user_count++;
     }
     return 0;
 }
@@ -268,7 +299,8 @@ int cove_cells_divide(struct cove_cells *cells,
     cells->divisions = array;
     cells->divisions[index] = *division;
     cells->nodes[cell].division = index;
-    if (!cells_sound(cells, cell)) {
+    if (!cells_sound(cells, cell, cells->nodes[cell].users,
+                     cells->nodes[cell].last_user)) {
         cells->nodes[cell].division = COVE_PLAN_NONE;
         return 0;
     }

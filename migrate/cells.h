@@ -30,7 +30,8 @@ struct cove_cells {
     size_t count; /* registers */
     struct cove_cells_node *nodes;
     uint32_t *reached; /* room for `count` cells, scratch of one check */
-    uint64_t mark;     /* of the last check */
+    uint64_t mark;     /* of the last expansion */
+    uint64_t reach;    /* of the last walk up */
     struct cove_cells_division *divisions;
     size_t division_count, division_cap;
     struct cove_cells_edge *edges;

@@ -1,8 +1,6 @@
 /* Winners first: each atom's winner is the greatest id among the natives that
  * touch it and the missing origins that copies name for it. That needs no
- * value, only the plan's lists of atoms. Values are made when read: of one
- * write that owns all of a register, by projecting that write; else by joining
- * what the parts read as, or from what a copy said.
+ * value, only the plan's lists of atoms.
  *
  * The newest native of each register is enough: which atoms a write touches
  * depends on its register alone, so an older one never wins. */
@@ -10,7 +8,6 @@
 
 #include <assert.h>
 
-#include "core/value.h"
 #include "cove/error.h"
 #include "migrate/project.h"
 #include "migrate/view_internal.h"
@@ -133,10 +130,8 @@ static const struct cove_origin *view_named(const struct view_copying *c,
     return NULL;
 }
 
-/* Of two copies for one origin the smaller speaks: one that speaks of this
- * atom only, then by value, a valid one first. */
-static int view_stand_order(const struct cove_view_stand *a,
-                            const struct cove_view_stand *b)
+int cove_view_stand_order(const struct cove_view_stand *a,
+                          const struct cove_view_stand *b)
 {
     int order = (int)b->alone - (int)a->alone;
 
@@ -170,7 +165,7 @@ static int view_stand_in(const struct view_copying *c, uint32_t reg,
     }
     for (at = atom->stands; at != NULL; at = at->next) {
         if (at->reg == reg) {
-            if (view_stand_order(&said, at) < 0) {
+            if (cove_view_stand_order(&said, at) < 0) {
                 at->alone = said.alone;
                 at->cell = said.cell;
             }
@@ -279,299 +274,5 @@ int cove_view_init(struct cove_view *view, struct cove_arena *arena,
         }
     }
     *view = made;
-    return 0;
-}
-
-/* --- reading */
-
-static bool view_has_atom(const struct cove_view *view, uint32_t reg,
-                          uint32_t atom)
-{
-    struct cove_plan_atom own;
-    size_t count;
-    const struct cove_plan_atom *atoms =
-        cove_view_atoms(view, reg, &own, &count);
-
-    for (size_t i = 0; i < count; i++) {
-        if (atoms[i].cell == atom) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The value that a write gives to the cell of `target`, one of whose atoms is
- * `atom`: its own cell, or one somewhere among its parts. *found says whether
- * it is either. */
-static int view_inside(struct cove_view *view, const struct cove_native *write,
-                       uint32_t target, uint32_t atom, bool *found,
-                       struct cove_cell *out)
-{
-    const struct cove_plan *plan = view->plan;
-    uint32_t goal = plan->registers[target].cell;
-    uint32_t at;
-    struct cove_cell cell;
-    int err;
-
-    *found = false;
-    if (!cove_plan_find(plan, write->reg, &at)) {
-        return 0; /* cannot be: what is shown is in the plan */
-    }
-    cell = cove_view_written(view, at, write->deleted, write->value);
-    while (plan->registers[at].cell != goal) {
-        const struct cove_plan_cell *whole =
-            &plan->cells[plan->registers[at].cell];
-        struct cove_cell parts[COVE_PLAN_ATOMS];
-        size_t i = 0;
-
-        if (!whole->divided) {
-            return 0;
-        }
-        err = cove_project_split(plan, view->arena, at, cell, parts);
-        if (err != 0) {
-            return err;
-        }
-        while (i < whole->part_count &&
-               !view_has_atom(view, whole->parts[i], atom)) {
-            i++;
-        }
-        if (i == whole->part_count) {
-            return 0;
-        }
-        at = whole->parts[i];
-        cell = parts[i];
-    }
-    err = cove_project(plan, view->arena, at, target, &cell);
-    if (err == 0) {
-        *found = true;
-        *out = cell;
-    }
-    return err;
-}
-
-/* What a copy has for an atom whose winner is not held: for this very register
- * if it can be, else for the nearest one. */
-static int view_read_stand(struct cove_view *view, uint32_t reg,
-                           struct cove_cell *out)
-{
-    const struct cove_plan *plan = view->plan;
-    const struct cove_view_stand *best = NULL;
-    uint32_t best_distance = 0;
-    struct cove_cell cell;
-    int err;
-
-    for (const struct cove_view_stand *at =
-             view->atoms[plan->registers[reg].cell].stands;
-         at != NULL; at = at->next) {
-        uint32_t distance = cove_project_distance(plan, at->reg, reg);
-        int order = best == NULL ? -1
-                    : distance != best_distance
-                        ? (distance < best_distance ? -1 : 1)
-                        : view_stand_order(at, best);
-
-        if (order < 0 || (order == 0 && at->reg < best->reg)) {
-            best = at;
-            best_distance = distance;
-        }
-    }
-    assert(best != NULL); /* a winner without a native has one */
-    cell = best->cell;
-    err = cove_project(plan, view->arena, best->reg, reg, &cell);
-    if (err == 0) {
-        *out = cell;
-    }
-    return err;
-}
-
-static int view_read_divided(struct cove_view *view, uint32_t reg,
-                             struct cove_cell *out)
-{
-    const struct cove_plan *plan = view->plan;
-    const struct cove_plan_cell *cell = &plan->cells[plan->registers[reg].cell];
-    struct cove_cell parts[COVE_PLAN_ATOMS];
-    const struct cove_copy *copy = cove_view_whole_copy(view, reg);
-    int err = 0;
-
-    if (copy != NULL) {
-        *out = cove_view_written(view, reg, copy->deleted, copy->value);
-        return 0;
-    }
-    for (size_t i = 0; err == 0 && i < cell->part_count; i++) {
-        err = cove_view_read(view, cell->parts[i], &parts[i]);
-    }
-    return err != 0 ? err
-                    : cove_project_join(plan, view->arena, reg, parts, out);
-}
-
-/* A register as it was written, or derived from what was written. */
-static int view_read_written(struct cove_view *view, uint32_t reg,
-                             struct cove_cell *out)
-{
-    struct cove_plan_atom own;
-    size_t count;
-    const struct cove_plan_atom *atoms =
-        cove_view_atoms(view, reg, &own, &count);
-    const struct cove_view_atom *first = &view->atoms[atoms[0].cell];
-    bool one = true;
-    bool found = false;
-    int err;
-
-    for (size_t i = 1; one && i < count; i++) {
-        one = cove_view_newer(view->atoms[atoms[i].cell].win, first->win) == 0;
-    }
-    if (one && first->win == NULL) {
-        *out = (struct cove_cell){COVE_ABSENT, {NULL, 0}};
-        return 0;
-    }
-    if (one && first->native != NULL) {
-        err = view_inside(view, first->native, reg, atoms[0].cell, &found, out);
-        if (err != 0 || found) {
-            return err;
-        }
-    }
-    return view->plan->cells[view->plan->registers[reg].cell].divided
-               ? view_read_divided(view, reg, out)
-               : view_read_stand(view, reg, out);
-}
-
-/* --- calculations */
-
-int cove_view_summary(struct cove_view *view, uint32_t reg,
-                      struct cove_view_summary *out)
-{
-    struct cove_plan_atom own;
-    uint32_t calc = view->plan->registers[reg].calc;
-    const struct cove_plan_atom *atoms;
-    size_t count;
-
-    if (calc != COVE_PLAN_NONE) {
-        int err = cove_view_calculate(view, calc);
-
-        if (err == 0) {
-            *out = view->calcs[calc].origins;
-        }
-        return err;
-    }
-    atoms = cove_view_atoms(view, reg, &own, &count);
-    *out = (struct cove_view_summary){NULL, false, count};
-    for (size_t i = 0; i < count; i++) {
-        const struct cove_view_atom *atom = &view->atoms[atoms[i].cell];
-
-        if (cove_view_newer(atom->win, out->newest) > 0) {
-            out->newest = atom->win;
-        }
-        if (atom->win != NULL && atom->native == NULL) {
-            out->stood_in = true;
-        }
-    }
-    return 0;
-}
-
-/* Everything it depends on is computed. */
-static int view_calculate_one(struct cove_view *view, uint32_t index)
-{
-    const struct cove_plan_calc *calc = &view->plan->calcs[index];
-    struct cove_view_calc *made = &view->calcs[index];
-    const struct cove_view_atom *own =
-        &view->atoms[view->plan->registers[calc->out].cell];
-    struct cove_view_register *out = &view->registers[calc->out];
-    struct cove_view_summary all = {NULL, false, 0};
-    struct cove_cell *deps;
-    int err = 0;
-
-    for (size_t i = 0; err == 0 && i < calc->dep_count; i++) {
-        struct cove_view_summary dep;
-
-        err = cove_view_summary(view, calc->deps[i], &dep);
-        if (err == 0) {
-            all.newest = cove_view_newer(dep.newest, all.newest) > 0
-                             ? dep.newest
-                             : all.newest;
-            all.stood_in = all.stood_in || dep.stood_in;
-            all.count = dep.count > SIZE_MAX - all.count
-                            ? SIZE_MAX
-                            : all.count + dep.count;
-        }
-    }
-    if (err != 0) {
-        return err;
-    }
-    made->due = cove_view_newer(all.newest, own->win) > 0;
-    if (!made->due) {
-        made->origins = (struct cove_view_summary){
-            own->win, own->win != NULL && own->native == NULL, 1};
-        err = view_read_written(view, calc->out, &out->cell);
-        out->read = err == 0;
-        return err;
-    }
-    made->origins = all;
-    deps = cove_arena_array(view->arena, calc->dep_count, sizeof(*deps));
-    if (deps == NULL) {
-        return COVE_ENOMEM;
-    }
-    for (size_t i = 0; err == 0 && i < calc->dep_count; i++) {
-        err = cove_view_read(view, calc->deps[i], &deps[i]);
-    }
-    if (err == 0) {
-        err =
-            cove_project_calc(view->plan, view->arena, calc, deps, &out->cell);
-    }
-    out->read = err == 0;
-    return err;
-}
-
-int cove_view_calculate(struct cove_view *view, uint32_t calc)
-{
-    while (view->calcs_done <= calc) {
-        int err = view_calculate_one(view, (uint32_t)view->calcs_done);
-
-        if (err != 0) {
-            return err;
-        }
-        view->calcs_done++;
-    }
-    return 0;
-}
-
-int cove_view_read(struct cove_view *view, uint32_t reg, struct cove_cell *out)
-{
-    struct cove_view_register *r = &view->registers[reg];
-    uint32_t calc = view->plan->registers[reg].calc;
-    int err = 0;
-
-    if (!r->read && calc != COVE_PLAN_NONE) {
-        err = cove_view_calculate(view, calc);
-    } else if (!r->read) {
-        err = view_read_written(view, reg, &r->cell);
-        r->read = err == 0;
-    }
-    if (err == 0) {
-        *out = r->cell;
-    }
-    return err;
-}
-
-int cove_view_field(struct cove_view *view, size_t index,
-                    struct cove_field *out)
-{
-    const struct cove_plan_field *field = &view->plan->fields[index];
-    const struct cove_plan_register *reg = &view->plan->registers[field->reg];
-    struct cove_field made = {.name = field->name, .reg = field->reg};
-    struct cove_view_summary origins = {NULL, false, 0};
-    int err = cove_view_read(view, field->reg, &made.cell);
-
-    /* never written; or deleted, and required here */
-    if (err == 0 && made.cell.kind == COVE_ABSENT && reg->has_default) {
-        err = cove_view_summary(view, field->reg, &origins);
-        made.from_default = reg->required || origins.newest == NULL;
-    }
-    if (err != 0) {
-        return err;
-    }
-    if (made.from_default) {
-        made.cell.kind = COVE_PRESENT;
-        made.cell.bytes = reg->fallback;
-    }
-    *out = made;
     return 0;
 }

@@ -12,10 +12,13 @@ struct cove_view_stand {
     struct cove_view_stand *next;
 };
 
+/* Of a cell: the first three where it is undivided. */
 struct cove_view_atom {
     const struct cove_op_id *win;     /* NULL: never written */
     const struct cove_native *native; /* NULL: stands speak for the winner */
     struct cove_view_stand *stands;
+    bool sourced;    /* the registers are projections of one of them, … */
+    uint32_t source; /* … this, which is read */
 };
 
 struct cove_view_register {
@@ -56,6 +59,10 @@ const struct cove_copy *cove_view_whole_copy(const struct cove_view *view,
  */
 struct cove_cell cove_view_written(const struct cove_view *view, uint32_t reg,
                                    bool deleted, struct cove_bytes value);
+/* Of two copies for one origin the smaller speaks: one that speaks of this
+ * atom only, then by value, a valid one first. */
+int cove_view_stand_order(const struct cove_view_stand *a,
+                          const struct cove_view_stand *b);
 /* No id is smaller than every id. */
 int cove_view_newer(const struct cove_op_id *a, const struct cove_op_id *b);
 
