@@ -15,23 +15,23 @@ struct write_schema {
 };
 
 static int write_schema_open(struct cove_catalog *catalog,
-                             struct cove_store_txn *txn,
-                             const struct cove_loaded *loaded,
+                             struct cove_store_txn *txn, cove_num num,
+                             const struct cove_step_id *head,
                              struct cove_diag *diag, struct write_schema *out)
 {
-    const struct cove_step *step =
-        cove_journal_find(loaded->plan->journal, &loaded->head);
     struct cove_bytes text;
-    int err = cove_catalog_schema(catalog, txn, loaded->doc.schema_num,
-                                  &loaded->head, &text, &out->schema);
+    int err = cove_catalog_plan(catalog, txn, num, head, &out->plan);
 
+    if (err != 0) {
+        return err;
+    }
+    err = cove_catalog_schema(catalog, txn, num, head, &text, &out->schema);
     if (err == COVE_ENOTFOUND) {
         out->schema = NULL;
         err = 0;
     }
-    out->plan = loaded->plan;
-    out->name = step->name;
-    out->version = step->has_version ? step->version : 0;
+    out->name = out->plan->head->name;
+    out->version = out->plan->head->has_version ? out->plan->head->version : 0;
     out->diag = diag;
     return err;
 }
@@ -142,19 +142,33 @@ static int raw_allowed(const struct cove_loaded *loaded, struct cove_diag *diag)
     return 0;
 }
 
-static int write_ops(struct cove_catalog *catalog, struct cove_store_txn *txn,
-                     struct cove_loaded *loaded, const struct cove_edit *edits,
-                     size_t count, struct cove_tx_op *ops,
-                     struct cove_diag *diag)
+/* All edits as ops, or the first that is not right. schema NULL: raw. */
+static int edits_judge(const struct write_schema *schema,
+                       const struct cove_edit *edits, size_t count,
+                       struct cove_tx_op *ops, struct cove_diag *diag)
 {
-    struct write_schema schema = {0};
-    int err = loaded->raw
-                  ? raw_allowed(loaded, diag)
-                  : write_schema_open(catalog, txn, loaded, diag, &schema);
+    int err = 0;
 
     for (size_t i = 0; i < count && err == 0; i++) {
-        err = loaded->raw ? edit_raw(&edits[i], &ops[i], diag)
-                          : edit_judge(&schema, &edits[i], &ops[i]);
+        err = schema == NULL ? edit_raw(&edits[i], &ops[i], diag)
+                             : edit_judge(schema, &edits[i], &ops[i]);
+    }
+    return err;
+}
+
+static int write_append(struct cove_catalog *catalog,
+                        struct cove_store_txn *txn, struct cove_loaded *loaded,
+                        struct cove_tx *tx, struct cove_diag *diag)
+{
+    int err;
+
+    tx->has_epoch = !loaded->raw;
+    tx->epoch = loaded->head;
+    err = cove_repo_append(cove_catalog_repo(catalog), txn, &loaded->doc, tx,
+                           diag);
+    if (err == 0 && !loaded->raw) {
+        err = cove_view_init(&loaded->view, loaded->doc.arena, loaded->plan,
+                             &loaded->doc.state);
     }
     return err;
 }
@@ -163,8 +177,10 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
                struct cove_loaded *loaded, const struct cove_edit *edits,
                size_t count, struct cove_diag *diag)
 {
-    struct cove_arena *arena = loaded->doc.arena;
-    struct cove_tx tx = {.kind = COVE_TX_NATIVE, .auth_inherited = true};
+    struct cove_tx tx = {
+        .kind = COVE_TX_NATIVE, .auth_inherited = true, .op_count = count};
+    struct write_schema schema = {0};
+    int err;
 
     if (count == 0) {
         return 0;
@@ -174,24 +190,18 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
                          "the document would have more than %d keys",
                          COVE_MAX_KEYS);
     }
-    tx.ops = cove_arena_array(arena, count, sizeof(*tx.ops));
-    tx.op_count = count;
+    tx.ops = cove_arena_array(loaded->doc.arena, count, sizeof(*tx.ops));
     if (tx.ops == NULL) {
         return COVE_ENOMEM;
     }
-    int err = write_ops(catalog, txn, loaded, edits, count, tx.ops, diag);
-
+    err = loaded->raw ? raw_allowed(loaded, diag)
+                      : write_schema_open(catalog, txn, loaded->doc.schema_num,
+                                          &loaded->head, diag, &schema);
     if (err == 0) {
-        tx.has_epoch = !loaded->raw;
-        tx.epoch = loaded->head;
-        err = cove_repo_append(cove_catalog_repo(catalog), txn, &loaded->doc,
-                               &tx, diag);
+        err = edits_judge(loaded->raw ? NULL : &schema, edits, count, tx.ops,
+                          diag);
     }
-    if (err == 0 && !loaded->raw) {
-        err = cove_view_init(&loaded->view, arena, loaded->plan,
-                             &loaded->doc.state);
-    }
-    return err;
+    return err != 0 ? err : write_append(catalog, txn, loaded, &tx, diag);
 }
 
 /* ----------------------------------------------------------- new documents */
@@ -231,26 +241,38 @@ static int new_map(const struct cove_new_request *request,
     return err;
 }
 
+/* Everything that can be wrong with a new document, before any of it is
+ * written: each field, the whole, and the size of the transaction. */
 static int new_judge(struct cove_catalog *catalog, struct cove_store_txn *txn,
                      const struct cove_new_request *request,
                      const struct cove_step_id *head, struct cove_arena *arena,
-                     struct cove_diag *diag)
+                     struct cove_tx *tx, struct cove_diag *diag)
 {
-    const struct cove_schema *schema;
-    struct cove_bytes text;
-    struct cove_buf map;
-    int err = cove_catalog_schema(catalog, txn, request->schema, head, &text,
-                                  &schema);
+    struct write_schema schema = {0};
+    struct cove_buf buf;
+    bool raw = request->schema == 0;
+    int err = raw ? 0
+                  : write_schema_open(catalog, txn, request->schema, head, diag,
+                                      &schema);
 
-    if (err != 0) {
-        return err == COVE_ENOTFOUND ? 0 : err;
-    }
-    cove_buf_init(&map, cove_catalog_alloc(catalog));
-    err = new_map(request, schema, arena, &map);
     if (err == 0) {
-        err = cove_schema_check(schema, cove_buf_bytes(&map), diag);
+        err = edits_judge(raw ? NULL : &schema, request->edits,
+                          request->edit_count, tx->ops, diag);
     }
-    cove_buf_clear(&map);
+    cove_buf_init(&buf, cove_catalog_alloc(catalog));
+    if (err == 0 && !raw && schema.schema != NULL) {
+        err = new_map(request, schema.schema, arena, &buf);
+        if (err == 0) {
+            err = cove_schema_check(schema.schema, cove_buf_bytes(&buf), diag);
+        }
+        buf.len = 0;
+    }
+    if (err == 0 && tx->op_count > 0) {
+        tx->hlc = 1; /* any time: only the size matters here */
+        tx->has_epoch = !raw;
+        err = cove_tx_encode(tx, &buf, diag);
+    }
+    cove_buf_clear(&buf);
     return err;
 }
 
@@ -342,19 +364,25 @@ int cove_new_document(struct cove_catalog *catalog, struct cove_store_txn *txn,
                       struct cove_diag *diag)
 {
     struct cove_load_request load = {.mode = COVE_LOAD_VIEW};
+    struct cove_tx tx = {.kind = COVE_TX_NATIVE,
+                         .auth_inherited = true,
+                         .op_count = request->edit_count};
     struct cove_step_id head = {{0}};
     struct cove_buf header;
     int err = 0;
 
     cove_buf_init(&header, cove_catalog_alloc(catalog));
-    if (request->schema != 0 && request->head != NULL) {
+    tx.ops = cove_arena_array(arena, tx.op_count + 1, sizeof(*tx.ops));
+    if (tx.ops == NULL) {
+        err = COVE_ENOMEM;
+    } else if (request->schema != 0 && request->head != NULL) {
         head = *request->head;
     } else if (request->schema != 0) {
         err =
             cove_catalog_head(catalog, txn, request->schema, NULL, &head, diag);
     }
-    if (err == 0 && request->schema != 0) {
-        err = new_judge(catalog, txn, request, &head, arena, diag);
+    if (err == 0) {
+        err = new_judge(catalog, txn, request, &head, arena, &tx, diag);
     }
     if (err == 0) {
         err = new_header(catalog, txn, request, &head, arena, &header, diag);
@@ -367,9 +395,8 @@ int cove_new_document(struct cove_catalog *catalog, struct cove_store_txn *txn,
         load.head = request->schema != 0 ? &head : NULL;
         err = cove_load(catalog, txn, &load, arena, out, diag);
     }
-    if (err == 0) {
-        err = cove_write(catalog, txn, out, request->edits, request->edit_count,
-                         diag);
+    if (err == 0 && tx.op_count > 0) {
+        err = write_append(catalog, txn, out, &tx, diag);
     }
     cove_buf_clear(&header);
     return err;
@@ -386,7 +413,8 @@ int cove_loaded_validate(struct cove_catalog *catalog,
     if (loaded->raw) {
         return 0;
     }
-    int err = write_schema_open(catalog, txn, loaded, diag, &s);
+    int err = write_schema_open(catalog, txn, loaded->doc.schema_num,
+                                &loaded->head, diag, &s);
 
     for (size_t i = 0; err == 0 && i < loaded->plan->field_count; i++) {
         struct cove_field field;

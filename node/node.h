@@ -60,7 +60,9 @@ struct cove_txn {
     unsigned flags;
     bool wrote;
     bool forget; /* the worker's catalog saw what was not committed */
-    struct cove_arena arena;
+    int broken;  /* a write failed half-way: commit must not be */
+    struct cove_arena arena;   /* lives as long as the transaction */
+    struct cove_arena scratch; /* of one call */
     struct node_doc *docs[NODE_DOC_BUCKETS];
     struct cove_diag diag;
 };
@@ -89,7 +91,7 @@ struct node_new {
 };
 int node_new(struct cove_txn *txn, const struct node_new *request,
              struct cove_id *out);
-/* The members of an encoded map as edits, in the transaction's arena. */
+/* The members of an encoded map as edits, in the call's scratch arena. */
 int node_edits(struct cove_txn *txn, struct cove_bytes map,
                struct cove_edit **out, size_t *count);
 /* Keep the sentence of a failure where cove_errmsg finds it; returns err. */

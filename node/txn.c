@@ -16,6 +16,7 @@ int node_begin(struct cove *store, unsigned flags, struct cove_txn **out)
     txn->store = store;
     txn->flags = flags;
     cove_arena_init(&txn->arena, store->alloc);
+    cove_arena_init(&txn->scratch, store->alloc);
     int err = node_worker_take(store, &txn->worker);
 
     if (err == 0) {
@@ -43,6 +44,7 @@ static void txn_free(struct cove_txn *txn)
         node_worker_give(store, txn->worker);
     }
     cove_arena_clear(&txn->arena);
+    cove_arena_clear(&txn->scratch);
     cove_alloc_free(store->alloc, txn);
 }
 
@@ -69,28 +71,63 @@ int cove_commit(struct cove_txn *txn)
         return COVE_EUSAGE;
     }
     struct cove *store = txn->store;
+    struct cove_diag diag = {0};
     bool wrote = txn->wrote;
-    int err = 0;
+    int err = txn->broken;
 
-    if (wrote) {
+    if (err != 0) {
+        cove_store_abort(txn->txn);
+        cove_fail(&diag, err,
+                  "nothing was committed: a write in this transaction had "
+                  "failed half-way (%s)",
+                  cove_error_text(err));
+    } else if (wrote) {
         err = cove_store_commit(txn->txn);
     } else {
         cove_store_abort(txn->txn);
     }
+    txn->forget = txn->forget || err != 0;
     txn_free(txn);
     if (err == 0 && wrote) {
         node_notify(store);
     }
-    return node_failed(store, err, NULL);
+    return node_failed(store, err, &diag);
 }
 
 void cove_abort(struct cove_txn *txn)
 {
     if (txn != NULL) {
         cove_store_abort(txn->txn);
-        txn->forget = txn->forget || (txn->wrote && (txn->flags & COVE_WRITE));
+        /* What was cached saw change sequences that others will use anew. */
+        txn->forget = txn->forget || (txn->flags & COVE_WRITE) != 0;
         txn_free(txn);
     }
+}
+
+/* A write failed. What judges its input fails before anything is written;
+ * after any other failure the transaction may hold half of it, and can only be
+ * thrown away. */
+static int txn_write_failed(struct cove_txn *txn, int err)
+{
+    switch (err) {
+    case 0:
+    case COVE_ESCHEMA:
+    case COVE_ELIMIT:
+    case COVE_EJSON:
+    case COVE_EDENIED:
+    case COVE_ENOTFOUND:
+    case COVE_EAMBIGUOUS:
+    case COVE_ERESERVED:
+    case COVE_EUSAGE:
+    case COVE_ETYPE:
+    case COVE_EFORMAT:
+    case COVE_EBLOCKED:
+    case COVE_EIMMUTABLE:
+        break;
+    default:
+        txn->broken = txn->broken != 0 ? txn->broken : err;
+    }
+    return err;
 }
 
 static int txn_failed(struct cove_txn *txn, int err)
@@ -383,7 +420,7 @@ static int txn_edit(struct cove_txn *txn, const struct cove_id *id,
     if (err == 0) {
         txn->wrote = true;
     }
-    return err;
+    return txn_write_failed(txn, err);
 }
 
 int cove_set(struct cove_txn *txn, const struct cove_id *id, const char *field,
@@ -418,7 +455,7 @@ int node_edits(struct cove_txn *txn, struct cove_bytes map,
     cove_reader_init(&r, map);
     size_t n = cove_reader_map(&r);
     struct cove_edit *edits =
-        cove_arena_array(&txn->arena, n == 0 ? 1 : n, sizeof(*edits));
+        cove_arena_array(&txn->scratch, n == 0 ? 1 : n, sizeof(*edits));
 
     if (edits == NULL) {
         return COVE_ENOMEM;
@@ -447,7 +484,7 @@ static int txn_json(struct cove_txn *txn, const char *json,
         cove_json_read(cove_bytes_text(json), "document", &buf, &txn->diag);
 
     if (err == 0) {
-        err = cove_arena_copy(&txn->arena, cove_buf_bytes(&buf), out);
+        err = cove_arena_copy(&txn->scratch, cove_buf_bytes(&buf), out);
     }
     cove_buf_clear(&buf);
     return err;
@@ -459,7 +496,10 @@ int cove_set_json(struct cove_txn *txn, const struct cove_id *id,
     struct cove_bytes map;
     struct cove_edit *edits;
     size_t count;
-    int err = txn_json(txn, json, &map);
+    int err;
+
+    cove_arena_reset(&txn->scratch);
+    err = txn_json(txn, json, &map);
 
     if (err == 0) {
         err = node_edits(txn, map, &edits, &count);
@@ -479,9 +519,9 @@ int node_new(struct cove_txn *txn, const struct node_new *request,
                                  .meta = request->meta};
     struct cove_step_id head;
     const struct cove_schema_doc *schema;
-    struct node_doc *d = cove_arena_new(&txn->arena, sizeof(*d));
+    struct cove_loaded loaded;
     struct cove_edit *edits = NULL;
-    int err = d == NULL ? COVE_ENOMEM : txn_writable(txn);
+    int err = txn_writable(txn);
 
     if (err == 0 && request->schema != NULL) {
         err =
@@ -503,24 +543,26 @@ int node_new(struct cove_txn *txn, const struct node_new *request,
         r.edits = edits;
     }
     if (err == 0) {
-        err = cove_new_document(txn->worker->catalog, txn->txn, &r, &txn->arena,
-                                &d->loaded, &txn->diag);
+        err = cove_new_document(txn->worker->catalog, txn->txn, &r,
+                                &txn->scratch, &loaded, &txn->diag);
     }
     if (err == 0) {
         txn->wrote = true;
-        d->id = d->loaded.doc.id;
-        d->next = *doc_bucket(txn, &d->id);
-        *doc_bucket(txn, &d->id) = d;
-        *out = d->id;
+        *out = loaded.doc.id;
     }
-    return err;
+    return txn_write_failed(txn, err);
 }
 
 int cove_new(struct cove_txn *txn, const char *schema,
              const struct cove_id *owner, const char *json, struct cove_id *out)
 {
     struct node_new request = {.schema = schema, .owner = owner};
-    int err = json == NULL ? 0 : txn_json(txn, json, &request.fields);
+    int err;
+
+    /* The document itself is loaded anew where it is used again: a
+     * transaction that makes a million of them stays small. */
+    cove_arena_reset(&txn->scratch);
+    err = json == NULL ? 0 : txn_json(txn, json, &request.fields);
 
     if (err == 0) {
         err = node_new(txn, &request, out);
