@@ -152,6 +152,7 @@ static void edge_look(struct cove_edge *edge, uint64_t now_ms)
     edge->changed = false;
     edge->polled_ms = now_ms;
     edge->peers_due = true;
+    edge->look_due = true;
     err = cove_engine_changed(edge->engine, now_ms);
     if (err != 0) {
         edge_error(edge, err, "cannot look what changed");
@@ -183,6 +184,7 @@ static void edge_turn(struct cove_edge *edge)
     if (edge->closing) {
         return;
     }
+    edge->look_due = edge->look_due || edge->dirty;
     edge->dirty = false;
     err = cove_engine_flush(edge->engine, now_ms);
     if (err != 0) {

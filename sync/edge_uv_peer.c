@@ -4,14 +4,17 @@
  * another process makes this one dial. Where no connection is open, a peer with
  * an address is dialled after a pause that doubles with each failure and is
  * drawn from its upper half, so that many devices that lost a relay do not
- * come back in step. A record is written only when the peer's state or last
- * error changed, at most once a second, all in one commit.
+ * come back in step.
+ *
+ * A record is written only when the peer's state or last error changed, all in
+ * one commit. "idle" is a promise that others wait for: it is taken back as
+ * soon as the connection ends, or is busy for longer than an edit takes.
  */
 #include "sync/edge_uv_internal.h"
 
 #include <stdio.h>
 
-#define PEER_WAVERING 2 /* looks, before a busy peer is recorded so */
+#define PEER_WAVERING 2 /* looks, before an idle peer is called busy */
 
 /* Copy a text that may be cut, but not inside a character. */
 static void peer_text(char out[EDGE_SENTENCE_MAX], const char *text)
@@ -307,6 +310,18 @@ static int peer_record(struct cove_edge *edge, struct cove_store_txn *txn,
     return cove_peer_put(edge->opt.repo, txn, &record);
 }
 
+/* Whoever waits for a peer to become idle need not look by the clock. */
+static void peers_announce(const struct cove_edge *edge)
+{
+    double now = (double)edge->opt.env->now_ms(edge->opt.env->ctx) / 1000;
+    uv_fs_t req;
+
+    if (edge->opt.notify_path != NULL) {
+        (void)uv_fs_utime(NULL, &req, edge->opt.notify_path, now, now, NULL);
+        uv_fs_req_cleanup(&req);
+    }
+}
+
 /* Write what changed, in one commit. */
 static void peers_record(struct cove_edge *edge)
 {
@@ -335,22 +350,23 @@ static void peers_record(struct cove_edge *edge)
     }
     if (err != 0) {
         edge_error(edge, err, "cannot write how the peers are");
-        return;
+        return; /* the next look tries again */
     }
     for (struct edge_peer *p = edge->peers; p != NULL; p = p->next) {
         p->recorded = p->state;
         memcpy(p->recorded_error, p->error, sizeof(p->error));
     }
+    peers_announce(edge);
 }
 
 /* --- time */
 
-/* Idle is said at once, busy when it lasts: one edit now and then is not worth
- * two commits. */
-static void peer_look(struct edge_peer *peer)
+/* One edit now and then is not worth two commits: an idle peer is called busy
+ * when it lasts. True where the next look decides. */
+static bool peer_look(struct edge_peer *peer)
 {
     if (peer->open == 0) {
-        return;
+        return false;
     }
     if (!peer->busy) {
         peer->wavering = 0;
@@ -360,6 +376,7 @@ static void peer_look(struct edge_peer *peer)
         peer->wavering = 0;
         peer->state = COVE_PEER_BUSY;
     }
+    return peer->wavering > 0;
 }
 
 static void peers_look(struct cove_edge *edge)
@@ -375,30 +392,17 @@ static void peers_look(struct cove_edge *edge)
             c->peer->busy = c->peer->busy || !stats.in_sync;
         }
     }
+    edge->look_due = false;
     for (struct edge_peer *p = edge->peers; p != NULL; p = p->next) {
-        peer_look(p);
+        edge->look_due = peer_look(p) || edge->look_due;
     }
 }
 
-uint64_t edge_peers_tick(struct cove_edge *edge, uint64_t now_ms)
+/* Dial who is due; when the next is. */
+static uint64_t peers_dial(struct cove_edge *edge, uint64_t now_ms)
 {
-    uint64_t next;
+    uint64_t next = UINT64_MAX;
 
-    if (edge->stopping) {
-        return UINT64_MAX;
-    }
-    if (edge->peers_due && now_ms - edge->peers_ms >= EDGE_PEERS_MS) {
-        edge_peers_read(edge, now_ms);
-    }
-    if (now_ms - edge->recorded_ms >= EDGE_RECORD_MS) {
-        edge->recorded_ms = now_ms;
-        peers_look(edge);
-        peers_record(edge);
-    }
-    next = edge->recorded_ms + EDGE_RECORD_MS;
-    if (edge->peers_due && edge->peers_ms + EDGE_PEERS_MS < next) {
-        next = edge->peers_ms + EDGE_PEERS_MS;
-    }
     for (struct edge_peer *p = edge->peers; p != NULL; p = p->next) {
         if (p->address[0] == '\0' || p->dialled != NULL || p->open > 0) {
             continue;
@@ -408,6 +412,28 @@ uint64_t edge_peers_tick(struct cove_edge *edge, uint64_t now_ms)
         } else if (p->next_dial_ms < next) {
             next = p->next_dial_ms;
         }
+    }
+    return next;
+}
+
+uint64_t edge_peers_tick(struct cove_edge *edge, uint64_t now_ms)
+{
+    uint64_t next;
+
+    if (edge->peers_due && now_ms - edge->peers_ms >= EDGE_PEERS_MS) {
+        edge_peers_read(edge, now_ms);
+    }
+    next = peers_dial(edge, now_ms);
+    if (edge->look_due && now_ms - edge->looked_ms >= EDGE_LOOK_MS) {
+        edge->looked_ms = now_ms;
+        peers_look(edge);
+        peers_record(edge);
+    }
+    if (edge->look_due && edge->looked_ms + EDGE_LOOK_MS < next) {
+        next = edge->looked_ms + EDGE_LOOK_MS;
+    }
+    if (edge->peers_due && edge->peers_ms + EDGE_PEERS_MS < next) {
+        next = edge->peers_ms + EDGE_PEERS_MS;
     }
     return next;
 }
