@@ -69,7 +69,7 @@ uint8_t cove_unpack_byte(struct cove_unpacker *u)
     return *u->at++;
 }
 
-uint64_t cove_unpack_varint(struct cove_unpacker *u)
+uint64_t cove_unpack_long_varint(struct cove_unpacker *u)
 {
     uint64_t v = 0;
 

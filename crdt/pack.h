@@ -36,7 +36,14 @@ struct cove_unpacker {
 
 void cove_unpacker_init(struct cove_unpacker *u, struct cove_bytes in);
 uint8_t cove_unpack_byte(struct cove_unpacker *u);
-uint64_t cove_unpack_varint(struct cove_unpacker *u);
+uint64_t cove_unpack_long_varint(struct cove_unpacker *u);
+static inline uint64_t cove_unpack_varint(struct cove_unpacker *u)
+{
+    if (u->at < u->end && *u->at < 0x80) {
+        return *u->at++;
+    }
+    return cove_unpack_long_varint(u);
+}
 uint64_t cove_unpack_signed(struct cove_unpacker *u);
 uint32_t cove_unpack_u32(struct cove_unpacker *u); /* a varint that fits */
 void cove_unpack_raw(struct cove_unpacker *u, void *out, size_t len);

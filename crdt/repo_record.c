@@ -110,6 +110,7 @@ int repo_record_write(struct repo_work *work, struct repo_record *record)
     cove_buf_init(&buf, work->repo->opt.alloc);
     cove_packer_init(&p, &buf);
     cove_pack_varint(&p, bits);
+    cove_pack_raw(&p, record->id.b, sizeof(record->id.b));
 
     int err = repo_shape_pack(work, record, &p);
 
@@ -171,6 +172,9 @@ static int record_unpack(struct repo_work *work, struct cove_bytes bytes,
     cove_unpacker_init(&u, bytes);
 
     uint64_t bits = cove_unpack_varint(&u);
+
+    cove_unpack_raw(&u, record->id.b, sizeof(record->id.b));
+
     int err = repo_shape_unpack(work, &u, record);
 
     if (err != 0) {
@@ -214,7 +218,6 @@ int repo_record_read(struct repo_work *work, cove_num num,
                                (unsigned long long)num)
                    : err;
     }
-    record.id = cove_header_id(record.header_bytes);
     *out = record;
     return 0;
 }
