@@ -330,6 +330,37 @@ void story_new(struct story *s, enum story_who who, int64_t second,
     ck_assert_msg(err == 0, "new: %s", story_kit(s, who)->diag.text);
 }
 
+struct cove_id story_extract(struct story *s, enum story_who who,
+                             const char *rule)
+{
+    struct cove_header header = {
+        .type = COVE_DOC_COMAP, .has_owner = true, .owner = s->group};
+    struct cove_buf from, buf;
+    struct cove_writer w;
+    struct cove_id id;
+    struct word word;
+
+    word_open(&word, s, who, true);
+    cove_buf_init(&from, &cove_alloc_libc);
+    cove_buf_init(&buf, &cove_alloc_libc);
+    cove_writer_init(&w, &from);
+    cove_writer_map(&w, 2);
+    cove_writer_cstr(&w, "rule");
+    cove_writer_cstr(&w, rule);
+    cove_writer_cstr(&w, "document");
+    cove_writer_bytes(&w, s->doc.b, sizeof(s->doc.b));
+    ck_assert_int_eq(w.err, 0);
+    header.from = cove_buf_bytes(&from);
+    word_must(&word, cove_header_encode(&header, &buf, &id, &word.diag));
+    word_must(&word,
+              cove_repo_create(word.peer->kit.repo, word.txn,
+                               cove_buf_bytes(&buf), &word.num, &word.diag));
+    word_must(&word, word_close(&word, 0));
+    cove_buf_clear(&from);
+    cove_buf_clear(&buf);
+    return id;
+}
+
 static int word_write(struct story *s, enum story_who who, int64_t second,
                       const char *version, const char *fields, bool deleted)
 {

@@ -64,6 +64,9 @@ void story_new(struct story *s, enum story_who who, int64_t second,
                const char *version, const char *fields);
 int story_try_new(struct story *s, enum story_who who, int64_t second,
                   const char *version, const char *fields, const char *unique);
+/* The child that a rule makes of the document, by its header's `from`. */
+struct cove_id story_extract(struct story *s, enum story_who who,
+                             const char *rule);
 /* The user's write of some fields, at a second of that device's clock. */
 void story_write(struct story *s, enum story_who who, int64_t second,
                  const char *version, const char *fields);
@@ -85,6 +88,7 @@ struct story_look {
 };
 struct story_look story_look(struct story *s, enum story_who who,
                              const char *version, enum cove_load_mode mode);
+int story_try_load(struct story *s, enum story_who who, const char *version);
 /* Load as an app does, copies and all; how many were written. */
 uint32_t story_load(struct story *s, enum story_who who, const char *version);
 /* "name=value name=!raw …" in the order of names, what is absent left out. */
@@ -102,6 +106,20 @@ const char *story_settled(struct story *s, enum story_who who,
 const char *story_register(struct story *s, enum story_who who,
                            const char *version, const char *field);
 
+/* One field: its JSON, "!" and the raw value where invalid, or "absent". */
+const char *story_field(struct story *s, enum story_who who,
+                        const char *version, const char *field);
+/* The newest user write to any of these registers (ended by NULL), by the
+ * total order of ops: which register, its JSON ("deleted" where it is one).
+ * False where there is none. */
+struct story_newest {
+    size_t reg; /* its place in the list */
+    const char *value;
+    struct cove_op_id id;
+};
+bool story_newest(struct story *s, enum story_who who,
+                  const char *const *registers, struct story_newest *out);
+
 #define ck_views(s, who, version, text)                                        \
     ck_assert_str_eq(story_view(s, who, version), text)
 
@@ -111,6 +129,8 @@ const char *story_register(struct story *s, enum story_who who,
 void story_give(struct story *s, enum story_who from, enum story_who to);
 void story_give_doc(struct story *s, enum story_who from, enum story_who to,
                     const struct cove_id *id);
+void story_give_header(struct story *s, enum story_who from,
+                       enum story_who to); /* of the document, no more */
 void story_sync(struct story *s, enum story_who a, enum story_who b);
 void story_settle(struct story *s); /* until everybody has everything */
 bool story_has(struct story *s, enum story_who who, const struct cove_id *id);
@@ -119,10 +139,21 @@ bool story_has(struct story *s, enum story_who who, const struct cove_id *id);
 
 uint32_t story_txs(struct story *s, enum story_who who); /* of the document */
 struct cove_hash story_digest(struct story *s, enum story_who who);
+/* Of every transaction's bytes, as they would be sent. */
+struct cove_hash story_log(struct story *s, enum story_who who);
+struct cove_hash story_log_of(struct story *s, enum story_who who,
+                              const struct cove_id *id);
+/* The first bytes of the hash of the transaction that holds an op. */
+void story_tx_hash(struct story *s, enum story_who who,
+                   const struct cove_op_id *op, uint8_t out[8]);
 /* Of every byte that the store holds. */
 struct cove_hash story_dump(struct story *s, enum story_who who);
-#define ck_same_hash(x, y)  ck_assert_mem_eq(&(x), &(y), 32)
-#define ck_other_hash(x, y) ck_assert_mem_ne(&(x), &(y), 32)
+static inline bool story_same(struct cove_hash a, struct cove_hash b)
+{
+    return memcmp(a.b, b.b, sizeof(a.b)) == 0;
+}
+#define ck_same_hash(a, b)  ck_assert(story_same(a, b))
+#define ck_other_hash(a, b) ck_assert(!story_same(a, b))
 /* Everybody's digest of the document is the same. */
 void story_agreed(struct story *s);
 

@@ -10,7 +10,10 @@ struct story_look story_look(struct story *s, enum story_who who,
     struct cove_loaded loaded;
     struct word w;
 
-    word_open(&w, s, who, mode == COVE_LOAD_MIGRATE);
+    look.err = word_begin(&w, s, who, mode == COVE_LOAD_MIGRATE);
+    if (look.err != 0) {
+        return look;
+    }
     look.err = word_load(&w, version, mode, &loaded);
     if (look.err == 0) {
         word_must(&w, cove_loaded_state(&loaded, &look.state));
@@ -30,6 +33,11 @@ uint32_t story_load(struct story *s, enum story_who who, const char *version)
     ck_assert_msg(look.err == 0, "load: %s %s", cove_error_name(look.err),
                   story_kit(s, who)->diag.text);
     return look.written;
+}
+
+int story_try_load(struct story *s, enum story_who who, const char *version)
+{
+    return story_look(s, who, version, COVE_LOAD_MIGRATE).err;
 }
 
 /* --- what is shown */
@@ -147,6 +155,64 @@ const char *story_stored(struct story *s, enum story_who who,
     return shown(s, who, version, SHOWN_STORED);
 }
 
+const char *story_field(struct story *s, enum story_who who,
+                        const char *version, const char *field)
+{
+    struct cove_loaded loaded;
+    struct cove_cell cell;
+    const char *out = "absent";
+    struct word w;
+
+    word_open(&w, s, who, false);
+    word_must(&w, word_load(&w, version,
+                            version == NULL ? COVE_LOAD_RAW : COVE_LOAD_VIEW,
+                            &loaded));
+    word_must(&w,
+              cove_loaded_get(&loaded, cove_bytes_text(field), &cell, &w.diag));
+    if (cell.kind != COVE_ABSENT) {
+        out = cove_arena_printf(&s->arena, "%s%s",
+                                cell.kind == COVE_INVALID ? "!" : "",
+                                story_text(s, cell.bytes));
+        ck_assert_ptr_nonnull(out);
+    }
+    word_must(&w, word_close(&w, 0));
+    return out;
+}
+
+bool story_newest(struct story *s, enum story_who who,
+                  const char *const *registers, struct story_newest *out)
+{
+    struct cove_event *events;
+    struct cove_doc doc;
+    bool found = false;
+    struct word w;
+    size_t count;
+
+    word_open(&w, s, who, false);
+    word_doc(&w, &s->doc);
+    word_must(&w, cove_repo_load(w.peer->kit.repo, w.txn, w.num, &w.arena, &doc,
+                                 &w.diag));
+    word_must(&w, cove_history(w.peer->kit.repo, w.txn, &doc, &w.arena, &events,
+                               &count));
+    for (size_t i = 0; i < count; i++) {
+        if (events[i].kind != COVE_TX_NATIVE || !events[i].shown) {
+            continue;
+        }
+        for (size_t k = 0; registers[k] != NULL; k++) {
+            if (cove_bytes_equal(events[i].reg,
+                                 cove_bytes_text(registers[k]))) {
+                found = true;
+                out->reg = k;
+                out->id = events[i].id;
+                out->value = events[i].deleted ? "deleted"
+                                               : story_text(s, events[i].value);
+            }
+        }
+    }
+    word_must(&w, word_close(&w, 0));
+    return found;
+}
+
 const char *story_register(struct story *s, enum story_who who,
                            const char *version, const char *field)
 {
@@ -232,6 +298,18 @@ void story_give_doc(struct story *s, enum story_who from, enum story_who to,
     word_must(&a, word_close(&a, 0));
 }
 
+void story_give_header(struct story *s, enum story_who from, enum story_who to)
+{
+    struct cove_doc_brief brief;
+    struct word a;
+
+    word_open(&a, s, from, false);
+    word_doc(&a, &s->doc);
+    word_must(&a, cove_repo_brief(a.peer->kit.repo, a.txn, a.num, &brief));
+    word_must(&a, word_close(&a, 0));
+    kit_take_header(&s->peer[to].kit, &brief.id, brief.header_bytes);
+}
+
 void story_give(struct story *s, enum story_who from, enum story_who to)
 {
     struct word a, b;
@@ -303,6 +381,54 @@ struct cove_hash story_digest(struct story *s, enum story_who who)
     word_must(&w, cove_repo_brief(w.peer->kit.repo, w.txn, w.num, &brief));
     word_must(&w, word_close(&w, 0));
     return brief.digest;
+}
+
+static int log_visit(void *ctx, const struct cove_log_entry *entry)
+{
+    struct cove_hasher *hasher = ctx;
+
+    cove_hasher_add(hasher, cove_bytes(&entry->session->session, 16));
+    cove_hasher_add(hasher, cove_bytes(&entry->index, sizeof(entry->index)));
+    cove_hasher_add(hasher, entry->bytes);
+    return 0;
+}
+
+struct cove_hash story_log_of(struct story *s, enum story_who who,
+                              const struct cove_id *id)
+{
+    struct cove_hasher hasher;
+    struct cove_doc doc;
+    struct word w;
+
+    word_open(&w, s, who, false);
+    word_doc(&w, id);
+    word_must(&w, cove_repo_load(w.peer->kit.repo, w.txn, w.num, &w.arena, &doc,
+                                 &w.diag));
+    cove_hasher_init(&hasher, "test/log");
+    cove_hasher_add(&hasher, doc.header_bytes);
+    word_must(&w,
+              cove_repo_log(w.peer->kit.repo, w.txn, &doc, log_visit, &hasher));
+    word_must(&w, word_close(&w, 0));
+    return cove_hasher_end(&hasher);
+}
+
+struct cove_hash story_log(struct story *s, enum story_who who)
+{
+    return story_log_of(s, who, &s->doc);
+}
+
+void story_tx_hash(struct story *s, enum story_who who,
+                   const struct cove_op_id *op, uint8_t out[8])
+{
+    struct cove_doc doc;
+    struct word w;
+
+    word_open(&w, s, who, false);
+    word_doc(&w, &s->doc);
+    word_must(&w, cove_repo_load(w.peer->kit.repo, w.txn, w.num, &w.arena, &doc,
+                                 &w.diag));
+    word_must(&w, cove_repo_tx_hash(w.peer->kit.repo, w.txn, &doc, op, out));
+    word_must(&w, word_close(&w, 0));
 }
 
 struct cove_hash story_dump(struct story *s, enum story_who who)

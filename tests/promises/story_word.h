@@ -16,14 +16,20 @@ struct word {
     cove_num num;
 };
 
-static inline void word_open(struct word *w, struct story *s,
+static inline int word_begin(struct word *w, struct story *s,
                              enum story_who who, bool write)
 {
     memset(w, 0, sizeof(*w));
     w->s = s;
     w->peer = &s->peer[who];
-    w->txn = kit_begin(&w->peer->kit, write);
     cove_arena_init(&w->arena, &w->peer->kit.heap.alloc);
+    return cove_store_begin(w->peer->kit.store.store, write, &w->txn);
+}
+
+static inline void word_open(struct word *w, struct story *s,
+                             enum story_who who, bool write)
+{
+    ck_assert_int_eq(word_begin(w, s, who, write), 0);
 }
 
 /* The transaction is kept only where all went well. */
@@ -70,11 +76,10 @@ static inline int word_load(struct word *w, const char *version,
 {
     struct cove_load_request request = {.mode = mode};
     struct cove_step_id head;
-    int err = 0;
+    int err = cove_repo_find(w->peer->kit.repo, w->txn, &w->s->doc, &w->num);
 
-    word_doc(w, &w->s->doc);
     request.num = w->num;
-    if (mode != COVE_LOAD_RAW && version != NULL) {
+    if (err == 0 && mode != COVE_LOAD_RAW && version != NULL) {
         err = word_head(w, version, &head);
         request.head = &head;
     }
