@@ -2,7 +2,8 @@
  * behind the verb; "--" ends them. */
 #include "cli/cli.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void args_drop(struct cli_args *args, int at, int count)
@@ -47,7 +48,7 @@ const char *cli_option(struct cli *cli, const char *name, bool *bad)
         }
         if (strcmp(word, name) == 0) {
             if (i + 1 >= cli->args.count) {
-                fprintf(stderr, "cove: %s needs a value behind it\n", name);
+                cli_fail(CLI_USAGE, "%s needs a value behind it", name);
                 *bad = true;
                 args_drop(&cli->args, i, 1);
                 return NULL;
@@ -59,6 +60,29 @@ const char *cli_option(struct cli *cli, const char *name, bool *bad)
         }
     }
     return NULL;
+}
+
+bool cli_option_number(struct cli *cli, const char *name, bool *bad,
+                       json_int_t *out)
+{
+    const char *text = cli_option(cli, name, bad);
+    char *end;
+
+    if (text == NULL) {
+        return false;
+    }
+    errno = 0;
+
+    long long number = strtoll(text, &end, 10);
+
+    if (errno != 0 || *end != '\0' || end == text || number < 0) {
+        cli_fail(CLI_USAGE, "%s %s: a whole number from 0 is wanted", name,
+                 text);
+        *bad = true;
+        return false;
+    }
+    *out = number;
+    return true;
 }
 
 const char *cli_word(struct cli *cli)
@@ -84,9 +108,9 @@ int cli_end(struct cli *cli, bool bad)
 {
     if (cli->args.count > 0) {
         return cli_fail(CLI_USAGE,
-                        "\"%s\" is not expected here; `cove help "
-                        "VERB` shows what is",
-                        cli->args.words[0]);
+                        "\"%s\" is not expected here; `cove help %s` shows "
+                        "what is",
+                        cli->args.words[0], cli->verb);
     }
     return bad ? CLI_USAGE : CLI_OK;
 }

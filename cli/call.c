@@ -11,16 +11,36 @@
 
 #define CALL_FILE_MAX (1L << 30)
 
+/* Control characters, those of two bytes (U+0080 to U+009F) included, would
+ * steer the terminal; a document of a peer may hold any. */
+static void text_escape(FILE *out, const char *text, const char *keep)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c != 0; c++) {
+        if ((*c < 0x20 && strchr(keep, *c) == NULL) || *c == 0x7f) {
+            fprintf(out, "\\x%02x", *c);
+        } else if (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f) {
+            fprintf(out, "\\u%04x", *++c);
+        } else {
+            putc(*c, out);
+        }
+    }
+}
+
 int cli_fail(int code, const char *format, ...)
 {
     va_list args;
+    char *text = NULL;
 
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0) {
+        text = NULL;
+    }
+    va_end(args);
     fflush(stdout);
     fputs("cove: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
+    text_escape(stderr, text != NULL ? text : "out of memory", "\n\t");
     fputc('\n', stderr);
+    free(text);
     return code;
 }
 
@@ -71,6 +91,7 @@ int cli_exit_code(int err)
     case COVE_ESTEP:
     case COVE_ETYPE:
     case COVE_EEXIST:
+    case COVE_ELIMIT:
         return CLI_INVALID;
     default:
         return CLI_ERROR;
@@ -121,20 +142,16 @@ int cli_answer(struct cli *cli, json_t *request,
     return code;
 }
 
-static char *file_read(FILE *file, const char *path)
+static int file_read(FILE *file, const char *path, char **out)
 {
     size_t cap = 65536, len = 0;
     char *text = malloc(cap);
+    int code = CLI_OK;
 
     while (text != NULL) {
         len += fread(text + len, 1, cap - len - 1, file);
-        if (len < cap - 1) {
+        if (len < cap - 1 || cap > CALL_FILE_MAX) {
             break;
-        }
-        if (cap > CALL_FILE_MAX) {
-            cli_fail(CLI_USAGE, "%s: larger than 1 GiB", path);
-            free(text);
-            return NULL;
         }
         char *wider = realloc(text, cap * 2);
 
@@ -145,38 +162,41 @@ static char *file_read(FILE *file, const char *path)
         cap *= 2;
     }
     if (text == NULL) {
-        cli_fail(CLI_ERROR, "out of memory");
-        return NULL;
+        return cli_fail(CLI_ERROR, "%s: out of memory", path);
     }
     if (ferror(file)) {
-        cli_fail(CLI_ERROR, "%s: %s", path, strerror(errno));
-        free(text);
-        return NULL;
+        code = cli_fail(CLI_ERROR, "%s: %s", path, strerror(errno));
+    } else if (len >= cap - 1) {
+        code = cli_fail(CLI_USAGE, "%s: larger than 1 GiB", path);
+    } else if (memchr(text, '\0', len) != NULL) {
+        code = cli_fail(CLI_INVALID, "%s: holds a NUL byte, so it is no text",
+                        path);
     }
-    if (memchr(text, '\0', len) != NULL) {
-        cli_fail(CLI_INVALID, "%s: holds a NUL byte, so it is no text", path);
+    if (code != CLI_OK) {
         free(text);
-        return NULL;
+        return code;
     }
     text[len] = '\0';
-    return text;
+    *out = text;
+    return CLI_OK;
 }
 
-char *cli_read_file(const char *path)
+int cli_read_file(const char *path, char **out)
 {
+    *out = NULL;
     if (strcmp(path, "-") == 0) {
-        return file_read(stdin, "standard input");
+        return file_read(stdin, "standard input", out);
     }
     FILE *file = fopen(path, "rbe");
 
     if (file == NULL) {
-        cli_fail(CLI_NOT_FOUND, "%s: %s", path, strerror(errno));
-        return NULL;
+        return cli_fail(errno == ENOENT ? CLI_NOT_FOUND : CLI_ERROR, "%s: %s",
+                        path, strerror(errno));
     }
-    char *text = file_read(file, path);
+    int code = file_read(file, path, out);
 
     fclose(file);
-    return text;
+    return code;
 }
 
 /* ----------------------------------------------------------------- printing */
@@ -189,22 +209,19 @@ void cli_print_json(const json_t *value)
 
 void cli_print_text(const char *text)
 {
-    for (const unsigned char *c = (const unsigned char *)text; *c != 0; c++) {
-        if (*c < 0x20 || *c == 0x7f) {
-            printf("\\x%02x", *c);
-        } else {
-            putchar(*c);
-        }
-    }
+    text_escape(stdout, text, "");
 }
 
 void cli_print_value(const json_t *value)
 {
     if (json_is_string(value)) {
         cli_print_text(json_string_value(value));
-    } else {
-        json_dumpf(value, stdout, JSON_ENCODE_ANY);
+        return;
     }
+    char *text = json_dumps(value, JSON_ENCODE_ANY);
+
+    cli_print_text(text != NULL ? text : "(out of memory)");
+    free(text);
 }
 
 void cli_print_time(json_int_t ms)

@@ -29,8 +29,9 @@ struct cli_args { /* of one verb: words, then options looked up by name */
 
 struct cli {
     const char *dir;
-    bool json;  /* one JSON value on standard output */
-    bool lines; /* JSON lines, where a verb gives many documents */
+    const char *verb; /* the word itself */
+    bool json;        /* one JSON value on standard output */
+    bool lines;       /* JSON lines, where a verb gives many documents */
     bool quiet;
     bool yes;
     struct cove *store; /* open while a verb runs, NULL for those without */
@@ -53,6 +54,9 @@ extern const struct cli_verb cli_verbs[]; /* ends with name NULL */
 bool cli_flag(struct cli *cli, const char *name);
 /* NULL where absent; *bad where the value behind it is missing. */
 const char *cli_option(struct cli *cli, const char *name, bool *bad);
+/* The same for a whole number from 0; false where absent. */
+bool cli_option_number(struct cli *cli, const char *name, bool *bad,
+                       json_int_t *out);
 /* The next word, NULL where there is none. */
 const char *cli_word(struct cli *cli);
 /* CLI_USAGE with a message where words are left over or `bad` is set. */
@@ -80,11 +84,12 @@ int cli_call(struct cli *cli, json_t *request, json_t **reply);
 /* Call, and print the reply: as JSON where asked, else through `human`. */
 int cli_answer(struct cli *cli, json_t *request,
                void (*human)(const json_t *reply));
-/* A file whole, "-" standard input, as a text. NULL and a message on error. */
-char *cli_read_file(const char *path);
+/* A file whole, "-" standard input, as a text, freed by free(). Gives an exit
+ * code, with a message; *out is NULL where that is not CLI_OK. */
+int cli_read_file(const char *path, char **out);
 /* Print a JSON value on one line. */
 void cli_print_json(const json_t *value);
-/* A text for people: control bytes escaped. */
+/* A text for people: what steers a terminal is escaped. */
 void cli_print_text(const char *text);
 /* A value for people: a text bare, anything else as JSON. */
 void cli_print_value(const json_t *value);

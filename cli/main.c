@@ -30,20 +30,43 @@ static void help_all(void)
          "change refused,\n9 invalid data.");
 }
 
+static json_t *help_verb(const struct cli_verb *v)
+{
+    return json_pack("{s:s s:s s:s s:s}", "name", v->name, "usage", v->usage,
+                     "summary", v->summary, "more", v->more);
+}
+
+static void help_json(const struct cli_verb *one)
+{
+    json_t *verbs = json_array();
+    json_t *reply =
+        one != NULL ? help_verb(one) : json_pack("{s:O}", "verbs", verbs);
+
+    for (const struct cli_verb *v = cli_verbs; v->name != NULL; v++) {
+        json_array_append_new(verbs, help_verb(v));
+    }
+    cli_print_json(reply);
+    json_decref(reply);
+    json_decref(verbs);
+}
+
 int cli_help(struct cli *cli)
 {
     const char *name = cli_word(cli);
+    const struct cli_verb *v = name != NULL ? verb_find(name) : NULL;
     int code = cli_end(cli, false);
 
     if (code != CLI_OK) {
         return code;
     }
+    if (cli->json && (name == NULL || v != NULL)) {
+        help_json(v);
+        return CLI_OK;
+    }
     if (name == NULL) {
         help_all();
         return CLI_OK;
     }
-    const struct cli_verb *v = verb_find(name);
-
     if (v == NULL) {
         return cli_fail(CLI_USAGE,
                         "there is no verb \"%s\"; `cove help` lists "
@@ -84,8 +107,12 @@ static int main_options(struct cli *cli, int argc, char **argv)
     int i = 1;
 
     for (; i < argc && argv[i][0] == '-'; i++) {
-        if (strcmp(argv[i], "-d") == 0 && i + 1 < argc) {
-            cli->dir = argv[++i];
+        if (strcmp(argv[i], "-d") == 0) {
+            if (++i == argc) {
+                cli_fail(CLI_USAGE, "-d needs a directory behind it");
+                return -1;
+            }
+            cli->dir = argv[i];
         } else if (strcmp(argv[i], "--json") == 0) {
             cli->json = true;
         } else if (strcmp(argv[i], "--jsonl") == 0) {
@@ -124,7 +151,7 @@ static int main_open(struct cli *cli, const struct cli_verb *verb)
     }
     int err = cove_open(cli->dir, &options, &cli->store);
 
-    if (err == COVE_ENOTFOUND) {
+    if (err == COVE_ENOTFOUND && !verb->creates) {
         return cli_fail(CLI_NOT_FOUND,
                         "%s: no store there; `cove -d %s init` "
                         "makes one",
@@ -160,6 +187,7 @@ int main(int argc, char **argv)
                         "them",
                         argv[used]);
     }
+    cli.verb = verb->name;
     cli.args.words = argv + used + 1;
     cli.args.count = argc - used - 1;
     if (cli_flag(&cli, "--help") || cli_flag(&cli, "-h")) {

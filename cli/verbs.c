@@ -89,7 +89,9 @@ const struct cli_verb cli_verbs[] = {
      "pushes\nwhat other processes commit. Example:\n"
      "  cove -d alice serve --listen 127.0.0.1:7420"},
     {"sync", true, false, cli_sync, "[--peer KEY] [--timeout SECONDS]",
-     "sync with the peers once, and wait until done", ""},
+     "sync with the peers once, and wait until done",
+     "Exit 7 where a peer cannot be reached, 3 where the time is over (default "
+     "30 s)."},
     {"wait", true, false, cli_wait, "[--peer KEY] [--timeout SECONDS]",
      "wait until the peers have all that is here",
      "Exit 3 when the time is over (default 30 s)."},

@@ -114,14 +114,17 @@ static int new_group(struct cli *cli)
 static int fields_json(const char *word, json_t **fields)
 {
     json_error_t error;
-    char *text = strcmp(word, "-") == 0 ? cli_read_file("-") : strdup(word);
+    char *read = NULL;
+    bool standard = strcmp(word, "-") == 0;
+    int code = standard ? cli_read_file("-", &read) : CLI_OK;
 
-    if (text == NULL) {
-        return CLI_ERROR;
+    if (code != CLI_OK) {
+        return code;
     }
-    json_t *value = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    json_t *value =
+        json_loads(standard ? read : word, JSON_REJECT_DUPLICATES, &error);
 
-    free(text);
+    free(read);
     if (!json_is_object(value)) {
         json_decref(value);
         return cli_fail(CLI_INVALID, "--fields: line %d column %d: %s",
@@ -246,16 +249,17 @@ static int lines_write(struct cli *cli, struct cove_txn *txn, char *text,
         if (line[strspn(line, " \t\r")] != '\0') {
             json_t *value = json_loads(line, JSON_REJECT_DUPLICATES, &error);
 
-            code = value != NULL ? line_write(cli, txn, value)
-                                 : cli_fail(CLI_INVALID, "column %d: %s",
-                                            error.column, error.text);
+            code = value != NULL
+                       ? line_write(cli, txn, value)
+                       : cli_fail(CLI_INVALID, "line %lld column %d: %s",
+                                  number, error.column, error.text);
             json_decref(value);
             *written += code == CLI_OK;
         }
         line = end;
     }
     if (code != CLI_OK) {
-        fprintf(stderr, "cove: line %lld; nothing was written\n", number);
+        cli_fail(code, "line %lld; nothing was written", number);
     }
     return code;
 }
@@ -266,8 +270,8 @@ static int set_lines(struct cli *cli, const char *path, const json_t *request)
         json_string_value(json_object_get(request, "version"));
     struct cove_txn *txn;
     long long written = 0;
-    char *text = cli_read_file(path);
-    int code = text == NULL ? CLI_ERROR : CLI_OK;
+    char *text;
+    int code = cli_read_file(path, &text);
 
     if (code == CLI_OK && version != NULL) {
         code = cli_use_all(cli, version);

@@ -90,6 +90,24 @@ static bool import_invalid(int err)
            err == COVE_ERESERVED;
 }
 
+/* What is wrong, and where: of broken JSON the column too. */
+static void import_say(const struct import *m, const char *line, int err)
+{
+    json_error_t error;
+    json_t *value = err == COVE_EJSON
+                        ? json_loads(line, JSON_REJECT_DUPLICATES, &error)
+                        : json_null();
+
+    if (value == NULL) {
+        cli_fail(CLI_INVALID, "line %lld column %d: %s", m->line, error.column,
+                 error.text);
+    } else {
+        cli_fail(CLI_INVALID, "line %lld: %s", m->line,
+                 cove_errmsg(m->cli->store));
+    }
+    json_decref(value);
+}
+
 static int import_line(struct import *m, const char *line)
 {
     struct cove_id id;
@@ -103,17 +121,15 @@ static int import_line(struct import *m, const char *line)
         json_array_append_new(m->ids, json_string(text));
         return CLI_OK;
     }
-    fprintf(stderr, "cove: line %lld: %s\n", m->line,
-            cove_errmsg(m->cli->store));
+    import_say(m, line, err);
     if (m->skip && import_invalid(err)) {
         m->skipped++;
         return CLI_OK;
     }
-    fprintf(stderr, "cove: %s\n",
-            m->skip ? "stopped; what was committed before stays"
-                    : "nothing was imported; --skip-invalid goes on behind "
-                      "records that are not right");
-    return cli_exit_code(err);
+    return cli_fail(cli_exit_code(err), "%s",
+                    m->skip ? "stopped; what was committed before stays"
+                            : "nothing was imported; --skip-invalid goes on "
+                              "behind records that are not right");
 }
 
 static int import_lines(struct import *m, char *text)
@@ -146,10 +162,10 @@ static int import_lines(struct import *m, char *text)
 
 static int import_run(struct import *m, const char *path)
 {
-    char *text = cli_read_file(path);
-    int code = CLI_ERROR;
+    char *text;
+    int code = cli_read_file(path, &text);
 
-    if (text != NULL) {
+    if (code == CLI_OK) {
         m->ids = json_array();
         cli_progress_begin(&m->progress, m->cli, "documents",
                            import_count(text));

@@ -73,8 +73,8 @@ static void human_document(const json_t *doc)
 
     printf("%s  ", cli_text(doc, "id"));
     if (schema != NULL) {
-        printf("%s@%" JSON_INTEGER_FORMAT "  ", json_string_value(schema),
-               json_integer_value(json_object_get(doc, "version")));
+        cli_print_text(json_string_value(schema));
+        printf("@%" JSON_INTEGER_FORMAT "  ", cli_int(doc, "version"));
     } else {
         printf("%s  ", cli_text(doc, "type"));
     }
@@ -88,7 +88,9 @@ static void human_document(const json_t *doc)
         human_fields(json_object_get(doc, "invalid"));
     }
     if (json_object_get(doc, "why") != NULL) {
-        printf("  %s\n", cli_text(doc, "why"));
+        printf("  ");
+        cli_print_text(cli_text(doc, "why"));
+        putchar('\n');
     }
 }
 
@@ -271,9 +273,9 @@ static int find_pages(struct find_run *f)
 /* The ids of a file, a page of them a call. */
 static int find_ids(struct find_run *f, const char *path)
 {
-    char *text = cli_read_file(path);
+    char *text;
     json_t *ids = json_array();
-    int code = text == NULL ? CLI_ERROR : CLI_OK;
+    int code = cli_read_file(path, &text);
     char *line = text, *save = NULL;
 
     f->first = true;
@@ -310,24 +312,16 @@ static int find_ids(struct find_run *f, const char *path)
 static int find_begin(struct cli *cli, struct find_run *f, const char *mode)
 {
     bool bad = false;
-    const char *limit = cli_option(cli, "--limit", &bad);
     const char *ids = cli_option(cli, "--ids", &bad);
     const char *schema;
 
+    f->limit = -1;
+    cli_option_number(cli, "--limit", &bad, &f->limit);
     cli_as_option(cli, f->request, &bad);
     schema = cli_word(cli);
 
     int code = cli_end(cli, bad);
 
-    f->limit = -1;
-    if (code == CLI_OK && limit != NULL) {
-        char *end;
-
-        f->limit = strtoll(limit, &end, 10);
-        if (*end != '\0' || end == limit || f->limit < 0) {
-            code = cli_fail(CLI_USAGE, "--limit %s: a number is wanted", limit);
-        }
-    }
     if (code != CLI_OK) {
         return code;
     }

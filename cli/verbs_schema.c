@@ -19,13 +19,15 @@ static void human_published(const json_t *reply)
 /* A file's text as a member of the request. */
 static int file_member(json_t *request, const char *key, const char *path)
 {
-    char *text = cli_read_file(path);
-    json_t *value = text != NULL ? json_string(text) : NULL;
+    char *text;
+    int code = cli_read_file(path, &text);
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    json_t *value = json_string(text);
 
     free(text);
-    if (text == NULL) {
-        return CLI_NOT_FOUND;
-    }
     if (value == NULL) {
         return cli_fail(CLI_INVALID, "%s: not valid UTF-8", path);
     }
@@ -187,7 +189,8 @@ static int migrate_file(struct cli *cli, const char *verb,
     json_t *request = json_pack("{s:s}", "do", verb);
     bool bad = false, plan = strcmp(verb, "migrate.plan") == 0;
     const char *schema = cli_option(cli, "--schema", &bad);
-    const char *sample = plan ? cli_option(cli, "--sample", &bad) : NULL;
+    json_int_t sample = -1;
+    bool sampled = plan && cli_option_number(cli, "--sample", &bad, &sample);
     const char *path = cli_word(cli);
     int code = cli_end(cli, bad);
 
@@ -201,9 +204,8 @@ static int migrate_file(struct cli *cli, const char *verb,
     if (code == CLI_OK && schema != NULL) {
         code = file_member(request, "schema", schema);
     }
-    if (code == CLI_OK && sample != NULL) {
-        json_object_set_new(request, "sample",
-                            json_integer(strtoll(sample, NULL, 10)));
+    if (code == CLI_OK && sampled) {
+        json_object_set_new(request, "sample", json_integer(sample));
     }
     if (code != CLI_OK) {
         json_decref(request);
@@ -296,7 +298,8 @@ static int migrate_run(struct cli *cli)
     struct cli_progress progress;
     bool bad = false;
     const char *to = cli_option(cli, "--to", &bad);
-    const char *batch = cli_option(cli, "--batch", &bad);
+    json_int_t batch = 0;
+    bool batched = cli_option_number(cli, "--batch", &bad, &batch);
     const char *name = cli_word(cli);
     int code = cli_end(cli, bad);
 
@@ -309,9 +312,8 @@ static int migrate_run(struct cli *cli)
     if (to != NULL) {
         json_object_set_new(request, "version", json_string(to));
     }
-    if (batch != NULL) {
-        json_object_set_new(request, "batch",
-                            json_integer(strtoll(batch, NULL, 10)));
+    if (batched) {
+        json_object_set_new(request, "batch", json_integer(batch));
     }
     cli_progress_begin(&progress, cli, "documents", 0);
     while (code == CLI_OK) {

@@ -20,9 +20,13 @@ static void human_peers(const json_t *reply)
 
     json_array_foreach(json_object_get(reply, "peers"), i, p)
     {
-        printf("%.16s  %-12s %-10s %-21s unsent %" JSON_INTEGER_FORMAT
+        int width = 12 - (int)strlen(cli_text(p, "name"));
+
+        printf("%.16s  ", cli_text(p, "key"));
+        cli_print_text(cli_text(p, "name"));
+        printf("%*s %-10s %-21s unsent %" JSON_INTEGER_FORMAT
                "  in %" JSON_INTEGER_FORMAT "  out %" JSON_INTEGER_FORMAT "\n",
-               cli_text(p, "key"), cli_text(p, "name"), cli_text(p, "state"),
+               width > 0 ? width : 0, "", cli_text(p, "state"),
                cli_text(p, "address"), cli_int(p, "unsent"),
                cli_int(p, "bytesIn"), cli_int(p, "bytesOut"));
         if (cli_text(p, "error")[0] != '\0') {
@@ -140,6 +144,12 @@ static int wait_option(struct cli *cli, const char **peer, int *timeout_ms)
     return cli_end(cli, bad);
 }
 
+/* Where everything arrived: how the peers stand, as JSON where asked. */
+static int wait_done(struct cli *cli)
+{
+    return cli_answer(cli, json_pack("{s:s}", "do", "peer.list"), human_none);
+}
+
 int cli_wait(struct cli *cli)
 {
     const char *peer;
@@ -149,9 +159,33 @@ int cli_wait(struct cli *cli)
     if (code == CLI_OK) {
         int err = cove_wait(cli->store, peer, timeout_ms);
 
-        code = err == 0 ? CLI_OK : cli_failed(cli, err);
+        code = err == 0 ? wait_done(cli) : cli_failed(cli, err);
     }
     return code;
+}
+
+/* Is one of them (or the one that is meant) not connected? */
+static bool sync_unreachable(struct cli *cli, const char *peer)
+{
+    json_t *reply = NULL, *p;
+    bool away = false;
+    size_t i;
+
+    if (cli_call(cli, json_pack("{s:s}", "do", "peer.list"), &reply) !=
+        CLI_OK) {
+        return false;
+    }
+    json_array_foreach(json_object_get(reply, "peers"), i, p)
+    {
+        const char *state = cli_text(p, "state");
+
+        if ((peer == NULL || strcmp(cli_text(p, "key"), peer) == 0) &&
+            strcmp(state, "idle") != 0 && strcmp(state, "busy") != 0) {
+            away = true;
+        }
+    }
+    json_decref(reply);
+    return away;
 }
 
 int cli_sync(struct cli *cli)
@@ -166,13 +200,20 @@ int cli_sync(struct cli *cli)
     signal(SIGPIPE, SIG_IGN);
     int err = cove_thread_start(cli->store);
 
-    if (err == 0) {
-        err = cove_wait(cli->store, peer, timeout_ms);
-        code = err == 0 ? CLI_OK : cli_failed(cli, err);
-        cove_thread_stop(cli->store);
-        return code;
+    if (err != 0) {
+        return cli_failed(cli, err);
     }
-    return cli_failed(cli, err);
+    err = cove_wait(cli->store, peer, timeout_ms);
+    if (err == 0) {
+        code = wait_done(cli);
+    } else {
+        code = cli_failed(cli, err);
+        if (err == COVE_ETIMEOUT && sync_unreachable(cli, peer)) {
+            code = CLI_UNREACHABLE;
+        }
+    }
+    cove_thread_stop(cli->store);
+    return code;
 }
 
 /* ------------------------------------------------------------ status, check */

@@ -111,6 +111,21 @@ static int find_slice(struct find *f)
     return admin_end(f->a, txn, err);
 }
 
+/* A misspelt name is no empty result. */
+static int find_known(struct find *f)
+{
+    struct cove_txn *txn;
+    cove_num num;
+    int err = node_begin(f->a->store, COVE_READ | COVE_VIEW, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    return admin_end(f->a, txn,
+                     cove_catalog_find(txn->worker->catalog, txn->txn,
+                                       f->schema, &num, &txn->diag));
+}
+
 static int verb_find(struct admin *a)
 {
     struct find f = {.a = a, .limit = INT64_MAX};
@@ -130,6 +145,9 @@ static int verb_find(struct admin *a)
     if (err == 0 && (after < 0 || f.limit < 0)) {
         err = cove_fail(&a->diag, COVE_EUSAGE,
                         "\"after\" and \"limit\" are not negative");
+    }
+    if (err == 0 && f.schema != NULL) {
+        err = find_known(&f);
     }
     f.cursor = (uint64_t)after;
     cove_reader_init(&f.next_id, f.ids);
