@@ -24,6 +24,27 @@ static bool view_has_atom(const struct cove_view *view, uint32_t reg,
     return false;
 }
 
+/* A split gives the values of all parts at once: keep those of the undivided
+ * ones that the same write owns, so that they are not split for again. */
+static void view_keep_parts(struct cove_view *view,
+                            const struct cove_native *write,
+                            const struct cove_plan_cell *whole,
+                            const struct cove_cell *parts)
+{
+    for (size_t i = 0; i < whole->part_count; i++) {
+        uint32_t part = whole->parts[i];
+        uint32_t cell = view->plan->registers[part].cell;
+
+        if (!view->plan->cells[cell].divided && !view->atoms[cell].sourced &&
+            view->atoms[cell].native == write) {
+            view->registers[part].cell = parts[i];
+            view->registers[part].read = true;
+            view->atoms[cell].source = part;
+            view->atoms[cell].sourced = true;
+        }
+    }
+}
+
 /* The value that a write gives to the cell of `goal`, one of whose atoms is
  * `atom`: its own cell, or one somewhere among its parts. *at is the register
  * that has it, or NONE where the write is to neither. */
@@ -54,6 +75,7 @@ static int view_inside(struct cove_view *view, const struct cove_native *write,
         if (err != 0) {
             return err;
         }
+        view_keep_parts(view, write, whole, parts);
         while (i < whole->part_count &&
                !view_has_atom(view, whole->parts[i], atom)) {
             i++;
@@ -195,7 +217,8 @@ static int view_spread(struct cove_view *view, uint32_t reg)
     uint32_t source = view->atoms[regs[reg].cell].source;
     uint32_t at = reg;
     size_t count = 0;
-    uint32_t *path;
+    uint32_t short_path[16];
+    uint32_t *path = short_path;
 
     while (!view->registers[at].read && regs[at].parent != COVE_PLAN_NONE) {
         at = regs[at].parent;
@@ -206,9 +229,11 @@ static int view_spread(struct cove_view *view, uint32_t reg)
 
         return err != 0 ? err : view_spread(view, reg);
     }
-    path = cove_arena_array(view->arena, count + 1, sizeof(*path));
-    if (path == NULL) {
-        return COVE_ENOMEM;
+    if (count > COVE_ARRAY_LEN(short_path)) {
+        path = cove_arena_array(view->arena, count, sizeof(*path));
+        if (path == NULL) {
+            return COVE_ENOMEM;
+        }
     }
     at = reg;
     for (size_t i = 0; i < count; i++, at = regs[at].parent) {
