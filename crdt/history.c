@@ -14,7 +14,9 @@
 
 #include "crdt/repo_internal.h"
 
-#define HISTORY_TRIES 4096
+#define HISTORY_TRIES  4096
+#define HISTORY_WORK   (1u << 20) /* rows hashed in all tries together */
+#define HISTORY_SPREAD 64         /* sessions that are spread over, at most */
 
 /* --- events */
 
@@ -163,6 +165,7 @@ struct history_frontier {
     struct history_log *logs; /* as doc->sessions */
     struct cove_digest_row *rows;
     size_t tries;
+    size_t tries_max;
 };
 
 static int frontier_visit(void *ctx, const struct cove_log_entry *entry)
@@ -267,7 +270,7 @@ static bool frontier_step_back(struct history_frontier *f, size_t own)
 static bool frontier_spread(struct history_frontier *f, size_t own, size_t i,
                             uint32_t behind, const struct cove_hash *seen)
 {
-    if (f->tries >= HISTORY_TRIES) {
+    if (f->tries >= f->tries_max) {
         return false;
     }
     if (i == f->doc->session_count) {
@@ -297,16 +300,22 @@ static bool frontier_find(struct history_frontier *f, size_t own,
     const struct history_tx *tx = &f->logs[own].txs[index];
 
     f->tries = 0;
+    f->tries_max = HISTORY_WORK / f->doc->session_count;
+    if (f->tries_max > HISTORY_TRIES) {
+        f->tries_max = HISTORY_TRIES;
+    }
     f->logs[own].guess = index;
     frontier_before(f, own, tx->hlc);
     do {
         if (frontier_try(f, &tx->seen)) {
             return true;
         }
-    } while (f->tries < HISTORY_TRIES / 2 && frontier_step_back(f, own));
+    } while (f->tries < f->tries_max / 2 && frontier_step_back(f, own));
     frontier_before(f, own, tx->hlc);
-    for (uint32_t behind = 1;
-         behind < HISTORY_TRIES && f->tries < HISTORY_TRIES; behind++) {
+    if (f->doc->session_count > HISTORY_SPREAD) {
+        return false;
+    }
+    for (uint32_t behind = 1; f->tries < f->tries_max; behind++) {
         size_t before = f->tries;
 
         if (frontier_spread(f, own, 0, behind, &tx->seen)) {
