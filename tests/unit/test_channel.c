@@ -704,14 +704,9 @@ static void example_add(char *text, size_t cap, const char *title,
 
 static char *document_load(void)
 {
-    char path[600];
+    const char *path = COVE_SOURCE_ROOT "/docs/PROTOCOL.md";
     size_t cap = 1 << 20;
     char *text = calloc(1, cap);
-    const char *tail = strstr(__FILE__, "tests/unit/");
-
-    snprintf(path, sizeof(path), "%.*sdocs/PROTOCOL.md", (int)(tail - __FILE__),
-             __FILE__);
-
     FILE *file = fopen(path, "rb");
 
     ck_assert_msg(file != NULL, "%s", path);

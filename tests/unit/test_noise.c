@@ -9,26 +9,10 @@
 #include "sync/noise.h"
 #include "tests/unit/harness.h"
 
-#define SOURCE_ROOT_UP 2 /* tests/unit/test_noise.c */
-#define MESSAGE_MAX    1024
-
-/* A path from the root of the checkout, whatever this was built in. */
-static void root_path(const char *tail, char *out, size_t len)
-{
-    char here[512];
-
-    snprintf(here, sizeof(here), "%s", __FILE__);
-    for (int i = 0; i < SOURCE_ROOT_UP + 1; i++) {
-        char *slash = strrchr(here, '/');
-
-        if (slash == NULL) {
-            here[0] = '\0';
-            break;
-        }
-        *slash = '\0';
-    }
-    snprintf(out, len, "%s%s%s", here, here[0] != '\0' ? "/" : "", tail);
-}
+/* Beside the checkout, where there are any. */
+#define PUBLIC_VECTORS                                                         \
+    COVE_SOURCE_ROOT "/../shared/data/noise/25519_ChaChaPoly_BLAKE2b.json"
+#define MESSAGE_MAX 1024
 
 static size_t unhex(const char *text, uint8_t *out, size_t cap)
 {
@@ -167,12 +151,7 @@ START_TEST(the_public_vectors_of_our_patterns_pass)
         {"Noise_KKpsk0_25519_ChaChaPoly_BLAKE2b", COVE_NOISE_KKPSK0, 0},
     };
     int found[COVE_ARRAY_LEN(wanted)] = {0};
-    char path[600];
-
-    root_path("../shared/data/noise/25519_ChaChaPoly_BLAKE2b.json", path,
-              sizeof(path));
-
-    json_t *root = json_load_file(path, 0, NULL);
+    json_t *root = json_load_file(PUBLIC_VECTORS, 0, NULL);
 
     if (root == NULL) {
         printf("# skipped: no public data\n");
