@@ -15,115 +15,6 @@
 /* Named in fingerprints: another set of functions is another plan. */
 #define PLAN_FUNCTIONS "functions 1"
 
-/* --- order: a heap of the steps whose parents have been passed */
-
-struct plan_heap {
-    uint32_t *steps; /* smallest index first; index order is id order */
-    size_t count;
-};
-
-static void plan_heap_push(struct plan_heap *heap, uint32_t step)
-{
-    size_t at = heap->count++;
-
-    while (at > 0 && heap->steps[(at - 1) / 2] > step) {
-        heap->steps[at] = heap->steps[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    heap->steps[at] = step;
-}
-
-static uint32_t plan_heap_pop(struct plan_heap *heap)
-{
-    uint32_t first = heap->steps[0];
-    uint32_t last = heap->steps[--heap->count];
-    size_t at = 0;
-
-    for (;;) {
-        size_t child = 2 * at + 1;
-
-        if (child + 1 < heap->count &&
-            heap->steps[child + 1] < heap->steps[child]) {
-            child++;
-        }
-        if (child >= heap->count || heap->steps[child] >= last) {
-            break;
-        }
-        heap->steps[at] = heap->steps[child];
-        at = child;
-    }
-    heap->steps[at] = last;
-    return first;
-}
-
-struct plan_order {
-    struct plan_heap heap;
-    uint32_t *left; /* parents not passed yet, of each step */
-    uint32_t *steps;
-    size_t count;
-    size_t own; /* the first so many are the head's history */
-};
-
-static bool plan_order_wants(const struct cove_plan_build *build,
-                             const struct cove_step *step, bool own)
-{
-    return step->state == COVE_STEP_ACTIVE &&
-           cove_journal_step_descends(build->plan->journal, build->plan->head,
-                                      step) == own;
-}
-
-/* Pass all steps of the head's history, or all others. */
-static void plan_order_pass(const struct cove_plan_build *build,
-                            struct plan_order *order, bool own)
-{
-    const struct cove_journal *journal = build->plan->journal;
-
-    for (size_t i = 0; i < cove_journal_count(journal); i++) {
-        if (order->left[i] == 0 &&
-            plan_order_wants(build, cove_journal_at(journal, i), own)) {
-            plan_heap_push(&order->heap, (uint32_t)i);
-        }
-    }
-    while (order->heap.count > 0) {
-        uint32_t step = plan_heap_pop(&order->heap);
-        const uint32_t *children;
-        size_t count = cove_journal_children(journal, step, &children);
-
-        order->steps[order->count++] = step;
-        for (size_t c = 0; c < count; c++) {
-            if (--order->left[children[c]] == 0 &&
-                plan_order_wants(build, cove_journal_at(journal, children[c]),
-                                 own)) {
-                plan_heap_push(&order->heap, children[c]);
-            }
-        }
-    }
-}
-
-static int plan_order_make(struct cove_plan_build *build,
-                           struct plan_order *order)
-{
-    const struct cove_journal *journal = build->plan->journal;
-    size_t count = cove_journal_count(journal);
-
-    memset(order, 0, sizeof(*order));
-    order->heap.steps =
-        cove_arena_array(&build->scratch, count, sizeof(uint32_t));
-    order->left = cove_arena_array(&build->scratch, count, sizeof(uint32_t));
-    order->steps = cove_arena_array(&build->scratch, count, sizeof(uint32_t));
-    if (order->heap.steps == NULL || order->left == NULL ||
-        order->steps == NULL) {
-        return COVE_ENOMEM;
-    }
-    for (size_t i = 0; i < count; i++) {
-        order->left[i] = (uint32_t)cove_journal_at(journal, i)->parent_count;
-    }
-    plan_order_pass(build, order, true);
-    order->own = order->count;
-    plan_order_pass(build, order, false);
-    return 0;
-}
-
 /* --- ops */
 
 /* The index of a register that was added before. */
@@ -455,11 +346,11 @@ static int plan_drafts_make(struct cove_plan_build *build)
 static int plan_compile(struct cove_plan_build *build)
 {
     struct cove_plan *plan = build->plan;
-    struct plan_order order;
+    struct cove_plan_order order;
     int err = plan_drafts_make(build);
 
     if (err == 0) {
-        err = plan_order_make(build, &order);
+        err = cove_plan_order(build, &order);
     }
     if (err != 0) {
         return err;

@@ -35,6 +35,16 @@ struct cove_plan_build {
     struct cove_hasher *hasher; /* of the order of steps */
 };
 
+struct cove_plan_order {
+    uint32_t *steps; /* indexes of the journal */
+    size_t count;
+    size_t own; /* the first so many are the head's history */
+};
+/* Order the active steps as the head sees them, in scratch memory.
+ * Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_plan_order(struct cove_plan_build *build,
+                                    struct cove_plan_order *out);
+
 /* Lay out what readers walk: registers, cells, trees, calculations in order,
  * fields. Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_plan_lay_out(struct cove_plan_build *build);
