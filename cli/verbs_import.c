@@ -93,7 +93,7 @@ static bool import_invalid(int err)
 /* What is wrong, and where: of broken JSON the column too. */
 static void import_say(const struct import *m, const char *line, int err)
 {
-    json_error_t error;
+    json_error_t error = {0};
     json_t *value = err == COVE_EJSON
                         ? json_loads(line, JSON_REJECT_DUPLICATES, &error)
                         : json_null();

@@ -152,8 +152,8 @@ static int wait_done(struct cli *cli)
 
 int cli_wait(struct cli *cli)
 {
-    const char *peer;
-    int timeout_ms;
+    const char *peer = NULL;
+    int timeout_ms = 0;
     int code = wait_option(cli, &peer, &timeout_ms);
 
     if (code == CLI_OK) {
@@ -190,8 +190,8 @@ static bool sync_unreachable(struct cli *cli, const char *peer)
 
 int cli_sync(struct cli *cli)
 {
-    const char *peer;
-    int timeout_ms;
+    const char *peer = NULL;
+    int timeout_ms = 0;
     int code = wait_option(cli, &peer, &timeout_ms);
 
     if (code != CLI_OK) {

@@ -18,7 +18,7 @@ int admin_value(struct admin *a, const char *key, struct cove_bytes *out)
 static int admin_typed(struct admin *a, const char *key, enum cove_kind kind,
                        const char *what, struct cove_bytes *out)
 {
-    struct cove_bytes v;
+    struct cove_bytes v = {NULL, 0};
 
     admin_value(a, key, &v);
     if (v.len > 0 && cove_value_kind(v) != kind) {
@@ -30,7 +30,7 @@ static int admin_typed(struct admin *a, const char *key, enum cove_kind kind,
 
 int admin_text(struct admin *a, const char *key, const char **out)
 {
-    struct cove_bytes v, copy;
+    struct cove_bytes v = {NULL, 0}, copy;
     int err = admin_typed(a, key, COVE_KIND_TEXT, "a text", &v);
 
     if (err == 0 && v.len > 0) {
@@ -44,7 +44,7 @@ int admin_text(struct admin *a, const char *key, const char **out)
 
 int admin_int(struct admin *a, const char *key, int64_t *out)
 {
-    struct cove_bytes v;
+    struct cove_bytes v = {NULL, 0};
     int err = admin_typed(a, key, COVE_KIND_INT, "an integer", &v);
 
     if (err == 0 && v.len > 0) {
@@ -55,7 +55,7 @@ int admin_int(struct admin *a, const char *key, int64_t *out)
 
 int admin_flag(struct admin *a, const char *key, bool *out)
 {
-    struct cove_bytes v;
+    struct cove_bytes v = {NULL, 0};
     int err = admin_typed(a, key, COVE_KIND_BOOL, "true or false", &v);
 
     if (err == 0 && v.len > 0) {
@@ -96,7 +96,7 @@ int admin_id(struct admin *a, const char *key, struct cove_id *out, bool *given)
 
 int admin_version(struct admin *a, const char **out)
 {
-    struct cove_bytes v;
+    struct cove_bytes v = {NULL, 0};
 
     admin_value(a, "version", &v);
     if (v.len > 0 && cove_value_kind(v) == COVE_KIND_INT) {
@@ -130,7 +130,7 @@ int admin_mode(struct admin *a, unsigned write, unsigned *flags)
 
 int admin_json(struct admin *a, const char *key, struct cove_bytes *text)
 {
-    struct cove_bytes v;
+    struct cove_bytes v = {NULL, 0};
     struct cove_buf buf;
 
     admin_value(a, key, &v);
@@ -236,7 +236,7 @@ static int admin_run(struct admin *a, const char *request, struct cove_buf *buf)
     if (err == 0) {
         err = admin_need(a, "do", name);
     }
-    if (err != 0) {
+    if (err != 0 || name == NULL) {
         return err;
     }
     const struct admin_verb *verb = admin_find(name);
@@ -266,9 +266,6 @@ int cove_admin(struct cove *store, const char *request, char **out)
         err = node_json_take(&a.reply, out);
     } else {
         cove_buf_clear(&a.reply.out);
-        if (a.diag.text[0] == '\0') {
-            cove_fail(&a.diag, err, "%s", cove_error_text(err));
-        }
     }
     node_failed(store, err, &a.diag);
     cove_arena_clear(&a.arena);

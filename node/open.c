@@ -15,9 +15,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OPEN_SEED    32
-#define OPEN_NONCE   16
+#define OPEN_SEED    32u
+#define OPEN_NONCE   16u
 #define OPEN_ACCOUNT "account"
+
+/* What to do about an error that came from below without a sentence. */
+static const char *failed_advice(int err)
+{
+    switch (err) {
+    case COVE_ENOSPC:
+        return "; nothing of this call was written: make room on the disk, or "
+               "allow a larger map, and do it again";
+    case COVE_EIO:
+        return "; nothing of this call was written: look at the disk, then run "
+               "`cove check`";
+    case COVE_ECORRUPT:
+        return "; `cove check` shows where";
+    case COVE_ENOMEM:
+        return "; nothing of this call was written";
+    case COVE_EBUSY:
+        return "; do it again when the other transaction has ended";
+    default:
+        return "";
+    }
+}
 
 int node_failed(struct cove *store, int err, const struct cove_diag *diag)
 {
@@ -29,7 +50,10 @@ int node_failed(struct cove *store, int err, const struct cove_diag *diag)
     if (diag != NULL && diag->text[0] != '\0') {
         cove_fail(&store->diag, err, "%s", diag->text);
     } else {
-        cove_fail(&store->diag, err, "%s", cove_error_text(err));
+        cove_fail(&store->diag, err, "%s%s%s%s",
+                  store->dir != NULL ? store->dir : "",
+                  store->dir != NULL ? ": " : "", cove_error_text(err),
+                  failed_advice(err));
     }
     pthread_mutex_unlock(&store->lock);
     return err;

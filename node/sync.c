@@ -196,7 +196,7 @@ static int sync_start(struct node_sync *s)
 
 int cove_listen(struct cove *store, const char *address)
 {
-    struct node_sync *s;
+    struct node_sync *s = NULL;
     struct cove_diag diag = {0};
     int err = sync_make(store, NULL, &s);
 
@@ -224,7 +224,7 @@ static void *sync_thread(void *arg)
 
 int cove_thread_start(struct cove *store)
 {
-    struct node_sync *s;
+    struct node_sync *s = NULL;
     struct cove_diag diag = {0};
     int err = sync_make(store, NULL, &s);
 
@@ -248,7 +248,7 @@ void cove_thread_stop(struct cove *store)
 
 int cove_fd(struct cove *store)
 {
-    struct node_sync *s;
+    struct node_sync *s = NULL;
     int err = sync_make(store, NULL, &s);
 
     if (err == 0) {
@@ -264,7 +264,7 @@ int cove_timeout(struct cove *store)
 
 int cove_dispatch(struct cove *store)
 {
-    struct node_sync *s;
+    struct node_sync *s = NULL;
     int err = sync_make(store, NULL, &s);
 
     if (err == 0) {
@@ -278,7 +278,7 @@ int cove_dispatch(struct cove *store)
 
 int cove_uv_attach(struct cove *store, uv_loop_t *loop)
 {
-    struct node_sync *s;
+    struct node_sync *s = NULL;
     struct cove_diag diag = {0};
     int err = store->sync != NULL
                   ? cove_fail(&diag, COVE_EBUSY, "sync is attached or running")
