@@ -1,354 +1,207 @@
 /* bench.c: the figures of the public API, one JSON line each, beside what the
- * machine does with the bare libraries in the same run.
+ * machine does with the bare libraries in the same run. README.md says what
+ * each line means.
  *
- *   bench [DOCUMENTS]      20,000 where it is not said
+ *   bench [--rounds N] [--only MEASURE] [--large N] [DOCUMENTS]
  *
- * Documents have three short fields. Each figure is the median of five rounds,
- * Cove's and the machine's taken in turn. It never fails a test run.
+ * Each figure is the median of the rounds, Cove's and the machine's taken in
+ * turn. It never fails a test run.
  */
-#include "bench/raw.h"
+#include "bench/bench.h"
 
-#include <cove/cove.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define ROUNDS 5
-#define COMMIT 100 /* documents a commit */
-
-static const char v1[] =
-    "{\"title\":\"Item\",\"version\":1,\"properties\":{\"name\":{\"type\":"
-    "\"string\"},\"size\":{\"type\":\"string\"},\"done\":{\"type\":"
-    "\"boolean\"}}}";
-static const char v2[] =
-    "{\"title\":\"Item\",\"version\":2,\"properties\":{\"name\":{\"type\":"
-    "\"string\"},\"size\":{\"type\":\"integer\"},\"done\":{\"type\":"
-    "\"boolean\"}}}";
-static const char step[] =
-    "{\"schema\":\"Item\",\"from\":1,\"to\":2,\"steps\":[{\"convert\":"
-    "{\"field\":\"size\",\"to\":{\"type\":\"integer\"},\"forward\":"
-    "[\"int_of_text\"],\"back\":[\"text_of_int\"]}}]}";
-
-struct bench {
-    char base[64];
-    long count;
-    struct cove *store;
-    struct cove_id *ids;
-    struct cove_id group;
-    int round;
-};
-
-static void die(struct cove *store, const char *what)
+void bench_die(struct cove *store, const char *what)
 {
-    fprintf(stderr, "bench: %s: %s\n", what, cove_errmsg(store));
+    fprintf(stderr, "bench: %s: %s\n", what,
+            store != NULL ? cove_errmsg(store) : "");
     exit(1);
 }
 
-#define MUST(store, call)                                                      \
-    do {                                                                       \
-        if ((call) != 0) {                                                     \
-            die(store, #call);                                                 \
-        }                                                                      \
-    } while (0)
-
-static int by_value(const void *a, const void *b)
+static int bench_by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
 
     return (x > y) - (x < y);
 }
 
-static double median(double *v)
+double bench_quantile(double *values, int count, double q)
 {
-    qsort(v, ROUNDS, sizeof(*v), by_value);
-    return v[ROUNDS / 2];
+    if (count == 0) {
+        return 0;
+    }
+    qsort(values, (size_t)count, sizeof(*values), bench_by_value);
+    return values[(int)(q * (count - 1))];
 }
 
-static void line(const char *name, const char *unit, double *cove,
-                 const char *machine, double *raw)
+void bench_note(struct bench *b, const char *name, const char *unit,
+                double cove, const char *beside, double machine)
 {
-    double c = median(cove), r = median(raw);
+    struct bench_line *line = b->lines;
 
-    printf("{\"bench\":\"%s\",\"unit\":\"%s\",\"cove\":%.0f,\"machine\":%.0f,"
-           "\"machine_is\":\"%s\",\"ratio\":%.3f}\n",
-           name, unit, c, r, machine, r > 0 ? c / r : 0);
-    fflush(stdout);
+    while (line < b->lines + b->line_count && strcmp(line->name, name) != 0) {
+        line++;
+    }
+    if (line == b->lines + BENCH_LINES) {
+        return;
+    }
+    if (line == b->lines + b->line_count) {
+        b->line_count++;
+        line->name = name;
+        line->unit = unit;
+        line->beside = beside;
+    }
+    line->cove[line->count] = cove;
+    line->machine[line->count++] = machine;
 }
 
-static char *path(const struct bench *b, const char *name)
+static void bench_print(struct bench *b)
 {
-    static char out[128];
+    for (int i = 0; i < b->line_count; i++) {
+        struct bench_line *l = &b->lines[i];
+        double cove = bench_quantile(l->cove, l->count, 0.5);
+        double machine = bench_quantile(l->machine, l->count, 0.5);
 
-    snprintf(out, sizeof(out), "%s/%s%d", b->base, name, b->round);
+        printf("{\"bench\":\"%s\",\"unit\":\"%s\",\"cove\":%.4g,"
+               "\"beside\":%.4g,\"beside_is\":\"%s\",\"ratio\":%.3f}\n",
+               l->name, l->unit, cove, machine, l->beside,
+               machine > 0 ? cove / machine : 0);
+    }
+}
+
+char *bench_path(const struct bench *b, const char *name)
+{
+    size_t cap = strlen(b->base) + strlen(name) + 16;
+    char *out = malloc(cap);
+
+    if (out == NULL) {
+        bench_die(NULL, "no memory");
+    }
+    snprintf(out, cap, "%s/%s%d", b->base, name, b->round);
     return out;
 }
 
-static char *admin(struct cove *store, const char *request)
+char *bench_admin(struct cove *store, const char *request)
 {
     char *reply = NULL;
 
     if (cove_admin(store, request, &reply) != 0) {
-        die(store, request);
+        bench_die(store, request);
     }
     return reply;
 }
 
-/* ------------------------------------------------------------------ measures
- */
-
-static double bench_create(struct bench *b)
-{
-    struct cove_txn *txn = NULL;
-    char json[128];
-
-    MUST(b->store, cove_open(path(b, "store"), NULL, &b->store));
-    MUST(b->store, cove_schema_add(b->store, v1, NULL));
-    double start = bench_now();
-
-    for (long i = 0; i < b->count; i++) {
-        if (txn == NULL) {
-            MUST(b->store, cove_begin(b->store, COVE_WRITE | COVE_VIEW, &txn));
-        }
-        snprintf(json, sizeof(json),
-                 "{\"name\":\"item %ld\",\"size\":\"%ld\",\"done\":false}", i,
-                 i % 1000);
-        MUST(b->store, cove_new(txn, "Item", NULL, json, &b->ids[i]));
-        if (i % COMMIT == COMMIT - 1 || i == b->count - 1) {
-            MUST(b->store, cove_commit(txn));
-            txn = NULL;
-        }
-    }
-    return (double)b->count / (bench_now() - start);
-}
-
-/* Random documents, one field each, 256 a read transaction. */
-static double bench_read(struct bench *b, unsigned flags, int random)
-{
-    struct cove_txn *txn = NULL;
-    struct cove_value value;
-    unsigned long seed = 12345;
-    double start = bench_now();
-
-    for (long i = 0; i < b->count; i++) {
-        seed = seed * 6364136223846793005UL + 1442695040888963407UL;
-        long at = random ? (long)((seed >> 33) % (unsigned long)b->count) : i;
-
-        if (txn == NULL) {
-            MUST(b->store, cove_begin(b->store, flags, &txn));
-        }
-        MUST(b->store, cove_get(txn, &b->ids[at], "size", &value));
-        if (i % 256 == 255 || i == b->count - 1) {
-            MUST(b->store, cove_commit(txn));
-            txn = NULL;
-        }
-    }
-    return (double)b->count / (bench_now() - start);
-}
-
-static double bench_edit(struct bench *b)
-{
-    struct cove_txn *txn = NULL;
-    double start = bench_now();
-
-    for (long i = 0; i < b->count; i++) {
-        if (txn == NULL) {
-            MUST(b->store, cove_begin(b->store, COVE_WRITE | COVE_VIEW, &txn));
-        }
-        MUST(b->store,
-             cove_set(txn, &b->ids[i], "done", cove_bool(i % 2 == 0)));
-        if (i % COMMIT == COMMIT - 1 || i == b->count - 1) {
-            MUST(b->store, cove_commit(txn));
-            txn = NULL;
-        }
-    }
-    return (double)b->count / (bench_now() - start);
-}
-
-/* Where the value of a member begins in a reply; 0 where there is none. */
-static size_t member(const char *json, const char *key)
+/* Where the value of a member begins; NULL where there is none. */
+static const char *bench_member(const char *reply, const char *key)
 {
     char want[32];
+    int len = snprintf(want, sizeof(want), "\"%s\":", key);
+    const char *at = strstr(reply, want);
 
-    snprintf(want, sizeof(want), "\"%s\":", key);
-
-    const char *at = strstr(json, want);
-
-    return at != NULL ? (size_t)(at - json) + strlen(want) : 0;
+    return at != NULL ? at + len : NULL;
 }
 
-static void text_member(const char *json, const char *key, char *out,
-                        size_t cap)
+double bench_number(const char *reply, const char *key)
 {
-    size_t at = member(json, key);
-    size_t len = at > 0 && json[at] == '"' ? strcspn(json + at + 1, "\"") : 0;
+    const char *at = bench_member(reply, key);
+
+    return at != NULL ? strtod(at, NULL) : 0;
+}
+
+void bench_text(const char *reply, const char *key, char *out, size_t cap)
+{
+    const char *at = bench_member(reply, key);
+    size_t len = at != NULL && *at == '"' ? strcspn(at + 1, "\"") : 0;
 
     len = len < cap ? len : cap - 1;
-    memcpy(out, json + at + 1, len);
+    if (len > 0) {
+        memcpy(out, at + 1, len);
+    }
     out[len] = '\0';
 }
 
-static double number_member(const char *json, const char *key)
+void bench_document(long n, char *out, size_t cap)
 {
-    size_t at = member(json, key);
-
-    return at > 0 ? strtod(json + at, NULL) : -1;
-}
-
-static double bench_bytes(struct bench *b)
-{
-    char *reply = admin(b->store, "{\"do\":\"status\",\"schema\":\"Item\"}");
-    double bytes = number_member(reply, "bytes");
-
-    cove_free(reply);
-    return bytes / (double)b->count;
-}
-
-/* First sync of all documents to a fresh peer in this process, over loopback
- * TCP: documents a second, and bytes a document on the wire. */
-static double bench_sync(struct bench *b, double *bytes)
-{
-    struct cove *bob, *alice;
-    struct cove_txn *txn;
-    char key[80], request[256], json[96];
-    struct cove_id id;
-
-    MUST(bob, cove_open(path(b, "bob"), NULL, &bob));
-    MUST(alice, cove_open(path(b, "alice"), NULL, &alice));
-    char *reply = admin(bob, "{\"do\":\"key\"}");
-
-    text_member(reply, "device", key, sizeof(key));
-    cove_free(reply);
-    snprintf(request, sizeof(request),
-             "{\"do\":\"new-group\",\"members\":{\"%s\":\"writer\"}}", key);
-    reply = admin(alice, request);
-    text_member(reply, "id", json, sizeof(json));
-    MUST(alice, cove_id_lookup(alice, json, &b->group));
-    cove_free(reply);
-    MUST(alice, cove_begin(alice, COVE_WRITE | COVE_VIEW, &txn));
-    for (long i = 0; i < b->count; i++) {
-        snprintf(json, sizeof(json),
-                 "{\"name\":\"item %ld\",\"size\":\"%ld\",\"done\":false}", i,
-                 i % 1000);
-        MUST(alice, cove_new(txn, NULL, &b->group, json, &id));
-    }
-    MUST(alice, cove_commit(txn));
-    MUST(bob, cove_listen(bob, "127.0.0.1:0"));
-    MUST(alice, cove_peer_add(alice, key, cove_address(bob), "bob"));
-    reply = admin(alice, "{\"do\":\"key\"}");
-    char mine[80];
-
-    text_member(reply, "device", mine, sizeof(mine));
-    cove_free(reply);
-    MUST(bob, cove_peer_add(bob, mine, NULL, "alice"));
-    MUST(bob, cove_thread_start(bob));
-    double start = bench_now();
-
-    MUST(alice, cove_thread_start(alice));
-    MUST(alice, cove_wait(alice, key, 120000));
-    double took = bench_now() - start;
-
-    cove_thread_stop(alice);
-    reply = admin(alice, "{\"do\":\"peer.list\"}");
-    *bytes = number_member(reply, "bytesOut") / (double)b->count;
-    cove_free(reply);
-    cove_close(alice);
-    cove_close(bob);
-    return (double)b->count / took;
+    snprintf(out, cap,
+             "{\"name\":\"item %ld\",\"size\":\"%ld\",\"done\":false}", n,
+             n % 1000);
 }
 
 /* ------------------------------------------------------------------- the run
  */
 
-struct figures {
-    double create[ROUNDS], put[ROUNDS], sign[ROUNDS];
-    double clean[ROUNDS], get[ROUNDS];
-    double due[ROUNDS], copied[ROUNDS], again[ROUNDS];
-    double edit[ROUNDS], edit_put[ROUNDS];
-    double sync[ROUNDS], verify[ROUNDS];
-    double bytes[ROUNDS], wire[ROUNDS], edit_bytes[ROUNDS];
-    double loop[ROUNDS], trips[ROUNDS];
-};
-
-static void round_run(struct bench *b, struct figures *f)
+static bool bench_wants(const struct bench *b, const char *measure)
 {
-    int r = b->round;
-    char *raw = strdup(path(b, "raw"));
+    return b->only == NULL || strcmp(b->only, measure) == 0;
+}
 
-    mkdir(raw, 0700);
-    f->create[r] = bench_create(b);
-    f->put[r] = raw_lmdb_put(raw, b->count, 380, COMMIT);
-    f->sign[r] = raw_sign(5000);
-    f->bytes[r] = bench_bytes(b);
-    f->clean[r] = bench_read(b, COVE_READ, 1);
-    f->get[r] = raw_lmdb_get(raw, b->count);
-    f->edit[r] = bench_edit(b);
-    f->edit_bytes[r] = bench_bytes(b) - f->bytes[r];
-    f->edit_put[r] = f->put[r];
-    MUST(b->store, cove_migration_add(b->store, step, v2));
-    f->due[r] = bench_read(b, COVE_READ, 1);
-    f->copied[r] = bench_read(b, COVE_WRITE, 0);
-    f->again[r] = bench_read(b, COVE_WRITE, 1);
-    cove_close(b->store);
-    f->sync[r] = bench_sync(b, &f->wire[r]);
-    f->verify[r] = raw_verify(5000);
-    f->loop[r] = raw_loopback_bytes((size_t)256 << 20);
-    f->trips[r] = raw_loopback_trips(5000);
-    free(raw);
+static void bench_rounds(struct bench *b)
+{
+    for (b->round = 0; b->round < b->rounds; b->round++) {
+        if (bench_wants(b, "documents")) {
+            bench_documents(b);
+        }
+        if (bench_wants(b, "import")) {
+            bench_import(b);
+        }
+        if (bench_wants(b, "peers")) {
+            bench_peers(b);
+        }
+    }
+}
+
+static int bench_usage(void)
+{
+    fprintf(stderr,
+            "usage: bench [--rounds 1..%d] [--only documents|import|"
+            "peers|large] [--large N] [DOCUMENTS]\n",
+            BENCH_ROUNDS_MAX);
+    return 2;
 }
 
 int main(int argc, char **argv)
 {
-    static struct figures f;
-    struct bench b = {.count = argc > 1 ? strtol(argv[1], NULL, 10) : 20000};
-    double target[ROUNDS], wire[ROUNDS];
-
-    snprintf(b.base, sizeof(b.base), "/tmp/cove-bench-XXXXXX");
-    if (b.count < 1 || mkdtemp(b.base) == NULL) {
-        fprintf(stderr, "usage: bench [DOCUMENTS]\n");
-        return 2;
-    }
-    b.ids = calloc((size_t)b.count, sizeof(*b.ids));
-    for (b.round = 0; b.round < ROUNDS && b.ids != NULL; b.round++) {
-        round_run(&b, &f);
-    }
-    line("create", "documents/s, 100 a commit", f.create,
-         "raw LMDB puts of 380 bytes, 100 a commit", f.put);
-    line("create, signing", "documents/s", f.create, "raw Ed25519 signatures",
-         f.sign);
-    line("read clean", "documents/s", f.clean,
-         "raw LMDB gets, a transaction each", f.get);
-    line("read with a migration due, not written", "documents/s", f.due,
-         "raw LMDB gets, a transaction each", f.get);
-    line("read, migrating", "documents/s, 256 a commit", f.copied,
-         "raw Ed25519 signatures", f.sign);
-    line("read migrated", "documents/s", f.again,
-         "raw LMDB gets, a transaction each", f.get);
-    line("edit", "edits/s, 100 a commit", f.edit,
-         "raw LMDB puts of 380 bytes, 100 a commit", f.edit_put);
-    line("first sync", "documents/s", f.sync, "raw Ed25519 verifications",
-         f.verify);
-    for (int r = 0; r < ROUNDS; r++) {
-        target[r] = 400;
-        wire[r] = f.loop[r] / (f.wire[r] > 0 ? f.wire[r] : 1);
-    }
-    line("first sync, wire", "documents/s", f.sync,
-         "raw loopback at this size a document", wire);
-    line("disk", "bytes a document", f.bytes, "the design's target", target);
-    for (int r = 0; r < ROUNDS; r++) {
-        target[r] = 60;
-    }
-    line("disk, one more edit", "bytes an edit", f.edit_bytes,
-         "the design's target", target);
-    for (int r = 0; r < ROUNDS; r++) {
-        target[r] = 300;
-    }
-    line("wire", "bytes a document", f.wire, "the design's target", target);
-
+    static struct bench b = {.count = 20000, .rounds = 5};
+    long large = 0;
     char remove[96];
 
-    snprintf(remove, sizeof(remove), "rm -rf %s", b.base);
+    if (argc == 4 && strcmp(argv[1], "--opened") == 0) {
+        return bench_large_child(argv[2], argv[3]);
+    }
+    for (int i = 1; i < argc; i++) {
+        bool more = i + 1 < argc;
+
+        if (strcmp(argv[i], "--rounds") == 0 && more) {
+            b.rounds = atoi(argv[++i]);
+        } else if (strcmp(argv[i], "--only") == 0 && more) {
+            b.only = argv[++i];
+        } else if (strcmp(argv[i], "--large") == 0 && more) {
+            large = strtol(argv[++i], NULL, 10);
+        } else {
+            b.count = strtol(argv[i], NULL, 10);
+        }
+    }
+    snprintf(b.base, sizeof(b.base), "%s/cove-bench-XXXXXX",
+             getenv("TMPDIR") != NULL && strlen(getenv("TMPDIR")) < 40
+                 ? getenv("TMPDIR")
+                 : "/tmp");
+    if (b.count < 1 || b.rounds < 1 || b.rounds > BENCH_ROUNDS_MAX ||
+        mkdtemp(b.base) == NULL) {
+        return bench_usage();
+    }
+    b.ids = calloc((size_t)b.count, sizeof(*b.ids));
+    if (b.ids == NULL) {
+        bench_die(NULL, "no memory");
+    }
+    bench_rounds(&b);
+    if (large > 0 && bench_wants(&b, "large")) {
+        bench_large(&b, large);
+    }
+    bench_print(&b);
+    snprintf(remove, sizeof(remove), "rm -rf '%s'", b.base);
     free(b.ids);
     return system(remove) == 0 ? 0 : 1;
 }
