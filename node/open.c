@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OPEN_SEED    32u
-#define OPEN_NONCE   16u
+#define OPEN_SEED    ((size_t)32)
+#define OPEN_NONCE   ((size_t)16)
 #define OPEN_ACCOUNT "account"
 
 /* What to do about an error that came from below without a sentence. */

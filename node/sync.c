@@ -280,9 +280,12 @@ int cove_uv_attach(struct cove *store, uv_loop_t *loop)
 {
     struct node_sync *s = NULL;
     struct cove_diag diag = {0};
-    int err = store->sync != NULL
-                  ? cove_fail(&diag, COVE_EBUSY, "sync is attached or running")
-                  : sync_make(store, loop, &s);
+
+    if (store->sync != NULL) {
+        cove_fail(&diag, COVE_EBUSY, "sync is attached or running");
+        return node_failed(store, COVE_EBUSY, &diag);
+    }
+    int err = sync_make(store, loop, &s);
 
     if (err == 0) {
         err = sync_start(s);
