@@ -27,7 +27,7 @@
 struct cove_plan_register {
     struct cove_bytes id;
     enum cove_type type;
-    bool visible;           /* a field of this head's schema */
+    bool visible; /* a field of this head's schema */
     /* Its display name where visible, else the last that this head's history
      * gave it; empty where that knows it not. */
     struct cove_bytes name;
