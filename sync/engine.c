@@ -49,6 +49,10 @@ int cove_engine_new(const struct cove_engine_options *opt,
     if (engine->opt.credit_bytes > ENGINE_CREDIT_MAX) {
         engine->opt.credit_bytes = ENGINE_CREDIT_MAX;
     }
+    if (engine->opt.message_bytes == 0 ||
+        engine->opt.message_bytes > ENGINE_MESSAGE) {
+        engine->opt.message_bytes = ENGINE_MESSAGE;
+    }
     engine->identity_ms = engine_wall(engine);
     cove_repo_store_id(opt->repo, engine->store_id);
     cove_arena_init(&engine->arena, opt->alloc);

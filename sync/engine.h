@@ -31,6 +31,7 @@ struct cove_engine_options {
     struct cove_identity identity;
     const uint8_t *network_key; /* 32 bytes, or NULL */
     uint64_t credit_bytes;      /* first credit to a peer; 0 = 1 MiB */
+    size_t message_bytes;       /* content in a message, about; 0 = 256 KiB */
     /* Called after each commit made here, so that the edge can tell other
      * processes; may be NULL. */
     void (*committed)(void *ctx);
@@ -76,8 +77,10 @@ COVE_MUST_CHECK int cove_engine_changed(struct cove_engine *engine,
  * wait for a common commit are committed here and in cove_engine_flush. */
 COVE_MUST_CHECK int cove_engine_tick(struct cove_engine *engine,
                                      uint64_t now_ms, uint64_t *next_ms);
-/* Commit what was ingested and acknowledge it. The edge calls it once per
- * turn of its loop, so that one commit serves all that arrived together. */
+/* Commit what was ingested, acknowledge it, and let every connection send. The
+ * edge calls it once per turn of its loop, so that one commit serves all that
+ * arrived together; and before anybody else writes the store in this thread,
+ * since what was ingested is still in a write transaction. */
 COVE_MUST_CHECK int cove_engine_flush(struct cove_engine *engine,
                                       uint64_t now_ms);
 

@@ -393,54 +393,69 @@ void cove_conn_closed(struct cove_conn *conn)
 
 /* --- time */
 
-static int conn_alive(struct cove_conn *conn, uint64_t now_ms,
-                      uint64_t *next_ms)
+/* Until when must something be heard? */
+static uint64_t conn_deadline(const struct cove_conn *conn)
 {
-    uint64_t quiet = now_ms - conn->heard_ms;
+    uint64_t deadline = conn->heard_ms + ENGINE_DEAD_MS;
+
+    if (!conn->greeted && conn->opened_ms + ENGINE_PING_MS < deadline) {
+        deadline = conn->opened_ms + ENGINE_PING_MS;
+    }
+    if (conn->doubted && conn->heard_ms <= conn->doubted_ms &&
+        conn->doubted_ms + ENGINE_DOUBT_MS < deadline) {
+        deadline = conn->doubted_ms + ENGINE_DOUBT_MS;
+    }
+    return deadline;
+}
+
+/* When it was quiet for long, ask whether the peer is there. */
+static int conn_ping(struct cove_conn *conn, uint64_t now_ms, uint64_t *next_ms)
+{
     struct cove_engine *engine = conn->engine;
-
-    if (!conn->greeted && now_ms - conn->opened_ms >= ENGINE_PING_MS) {
-        return conn_fail(conn, COVE_ETIMEOUT, "the peer never said hello");
-    }
-    if (quiet >= ENGINE_DEAD_MS) {
-        return conn_fail(conn, COVE_ETIMEOUT,
-                         "connection lost: nothing was heard for 90 s");
-    }
-
     uint64_t since =
         conn->heard_ms > conn->pinged_ms ? conn->heard_ms : conn->pinged_ms;
+    int err = 0;
 
-    if (now_ms - since >= ENGINE_PING_MS) {
+    if (conn->ping_due || now_ms - since >= ENGINE_PING_MS) {
+        conn->ping_due = false;
         conn->pinged_ms = since = now_ms;
-
-        int err = cove_message_put_number(&engine->message, COVE_MESSAGE_PING,
-                                          now_ms);
-
+        err = cove_message_put_number(&engine->message, COVE_MESSAGE_PING,
+                                      now_ms);
         err = err == 0 ? conn_send(conn, COVE_LANE_CONTROL) : err;
-        if (err != 0) {
-            return conn_fail(conn, err, "%s", cove_error_text(err));
-        }
     }
     *next_ms = since + ENGINE_PING_MS;
-    if (conn->heard_ms + ENGINE_DEAD_MS < *next_ms) {
-        *next_ms = conn->heard_ms + ENGINE_DEAD_MS;
-    }
-    return 0;
+    return err;
 }
 
 void conn_tick(struct cove_conn *conn, uint64_t now_ms, uint64_t *next_ms)
 {
-    uint64_t alive = UINT64_MAX;
+    uint64_t deadline, ping = UINT64_MAX;
     int err = cove_channel_tick(conn->channel, now_ms, next_ms);
 
     if (err != 0) {
         (void)conn_fail_channel(conn, err);
         return;
     }
-    if (conn->peer != NULL && conn_alive(conn, now_ms, &alive) == 0 &&
-        alive < *next_ms) {
-        *next_ms = alive;
+    if (conn->peer == NULL) {
+        return; /* the channel has a deadline for the handshake */
     }
+    deadline = conn_deadline(conn);
+    if (now_ms >= deadline) {
+        (void)conn_fail(conn, COVE_ETIMEOUT,
+                        conn->greeted
+                            ? "connection lost: nothing was heard for long"
+                            : "the peer never said hello");
+        return;
+    }
+    if (conn->greeted) {
+        err = conn_ping(conn, now_ms, &ping);
+    }
+    if (err != 0) {
+        (void)conn_fail(conn, err, "%s", cove_error_text(err));
+        return;
+    }
+    *next_ms = deadline < *next_ms ? deadline : *next_ms;
+    *next_ms = ping < *next_ms ? ping : *next_ms;
 }
 
 /* --- how it stands */

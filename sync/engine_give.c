@@ -40,10 +40,12 @@ void conn_give_clear(struct cove_conn *conn)
 
 /* --- one document */
 
-bool give_is_full(const struct conn_give *give)
+bool give_is_full(const struct cove_conn *conn)
 {
+    const struct conn_give *give = &conn->give;
+
     return give->headers.items.len + give->batches.items.len >=
-               ENGINE_MESSAGE ||
+               conn->engine->opt.message_bytes ||
            give->headers.count >= COVE_MESSAGE_MAX_ITEMS ||
            give->batches.count >= COVE_MESSAGE_MAX_ITEMS ||
            give->done.count >= COVE_MESSAGE_MAX_DONE;
@@ -62,7 +64,7 @@ int give_session(struct cove_conn *conn, struct cove_store_txn *txn,
     struct cove_buf *encoded = &engine->message;
     int err = 0;
 
-    while (err == 0 && *from < session->len && !give_is_full(&conn->give)) {
+    while (err == 0 && *from < session->len && !give_is_full(conn)) {
         struct cove_batch batch;
 
         err = cove_repo_read(engine->opt.repo, txn, num, &session->session,
@@ -393,7 +395,7 @@ static int give_fill(struct cove_conn *conn)
     if (err != 0) {
         return err;
     }
-    while (err == 0 && give->jobs != NULL && !give_is_full(give)) {
+    while (err == 0 && give->jobs != NULL && !give_is_full(conn)) {
         err = give_job_step(conn, txn, give->jobs, &over);
         if (err == 0 && over) {
             give_job_end(conn);
@@ -423,6 +425,7 @@ int conn_pump(struct cove_conn *conn)
     int err = 0;
 
     give->scan = ENGINE_SCAN;
+    tell_skip(conn);
     for (unsigned i = 0; err == 0 && i <= ENGINE_PUMP; i++) {
         err = give_send_ready(conn, &sent);
         if (err != 0 || !sent || (give->jobs == NULL && !tell_is_due(conn))) {

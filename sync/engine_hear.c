@@ -7,19 +7,27 @@
  */
 #include "sync/engine_internal.h"
 
-/* Is the device connected with another store? */
-static bool hello_is_double(const struct cove_conn *conn,
+/* Is the device connected with another store? The connection there is may be
+ * dead and not know it: it has a moment to prove that it is not. */
+static bool hello_is_double(struct cove_conn *conn, uint64_t now_ms,
                             const struct cove_hello *hello)
 {
-    for (const struct cove_conn *c = conn->engine->conns; c != NULL;
-         c = c->next) {
+    bool found = false;
+
+    for (struct cove_conn *c = conn->engine->conns; c != NULL; c = c->next) {
         if (c->peer == conn->peer && c->greeted && !c->done &&
             memcmp(conn->peer->store_id, hello->store_id,
                    sizeof(hello->store_id)) != 0) {
-            return true;
+            found = true;
+            if (!c->doubted || c->heard_ms > c->doubted_ms) {
+                c->doubted = true;
+                c->doubted_ms = now_ms;
+                c->ping_due = true;
+                conn_event(c, "another store calls with this device's key");
+            }
         }
     }
-    return false;
+    return found;
 }
 
 /* What of the peer's store we hold. */
@@ -81,7 +89,7 @@ static int hello_ours(struct cove_conn *conn, uint64_t now_ms,
 int take_hello(struct cove_conn *conn, uint64_t now_ms,
                const struct cove_hello *hello)
 {
-    if (hello_is_double(conn, hello)) {
+    if (hello_is_double(conn, now_ms, hello)) {
         return conn_fail(conn, COVE_EPEER,
                          "the device is connected with another store: is one "
                          "of them a copy?");

@@ -22,7 +22,6 @@
 #define ENGINE_CREDIT        (1u << 20) /* first credit to a peer */
 #define ENGINE_CREDIT_MAX    (16u << 20)
 #define ENGINE_MESSAGE       (256u << 10) /* a content message, about */
-#define ENGINE_PUSH          (256u << 10) /* more of one change is asked for */
 #define ENGINE_PUMP          4 /* content messages a pump and connection */
 #define ENGINE_FEW           64 /* a peer with so few changes has nothing to speak of */
 #define ENGINE_SCAN          10000        /* changes looked at a pump */
@@ -35,6 +34,7 @@
 #define ENGINE_LAZY_MS       50 /* a position alone waits so long for a commit */
 #define ENGINE_PING_MS       30000
 #define ENGINE_DEAD_MS       90000
+#define ENGINE_DOUBT_MS      5000
 #define ENGINE_STRIKES       64
 #define ENGINE_CONNS         4 /* of one device */
 #define ENGINE_SUSPECTS      64
@@ -166,6 +166,9 @@ struct cove_conn {
     bool was_in_sync;
     struct cove_diag diag;
     uint64_t opened_ms, heard_ms, pinged_ms;
+    bool ping_due;
+    bool doubted; /* since then it may be dead: see hello_is_double */
+    uint64_t doubted_ms;
     uint64_t pong;
     bool pong_due;
     unsigned refusals_heard;
@@ -273,7 +276,7 @@ COVE_MUST_CHECK int give_know(struct cove_conn *conn,
                               const struct cove_message *message);
 /* Send what can be sent. */
 COVE_MUST_CHECK int conn_pump(struct cove_conn *conn);
-bool give_is_full(const struct conn_give *give);
+bool give_is_full(const struct cove_conn *conn);
 COVE_MUST_CHECK int give_header(struct cove_conn *conn,
                                 struct cove_bytes header);
 /* Add a session's log from *from on, until its end or until it is enough. */
@@ -298,6 +301,8 @@ COVE_MUST_CHECK int give_job_step(struct cove_conn *conn,
 
 /* engine_tell.c */
 COVE_MUST_CHECK int tell(struct cove_conn *conn, struct cove_store_txn *txn);
+/* What the peer acknowledged on another connection need not be told here. */
+void tell_skip(struct cove_conn *conn);
 bool tell_is_due(const struct cove_conn *conn);
 
 #endif

@@ -42,6 +42,17 @@ bool tell_is_due(const struct cove_conn *conn)
            tell_has_window(give) && tell_is_newest(conn);
 }
 
+void tell_skip(struct cove_conn *conn)
+{
+    struct conn_give *give = &conn->give;
+    uint64_t acked = conn->peer->acked;
+
+    if (!give->round && acked > give->told) {
+        give->told = give->stated = acked;
+        give->direct = false;
+    }
+}
+
 /* --- one document */
 
 static int tell_push(struct cove_conn *conn, struct cove_store_txn *txn,
@@ -187,7 +198,7 @@ int tell(struct cove_conn *conn, struct cove_store_txn *txn)
     bool over = false;
     int err = 0;
 
-    while (err == 0 && tell_is_due(conn) && !give_is_full(give) &&
+    while (err == 0 && tell_is_due(conn) && !give_is_full(conn) &&
            !give->state_due && give->scan > 0) {
         if (give->telling != NULL) {
             err = give_job_step(conn, txn, give->telling, &over);

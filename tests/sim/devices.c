@@ -52,13 +52,15 @@ static void device_must(struct world *world, unsigned index, int err,
     }
 }
 
-static int device_open(struct sim_peer *peer, struct cove_repo **out)
+static int device_open(struct sim_peer *peer, bool new_session,
+                       struct cove_repo **out)
 {
     struct cove_repo_options opt = {.alloc = &peer->world->heap.alloc,
                                     .env = &peer->env,
                                     .store = peer->store,
                                     .secret = peer->secret,
-                                    .device = peer->device};
+                                    .device = peer->device,
+                                    .new_session = new_session};
 
     return cove_repo_open(&opt, out, NULL);
 }
@@ -82,22 +84,28 @@ static int device_meet(struct world *world, struct sim_peer *peer)
     return err != 0 ? err : cove_store_commit(txn);
 }
 
+static void device_store(struct world *world, struct cove_store **out)
+{
+    struct cove_store_options opt = {.alloc = &world->heap.alloc,
+                                     .trees = COVE_REPO_TREES};
+
+    if (cove_store_open_memory(&opt, out) != 0) {
+        world_fail(world, "a store could not be opened");
+    }
+}
+
 void device_init(struct world *world, unsigned index)
 {
     struct sim_peer *peer = &world->peers[index];
-    struct cove_store_options opt = {.alloc = &world->heap.alloc,
-                                     .trees = COVE_REPO_TREES};
+    int err;
 
     peer->env.now_ms = device_now;
     peer->env.random = device_random;
     peer->env.ctx = peer;
 
-    int err = cove_store_open_memory(&opt, &peer->store);
-
     peer->tick_ms = UINT64_MAX;
-    if (err == 0) {
-        err = device_open(peer, &peer->witness);
-    }
+    device_store(world, &peer->store);
+    err = device_open(peer, false, &peer->witness);
     if (err == 0) {
         err = device_meet(world, peer);
     }
@@ -112,13 +120,16 @@ void device_start(struct world *world, unsigned index)
                                       .store = peer->store,
                                       .event = device_event,
                                       .ctx = peer};
-    int err = device_open(peer, &peer->repo);
+    int err = device_open(peer, false, &peer->repo);
 
     if (err == 0) {
         opt.repo = peer->repo;
         opt.credit_bytes = random_chance(&world->random, 20)
                                ? 1 + random_below(&world->random, 5000)
                                : 0;
+        opt.message_bytes = random_chance(&world->random, 30)
+                                ? 1 + random_below(&world->random, 3000)
+                                : 0;
         cove_identity_make(&peer->secret, &peer->device, &peer->env, 30,
                            &opt.identity);
         err = cove_engine_new(&opt, &peer->engine);
@@ -145,6 +156,70 @@ void device_crash(struct world *world, unsigned index)
     network_crash(world, index);
     cove_repo_close(peer->repo);
     peer->repo = NULL;
+}
+
+static int device_copy_tree(struct cove_store_txn *from,
+                            struct cove_store_txn *to, unsigned tree)
+{
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry;
+    int err = cove_store_cursor_open(from, tree, &cursor);
+
+    if (err != 0) {
+        return err;
+    }
+    err = cove_store_cursor_seek(cursor, cove_bytes("", 0), &entry);
+    while (err == 0) {
+        err = cove_store_put(to, tree, entry.key, entry.value);
+        if (err == 0) {
+            err = cove_store_cursor_next(cursor, &entry);
+        }
+    }
+    cove_store_cursor_close(cursor);
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+void device_copy(struct world *world, unsigned index)
+{
+    struct sim_peer *peer = &world->peers[index];
+    struct cove_store_txn *from, *to;
+    int err;
+
+    if (peer->backup != NULL) {
+        return;
+    }
+    device_store(world, &peer->backup);
+    peer->backup_ops = world->op_count;
+    err = cove_store_begin(peer->store, false, &from);
+    if (err == 0) {
+        err = cove_store_begin(peer->backup, true, &to);
+    }
+    for (unsigned tree = 0; tree < COVE_REPO_TREES && err == 0; tree++) {
+        err = device_copy_tree(from, to, tree);
+    }
+    cove_store_abort(from);
+    device_must(world, index, err == 0 ? cove_store_commit(to) : err, "copy");
+}
+
+void device_restore(struct world *world, unsigned index)
+{
+    struct sim_peer *peer = &world->peers[index];
+
+    if (peer->backup == NULL) {
+        return;
+    }
+    world->restored = true;
+    device_crash(world, index);
+    for (unsigned i = peer->backup_ops; i < world->op_count; i++) {
+        world->ops[i].unsure =
+            world->ops[i].unsure || world->ops[i].peer == index;
+    }
+    cove_repo_close(peer->witness);
+    cove_store_close(peer->store);
+    peer->store = peer->backup;
+    peer->backup = NULL;
+    device_must(world, index, device_open(peer, true, &peer->witness),
+                "restore");
 }
 
 void device_tick(struct world *world, unsigned index)
@@ -386,6 +461,7 @@ static bool device_origin(struct world *world, struct cove_store_txn *txn,
     return true;
 }
 
+/* Put on the oracle's list what was just appended to the session that grew. */
 static void device_note(struct world *world, struct sim_peer *peer,
                         unsigned doc_at, const struct cove_doc *doc,
                         const struct cove_tx *tx)
@@ -393,11 +469,14 @@ static void device_note(struct world *world, struct sim_peer *peer,
     const struct cove_tx_op *op = &tx->ops[0];
     struct sim_op *note = &world->ops[world->op_count];
     struct cove_hash hash = cove_hash("sim/value", op->value);
+    uint64_t newest = 0;
 
+    memset(note, 0, sizeof(*note));
     for (size_t i = 0; i < doc->session_count; i++) {
-        /* A store has one session, and this is the one that has grown. */
         if (memcmp(&doc->sessions[i].device, &peer->device,
-                   sizeof(peer->device)) == 0) {
+                   sizeof(peer->device)) == 0 &&
+            doc->sessions[i].last_hlc > newest) {
+            newest = doc->sessions[i].last_hlc;
             note->session = doc->sessions[i].session;
             note->index = doc->sessions[i].len - 1;
         }
@@ -407,7 +486,6 @@ static void device_note(struct world *world, struct sim_peer *peer,
     note->copy = tx->kind == COVE_TX_COPY;
     note->deleted = op->deleted;
     memcpy(note->reg, op->reg.at, op->reg.len);
-    note->reg[op->reg.len] = '\0';
     memcpy(&note->value, hash.b, sizeof(note->value));
     world->op_count++;
 }
@@ -468,7 +546,7 @@ static void device_write_some(struct world *world, struct sim_peer *peer,
     int err = cove_store_begin(peer->store, true, &txn);
 
     if (random_chance(&world->random, 10)) {
-        count += random_below(&world->random, 8);
+        count += random_below(&world->random, 20);
     }
     cove_arena_init(&arena, &world->heap.alloc);
     for (unsigned i = 0; i < count && err == 0 && world->op_count < SIM_OPS;
@@ -495,7 +573,9 @@ void device_write(struct world *world, unsigned index)
     if (world->doc_count == 0 || random_chance(&world->random, 20)) {
         device_new_document(world, peer);
     } else {
-        unsigned at = random_below(&world->random, world->doc_count);
+        unsigned at =
+            random_below(&world->random, world->busy ? 1 + world->doc_count / 8
+                                                     : world->doc_count);
         const struct sim_doc *doc = &world->docs[at];
 
         if ((world->groups[doc->group].writers >> index & 1) != 0 &&
@@ -522,5 +602,8 @@ void device_free(struct world *world, unsigned index)
     cove_repo_close(peer->witness);
     if (peer->store != NULL) {
         cove_store_close(peer->store);
+    }
+    if (peer->backup != NULL) {
+        cove_store_close(peer->backup);
     }
 }

@@ -30,13 +30,13 @@ static void segment_put(struct world *world, unsigned index, unsigned side,
     }
     to->latest_ms = segment->time_ms = time;
     segment->next = NULL;
-    if (to->first == NULL) {
-        to->first = segment;
-    } else {
-        to->last->next = segment;
-    }
-    to->last = segment;
     to->flying += segment->len;
+    if (to->first != NULL) { /* its turn comes when it is the first */
+        to->last->next = segment;
+        to->last = segment;
+        return;
+    }
+    to->first = to->last = segment;
     world_at(world, time - world->now_ms, SIM_DELIVER, index, side);
 }
 
@@ -146,17 +146,23 @@ void network_deliver(struct world *world, unsigned index, unsigned side)
     struct sim_side *to = &link->side[side];
     struct sim_segment *segment = to->first;
 
-    if (!link->used || segment == NULL || segment->time_ms > world->now_ms) {
-        return; /* of a link that was cut */
+    if (!link->used || segment == NULL) {
+        return; /* it was cut */
     }
     if (apart(world, link)) {
         /* Nothing passes; TCP tries again until the partition ends. */
-        segment->time_ms = world->now_ms + 500;
         world_at(world, 500, SIM_DELIVER, index, side);
         return;
     }
     to->first = segment->next;
-    to->last = to->first == NULL ? NULL : to->last;
+    if (to->first == NULL) {
+        to->last = NULL;
+    } else {
+        uint64_t time = to->first->time_ms;
+
+        world_at(world, time > world->now_ms ? time - world->now_ms : 0,
+                 SIM_DELIVER, index, side);
+    }
     to->flying -= segment->len;
     world->delivered += segment->len;
     world_trace(world, segment->bytes, segment->len);
@@ -178,6 +184,7 @@ void network_end(struct world *world, unsigned index, unsigned side)
     if (link->used && link->side[side].conn != NULL) {
         (void)cove_conn_end(link->side[side].conn);
         side_close(world, index, side);
+        device_turn(world, link->side[side].peer);
     }
 }
 
@@ -235,7 +242,8 @@ static void side_drain(struct world *world, unsigned index, unsigned side)
         const struct cove_diag *diag = cove_conn_diag(from->conn);
 
         if (diag->code != 0 && diag->code != COVE_ENET &&
-            diag->code != COVE_ETIMEOUT && diag->code != COVE_ELIMIT) {
+            diag->code != COVE_ETIMEOUT && diag->code != COVE_ELIMIT &&
+            (diag->code != COVE_EPEER || !world->restored)) {
             world_fail(world, "peer %u dropped peer %u: %s", from->peer,
                        to->peer, diag->text);
         }

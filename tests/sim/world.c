@@ -77,6 +77,8 @@ static uint64_t event_life(const struct world *world, enum sim_event_kind kind,
     case SIM_WRITE:
     case SIM_CRASH:
     case SIM_START:
+    case SIM_COPY:
+    case SIM_RESTORE:
     case SIM_CUT:
     case SIM_PART:
     case SIM_MEND:
@@ -258,6 +260,15 @@ static void happen(struct world *world, const struct sim_event *event)
     case SIM_START:
         happen_start(world, a);
         break;
+    case SIM_COPY:
+        device_copy(world, a);
+        break;
+    case SIM_RESTORE:
+        if (!world->healed) {
+            device_restore(world, a);
+            happen_start(world, a);
+        }
+        break;
     case SIM_CUT:
         if (!world->healed) {
             network_cut(world, random_below(&world->random, 8));
@@ -316,7 +327,7 @@ static void world_schedule(struct world *world)
 {
     struct sim_random *r = &world->random;
     unsigned span = 5000 + random_below(r, 20000);
-    unsigned writes = 5 + random_below(r, 40);
+    unsigned writes = 5 + random_below(r, 60);
     unsigned late =
         random_chance(r, 30) ? random_below(r, world->peer_count) : SIM_PEERS;
 
@@ -328,9 +339,22 @@ static void world_schedule(struct world *world)
             }
         }
     }
+    world->busy = random_chance(r, 30);
     for (unsigned i = 0; i < writes; i++) {
-        world_at(world, 1 + random_below(r, span), SIM_WRITE,
-                 random_below(r, world->peer_count), 0);
+        /* Busy: many write within the time that a message travels. */
+        unsigned at = random_below(r, world->busy ? 4 : span) *
+                          (world->busy ? span / 4 : 1) +
+                      random_below(r, world->busy ? 200 : 1);
+
+        world_at(world, 1 + at, SIM_WRITE, random_below(r, world->peer_count),
+                 0);
+    }
+    if (random_chance(r, 15)) {
+        unsigned at = random_below(r, span);
+        unsigned peer = random_below(r, world->peer_count);
+
+        world_at(world, at, SIM_COPY, peer, 0);
+        world_at(world, at + random_below(r, span - at), SIM_RESTORE, peer, 0);
     }
     for (unsigned n = random_below(r, 4); n > 0; n--) {
         world_at(world, 1 + random_below(r, span), SIM_CRASH,

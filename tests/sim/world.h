@@ -31,6 +31,8 @@ enum sim_event_kind {
     SIM_WRITE,   /* peer */
     SIM_CRASH,   /* peer */
     SIM_START,   /* peer */
+    SIM_COPY,    /* peer: a backup of its store is made */
+    SIM_RESTORE, /* peer: and put back */
     SIM_CUT,
     SIM_PART,
     SIM_MEND, /* the partition ends */
@@ -83,6 +85,8 @@ struct sim_peer {
     struct cove_secret secret;
     struct cove_key device;
     struct cove_store *store;
+    struct cove_store *backup; /* or NULL */
+    unsigned backup_ops;       /* how many ops there were when it was made */
     struct cove_repo *witness; /* of the oracle; stays open */
     struct cove_repo *repo;
     struct cove_engine *engine;
@@ -106,6 +110,7 @@ struct sim_op { /* what was written and committed */
     struct cove_session_id session;
     uint32_t index;
     bool copy, deleted;
+    bool unsure; /* behind a backup that was put back: may be gone */
     char reg[8];
     uint64_t value; /* a hash of the encoded value */
 };
@@ -124,6 +129,8 @@ struct world {
     bool healed;
     uint64_t heal_ms, quiet_since_ms, delivered, delivered_at_rest;
     bool resting;
+    bool restored; /* a backup was put back: it may meet its former self */
+    bool busy;     /* all write the same few documents */
     struct sim_group groups[SIM_GROUPS];
     unsigned group_count;
     struct sim_doc docs[SIM_DOCS];
@@ -164,6 +171,8 @@ void network_free(struct world *world);
 void device_init(struct world *world, unsigned peer);
 void device_start(struct world *world, unsigned peer);
 void device_crash(struct world *world, unsigned peer);
+void device_copy(struct world *world, unsigned peer);
+void device_restore(struct world *world, unsigned peer);
 /* A turn of the device's loop ends: commit, send, ask for the next tick. */
 void device_turn(struct world *world, unsigned peer);
 void device_flush(struct world *world, unsigned peer);
