@@ -379,7 +379,8 @@ static bool peer_look(struct edge_peer *peer)
     return peer->wavering > 0;
 }
 
-static void peers_look(struct cove_edge *edge)
+/* Which peers are busy, as their connections are. */
+static void peers_weigh(struct cove_edge *edge)
 {
     struct cove_conn_stats stats;
 
@@ -392,6 +393,31 @@ static void peers_look(struct cove_edge *edge)
             c->peer->busy = c->peer->busy || !stats.in_sync;
         }
     }
+}
+
+/* Is a peer idle that was not? Somebody may be waiting for that. */
+static bool peers_settled(struct cove_edge *edge)
+{
+    bool any = false;
+
+    for (const struct edge_peer *p = edge->peers; p != NULL; p = p->next) {
+        any = any || (p->open > 0 && p->state != COVE_PEER_IDLE);
+    }
+    if (!any) {
+        return false;
+    }
+    peers_weigh(edge);
+    for (const struct edge_peer *p = edge->peers; p != NULL; p = p->next) {
+        if (p->open > 0 && p->state != COVE_PEER_IDLE && !p->busy) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void peers_look(struct cove_edge *edge)
+{
+    peers_weigh(edge);
     edge->look_due = false;
     for (struct edge_peer *p = edge->peers; p != NULL; p = p->next) {
         edge->look_due = peer_look(p) || edge->look_due;
@@ -424,7 +450,8 @@ uint64_t edge_peers_tick(struct cove_edge *edge, uint64_t now_ms)
         edge_peers_read(edge, now_ms);
     }
     next = peers_dial(edge, now_ms);
-    if (edge->look_due && now_ms - edge->looked_ms >= EDGE_LOOK_MS) {
+    if (edge->look_due &&
+        (now_ms - edge->looked_ms >= EDGE_LOOK_MS || peers_settled(edge))) {
         edge->looked_ms = now_ms;
         peers_look(edge);
         peers_record(edge);
