@@ -16,6 +16,9 @@ static void args_drop(struct cli_args *args, int at, int count)
 /* Where the options end. */
 static int args_options(const struct cli_args *args)
 {
+    if (args->ended) {
+        return 0;
+    }
     for (int i = 0; i < args->count; i++) {
         if (strcmp(args->words[i], "--") == 0) {
             return i;
@@ -89,10 +92,12 @@ const char *cli_word(struct cli *cli)
 {
     struct cli_args *args = &cli->args;
 
-    if (args->count > 0 && strcmp(args->words[0], "--") == 0) {
+    if (args->count > 0 && !args->ended && strcmp(args->words[0], "--") == 0) {
         args_drop(args, 0, 1);
-    } else if (args->count > 0 && args->words[0][0] == '-' &&
-               args->words[0][1] != '\0') {
+        args->ended = true;
+    }
+    if (args->count > 0 && !args->ended && args->words[0][0] == '-' &&
+        args->words[0][1] != '\0') {
         return NULL; /* an option nobody took: cli_end names it */
     }
     if (args->count == 0) {

@@ -212,6 +212,14 @@ void cli_print_text(const char *text)
     text_escape(stdout, text, "");
 }
 
+void cli_print_padded(const char *text, int width)
+{
+    int room = width - (int)strlen(text);
+
+    cli_print_text(text);
+    printf("%*s", room > 0 ? room : 0, "");
+}
+
 void cli_print_value(const json_t *value)
 {
     if (json_is_string(value)) {

@@ -25,6 +25,7 @@ enum cli_exit {
 struct cli_args { /* of one verb: words, then options looked up by name */
     int count;
     char **words;
+    bool ended; /* behind "--" there are no options */
 };
 
 struct cli {
@@ -91,6 +92,8 @@ int cli_read_file(const char *path, char **out);
 void cli_print_json(const json_t *value);
 /* A text for people: what steers a terminal is escaped. */
 void cli_print_text(const char *text);
+/* The same, filled up with spaces to `width` bytes of text. */
+void cli_print_padded(const char *text, int width);
 /* A value for people: a text bare, anything else as JSON. */
 void cli_print_value(const json_t *value);
 void cli_print_time(json_int_t ms);

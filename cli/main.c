@@ -190,6 +190,11 @@ int main(int argc, char **argv)
     cli.verb = verb->name;
     cli.args.words = argv + used + 1;
     cli.args.count = argc - used - 1;
+    /* The global options are taken behind the verb as well. */
+    cli.json = cli_flag(&cli, "--json") || cli.json;
+    cli.lines = cli_flag(&cli, "--jsonl") || cli.lines;
+    cli.quiet = cli_flag(&cli, "-q") || cli.quiet;
+    cli.yes = cli_flag(&cli, "-y") || cli.yes;
     if (cli_flag(&cli, "--help") || cli_flag(&cli, "-h")) {
         char *name = argv[used];
 
@@ -197,11 +202,6 @@ int main(int argc, char **argv)
         cli.args.count = 1;
         return cli_help(&cli);
     }
-    /* The global options are taken behind the verb as well. */
-    cli.json = cli_flag(&cli, "--json") || cli.json;
-    cli.lines = cli_flag(&cli, "--jsonl") || cli.lines;
-    cli.quiet = cli_flag(&cli, "-q") || cli.quiet;
-    cli.yes = cli_flag(&cli, "-y") || cli.yes;
     int code = verb->opens ? main_open(&cli, verb) : CLI_OK;
 
     if (code == CLI_OK) {

@@ -22,9 +22,7 @@ static void human_fields(const json_t *fields)
     json_object_foreach((json_t *)(uintptr_t)fields, key, value)
     {
         printf("  ");
-        cli_print_text(key);
-        printf("%*s  ",
-               width - (int)strlen(key) > 0 ? width - (int)strlen(key) : 0, "");
+        cli_print_padded(key, width + 2);
         cli_print_value(value);
         putchar('\n');
     }

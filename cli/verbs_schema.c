@@ -98,10 +98,11 @@ static void human_schema(const json_t *reply)
            cli_text(reply, "journal"));
     json_array_foreach(json_object_get(reply, "registers"), i, r)
     {
-        printf("  %-24s %-8s %-10s %s", cli_text(r, "name"),
-               cli_text(r, "type"),
-               json_is_true(json_object_get(r, "required")) ? "required" : "",
-               cli_text(r, "register"));
+        printf("  ");
+        cli_print_padded(cli_text(r, "name"), 24);
+        printf(" %-8s %-10s ", cli_text(r, "type"),
+               json_is_true(json_object_get(r, "required")) ? "required" : "");
+        cli_print_text(cli_text(r, "register"));
         if (json_object_get(r, "default") != NULL) {
             printf("  default ");
             cli_print_value(json_object_get(r, "default"));
@@ -175,9 +176,9 @@ static void human_plan(const json_t *reply)
     json_array_foreach(json_object_get(reply, "examples"), i, e)
     {
         printf("\n%s\n  before ", cli_text(e, "id"));
-        json_dumpf(json_object_get(e, "before"), stdout, 0);
+        cli_print_value(json_object_get(e, "before"));
         printf("\n  after  ");
-        json_dumpf(json_object_get(e, "after"), stdout, 0);
+        cli_print_value(json_object_get(e, "after"));
         putchar('\n');
     }
     puts("\nnothing was written");

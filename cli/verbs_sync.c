@@ -20,15 +20,13 @@ static void human_peers(const json_t *reply)
 
     json_array_foreach(json_object_get(reply, "peers"), i, p)
     {
-        int width = 12 - (int)strlen(cli_text(p, "name"));
-
         printf("%.16s  ", cli_text(p, "key"));
-        cli_print_text(cli_text(p, "name"));
-        printf("%*s %-10s %-21s unsent %" JSON_INTEGER_FORMAT
+        cli_print_padded(cli_text(p, "name"), 12);
+        printf(" %-10s %-21s unsent %" JSON_INTEGER_FORMAT
                "  in %" JSON_INTEGER_FORMAT "  out %" JSON_INTEGER_FORMAT "\n",
-               width > 0 ? width : 0, "", cli_text(p, "state"),
-               cli_text(p, "address"), cli_int(p, "unsent"),
-               cli_int(p, "bytesIn"), cli_int(p, "bytesOut"));
+               cli_text(p, "state"), cli_text(p, "address"),
+               cli_int(p, "unsent"), cli_int(p, "bytesIn"),
+               cli_int(p, "bytesOut"));
         if (cli_text(p, "error")[0] != '\0') {
             printf("  ");
             cli_print_text(cli_text(p, "error"));

@@ -118,6 +118,22 @@ static int file_write(const char *path, const char *at, size_t len)
 
 /* ------------------------------------------------------------ identity */
 
+/* Is there nothing yet that a device key has signed? */
+static bool identity_lacking(const struct cove *store)
+{
+    struct cove_store_usage usage;
+
+    if (cove_store_usage(store->store, &usage) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < COVE_REPO_TREES; i++) {
+        if (usage.entries[i] > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int identity_open(struct cove *store, bool create)
 {
     uint8_t seed[OPEN_SEED];
@@ -127,6 +143,12 @@ static int identity_open(struct cove *store, bool create)
     int err =
         path == NULL ? COVE_ENOMEM : file_read(path, text, sizeof(text), &len);
 
+    if (err == COVE_ENOTFOUND && !identity_lacking(store)) {
+        err = cove_fail(&store->diag, COVE_EACCES,
+                        "%s: the store's device key is missing; put the file "
+                        "back from a backup",
+                        path);
+    }
     if (err == COVE_ENOTFOUND && create) {
         store->env->random(store->env->ctx, seed, sizeof(seed));
         cove_hex(cove_bytes(seed, sizeof(seed)), text);
@@ -413,6 +435,19 @@ static int open_identity(struct cove *store, const struct cove_options *o)
     return identity_open(store, (o->flags & COVE_OPEN_CREATE) != 0);
 }
 
+/* What the records say does not name the directory: add it. */
+static void open_where(struct cove *store, int err)
+{
+    struct cove_diag said = store->diag;
+
+    if (err != 0 && store->dir != NULL && said.text[0] != '\0') {
+        cove_diag_clear(&store->diag);
+        cove_fail(&store->diag, err, "%s: %s%s", store->dir, said.text,
+                  err == COVE_ENEWER ? "; open it with a newer Cove"
+                                     : failed_advice(err));
+    }
+}
+
 static int open_all(struct cove *store, const struct cove_options *o)
 {
     struct node_worker *worker = NULL;
@@ -426,6 +461,7 @@ static int open_all(struct cove *store, const struct cove_options *o)
     }
     if (err == 0) {
         err = worker_new(store, false, &worker);
+        open_where(store, err);
     }
     if (err == 0 && (o->flags & COVE_OPEN_MEMORY) == 0) {
         err = nonce_check(store, worker);
