@@ -198,7 +198,6 @@ const struct cove_copy *cove_view_whole_copy(const struct cove_view *view,
     struct due_part parts[COVE_PLAN_ATOMS];
     struct cove_plan_atom own;
     const struct cove_copy *best = NULL;
-    bool stood_in = false;
     size_t count;
     size_t begin;
     size_t end;
@@ -209,10 +208,6 @@ const struct cove_copy *cove_view_whole_copy(const struct cove_view *view,
         const struct cove_view_atom *atom = &view->atoms[atoms[i].cell];
 
         parts[i] = (struct due_part){atoms[i].reg, atom};
-        stood_in = stood_in || (atom->win != NULL && atom->native == NULL);
-    }
-    if (!stood_in) {
-        return NULL;
     }
     qsort(parts, count, sizeof(*parts), due_rank_order);
     cove_state_copies(view->state, view->plan->registers[reg].id, &begin, &end);

@@ -50,9 +50,8 @@ COVE_MUST_CHECK int cove_view_calculate(struct cove_view *view, uint32_t calc);
 /* Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_view_summary(struct cove_view *view, uint32_t reg,
                                       struct cove_view_summary *out);
-/* The copy that has the whole of a divided register as it was, from exactly the
- * origins that it has now and some of them not held; NULL where there is none.
- */
+/* Of a divided register with an origin that is not held: the copy that has the
+ * whole from exactly these origins; NULL where there is none. */
 const struct cove_copy *cove_view_whole_copy(const struct cove_view *view,
                                              uint32_t reg);
 /* As an app reads a stored write: a value of the register's type, or invalid.

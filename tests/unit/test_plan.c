@@ -102,6 +102,110 @@ START_TEST(a_plans_fingerprint_is_of_its_head_and_order)
 }
 END_TEST
 
+/* The order of a plan, found slowly: of the steps whose parents have been
+ * passed the smallest. Indexes of the journal. */
+static size_t slow_order(const struct cove_journal *journal, int head, bool own,
+                         size_t *order, size_t count)
+{
+    for (;;) {
+        size_t next = SIZE_MAX;
+
+        for (size_t i = cove_journal_count(journal); i-- > 0;) {
+            const struct cove_step *step = cove_journal_at(journal, i);
+            size_t passed = 0;
+            bool fresh = true;
+
+            for (size_t k = 0; k < count; k++) {
+                const struct cove_step *before =
+                    cove_journal_at(journal, order[k]);
+
+                fresh = fresh && order[k] != i;
+                for (size_t p = 0; p < step->parent_count; p++) {
+                    passed += memcmp(&step->parents[p], &before->id,
+                                     sizeof(before->id)) == 0;
+                }
+            }
+            if (fresh && passed == step->parent_count &&
+                cove_journal_descends(journal, &w.ids[head], &step->id) ==
+                    own) {
+                next = i;
+            }
+        }
+        if (next == SIZE_MAX) {
+            return count;
+        }
+        order[count++] = next;
+    }
+}
+
+/* A step with up to three earlier ones as its parents. */
+static void random_step(struct harness_env *env)
+{
+    const char *parents = "";
+    uint8_t draw[4];
+    int last = -1;
+
+    env->env.random(env->env.ctx, draw, sizeof(draw));
+    for (int k = 0; k < draw[3] % 4 && w.steps > 0; k++) {
+        char hex[COVE_HEX_LEN(32)];
+        int parent = draw[k] % (int)w.steps;
+
+        if (parent > last) {
+            cove_hex(cove_bytes(w.ids[parent].b, 32), hex);
+            parents = cove_arena_printf(&w.arena, "%s%s'%s'", parents,
+                                        *parents == '\0' ? "" : ",", hex);
+            last = parent;
+        }
+    }
+    w.bodies[w.steps] = world_json(
+        &w,
+        cove_arena_printf(&w.arena, "{'parents':[%s],'ops':[],'version':%zu}",
+                          parents, w.steps));
+    w.ids[w.steps] = cove_step_id_of(w.bodies[w.steps]);
+    w.steps++;
+}
+
+START_TEST(the_heads_history_comes_first_and_ties_go_by_id)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct harness_env env;
+        struct cove_journal *journal;
+        struct cove_plan *plan;
+        struct cove_hasher hasher;
+        struct cove_hash want;
+        struct cove_hash got;
+        size_t order[WORLD_STEPS];
+        size_t count;
+        int head;
+
+        harness_env_init(&env, seed);
+        w.steps = 0;
+        while (w.steps < WORLD_STEPS) {
+            random_step(&env);
+        }
+        head = (int)(seed * 3);
+        journal = build();
+        plan = compile(journal, head);
+        count = slow_order(journal, head, true, order, 0);
+        count = slow_order(journal, head, false, order, count);
+        ck_assert_uint_eq(count, WORLD_STEPS);
+        cove_hasher_init(&hasher, "cove/plan");
+        cove_hasher_add(&hasher, cove_bytes_text("functions 1"));
+        cove_hasher_add(&hasher, cove_bytes(w.ids[head].b, 32));
+        for (size_t i = 0; i < count; i++) {
+            cove_hasher_add(
+                &hasher,
+                cove_bytes(cove_journal_at(journal, order[i])->id.b, 32));
+        }
+        want = cove_hasher_end(&hasher);
+        got = cove_plan_fingerprint(plan);
+        ck_assert_mem_eq(got.b, want.b, sizeof(want.b));
+        cove_plan_free(plan);
+        cove_journal_free(journal);
+    }
+}
+END_TEST
+
 START_TEST(what_does_not_fit_is_listed_and_inert)
 {
     int root = world_step(
@@ -182,6 +286,7 @@ int main(void)
     tcase_add_test(tc, a_plan_of_a_head_that_is_not_active_is_blocked);
     tcase_add_test(tc, a_plan_names_types_limits_and_finds_both_ways);
     tcase_add_test(tc, a_plans_fingerprint_is_of_its_head_and_order);
+    tcase_add_test(tc, the_heads_history_comes_first_and_ties_go_by_id);
     tcase_add_test(tc, what_does_not_fit_is_listed_and_inert);
     tcase_add_test(tc, a_build_without_memory_says_so_and_leaks_nothing);
     suite_add_tcase(suite, tc);

@@ -13,6 +13,21 @@
 #include "migrate/view.h"
 #include "tests/unit/harness.h"
 
+/* size as text, then as an integer: design, "In ten lines". */
+#define TEXT_SIZE "[{'op':'add','reg':'size','name':'size','type':'text'}]"
+#define INT_SIZE                                                               \
+    "[{'op':'add','reg':'size~2','name':'size','type':'int'},"                 \
+    "{'op':'conv','from':'size','to':'size~2','fwd':['int_of_text'],"          \
+    "'bwd':['text_of_int']},{'op':'hide','reg':'size'}]"
+
+/* a full name, then a given and a family name */
+#define FULL_NAME "[{'op':'add','reg':'full','name':'full','type':'text'}]"
+#define TWO_NAMES                                                              \
+    "[{'op':'add','reg':'given','name':'given','type':'text'},"                \
+    "{'op':'add','reg':'family','name':'family','type':'text'},"               \
+    "{'op':'comp','whole':'full','parts':['given','family'],"                  \
+    "'lits':['',' ','']},{'op':'hide','reg':'full'}]"
+
 #define WORLD_STEPS 64
 #define WORLD_OPS   256
 
