@@ -111,7 +111,7 @@ static int history_visit(void *ctx, const struct cove_log_entry *entry)
     if (err == 0) {
         err = history_room(h, tx.op_count);
     }
-    for (size_t i = 0; i < tx.op_count && err == 0; i++) {
+    for (size_t i = 0; err == 0 && i < tx.op_count; i++) {
         history_add(h, entry, &tx, i);
     }
     return err;

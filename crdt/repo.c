@@ -468,7 +468,7 @@ static unsigned record_tree(enum cove_record_tree tree)
     case COVE_RECORDS_RUNS:
         return REPO_RUNS;
     }
-    assert(!"a record tree that does not exist");
+    assert(0 && "a record tree that does not exist");
     return REPO_RECORDS;
 }
 

@@ -231,6 +231,26 @@ static int ingest_judge(struct ingest *in)
 
 /* --- keeping it */
 
+/* The row of a session that is new in the document. */
+static int ingest_add_row(struct ingest *in)
+{
+    struct cove_header owner;
+    struct repo_row *row;
+    int err = repo_record_insert(&in->work, &in->record, &in->session,
+                                 in->session_num, &row);
+
+    if (err == 0 && (in->record.flags & COVE_DOC_OWNER_MISSING) == 0) {
+        err = repo_owner(&in->work, &in->record, &owner);
+        if (err == 0) {
+            row->pub.role = cove_header_role(&owner, &row->pub.device);
+        }
+    }
+    if (err == 0) {
+        in->row = row;
+    }
+    return err;
+}
+
 static int ingest_join(struct ingest *in)
 {
     int err = 0;
@@ -240,17 +260,7 @@ static int ingest_join(struct ingest *in)
             repo_intern_session_add(&in->work, &in->session, &in->session_num);
     }
     if (err == 0 && in->row == NULL) {
-        err = repo_record_insert(&in->work, &in->record, &in->session,
-                                 in->session_num, &in->row);
-    }
-    if (err == 0 && (in->record.flags & COVE_DOC_OWNER_MISSING) == 0 &&
-        in->row->pub.len == 0) {
-        struct cove_header owner;
-
-        err = repo_owner(&in->work, &in->record, &owner);
-        if (err == 0) {
-            in->row->pub.role = cove_header_role(&owner, &in->row->pub.device);
-        }
+        err = ingest_add_row(in);
     }
     return err;
 }

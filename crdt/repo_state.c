@@ -183,7 +183,7 @@ static int state_get_copy(struct repo_work *work, struct cove_unpacker *u,
     copy->origins = cove_arena_array(work->arena, copy->origin_count + 1,
                                      sizeof(*copy->origins));
     copy->ranked = cove_arena_array(work->arena, copy->origin_count + 1,
-                                    sizeof(*copy->ranked));
+                                    sizeof(void *));
     if (copy->origins == NULL || copy->ranked == NULL) {
         return COVE_ENOMEM;
     }

@@ -3,7 +3,7 @@
 #include "tests/unit/author.h"
 
 #define NOW        ((int64_t)1750000000000)
-#define T(seconds) cove_hlc_of_ms(NOW + (seconds)*1000)
+#define T(seconds) cove_hlc_of_ms(NOW + INT64_C(1000) * (seconds))
 
 enum { ALICE, BOB, DORA, CAROL, KITS };
 
@@ -19,7 +19,7 @@ static void world_open(struct world *w)
     struct cove_bytes owner;
     struct cove_bytes header;
 
-    for (uint8_t i = 0; i < KITS; i++) {
+    for (int i = 0; i < KITS; i++) {
         kit_open(&w->kits[i], FIXTURE_MEMORY, (uint8_t)(i + 1));
     }
 

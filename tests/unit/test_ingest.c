@@ -4,7 +4,7 @@
 #include "tests/unit/author.h"
 
 #define NOW        ((int64_t)1750000000000)
-#define T(seconds) cove_hlc_of_ms(NOW + (seconds)*1000)
+#define T(seconds) cove_hlc_of_ms(NOW + INT64_C(1000) * (seconds))
 #define ABSENT     INT64_MIN
 
 /* Alice is admin, bob writer, carol reader; the document is theirs. */
@@ -636,7 +636,7 @@ START_TEST(a_tx_ahead_of_the_clock_is_held_until_its_time)
     kit_set(&w.alice, &w.doc, "a", 5);
     ck_assert_int_eq(kit_get(&w.alice, &w.doc, "a"), 5);
     /* Its time comes, first for a load that cannot write. */
-    w.alice.env.now_ms = NOW + 310 * 1000;
+    w.alice.env.now_ms = NOW + 310000;
     doc = world_look(&w, &w.alice);
     ck_assert_int_eq(kit_value(&doc, "a"), 3);
     ck_assert_uint_eq(doc.next_held_hlc, T(900));
@@ -648,7 +648,7 @@ START_TEST(a_tx_ahead_of_the_clock_is_held_until_its_time)
     ck_assert_int_eq(kit_value(&doc, "a"), 3);
     ck_assert_uint_gt(doc.changed, changed);
     kit_commit(txn);
-    w.alice.env.now_ms = NOW + 900 * 1000;
+    w.alice.env.now_ms = NOW + 900000;
     doc = world_look(&w, &w.alice);
     ck_assert_uint_eq(doc.flags, 0);
     ck_assert_uint_eq(doc.next_held_hlc, 0);
