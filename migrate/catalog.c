@@ -4,11 +4,14 @@
  * journal, its schema texts, and the plans and parsed schemas that were asked
  * for. It is as good as the journal document's state digest: a use compares
  * that (and nothing at all while the store's change sequence stands still) and
- * builds the entry anew where it moved. Plans die with their entry.
+ * builds the entry anew where it moved, or where the time of a held step has
+ * come. Plans die with their entry.
  */
 #include "migrate/catalog_internal.h"
 
+#include "core/hlc.h"
 #include "core/json.h"
+#include "core/limits.h"
 
 int cove_catalog_new(const struct cove_alloc *alloc, struct cove_repo *repo,
                      struct cove_catalog **out)
@@ -70,7 +73,19 @@ static struct catalog_entry **entry_slot(struct cove_catalog *c, cove_num num)
     return slot;
 }
 
-/* Is what is cached still what the store holds? */
+/* Has the time come of a step that was held? The digest does not tell: it is
+ * of what is held, shown or not. */
+static bool entry_due(const struct cove_catalog *c,
+                      const struct catalog_entry *e)
+{
+    const struct cove_env *env = cove_repo_env(c->repo);
+
+    return e->next_held != 0 &&
+           cove_hlc_ahead(e->next_held, env->now_ms(env->ctx)) <=
+               COVE_MAX_AHEAD_MS;
+}
+
+/* Is what is cached still what the store holds and shows? */
 static int entry_fresh(struct cove_catalog *c, struct cove_store_txn *txn,
                        struct catalog_entry *e, bool *fresh)
 {
@@ -81,7 +96,7 @@ static int entry_fresh(struct cove_catalog *c, struct cove_store_txn *txn,
     if (err != 0) {
         return err;
     }
-    if (e->owner_missing) {
+    if (e->owner_missing || entry_due(c, e)) {
         *fresh = false;
         return 0;
     }

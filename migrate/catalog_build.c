@@ -21,34 +21,13 @@ struct catalog_build {
     size_t drift_count, drift_cap;
 };
 
-/* Room for one more in an arena array; the old array is left to the arena. */
-static int build_room(struct cove_arena *arena, void **array, size_t size,
-                      size_t count, size_t *cap)
-{
-    if (count < *cap) {
-        return 0;
-    }
-    size_t wider = *cap == 0 ? 8 : *cap * 2;
-    void *fresh = cove_arena_array(arena, wider, size);
-
-    if (fresh == NULL) {
-        return COVE_ENOMEM;
-    }
-    if (count > 0) {
-        memcpy(fresh, *array, count * size);
-    }
-    *array = fresh;
-    *cap = wider;
-    return 0;
-}
-
 static int build_drift(struct catalog_build *b, struct cove_bytes key,
                        const struct cove_log_entry *from, uint64_t hlc)
 {
     struct cove_arena *arena = &b->entry->arena;
     void *array = b->drift;
-    int err = build_room(arena, &array, sizeof(*b->drift), b->drift_count,
-                         &b->drift_cap);
+    int err = cove_arena_grow(arena, &array, sizeof(*b->drift), b->drift_count,
+                              &b->drift_cap);
 
     b->drift = array;
     if (err != 0) {
@@ -88,8 +67,8 @@ static int build_step(struct catalog_build *b, struct cove_bytes body)
           memcmp(id.b, b->header->root.b, sizeof(id.b)) == 0)) {
         return 0;
     }
-    int err = build_room(&b->entry->arena, &array, sizeof(*b->bodies),
-                         b->body_count, &b->body_cap);
+    int err = cove_arena_grow(&b->entry->arena, &array, sizeof(*b->bodies),
+                              b->body_count, &b->body_cap);
 
     b->bodies = array;
     if (err == 0) {
@@ -207,6 +186,7 @@ int cove_catalog_build(struct cove_catalog *catalog, struct cove_store_txn *txn,
         e->doc.id = doc.id;
         e->doc.owner = doc.header.owner;
         e->digest = cove_doc_digest(&doc, &loading);
+        e->next_held = doc.next_held_hlc;
         e->owner_missing = (doc.flags & COVE_DOC_OWNER_MISSING) != 0;
         err = cove_repo_log(c->repo, txn, &doc, build_visit, &b);
     }

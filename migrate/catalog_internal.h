@@ -22,6 +22,7 @@ struct catalog_entry {
     struct cove_schema_doc doc;
     struct cove_hash digest;
     bool owner_missing; /* rights unknown: never trust the cache */
+    uint64_t next_held; /* when more of the journal shows by itself, or 0 */
     uint64_t sequence;  /* of the store, when last compared */
     struct cove_journal *journal;
     struct cove_arena arena;
