@@ -55,4 +55,12 @@
     "{'compute':{'field':'label','from':['first','kind'],"                     \
     "'pattern':['','/','']}}]}"
 
+/* A price in euros, then in cents. */
+#define P1 "{'title':'P','version':1,'properties':{'price':{'type':'integer'}}}"
+#define P2 "{'title':'P','version':2,'properties':{'cents':{'type':'integer'}}}"
+#define MP                                                                     \
+    "{'schema':'P','from':1,'to':2,'steps':[{'convert':{'field':'price',"      \
+    "'to':{'name':'cents','type':'integer'},'forward':[{'mul':100}],"          \
+    "'back':[{'div':100}]}}]}"
+
 #endif

@@ -271,6 +271,65 @@ const char *story_step(struct story *s, enum story_who who, const char *parents,
     return hex;
 }
 
+void story_pass_entry(struct story *s, enum story_who from, enum story_who to,
+                      const char *key)
+{
+    const struct cove_native *native = NULL;
+    const struct cove_copy *copy = NULL;
+    struct cove_tx_op op = {.reg = cove_bytes_text(key)};
+    struct cove_doc doc;
+    struct word a, b;
+
+    word_open(&a, s, from, false);
+    word_doc(&a, &s->journal);
+    word_must(&a, cove_repo_load(a.peer->kit.repo, a.txn, a.num, &a.arena, &doc,
+                                 &a.diag));
+    word_must(&a, cove_state_winner(&doc.state, op.reg, &native, &copy));
+    op.value = native->value;
+    word_open(&b, s, to, true);
+    word_doc(&b, &s->journal);
+    word_must(&b, word_close(&b, word_append(&b, NULL, &op)));
+    word_must(&a, word_close(&a, 0));
+}
+
+bool story_forked(struct story *s, enum story_who who)
+{
+    const struct cove_schema_doc *schema;
+    struct word w;
+
+    word_open(&w, s, who, false);
+    word_doc(&w, &s->journal);
+    word_must(&w, cove_catalog_open(w.peer->catalog, w.txn, w.num, &schema));
+
+    bool forked = cove_schema_doc_forked(schema);
+
+    word_must(&w, word_close(&w, 0));
+    return forked;
+}
+
+size_t story_drift(struct story *s, enum story_who who, struct cove_key *author)
+{
+    const struct cove_schema_doc *schema;
+    struct word w;
+
+    word_open(&w, s, who, false);
+    word_doc(&w, &s->journal);
+    word_must(&w, cove_catalog_open(w.peer->catalog, w.txn, w.num, &schema));
+
+    size_t count = schema->drift_count;
+
+    if (author != NULL && count > 0) {
+        *author = schema->drift[0].author;
+    }
+    word_must(&w, word_close(&w, 0));
+    return count;
+}
+
+const char *story_why(struct story *s, enum story_who who)
+{
+    return s->peer[who].kit.diag.text;
+}
+
 /* --- documents */
 
 /* The members of a JSON object as edits. */

@@ -53,6 +53,17 @@ const char *story_root(struct story *s, enum story_who who, const char *ops);
 /* A later step: parents is "'HEX'" or "'HEX','HEX'". */
 const char *story_step(struct story *s, enum story_who who, const char *parents,
                        const char *ops);
+/* Another device enters the same value under the same key of the journal, in a
+ * transaction of its own. */
+void story_pass_entry(struct story *s, enum story_who from, enum story_who to,
+                      const char *key);
+/* Does the schema have more than one newest version? Entries under a key that
+ * is not their hash; the first one's author in *author (or NULL). */
+bool story_forked(struct story *s, enum story_who who);
+size_t story_drift(struct story *s, enum story_who who,
+                   struct cove_key *author);
+/* What the last word of this device was refused for. */
+const char *story_why(struct story *s, enum story_who who);
 struct cove_step_id story_step_id(const char *hex);
 /* The CBOR of a JSON text, and back. */
 struct cove_bytes story_json(struct story *s, const char *text);
@@ -84,6 +95,8 @@ struct story_look {
     uint32_t due;
     uint32_t invalid;
     bool ahead;
+    size_t conflicts; /* operations that are inert for this head */
+    int valid;        /* 0, or how the view breaks the version's schema */
     enum cove_doc_state state;
 };
 struct story_look story_look(struct story *s, enum story_who who,
@@ -131,6 +144,11 @@ void story_give_doc(struct story *s, enum story_who from, enum story_who to,
                     const struct cove_id *id);
 void story_give_header(struct story *s, enum story_who from,
                        enum story_who to); /* of the document, no more */
+/* The first transactions that one device wrote in a document, up to `limit`. */
+void story_give_part(struct story *s, enum story_who from, enum story_who to,
+                     const struct cove_id *id, enum story_who author,
+                     uint32_t limit);
+int story_try_give(struct story *s, enum story_who from, enum story_who to);
 void story_sync(struct story *s, enum story_who a, enum story_who b);
 void story_settle(struct story *s); /* until everybody has everything */
 bool story_has(struct story *s, enum story_who who, const struct cove_id *id);

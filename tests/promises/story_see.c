@@ -20,6 +20,9 @@ struct story_look story_look(struct story *s, enum story_who who,
         look.written = loaded.copies_written;
         look.due = loaded.copies_due;
         look.invalid = loaded.invalid;
+        look.conflicts = loaded.raw ? 0 : loaded.plan->conflict_count;
+        look.valid =
+            cove_loaded_validate(w.peer->catalog, w.txn, &loaded, &w.diag);
         look.ahead = !loaded.raw && loaded.view.ahead;
     }
     look.err = word_close(&w, look.err);
@@ -236,19 +239,24 @@ const char *story_register(struct story *s, enum story_who who,
 /* --- between stores */
 
 /* One session, from where the receiver's log ends. */
-static void give_session(struct word *from, struct word *to, cove_num num,
-                         const struct cove_doc_session *session, uint32_t have)
+static int give_session(struct word *from, struct word *to, cove_num num,
+                        const struct cove_doc_session *session, uint32_t have,
+                        uint32_t limit)
 {
     struct cove_ingest_result result = {.have = have};
+    uint32_t end = limit < session->len ? limit : session->len;
     struct cove_batch batch;
+    int err = 0;
 
-    while (result.have < session->len) {
+    while (result.have < end && err == 0) {
         word_must(from, cove_repo_read(from->peer->kit.repo, from->txn, num,
-                                       &session->session, result.have, 60000,
+                                       &session->session, result.have,
+                                       limit < session->len ? 1 : 60000,
                                        &from->arena, &batch));
-        word_must(to, cove_repo_ingest(to->peer->kit.repo, to->txn, &batch, 1,
-                                       &result, &to->diag));
+        err = cove_repo_ingest(to->peer->kit.repo, to->txn, &batch, 1, &result,
+                               &to->diag);
     }
+    return err;
 }
 
 static uint32_t outline_have(const struct cove_doc_outline *outline,
@@ -263,7 +271,8 @@ static uint32_t outline_have(const struct cove_doc_outline *outline,
     return 0;
 }
 
-static void give_doc(struct word *from, struct word *to, cove_num num)
+static int give_doc(struct word *from, struct word *to, cove_num num,
+                    const struct cove_key *author, uint32_t limit)
 {
     struct cove_doc_outline here, there;
     cove_num at;
@@ -277,25 +286,53 @@ static void give_doc(struct word *from, struct word *to, cove_num num)
     word_must(to, cove_repo_outline(to->peer->kit.repo, to->txn, at, &to->arena,
                                     &there));
     if (memcmp(&here.digest, &there.digest, sizeof(here.digest)) == 0) {
-        return;
+        return 0;
     }
     for (size_t i = 0; i < here.session_count; i++) {
-        give_session(from, to, num, &here.sessions[i],
-                     outline_have(&there, &here.sessions[i].session));
+        const struct cove_doc_session *session = &here.sessions[i];
+
+        if (author != NULL &&
+            memcmp(&session->device, author, sizeof(*author)) != 0) {
+            continue;
+        }
+
+        int err = give_session(from, to, num, session,
+                               outline_have(&there, &session->session), limit);
+
+        if (err != 0) {
+            return err;
+        }
     }
+    return 0;
 }
 
-void story_give_doc(struct story *s, enum story_who from, enum story_who to,
-                    const struct cove_id *id)
+static void give_one(struct story *s, enum story_who from, enum story_who to,
+                     const struct cove_id *id, const struct cove_key *author,
+                     uint32_t limit)
 {
     struct word a, b;
 
     word_open(&a, s, from, false);
     word_open(&b, s, to, true);
     word_doc(&a, id);
-    give_doc(&a, &b, a.num);
-    word_must(&b, word_close(&b, 0));
+
+    int err = give_doc(&a, &b, a.num, author, limit);
+
+    word_must(&b, word_close(&b, err));
     word_must(&a, word_close(&a, 0));
+}
+
+void story_give_doc(struct story *s, enum story_who from, enum story_who to,
+                    const struct cove_id *id)
+{
+    give_one(s, from, to, id, NULL, UINT32_MAX);
+}
+
+void story_give_part(struct story *s, enum story_who from, enum story_who to,
+                     const struct cove_id *id, enum story_who author,
+                     uint32_t limit)
+{
+    give_one(s, from, to, id, &s->peer[author].kit.device, limit);
 }
 
 void story_give_header(struct story *s, enum story_who from, enum story_who to)
@@ -310,17 +347,30 @@ void story_give_header(struct story *s, enum story_who from, enum story_who to)
     kit_take_header(&s->peer[to].kit, &brief.id, brief.header_bytes);
 }
 
-void story_give(struct story *s, enum story_who from, enum story_who to)
+int story_try_give(struct story *s, enum story_who from, enum story_who to)
 {
     struct word a, b;
+    int err = 0;
 
+    if (from == to) {
+        return 0;
+    }
     word_open(&a, s, from, false);
     word_open(&b, s, to, true);
-    while (cove_repo_next(a.peer->kit.repo, a.txn, 0, a.num, &a.num) == 0) {
-        give_doc(&a, &b, a.num);
+    while (err == 0 &&
+           cove_repo_next(a.peer->kit.repo, a.txn, 0, a.num, &a.num) == 0) {
+        err = give_doc(&a, &b, a.num, NULL, UINT32_MAX);
     }
-    word_must(&b, word_close(&b, 0));
+    err = word_close(&b, err);
     word_must(&a, word_close(&a, 0));
+    return err;
+}
+
+void story_give(struct story *s, enum story_who from, enum story_who to)
+{
+    int err = story_try_give(s, from, to);
+
+    ck_assert_msg(err == 0, "give: %s", story_why(s, to));
 }
 
 void story_sync(struct story *s, enum story_who a, enum story_who b)
