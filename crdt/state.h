@@ -64,6 +64,8 @@ struct cove_state_history {
 struct cove_state {
     struct cove_arena *arena; /* everything below lives in it */
     struct cove_state_history history;
+    /* A settled state that was stored may be filled directly: sorted, tails
+     * 0, each copy's `ranked` set. */
     struct cove_native *natives; /* sorted by (reg, epoch); one for each pair */
     size_t native_count, native_cap;
     size_t native_tail;       /* how many at the end are not sorted yet */
