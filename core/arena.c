@@ -128,6 +128,27 @@ void *cove_arena_array(struct cove_arena *arena, size_t count, size_t size)
     return cove_arena_new(arena, len);
 }
 
+int cove_arena_grow(struct cove_arena *arena, void **array, size_t size,
+                    size_t count, size_t *cap)
+{
+    size_t room = *cap == 0 ? 8 : *cap * 2;
+    void *bigger;
+
+    if (count < *cap) {
+        return 0;
+    }
+    bigger = cove_arena_array(arena, room, size);
+    if (bigger == NULL) {
+        return COVE_ENOMEM;
+    }
+    if (count > 0) {
+        memcpy(bigger, *array, count * size);
+    }
+    *array = bigger;
+    *cap = room;
+    return 0;
+}
+
 int cove_arena_copy(struct cove_arena *arena, struct cove_bytes b,
                     struct cove_bytes *out)
 {

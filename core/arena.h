@@ -23,6 +23,11 @@ void cove_arena_reset(struct cove_arena *arena); /* keeps the largest chunk */
 void *cove_arena_new(struct cove_arena *arena, size_t len);
 /* As above for count * size, NULL on overflow. */
 void *cove_arena_array(struct cove_arena *arena, size_t count, size_t size);
+/* Room for one more item of `size` bytes behind `count` of them in an array
+ * of the arena, doubled where it is full; the old array stays in the arena.
+ * Errors: COVE_ENOMEM, unchanged. */
+COVE_MUST_CHECK int cove_arena_grow(struct cove_arena *arena, void **array,
+                                    size_t size, size_t count, size_t *cap);
 /* Copy b behind a terminating NUL that out->len does not count.
  * Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_arena_copy(struct cove_arena *arena,

@@ -192,28 +192,6 @@ static void state_mark_held(struct cove_state *state,
     }
 }
 
-/* Room for one more of `size` bytes each. The old array stays in the arena. */
-static int state_grow(struct cove_arena *arena, void **array, size_t size,
-                      size_t count, size_t *cap)
-{
-    size_t room = *cap == 0 ? 8 : *cap * 2;
-    void *bigger;
-
-    if (count < *cap) {
-        return 0;
-    }
-    bigger = cove_arena_array(arena, room, size);
-    if (bigger == NULL) {
-        return COVE_ENOMEM;
-    }
-    if (count > 0) {
-        memcpy(bigger, *array, count * size);
-    }
-    *array = bigger;
-    *cap = room;
-    return 0;
-}
-
 static int state_append_native(struct cove_state *state,
                                const struct cove_native *op, bool in_order)
 {
@@ -222,8 +200,8 @@ static int state_append_native(struct cove_state *state,
     int err = cove_arena_copy(state->arena, op->reg, &added.reg);
 
     if (err == 0) {
-        err = state_grow(state->arena, &array, sizeof(added),
-                         state->native_count, &state->native_cap);
+        err = cove_arena_grow(state->arena, &array, sizeof(added),
+                              state->native_count, &state->native_cap);
     }
     if (err != 0) {
         return err;
@@ -463,8 +441,8 @@ int cove_state_add_copy(struct cove_state *state, const struct cove_copy *op)
         state->false_copies++;
         return 0;
     }
-    err = state_grow(state->arena, &array, sizeof(added), state->copy_count,
-                     &state->copy_cap);
+    err = cove_arena_grow(state->arena, &array, sizeof(added),
+                          state->copy_count, &state->copy_cap);
     if (err != 0) {
         return err;
     }

@@ -161,33 +161,12 @@ static bool cells_sound(struct cove_cells *cells, uint32_t cell,
 
 /* --- changes */
 
-static int cells_grow(struct cove_arena *arena, void **array, size_t size,
-                      size_t count, size_t *cap)
-{
-    size_t room = *cap == 0 ? 16 : *cap * 2;
-    void *bigger;
-
-    if (count < *cap) {
-        return 0;
-    }
-    bigger = cove_arena_array(arena, room, size);
-    if (bigger == NULL) {
-        return COVE_ENOMEM;
-    }
-    if (count > 0) {
-        memcpy(bigger, *array, count * size);
-    }
-    *array = bigger;
-    *cap = room;
-    return 0;
-}
-
 static int cells_add_edge(struct cove_cells *cells,
                           const struct cove_cells_edge *edge)
 {
     void *array = cells->edges;
-    int err = cells_grow(cells->arena, &array, sizeof(*edge), cells->edge_count,
-                         &cells->edge_cap);
+    int err = cove_arena_grow(cells->arena, &array, sizeof(*edge),
+                              cells->edge_count, &cells->edge_cap);
 
     if (err == 0) {
         cells->edges = array;
@@ -291,8 +270,8 @@ int cove_cells_divide(struct cove_cells *cells,
     if (cells->nodes[cell].division != COVE_PLAN_NONE) {
         return 0;
     }
-    err = cells_grow(cells->arena, &array, sizeof(*division),
-                     cells->division_count, &cells->division_cap);
+    err = cove_arena_grow(cells->arena, &array, sizeof(*division),
+                          cells->division_count, &cells->division_cap);
     if (err != 0) {
         return err;
     }

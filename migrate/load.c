@@ -116,19 +116,14 @@ struct load_due {
 static int due_push(struct load *l, struct load_due *due,
                     const struct cove_plan *plan, const struct cove_due *d)
 {
-    if (due->count == due->cap) {
-        size_t cap = due->cap == 0 ? 8 : due->cap * 2;
-        struct cove_tx_op *ops = cove_arena_array(l->arena, cap, sizeof(*ops));
+    void *ops = due->ops;
+    int err = cove_arena_grow(l->arena, &ops, sizeof(*due->ops), due->count,
+                              &due->cap);
 
-        if (ops == NULL) {
-            return COVE_ENOMEM;
-        }
-        if (due->count > 0) {
-            memcpy(ops, due->ops, due->count * sizeof(*ops));
-        }
-        due->ops = ops;
-        due->cap = cap;
+    if (err != 0) {
+        return err;
     }
+    due->ops = ops;
     due->ops[due->count++] = (struct cove_tx_op){
         .deleted = d->cell.kind == COVE_ABSENT,
         .reg = plan->registers[d->reg].id,

@@ -47,27 +47,6 @@ static int plan_registers(struct cove_plan_build *build, struct cove_bytes list,
     return 0;
 }
 
-static int plan_grow(struct cove_arena *arena, void **array, size_t size,
-                     size_t count, size_t *cap)
-{
-    size_t room = *cap == 0 ? 8 : *cap * 2;
-    void *bigger;
-
-    if (count < *cap) {
-        return 0;
-    }
-    bigger = cove_arena_array(arena, room, size);
-    if (bigger == NULL) {
-        return COVE_ENOMEM;
-    }
-    if (count > 0) {
-        memcpy(bigger, *array, count * size);
-    }
-    *array = bigger;
-    *cap = room;
-    return 0;
-}
-
 static bool plan_add(struct cove_plan_build *build,
                      const struct cove_step_op *op, bool own)
 {
@@ -223,8 +202,8 @@ static int plan_calculate(struct cove_plan_build *build,
     }
     err = cove_step_texts(&build->plan->arena, op->lits, &lits, &lit_count);
     if (err == 0) {
-        err = plan_grow(&build->scratch, &array, sizeof(calc),
-                        build->calc_count, &build->calc_cap);
+        err = cove_arena_grow(&build->scratch, &array, sizeof(calc),
+                              build->calc_count, &build->calc_cap);
     }
     if (err != 0) {
         return err;
@@ -273,7 +252,8 @@ static int plan_note_conflict(struct cove_plan_build *build,
                               const struct cove_step *step, size_t op)
 {
     void *array = build->conflicts;
-    int err = plan_grow(&build->plan->arena, &array, sizeof(*build->conflicts),
+    int err =
+        cove_arena_grow(&build->plan->arena, &array, sizeof(*build->conflicts),
                         build->conflict_count, &build->conflict_cap);
 
     if (err == 0) {
