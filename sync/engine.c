@@ -114,7 +114,6 @@ int engine_abort(struct cove_engine *engine, int code, const char *what)
         cove_store_abort(engine->txn);
         engine->txn = NULL;
     }
-    engine->ingested = false;
     for (struct cove_conn *conn = engine->conns; conn != NULL;
          conn = conn->next) {
         if (conn->peer != NULL) {
@@ -161,11 +160,8 @@ int engine_commit(struct cove_engine *engine)
         return engine_abort(engine, err, "what came could not be kept");
     }
     engine_peers_written(engine);
-    if (engine->ingested) {
-        engine->ingested = false;
-        if (engine->opt.committed != NULL) {
-            engine->opt.committed(engine->opt.ctx);
-        }
+    if (engine->opt.committed != NULL) {
+        engine->opt.committed(engine->opt.ctx);
     }
     return 0;
 }

@@ -123,7 +123,6 @@ static int ingest_step(struct ingest *in, struct cove_bytes bytes)
     if (err == 0) {
         cove_arena_reset(&in->engine->arena);
         in->engine->txn_bytes += bytes.len;
-        in->engine->ingested = true;
     }
     return err;
 }

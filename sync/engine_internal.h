@@ -188,7 +188,6 @@ struct cove_engine {
     struct cove_store_txn *txn; /* the write transaction, or NULL */
     uint64_t txn_ms;
     size_t txn_bytes;
-    bool ingested;           /* documents changed in it */
     uint64_t sequence;       /* of the store, committed, as last looked at */
     struct cove_conn *conns; /* newest first */
     struct engine_peer *peers;

@@ -123,8 +123,10 @@ void engine_peer_detach(struct cove_conn *conn)
 {
     if (conn->peer != NULL) {
         peer_count(conn);
-        engine_peer_touch(conn->peer, conn->engine->now_ms, false);
         conn->peer->conns--;
+        /* The last one: there may be no turn in which it would be due. */
+        engine_peer_touch(conn->peer, conn->engine->now_ms,
+                          conn->peer->conns == 0);
         conn->peer = NULL;
     }
 }
