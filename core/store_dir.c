@@ -11,12 +11,31 @@
 
 #include "core/store_table.h"
 
-#define DATA_FILE "data.mdb"
-#define LOCK_FILE "open.lock"
+#define DATA_FILE    "data.mdb"
+#define READERS_FILE "lock.mdb"
+#define LOCK_FILE    "open.lock"
+
+/* LMDB's table of its default of 126 readers. */
+#define READERS_BYTES 8192
 
 /* Where LMDB's first page says what it is, in the byte order of the machine. */
 #define LMDB_MAGIC        0xBEEFC0DEu
 #define LMDB_MAGIC_OFFSET 16
+
+/* Its first two pages, of at least this size together, are written when the
+ * file is made. */
+#define LMDB_LEAST 8192
+
+/* The byte of open.lock that who makes a store locks; no process has it as
+ * its id. */
+#define FRESH_BYTE 0
+
+enum dir_file {
+    FILE_ABSENT,
+    FILE_BEGUN, /* empty, or less than LMDB writes at first */
+    FILE_LMDB,
+    FILE_OTHER
+};
 
 /* A write of this size must fit for the disk not to count as full. */
 #define DISK_PROBE ((off_t)65536)
@@ -137,8 +156,8 @@ static int dir_fail(const struct cove_store_dir *dir, const char *what,
                          "%s: %s: %s; check the path, or create a store there",
                          dir->path, what, strerror(number));
     default:
-        return cove_fail(diag, code, "%s: %s: %s", dir->path, what,
-                         strerror(number));
+        return cove_fail(diag, code, "%s: %s: %s; check the path and the disk",
+                         dir->path, what, strerror(number));
     }
 }
 
@@ -174,71 +193,95 @@ static int dir_check_network(const struct cove_store_dir *dir,
                      dir->path);
 }
 
-/* Is data.mdb there, and LMDB's? Looked at before LMDB opens it, which would
- * leave a lock file beside a file that is not its own. */
-static int dir_check_file(struct cove_store_dir *dir, bool create,
-                          struct cove_diag *diag)
+/* What data.mdb is; errno where it cannot be told. Looked at before LMDB opens
+ * it, which would leave a lock file beside a file that is not its own. */
+static int dir_look(const struct cove_store_dir *dir, enum dir_file *out)
 {
     uint8_t head[LMDB_MAGIC_OFFSET + 4];
     uint32_t magic = 0;
     struct stat st;
-    ssize_t got;
+    ssize_t got = 0;
+    int failed;
     int fd = openat(dir->fd, DATA_FILE, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-    if (fd < 0 && errno != ENOENT) {
-        return dir_fail(dir, "cannot open " DATA_FILE, diag);
+    if (fd < 0) {
+        *out = FILE_ABSENT;
+        return errno == ENOENT ? 0 : errno;
     }
-    dir->fresh = fd < 0;
-    if (fd >= 0) {
-        int err = fstat(fd, &st);
+    failed = fstat(fd, &st) == 0 ? 0 : errno;
+    if (failed == 0 && S_ISREG(st.st_mode)) {
+        got = pread(fd, head, sizeof(head), 0);
+        failed = got >= 0 ? 0 : errno;
+    }
+    close(fd);
+    if (failed != 0) {
+        return failed;
+    }
+    if (got == (ssize_t)sizeof(head)) {
+        memcpy(&magic, head + LMDB_MAGIC_OFFSET, sizeof(magic));
+    }
+    if (magic == LMDB_MAGIC) {
+        *out = st.st_size < LMDB_LEAST ? FILE_BEGUN : FILE_LMDB;
+    } else {
+        *out = S_ISREG(st.st_mode) && st.st_size == 0 ? FILE_BEGUN : FILE_OTHER;
+    }
+    return 0;
+}
 
-        got = err == 0 ? pread(fd, head, sizeof(head), 0) : -1;
-        if (got < 0 && (err != 0 || S_ISREG(st.st_mode))) {
-            err = dir_fail(dir, "cannot read " DATA_FILE, diag);
-            close(fd);
-            return err;
-        }
-        close(fd);
-        dir->fresh = S_ISREG(st.st_mode) && st.st_size == 0;
-        if (got == (ssize_t)sizeof(head)) {
-            memcpy(&magic, head + LMDB_MAGIC_OFFSET, sizeof(magic));
-        }
+static int dir_check_file(struct cove_store_dir *dir, bool create,
+                          struct cove_diag *diag)
+{
+    enum dir_file file = FILE_ABSENT;
+
+    errno = dir_look(dir, &file);
+    if (errno != 0) {
+        return dir_fail(dir, "cannot read " DATA_FILE, diag);
     }
-    if (dir->fresh) {
-        return create ? 0
-                      : cove_fail(diag, COVE_ENOTFOUND,
-                                  "%s: holds no store; check the path, or "
-                                  "create a store there",
-                                  dir->path);
-    }
-    if (magic != LMDB_MAGIC) {
+    if (file == FILE_OTHER) {
         return cove_fail(diag, COVE_ENOTSTORE,
                          "%s: " DATA_FILE " in it is no Cove store; choose "
                          "another directory or move that file away",
                          dir->path);
     }
+    dir->fresh = file != FILE_LMDB;
+    if (dir->fresh && !create) {
+        return cove_fail(diag, COVE_ENOTFOUND,
+                         "%s: holds no store; check the path, or create a "
+                         "store there",
+                         dir->path);
+    }
     return 0;
 }
 
+/* Lock or unlock a byte of open.lock; an errno. A lock of the open file
+ * description, unlike one of the process, conflicts with others of the same
+ * process and does not go when another description is closed. */
+static int lock_byte(const struct cove_store_dir *dir, off_t byte, short type,
+                     bool wait)
+{
+    struct flock lock = {
+        .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+    int failed;
+
+    do {
+        failed = fcntl(dir->lock_fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock);
+    } while (failed != 0 && errno == EINTR);
+    return failed != 0 ? errno : 0;
+}
+
 /* Two openings in one process would take each other's locks away (POSIX locks
- * belong to the process and go with the first file closed). A lock of the
- * open file description conflicts within the process too; each process locks
- * a byte of its own, so that only a second opening in it does. */
+ * belong to the process and go with the first file closed). Each process
+ * locks a byte of its own, so that only a second opening in it conflicts. */
 static int dir_lock(struct cove_store_dir *dir, struct cove_diag *diag)
 {
     dir->pid = getpid();
-
-    struct flock lock = {.l_type = F_WRLCK,
-                         .l_whence = SEEK_SET,
-                         .l_start = dir->pid,
-                         .l_len = 1};
-
     dir->lock_fd = openat(dir->fd, LOCK_FILE,
                           O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (dir->lock_fd < 0) {
         return dir_fail(dir, "cannot open " LOCK_FILE, diag);
     }
-    if (fcntl(dir->lock_fd, F_OFD_SETLK, &lock) == 0) {
+    errno = lock_byte(dir, dir->pid, F_WRLCK, false);
+    if (errno == 0) {
         return 0;
     }
     if (errno != EAGAIN && errno != EACCES) {
@@ -248,6 +291,55 @@ static int dir_lock(struct cove_store_dir *dir, struct cove_diag *diag)
                      "%s: is open in this process already; use that one, or "
                      "close it first",
                      dir->path);
+}
+
+/* A new store is made by one process at a time, so that what another has left
+ * unfinished (it died, or the disk was full) can be told from what another is
+ * about to finish; the former is begun anew. */
+static int dir_begin_fresh(struct cove_store_dir *dir, struct cove_diag *diag)
+{
+    enum dir_file file = FILE_ABSENT;
+
+    errno = lock_byte(dir, FRESH_BYTE, F_WRLCK, true);
+    if (errno == 0) {
+        errno = dir_look(dir, &file);
+    }
+    if (errno != 0) {
+        return dir_fail(dir, "cannot make " DATA_FILE, diag);
+    }
+    dir->fresh = file != FILE_LMDB; /* another may have made it meanwhile */
+    if (file != FILE_BEGUN) {
+        return 0;
+    }
+
+    int fd = openat(dir->fd, DATA_FILE, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+    if (fd < 0) {
+        return dir_fail(dir, "cannot make " DATA_FILE, diag);
+    }
+    close(fd);
+    return 0;
+}
+
+/* LMDB maps its table of readers from a file with holes in it. A reader that
+ * comes to a hole while the disk is full would be killed: fill them before.
+ * (To close the file takes this process's locks of it away, but there are
+ * none: nobody here has the store open.) */
+static int dir_reserve(const struct cove_store_dir *dir, struct cove_diag *diag)
+{
+    int err = 0;
+    int fd = openat(dir->fd, READERS_FILE,
+                    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0) {
+        return dir_fail(dir, "cannot open " READERS_FILE, diag);
+    }
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, READERS_BYTES) != 0 &&
+        errno != EOPNOTSUPP) {
+        err = dir_fail(dir, "cannot make room for " READERS_FILE, diag);
+    }
+    close(fd);
+    return err;
 }
 
 /* A page that the system gives to forked children emptied: asked at each
@@ -291,6 +383,12 @@ int cove_store_dir_open(struct cove_store_dir *dir, const char *path,
     if (err == 0) {
         err = dir_lock(dir, diag);
     }
+    if (err == 0 && dir->fresh) {
+        err = dir_begin_fresh(dir, diag);
+    }
+    if (err == 0) {
+        err = dir_reserve(dir, diag);
+    }
     if (err != 0) {
         cove_store_dir_close(dir);
         return err;
@@ -302,15 +400,11 @@ int cove_store_dir_open(struct cove_store_dir *dir, const char *path,
 void cove_store_dir_close(struct cove_store_dir *dir)
 {
     if (dir->lock_fd >= 0) {
-        /* A forked child shares the lock and would keep it past our close:
-         * let go by name, and only the process that took it does. */
+        /* A forked child shares the locks and would keep them past our close:
+         * let go by name, and only the process that took them does. */
         if (cove_store_dir_ours(dir)) {
-            struct flock unlock = {.l_type = F_UNLCK,
-                                   .l_whence = SEEK_SET,
-                                   .l_start = dir->pid,
-                                   .l_len = 1};
-
-            (void)fcntl(dir->lock_fd, F_OFD_SETLK, &unlock);
+            (void)lock_byte(dir, dir->pid, F_UNLCK, false);
+            (void)lock_byte(dir, FRESH_BYTE, F_UNLCK, false);
         }
         close(dir->lock_fd);
     }
@@ -325,10 +419,16 @@ void cove_store_dir_close(struct cove_store_dir *dir)
     dir->fd = -1;
 }
 
-int cove_store_dir_sync(const struct cove_store_dir *dir)
+int cove_store_dir_finish(const struct cove_store_dir *dir)
 {
-    int err = fsync(dir->fd) == 0 ? 0 : COVE_EIO;
+    int err = 0;
 
+    if (!dir->fresh) {
+        return 0;
+    }
+    if (fsync(dir->fd) != 0) {
+        err = COVE_EIO;
+    }
     if (err == 0 && dir->made) {
         int above = openat(dir->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -338,5 +438,6 @@ int cove_store_dir_sync(const struct cove_store_dir *dir)
             close(above);
         }
     }
+    (void)lock_byte(dir, FRESH_BYTE, F_UNLCK, false);
     return err;
 }

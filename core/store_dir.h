@@ -2,7 +2,8 @@
  *
  *     data.mdb   LMDB's file
  *     lock.mdb   LMDB's table of readers
- *     open.lock  empty; who has the store open locks the byte at its pid
+ *     open.lock  empty; who has the store open locks the byte at its pid, who
+ *                makes one the byte 0
  *
  * Nothing is written to a directory that holds something else.
  */
@@ -20,7 +21,7 @@ struct cove_store_dir {
     pid_t pid;        /* that locked it */
     uint8_t *mark;    /* 1; a forked child finds 0 there */
     bool made;        /* the directory was not there */
-    bool fresh;       /* data.mdb was not there, or empty */
+    bool fresh;       /* there is no store yet: call finish once there is */
 };
 
 /* Find or make the directory, judge what is in it, and take the lock that
@@ -35,9 +36,10 @@ bool cove_store_dir_ours(const struct cove_store_dir *dir);
 /* Also after a failed open. In a forked child: keeps the parent's lock. */
 void cove_store_dir_close(struct cove_store_dir *dir);
 
-/* Make the new entries of the directory durable, and its own where it was
- * made. Errors: COVE_EIO. */
-COVE_MUST_CHECK int cove_store_dir_sync(const struct cove_store_dir *dir);
+/* Make the entries of a fresh store durable, the directory's own too where it
+ * was made, and let others open it. Nothing to do where it is not fresh.
+ * Errors: COVE_EIO. */
+COVE_MUST_CHECK int cove_store_dir_finish(const struct cove_store_dir *dir);
 
 /* The code for an errno. */
 int cove_store_errno(int number);

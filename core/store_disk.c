@@ -28,7 +28,8 @@
 
 #define READERS_KEPT 2
 
-/* The last key of a tree, as the write transaction sees it. */
+/* A key that no key of the tree is beyond, as the write transaction sees it:
+ * the last, or the last until it was deleted. */
 struct disk_tail {
     bool known;
     uint8_t len; /* 0: the tree is empty */
@@ -306,23 +307,19 @@ static bool tail_passed(struct disk_store *store, unsigned tree,
     return true;
 }
 
-/* Carry out one write. */
+/* Carry out one write. Where that takes the last key away, the tail stays: it
+ * still has no key beyond it. */
 static int writer_apply(struct disk_store *store,
                         const struct cove_store_change *change)
 {
-    struct disk_tail *tail = &store->tails[change->tree];
     struct cove_entry entry = {change->key, change->value};
 
-    if (!change->gone) {
-        return cove_lmdb_put(&store->lmdb, store->writer.mdb, change->tree,
-                             &entry,
-                             tail_passed(store, change->tree, change->key));
+    if (change->gone) {
+        return cove_lmdb_del(&store->lmdb, store->writer.mdb, change->tree,
+                             change->key);
     }
-    if (cove_bytes_equal(change->key, cove_bytes(tail->key, tail->len))) {
-        tail->known = false;
-    }
-    return cove_lmdb_del(&store->lmdb, store->writer.mdb, change->tree,
-                         change->key);
+    return cove_lmdb_put(&store->lmdb, store->writer.mdb, change->tree, &entry,
+                         tail_passed(store, change->tree, change->key));
 }
 
 /* Do the whole transaction again in a larger map. */
@@ -562,11 +559,12 @@ static int disk_open(struct disk_store *store, const char *dir,
     if (err == 0) {
         err = cove_lmdb_open(&store->lmdb, &store->dir, opt, diag);
     }
-    if (err == 0 && store->dir.fresh) {
-        err = cove_store_dir_sync(&store->dir);
+    if (err == 0) {
+        err = cove_store_dir_finish(&store->dir);
     }
-    return err != 0 ? cove_fail(diag, err, "%s: cannot open the store: %s", dir,
-                                cove_error_text(err))
+    return err != 0 ? cove_fail(diag, err,
+                                "%s: cannot open the store: %s; check the disk",
+                                dir, cove_error_text(err))
                     : 0;
 }
 
@@ -576,14 +574,16 @@ int cove_store_open_lmdb(const char *dir, const struct cove_store_options *opt,
     struct disk_store *store = cove_alloc_zero(opt->alloc, 1, sizeof(*store));
 
     if (store == NULL) {
-        return cove_fail(diag, COVE_ENOMEM, "%s: out of memory", dir);
+        return cove_fail(diag, COVE_ENOMEM,
+                         "%s: out of memory; try again when some is free", dir);
     }
 
     int err = cove_store_init(&store->base, &disk_table, opt);
 
     if (err != 0) {
         cove_alloc_free(opt->alloc, store);
-        return cove_fail(diag, err, "%s: out of memory", dir);
+        return cove_fail(diag, err,
+                         "%s: out of memory; try again when some is free", dir);
     }
     store->map_max = opt->map_bytes_max;
     store->writer.base.store = &store->base;

@@ -1,5 +1,7 @@
 /* The store on disk: the map that grows, the disk that is full or broken. */
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include "core/store_dir.h"
@@ -485,6 +487,83 @@ START_TEST(a_full_disk_refuses_the_commit_and_loses_nothing)
 }
 END_TEST
 
+/* Leave `left` bytes of the disk of 64 KiB free. */
+static int fill_disk(const char *path, off_t left)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int failed = fd < 0 || (left < 65536 && fallocate(fd, 0, 0, 65536 - left));
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return failed;
+}
+
+static int open_on_full_disk(struct fixture *f)
+{
+    struct cove_store_txn *readers[100];
+    struct cove_store_txn *txn;
+    int err = 0;
+
+    for (unsigned i = 0; err == 0; i++) {
+        CHILD_CHECK(cove_store_begin(f->store, true, &txn) == 0);
+        CHILD_CHECK(put_many(txn, i, 1, 3000) == 0);
+        err = cove_store_commit(txn);
+    }
+    CHILD_CHECK(err == COVE_ENOSPC);
+    /* Their places in LMDB's table are on the disk, too. */
+    for (size_t i = 0; i < COVE_ARRAY_LEN(readers); i++) {
+        CHILD_CHECK(cove_store_begin(f->store, false, &readers[i]) == 0);
+    }
+    for (size_t i = 0; i < COVE_ARRAY_LEN(readers); i++) {
+        cove_store_abort(readers[i]);
+    }
+    return 0;
+}
+
+static int child_no_room(struct fixture *f)
+{
+    int refused = 0;
+    char path[128];
+
+    /* A small disk that only this child sees. */
+    if (unshare(CLONE_NEWNS) != 0 ||
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", f->dir, "tmpfs", 0, "size=64k") != 0) {
+        printf("# skipped: no right to mount a small disk\n");
+        fflush(stdout);
+        return 0;
+    }
+    snprintf(path, sizeof(path), "%s/fill", f->dir);
+    for (off_t left = 0; left <= 65536; left += 4096) {
+        fixture_remove(f);
+        CHILD_CHECK(fill_disk(path, left) == 0);
+
+        int err = fixture_open(f);
+
+        CHILD_CHECK(err == 0 || err == COVE_ENOSPC);
+        refused += err != 0;
+        CHILD_CHECK(err != 0 || open_on_full_disk(f) == 0);
+        CHILD_CHECK(unlink(path) == 0);
+        CHILD_CHECK(err == 0 || fixture_open(f) == 0);
+        fixture_put(f, 1, "key", "value");
+        fixture_assert(f, 1, "key", "value");
+        cove_store_close(f->store);
+    }
+    CHILD_CHECK(refused > 2 && refused < 15);
+    return 0;
+}
+
+START_TEST(a_disk_without_room_kills_nobody)
+{
+    struct fixture f;
+
+    fixture_init(&f, FIXTURE_LMDB);
+    ck_assert(in_child(child_no_room, &f));
+    fixture_remove(&f);
+}
+END_TEST
+
 /* Put a file that cannot be written in the place of data.mdb among the open
  * files: of LMDB's two descriptors the one with all of `flags`. */
 static void break_file(const struct fixture *f, int flags, bool synced)
@@ -785,6 +864,7 @@ static Suite *disk_suite(void)
     tcase_add_test(disk, a_map_at_its_limit_refuses_and_reading_goes_on);
     tcase_add_test(disk, ascending_keys_leave_no_page_half_empty);
     tcase_add_test(disk, a_full_disk_refuses_the_commit_and_loses_nothing);
+    tcase_add_test(disk, a_disk_without_room_kills_nobody);
     tcase_add_test(disk,
                    a_failed_write_to_the_disk_stops_writing_until_reopened);
     tcase_add_test(disk,

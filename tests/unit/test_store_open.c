@@ -130,6 +130,18 @@ START_TEST(an_interrupted_creation_is_finished)
     assert_refused(&f, COVE_ENOTFOUND);
     f.opt.create = true;
     ck_assert_int_eq(fixture_open(&f), 0);
+    cove_store_close(f.store);
+    f.store = NULL;
+
+    /* A full disk took only the first of the two first pages. */
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/data.mdb", f.dir);
+    ck_assert_int_eq(truncate(path, 4096), 0);
+    f.opt.create = false;
+    assert_refused(&f, COVE_ENOTFOUND);
+    f.opt.create = true;
+    ck_assert_int_eq(fixture_open(&f), 0);
     fixture_put(&f, 0, "key", "value");
     fixture_teardown(&f);
 }
@@ -294,6 +306,42 @@ START_TEST(a_second_opening_in_one_process_is_busy)
     ck_assert_int_eq(fixture_open(&f), 0);
     fixture_assert(&f, 0, "key", "new");
     fixture_teardown(&f);
+}
+END_TEST
+
+START_TEST(several_processes_may_make_a_store_at_once)
+{
+    struct fixture f;
+    pid_t children[6];
+
+    for (int round = 0; round < 5; round++) {
+        fixture_init(&f, FIXTURE_LMDB);
+        for (int i = 0; i < 6; i++) {
+            char key[] = {(char)('a' + i), '\0'};
+
+            children[i] = fork();
+            if (children[i] == 0) {
+                if (fixture_open(&f) != 0) {
+                    fprintf(stderr, "# %s\n", f.diag.text);
+                    child_end(1);
+                }
+                fixture_put(&f, 0, key, "value");
+                cove_store_close(f.store);
+                child_end(0);
+            }
+        }
+        for (int i = 0; i < 6; i++) {
+            ck_assert(child_ended_well(children[i]));
+        }
+        f.opt.create = false;
+        ck_assert_int_eq(fixture_open(&f), 0);
+        for (int i = 0; i < 6; i++) {
+            char key[] = {(char)('a' + i), '\0'};
+
+            fixture_assert(&f, 0, key, "value");
+        }
+        fixture_teardown(&f);
+    }
 }
 END_TEST
 
@@ -621,6 +669,7 @@ static Suite *open_suite(void)
     tcase_add_test(opening, a_second_opening_in_one_process_is_busy);
     suite_add_tcase(suite, opening);
     tcase_set_timeout(processes, 60);
+    tcase_add_test(processes, several_processes_may_make_a_store_at_once);
     tcase_add_test(processes,
                    a_forked_child_opens_its_own_and_leaves_its_parents_alone);
     tcase_add_test(processes,
