@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* --------------------------------------------------------------------- peer */
 
@@ -96,6 +97,21 @@ static void serve_signals(sigset_t *set)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* One line of the daemon's log, on standard error. */
+static void serve_log(void *ctx, const char *text)
+{
+    struct timespec ts;
+    struct tm tm;
+    char when[32] = "";
+
+    (void)ctx;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    if (gmtime_r(&ts.tv_sec, &tm) != NULL) {
+        strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
+    }
+    fprintf(stderr, "%s.%03ldZ %s\n", when, ts.tv_nsec / 1000000, text);
+}
+
 int cli_serve(struct cli *cli)
 {
     sigset_t set;
@@ -107,6 +123,9 @@ int cli_serve(struct cli *cli)
         return code;
     }
     serve_signals(&set);
+    if (!cli->quiet) {
+        cove_set_log(cli->store, serve_log, NULL);
+    }
     err = cove_listen(cli->store, listen != NULL ? listen : "127.0.0.1:0");
     if (err == 0) {
         err = cove_thread_start(cli->store);

@@ -37,6 +37,8 @@ struct cove {
     struct cove_key device;
     struct cove_id account;
     int64_t live_days;
+    void (*log)(void *ctx, const char *text); /* cove_set_log; may be NULL */
+    void *log_ctx;
     bool new_session;     /* for the first worker */
     pthread_mutex_t lock; /* guards what is below */
     struct cove_diag diag;

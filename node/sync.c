@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/inotify.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,10 +42,17 @@ static void sync_committed(void *ctx)
 
 static void sync_event(void *ctx, const char *line)
 {
-    (void)ctx;
-    if (getenv("COVE_LOG") != NULL) {
-        fprintf(stderr, "cove: %s\n", line);
+    const struct cove *store = ctx;
+
+    if (store->log != NULL) {
+        store->log(store->log_ctx, line);
     }
+}
+
+static void sync_error(void *ctx, int code, const char *sentence)
+{
+    (void)code;
+    sync_event(ctx, sentence);
 }
 
 static void sync_engine_event(void *ctx, const struct cove_conn *conn,
@@ -74,6 +80,7 @@ static int sync_engine(struct node_sync *s)
         .repo = s->worker->repo,
         .store = store->store,
         .notify_path = store->notify_path,
+        .on_error = sync_error,
         .event = sync_event,
         .ctx = store,
     };

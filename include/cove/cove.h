@@ -174,6 +174,11 @@ COVE_API int cove_peer_add(struct cove *store, const char *key,
  * cove_address. Errors: COVE_EADDRINUSE, COVE_EUSAGE, COVE_ENET. */
 COVE_API int cove_listen(struct cove *store, const char *address);
 COVE_API const char *cove_address(const struct cove *store);
+/* Lines of what happens to peers and sockets, for a log: set before sync
+ * starts; called on the thread that syncs, and must not call back. */
+COVE_API void cove_set_log(struct cove *store,
+                           void (*line)(void *ctx, const char *text),
+                           void *ctx);
 /* Run sync on an own thread until stop or close. */
 COVE_API int cove_thread_start(struct cove *store);
 COVE_API void cove_thread_stop(struct cove *store);
