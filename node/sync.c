@@ -201,6 +201,13 @@ static int sync_start(struct node_sync *s)
 /* -------------------------------------------------------------------- the API
  */
 
+void cove_set_log(struct cove *store, void (*line)(void *ctx, const char *text),
+                  void *ctx)
+{
+    store->log = line;
+    store->log_ctx = ctx;
+}
+
 int cove_listen(struct cove *store, const char *address)
 {
     struct node_sync *s = NULL;
