@@ -58,8 +58,17 @@ static void sync_error(void *ctx, int code, const char *sentence)
 static void sync_engine_event(void *ctx, const struct cove_conn *conn,
                               const char *line)
 {
-    (void)conn;
-    sync_event(ctx, line);
+    struct cove_conn_stats stats;
+    char text[256], key[COVE_HEX_LEN(32)];
+
+    if (conn == NULL) {
+        sync_event(ctx, line);
+        return;
+    }
+    cove_conn_stats(conn, &stats);
+    cove_hex(cove_bytes(stats.peer.b, sizeof(stats.peer.b)), key);
+    snprintf(text, sizeof(text), "peer %.16s: %.200s", key, line);
+    sync_event(ctx, text);
 }
 
 static int sync_engine(struct node_sync *s)
