@@ -115,6 +115,9 @@ const char *story_stored(struct story *s, enum story_who who,
  * story_stored has to give once all is settled. */
 const char *story_settled(struct story *s, enum story_who who,
                           const char *version);
+/* The copies that are stored, without who made them and when:
+ * "register=value<origin's time,…", as their order is. */
+const char *story_copies(struct story *s, enum story_who who);
 /* The register behind a field of a version. */
 const char *story_register(struct story *s, enum story_who who,
                            const char *version, const char *field);
@@ -128,6 +131,7 @@ const char *story_field(struct story *s, enum story_who who,
 struct story_newest {
     size_t reg; /* its place in the list */
     const char *value;
+    const char *epoch; /* hex of the step it was written at, "" for none */
     struct cove_op_id id;
 };
 bool story_newest(struct story *s, enum story_who who,
@@ -174,6 +178,19 @@ static inline bool story_same(struct cove_hash a, struct cove_hash b)
 #define ck_other_hash(a, b) ck_assert(!story_same(a, b))
 /* Everybody's digest of the document is the same. */
 void story_agreed(struct story *s);
+
+/* --- forgery: copies that a device writes past its engine, in a session of
+ * the author's own */
+
+struct author story_author(struct story *s, enum story_who who);
+/* The newest user write to a register, as a copy would name it. */
+struct cove_origin story_origin(struct story *s, enum story_who who,
+                                const char *reg);
+void story_forge(struct story *s, struct author *a, int64_t second,
+                 const char *reg, const char *value,
+                 struct cove_origin *origin);
+/* All of what the author wrote, as a batch. */
+void story_hand(struct story *s, struct author *a, enum story_who to);
 
 /* --- chance, repeatable */
 

@@ -207,6 +207,13 @@ bool story_newest(struct story *s, enum story_who who,
                 found = true;
                 out->reg = k;
                 out->id = events[i].id;
+                out->epoch = "";
+                if (events[i].has_epoch) {
+                    char hex[COVE_HEX_LEN(32)];
+
+                    cove_hex(cove_bytes(events[i].epoch.b, 32), hex);
+                    out->epoch = cove_arena_printf(&s->arena, "%s", hex);
+                }
                 out->value = events[i].deleted ? "deleted"
                                                : story_text(s, events[i].value);
             }
@@ -214,6 +221,32 @@ bool story_newest(struct story *s, enum story_who who,
     }
     word_must(&w, word_close(&w, 0));
     return found;
+}
+
+const char *story_copies(struct story *s, enum story_who who)
+{
+    struct cove_loaded loaded;
+    const char *out = "";
+    struct word w;
+
+    word_open(&w, s, who, false);
+    word_must(&w, word_load(&w, NULL, COVE_LOAD_RAW, &loaded));
+    for (size_t i = 0; i < loaded.doc.state.copy_count; i++) {
+        const struct cove_copy *copy = &loaded.doc.state.copies[i];
+
+        out = cove_arena_printf(&s->arena, "%s%.*s=%s<", out,
+                                (int)copy->reg.len, (const char *)copy->reg.at,
+                                copy->deleted ? "deleted"
+                                              : story_text(s, copy->value));
+        for (size_t k = 0; k < copy->origin_count; k++) {
+            out =
+                cove_arena_printf(&s->arena, "%s%llu,", out,
+                                  (unsigned long long)copy->origins[k].id.hlc);
+        }
+        ck_assert_ptr_nonnull(out);
+    }
+    word_must(&w, word_close(&w, 0));
+    return out;
 }
 
 const char *story_register(struct story *s, enum story_who who,
@@ -520,4 +553,51 @@ void story_agreed(struct story *s)
 
         ck_same_hash(mine, theirs);
     }
+}
+
+/* --- forgery */
+
+struct author story_author(struct story *s, enum story_who who)
+{
+    struct author a;
+
+    author_init(&a, &s->peer[who].kit, &s->peer[ALICE].kit, &s->doc, 9);
+    return a;
+}
+
+struct cove_origin story_origin(struct story *s, enum story_who who,
+                                const char *reg)
+{
+    const char *const registers[] = {reg, NULL};
+    struct cove_origin origin = {.reg = cove_bytes_text(reg)};
+    struct story_newest newest;
+
+    ck_assert(story_newest(s, who, registers, &newest));
+    origin.id = newest.id;
+    story_tx_hash(s, who, &origin.id, origin.tx_hash);
+    return origin;
+}
+
+void story_forge(struct story *s, struct author *a, int64_t second,
+                 const char *reg, const char *value, struct cove_origin *origin)
+{
+    struct cove_tx_op op = {.reg = cove_bytes_text(reg),
+                            .value = story_json(s, value),
+                            .origins = origin,
+                            .origin_count = 1};
+    struct cove_tx tx = {.hlc = cove_hlc_of_ms(STORY_START + second * 1000),
+                         .kind = COVE_TX_COPY,
+                         .ops = &op,
+                         .op_count = 1};
+
+    author_push_tx(a, &tx);
+}
+
+void story_hand(struct story *s, struct author *a, enum story_who to)
+{
+    struct cove_batch batch = author_batch(a, 0, a->len);
+    struct cove_ingest_result result;
+    int err = kit_ingest(&s->peer[to].kit, &batch, 1, &result);
+
+    ck_assert_msg(err == 0, "hand: %s", story_why(s, to));
 }

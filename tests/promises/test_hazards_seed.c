@@ -273,45 +273,44 @@ START_TEST(h11_an_edited_step_is_another_and_drift_is_reported)
 
     stage_two("{'size':'7','section':'s'}");
     /* through the front door: refused, with who and when */
-    ck_assert_int_eq(story_try_migration(
-                         &s, ALICE,
-                         "{'schema':'T','from':1,'to':2,'steps':[" SIZE_STEP
-                         "]}",
-                         "{'title':'T','version':2,'properties':{" TEXT("name") "," TEXT(
-                             "ta"
-                             "g"
-                             "s") "," TEXT("section") ",'done':{'type':'"
-                                                      "boolean'}," TEXT("no"
-                                                                        "t"
-                                                                        "e") ","
-                                                                             "'"
-                                                                             "s"
-                                                                             "i"
-                                                                             "z"
-                                                                             "e"
-                                                                             "'"
-                                                                             ":"
-                                                                             "{"
-                                                                             "'"
-                                                                             "t"
-                                                                             "y"
-                                                                             "p"
-                                                                             "e"
-                                                                             "'"
-                                                                             ":"
-                                                                             "'"
-                                                                             "i"
-                                                                             "n"
-                                                                             "t"
-                                                                             "e"
-                                                                             "g"
-                                                                             "e"
-                                                                             "r"
-                                                                             "'"
-                                                                             "}"
-                                                                             "}"
-                                                                             "}"),
-                     COVE_EDRIFT);
+    ck_assert_int_eq(
+        story_try_migration(
+            &s, ALICE, "{'schema':'T','from':1,'to':2,'steps':[" SIZE_STEP "]}",
+            "{'title':'T','version':2,'properties':{" TEXT("name") "," TEXT(
+                "ta"
+                "g"
+                "s") "," TEXT("section") ",'done':{'type':'"
+                                         "boolean'}," TEXT("no"
+                                                           "t"
+                                                           "e") ","
+                                                                "'"
+                                                                "s"
+                                                                "i"
+                                                                "z"
+                                                                "e"
+                                                                "'"
+                                                                ":"
+                                                                "{"
+                                                                "'"
+                                                                "t"
+                                                                "y"
+                                                                "p"
+                                                                "e"
+                                                                "'"
+                                                                ":"
+                                                                "'"
+                                                                "i"
+                                                                "n"
+                                                                "t"
+                                                                "e"
+                                                                "g"
+                                                                "e"
+                                                                "r"
+                                                                "'"
+                                                                "}"
+                                                                "}"
+                                                                "}"),
+        COVE_EDRIFT);
     ck_assert_ptr_nonnull(strstr(story_why(&s, ALICE), "published by device"));
     ck_assert_ptr_nonnull(strstr(story_why(&s, ALICE), "2025-06-15"));
     /* past it: what stands under a key that is not its hash has no effect */

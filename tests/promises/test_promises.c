@@ -384,44 +384,6 @@ START_TEST(i10_a_reader_sees_the_same_and_writes_nothing)
 }
 END_TEST
 
-/* The newest user write to a register, as an origin that a copy may name. */
-static struct cove_origin origin_of(const char *reg)
-{
-    const char *const regs[] = {reg, NULL};
-    struct cove_origin origin = {.reg = cove_bytes_text(reg)};
-    struct story_newest newest;
-
-    ck_assert(story_newest(&s, ALICE, regs, &newest));
-    origin.id = newest.id;
-    story_tx_hash(&s, ALICE, &origin.id, origin.tx_hash);
-    return origin;
-}
-
-/* bob's device writes a copy of its own making; true origins, false value. */
-static void forge(struct author *a, int64_t second, const char *reg,
-                  const char *value, struct cove_origin *origin)
-{
-    struct cove_tx_op op = {.reg = cove_bytes_text(reg),
-                            .value = story_json(&s, value),
-                            .origins = origin,
-                            .origin_count = 1};
-    struct cove_tx tx = {.hlc = cove_hlc_of_ms(STORY_START + second * 1000),
-                         .kind = COVE_TX_COPY,
-                         .ops = &op,
-                         .op_count = 1};
-
-    author_push_tx(a, &tx);
-}
-
-static void hand(struct author *a, enum story_who who)
-{
-    struct cove_batch batch = author_batch(a, 0, a->len);
-    struct cove_ingest_result result;
-    int err = kit_ingest(story_kit(&s, who), &batch, 1, &result);
-
-    ck_assert_msg(err == 0, "%s", story_kit(&s, who)->diag.text);
-}
-
 START_TEST(i11_a_forged_copy_changes_nothing_where_its_origins_are_held)
 {
     struct author bob;
@@ -434,13 +396,13 @@ START_TEST(i11_a_forged_copy_changes_nothing_where_its_origins_are_held)
     const char *new = story_view(&s, ALICE, "2");
     const char *size = story_register(&s, ALICE, "1", "size");
     const char *number = story_register(&s, ALICE, "2", "size");
-    struct cove_origin origin = origin_of(size);
+    struct cove_origin origin = story_origin(&s, ALICE, size);
 
-    author_init(&bob, story_kit(&s, BOB), story_kit(&s, ALICE), &s.doc, 9);
-    forge(&bob, 100, size, "'evil'", &origin);
+    bob = story_author(&s, BOB);
+    story_forge(&s, &bob, 100, size, "'evil'", &origin);
     origin.reg = cove_bytes_text(number);
-    forge(&bob, 101, number, "666", &origin);
-    hand(&bob, ALICE);
+    story_forge(&s, &bob, 101, number, "666", &origin);
+    story_hand(&s, &bob, ALICE);
     ck_views(&s, ALICE, "1", old);
     ck_views(&s, ALICE, "2", new);
     /* The next load mends what readers without the engine see. */
@@ -449,7 +411,7 @@ START_TEST(i11_a_forged_copy_changes_nothing_where_its_origins_are_held)
     /* carol has the copies and the journal, but not yet what they name */
     story_give_doc(&s, ALICE, CAROL, &s.journal);
     story_give_header(&s, ALICE, CAROL);
-    hand(&bob, CAROL);
+    story_hand(&s, &bob, CAROL);
     ck_views(&s, CAROL, "2", "priority='low' size=666");
     story_give(&s, ALICE, CAROL);
     ck_views(&s, CAROL, "1", old);
@@ -558,10 +520,10 @@ START_TEST(i15_what_is_unknown_survives_store_sync_store_byte_for_byte)
     story_begin(&s, FIXTURE_LMDB);
     story_schema(&s, ALICE, T1);
     story_new(&s, ALICE, 0, "1", "{'size':'120'}");
-    author_init(&bob, story_kit(&s, BOB), story_kit(&s, ALICE), &s.doc, 9);
+    bob = story_author(&s, BOB);
     cove_put_be64(ahead + 3, cove_hlc_of_ms(STORY_START + 1000));
     author_push(&bob, cove_bytes(ahead, sizeof(ahead)));
-    hand(&bob, ALICE);
+    story_hand(&s, &bob, ALICE);
     story_raw_write(&s, ALICE, 2, unknown, "no~such", "{'k':[1.5,null]}");
     /* a step of a kind that this build does not know, and one that waits */
     story_step(&s, ALICE, "'nowhere'", "[{'op':'teleport'}]");
