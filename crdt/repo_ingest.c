@@ -1,4 +1,4 @@
-/* repo_ingest.c: other peers' transactions. docs/FORMAT.md "Ingest".
+/* repo_ingest.c: other peers' transactions.
  *
  * A batch is judged whole before a byte of it is written: form, limits, the
  * session's salt, its place in the log, agreement with what is held, the hash

@@ -772,6 +772,78 @@ START_TEST(records_of_upper_layers_are_kept_in_order)
 }
 END_TEST
 
+/* --- the page */
+
+/* The bytes of a block ```store NAME of docs/FORMAT.md; remarks are left. */
+static size_t page_block(const char *name, uint8_t *out, size_t room)
+{
+    FILE *page = fopen(COVE_SOURCE_ROOT "/docs/FORMAT.md", "r");
+    char line[256];
+    char start[64];
+    bool inside = false;
+    size_t digits = 0;
+
+    ck_assert_ptr_nonnull(page);
+    snprintf(start, sizeof(start), "```store %s\n", name);
+    while (fgets(line, sizeof(line), page) != NULL) {
+        if (!inside) {
+            inside = strcmp(line, start) == 0;
+            continue;
+        }
+        if (line[0] == '`') {
+            break;
+        }
+        for (const char *at = line; *at != '\0' && *at != ';'; at++) {
+            static const char hex[] = "0123456789abcdef";
+            const char *digit = strchr(hex, *at);
+
+            if (digit != NULL) {
+                ck_assert_uint_lt(digits / 2, room);
+                out[digits / 2] =
+                    (uint8_t)(out[digits / 2] << 4 | (digit - hex));
+                digits++;
+            }
+        }
+    }
+    fclose(page);
+    ck_assert_uint_gt(digits, 0);
+    ck_assert_uint_eq(digits % 2, 0);
+    return digits / 2;
+}
+
+static void assert_page(struct home *h, unsigned tree, uint64_t num,
+                        const char *name)
+{
+    struct cove_store_txn *txn = kit_begin(&h->kit, false);
+    struct cove_place place;
+    struct cove_bytes value;
+    uint8_t want[1024];
+    size_t len = page_block(name, want, sizeof(want));
+
+    cove_place_start(&place);
+    cove_place_number(&place, num);
+    ck_assert_int_eq(
+        cove_store_get(txn, tree, cove_place_bytes(&place), &value), 0);
+    ck_assert_uint_eq(value.len, len);
+    ck_assert_mem_eq(value.at, want, len);
+    cove_store_abort(txn);
+}
+
+START_TEST(the_store_holds_what_the_page_shows)
+{
+    struct home h;
+
+    home_open(&h, _i);
+    h.kit.env.now_ms += 1500;
+    kit_set(&h.kit, &h.doc, "size", 120);
+    h.kit.env.now_ms += 2000;
+    kit_set(&h.kit, &h.doc, "size", 130);
+    assert_page(&h, REPO_DOCS, 2, "docs");
+    assert_page(&h, REPO_INTERN, 1, "shape");
+    kit_close(&h.kit);
+}
+END_TEST
+
 /* --- two processes */
 
 /* Appends `count` times, waiting for its turn each time. */
@@ -1074,6 +1146,7 @@ int main(void)
     BOTH(clean_is_remembered_until_the_next_op);
     BOTH(a_document_changes_once_at_its_last_change);
     BOTH(records_of_upper_layers_are_kept_in_order);
+    BOTH(the_store_holds_what_the_page_shows);
 #undef BOTH
     tcase_add_test(one, two_processes_append_in_turn_with_one_session);
     tcase_add_test(one, a_failed_create_changes_nothing);
