@@ -59,6 +59,11 @@ COVE_MUST_CHECK int cove_catalog_find(struct cove_catalog *catalog,
  * Errors: COVE_ENOTFOUND (lists the versions there are), COVE_EAMBIGUOUS
  * (a fork: lists the steps), COVE_EBLOCKED (held, but waiting or malformed:
  * says for what). */
+COVE_MUST_CHECK int cove_schema_doc_head(const struct cove_schema_doc *schema,
+                                         const char *version,
+                                         struct cove_step_id *out,
+                                         struct cove_diag *diag);
+/* As above, of a journal by its number; the errors of open besides. */
 COVE_MUST_CHECK int cove_catalog_head(struct cove_catalog *catalog,
                                       struct cove_store_txn *txn, cove_num num,
                                       const char *version,

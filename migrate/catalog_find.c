@@ -226,21 +226,16 @@ static int head_ambiguous(const struct cove_schema_doc *doc, const char *asked,
                      hex[0], hex[1]);
 }
 
-int cove_catalog_head(struct cove_catalog *catalog, struct cove_store_txn *txn,
-                      cove_num num, const char *version,
-                      struct cove_step_id *out, struct cove_diag *diag)
+int cove_schema_doc_head(const struct cove_schema_doc *schema,
+                         const char *version, struct cove_step_id *out,
+                         struct cove_diag *diag)
 {
-    const struct cove_schema_doc *doc;
     const struct cove_step *found[2] = {NULL, NULL};
     const struct cove_step *pending = NULL;
     size_t count = 0;
-    int err = cove_catalog_open(catalog, txn, num, &doc);
 
-    if (err != 0) {
-        return err;
-    }
     if (version == NULL || version[0] == '\0' || strcmp(version, "0") == 0) {
-        found[0] = cove_journal_newest(doc->journal);
+        found[0] = cove_journal_newest(schema->journal);
         if (found[0] == NULL) {
             return cove_fail(diag, COVE_EBLOCKED,
                              "no step of this schema is active here yet; sync "
@@ -249,8 +244,8 @@ int cove_catalog_head(struct cove_catalog *catalog, struct cove_store_txn *txn,
         *out = found[0]->id;
         return 0;
     }
-    for (size_t i = 0; i < cove_journal_count(doc->journal); i++) {
-        const struct cove_step *s = cove_journal_at(doc->journal, i);
+    for (size_t i = 0; i < cove_journal_count(schema->journal); i++) {
+        const struct cove_step *s = cove_journal_at(schema->journal, i);
 
         if (!head_matches(s, version)) {
             continue;
@@ -262,7 +257,7 @@ int cove_catalog_head(struct cove_catalog *catalog, struct cove_store_txn *txn,
         }
     }
     if (count == 2) {
-        return head_ambiguous(doc, version, found, diag);
+        return head_ambiguous(schema, version, found, diag);
     }
     if (count == 0 && pending != NULL) {
         return cove_fail(diag, COVE_EBLOCKED,
@@ -274,8 +269,18 @@ int cove_catalog_head(struct cove_catalog *catalog, struct cove_store_txn *txn,
                              : "is malformed for this build");
     }
     if (count == 0) {
-        return head_unknown(doc, version, diag);
+        return head_unknown(schema, version, diag);
     }
     *out = found[0]->id;
     return 0;
+}
+
+int cove_catalog_head(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                      cove_num num, const char *version,
+                      struct cove_step_id *out, struct cove_diag *diag)
+{
+    const struct cove_schema_doc *schema;
+    int err = cove_catalog_open(catalog, txn, num, &schema);
+
+    return err == 0 ? cove_schema_doc_head(schema, version, out, diag) : err;
 }

@@ -291,14 +291,9 @@ static int load_head(struct load *l)
     if (err == 0 && l->request->head != NULL) {
         l->out->head = *l->request->head;
     } else if (err == 0 && l->request->choose != NULL) {
-        err =
-            l->request->choose(l->request->choose_ctx, journal, &l->out->head);
+        err = l->request->choose(l->request->choose_ctx, schema, &l->out->head);
     } else if (err == 0) {
-        err = cove_catalog_head(l->catalog, l->txn, journal, NULL,
-                                &l->out->head, l->diag);
-    }
-    if (err == 0) {
-        err = cove_catalog_open(l->catalog, l->txn, journal, &schema);
+        err = cove_schema_doc_head(schema, NULL, &l->out->head, l->diag);
     }
     if (err == 0) {
         l->journal = schema->journal;

@@ -45,7 +45,8 @@ struct cove_load_request {
     cove_num num;
     const struct cove_step_id *head; /* NULL: choose, or else the newest */
     /* Asked for the head once the document's journal is known; may be NULL. */
-    int (*choose)(void *ctx, cove_num journal, struct cove_step_id *head);
+    int (*choose)(void *ctx, const struct cove_schema_doc *schema,
+                  struct cove_step_id *head);
     void *choose_ctx;
     enum cove_load_mode mode;
     int64_t live_days; /* 0 = 90 */

@@ -200,8 +200,7 @@ int node_head(struct cove_txn *txn, const char *schema, const char *version,
         version = use_version(txn->store, &doc->id, spoken);
     }
     if (err == 0) {
-        err = cove_catalog_head(catalog, txn->txn, *num, version, head,
-                                &txn->diag);
+        err = cove_schema_doc_head(doc, version, head, &txn->diag);
     }
     return err;
 }
@@ -244,23 +243,17 @@ struct load_choice { /* which version, asked once the schema is known */
     const char *version;
 };
 
-static int load_choose(void *ctx, cove_num journal, struct cove_step_id *head)
+static int load_choose(void *ctx, const struct cove_schema_doc *schema,
+                       struct cove_step_id *head)
 {
     struct load_choice *c = ctx;
-    struct cove_catalog *catalog = c->txn->worker->catalog;
-    const struct cove_schema_doc *schema;
     const char *version = c->version;
     char spoken[24];
-    int err = cove_catalog_open(catalog, c->txn->txn, journal, &schema);
 
-    if (err == 0 && version == NULL) {
+    if (version == NULL) {
         version = use_version(c->txn->store, &schema->id, spoken);
     }
-    if (err == 0) {
-        err = cove_catalog_head(catalog, c->txn->txn, journal, version, head,
-                                &c->txn->diag);
-    }
-    return err;
+    return cove_schema_doc_head(schema, version, head, &c->txn->diag);
 }
 
 static int load_fresh(struct cove_txn *txn, const struct cove_id *id,
