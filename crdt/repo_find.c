@@ -229,7 +229,8 @@ static int find_may_create(struct repo_work *work,
                            const struct cove_header *header)
 {
     char owner[COVE_ID_TEXT_MAX];
-    enum cove_role role;
+    enum cove_role role = COVE_ROLE_NONE;
+    struct repo_record record;
     cove_num num;
 
     if (!header->has_owner) {
@@ -244,8 +245,10 @@ static int find_may_create(struct repo_work *work,
                          "the owner %s is not here; sync it first", owner);
     }
     if (err == 0) {
-        err = cove_repo_role(work->repo, work->txn, num,
-                             &work->repo->opt.device, &role);
+        err = repo_record_read(work, num, &record);
+    }
+    if (err == 0) { /* by its own members: a document is nobody's group */
+        role = cove_header_role(&record.header, &work->repo->opt.device);
     }
     if (err == 0 && role < COVE_ROLE_WRITER) {
         err = cove_fail(work->diag, COVE_EDENIED,
