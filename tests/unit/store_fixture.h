@@ -66,6 +66,18 @@ static inline void fixture_init(struct fixture *f, int kind)
     }
 }
 
+static inline void assert_refused(struct fixture *f, int code)
+{
+    struct cove_store *untouched = f->store;
+
+    ck_assert_int_eq(fixture_open(f), code);
+    ck_assert_ptr_eq(f->store, untouched);
+    ck_assert_int_eq(f->diag.code, code);
+    /* The sentence says where, and what to do after a semicolon. */
+    ck_assert_msg(strstr(f->diag.text, f->dir) != NULL, "%s", f->diag.text);
+    ck_assert_msg(strstr(f->diag.text, "; ") != NULL, "%s", f->diag.text);
+}
+
 /* Name a directory after that of another fixture. */
 static inline void fixture_rename(struct fixture *f, const struct fixture *from,
                                   const char *suffix)
@@ -210,5 +222,69 @@ static inline bool in_child(int (*body)(struct fixture *f), struct fixture *f)
             return 1;                                                          \
         }                                                                      \
     } while (0)
+
+#define SMALL_MAP 65536
+
+static inline struct cove_bytes numbered(char key[16], unsigned n)
+{
+    snprintf(key, 16, "key %08u", n);
+    return cove_bytes_text(key);
+}
+
+/* Put `count` entries of `len` bytes from number `first` on. */
+static inline int put_many(struct cove_store_txn *txn, unsigned first,
+                           unsigned count, size_t len)
+{
+    static uint8_t value[COVE_STORE_MAX_VALUE];
+    char key[16];
+    int err = 0;
+
+    for (unsigned i = first; err == 0 && i < first + count; i++) {
+        memset(value, (int)(i % 251), len);
+        err = cove_store_put(txn, 0, numbered(key, i), cove_bytes(value, len));
+    }
+    return err;
+}
+
+/* The tree has just those, up to `count`. */
+static inline void assert_many(struct fixture *f, unsigned count, size_t len)
+{
+    struct cove_store_txn *txn = fixture_begin(f, false);
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry = {{NULL, 0}, {NULL, 0}};
+    char key[16];
+
+    ck_assert_int_eq(cove_store_cursor_open(txn, 0, &cursor), 0);
+    for (unsigned i = 0; i < count; i++) {
+        ck_assert_int_eq(
+            i == 0 ? cove_store_cursor_seek(cursor, cove_bytes(NULL, 0), &entry)
+                   : cove_store_cursor_next(cursor, &entry),
+            0);
+        ck_assert(cove_bytes_equal(entry.key, numbered(key, i)));
+        ck_assert_uint_eq(entry.value.len, len);
+        ck_assert_uint_eq(entry.value.at[0], i % 251);
+        ck_assert_uint_eq(entry.value.at[len - 1], i % 251);
+    }
+    ck_assert_int_eq(count == 0 ? cove_store_cursor_last(cursor, &entry)
+                                : cove_store_cursor_next(cursor, &entry),
+                     COVE_ENOTFOUND);
+    cove_store_cursor_close(cursor);
+    cove_store_abort(txn);
+}
+
+/* Open a store on disk whose map has to grow soon. */
+static inline void setup_small(struct fixture *f)
+{
+    fixture_init(f, FIXTURE_LMDB);
+    f->opt.map_bytes = SMALL_MAP;
+    ck_assert_int_eq(fixture_open(f), 0);
+}
+
+static inline void reopen(struct fixture *f)
+{
+    cove_store_close(f->store);
+    ck_assert_int_eq(f->heap.alive, 0);
+    ck_assert_int_eq(fixture_open(f), 0);
+}
 
 #endif

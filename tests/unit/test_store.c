@@ -526,230 +526,42 @@ START_TEST(usage_counts_entries_and_bytes)
 }
 END_TEST
 
-/* A transaction that touches every call. Ends it in any case. */
-static int workload(struct cove_store *store)
-{
-    struct cove_store_cursor *cursor = NULL;
-    struct cove_store_txn *txn;
-    struct cove_entry entry;
-    struct cove_bytes got;
-    int err = cove_store_begin(store, true, &txn);
-
-    if (err != 0) {
-        return err;
-    }
-    err = put_text(txn, 0, "old", "new value");
-    if (err == 0) {
-        err = put_text(txn, 0, "new", "value");
-    }
-    if (err == 0) {
-        err = cove_store_del(txn, 1, cove_bytes_text("old"));
-    }
-    if (err == 0) {
-        err = cove_store_get(txn, 0, cove_bytes_text("old"), &got);
-    }
-    if (err == 0) {
-        err = cove_store_cursor_open(txn, 0, &cursor);
-    }
-    if (err == 0) {
-        err = cove_store_cursor_seek(cursor, cove_bytes_text("a"), &entry);
-    }
-    if (err == 0) {
-        err = cove_store_cursor_next(cursor, &entry);
-    }
-    if (err == 0) {
-        err = cove_store_cursor_last(cursor, &entry);
-    }
-    cove_store_cursor_close(cursor);
-    if (err != 0) {
-        cove_store_abort(txn);
-        return err;
-    }
-    return cove_store_commit(txn);
-}
-
-static void assert_before(struct fixture *f)
-{
-    fixture_assert(f, 0, "old", "value");
-    fixture_assert(f, 1, "old", "value");
-    fixture_assert(f, 0, "new", NULL);
-}
-
-static void assert_after(struct fixture *f)
-{
-    fixture_assert(f, 0, "old", "new value");
-    fixture_assert(f, 1, "old", NULL);
-    fixture_assert(f, 0, "new", "value");
-}
-
-START_TEST(each_call_that_fails_leaves_the_state_as_it_was)
-{
-    static const int codes[] = {COVE_ENOSPC, COVE_ENOMEM, COVE_EIO,
-                                COVE_ECORRUPT};
-
-    for (size_t c = 0; c < COVE_ARRAY_LEN(codes); c++) {
-        struct fixture_fault fault = {0, 0, codes[c]};
-        struct fixture f;
-        int err = -1;
-
-        fixture_setup(&f, _i);
-        fixture_put(&f, 0, "old", "value");
-        fixture_put(&f, 1, "old", "value");
-        while (err != 0) {
-            fault.calls = 0;
-            fault.fail_at++;
-            cove_store_set_fault(f.store, fixture_hook, &fault);
-            err = workload(f.store);
-            cove_store_set_fault(f.store, NULL, NULL);
-            if (err == 0) {
-                break;
-            }
-            ck_assert_int_eq(err, codes[c]);
-            assert_before(&f);
-            if (f.kind == FIXTURE_LMDB && codes[c] != COVE_ENOSPC &&
-                codes[c] != COVE_ENOMEM) {
-                /* What the disk holds must be looked at first. */
-                ck_assert_int_eq(workload(f.store), codes[c]);
-                assert_before(&f);
-                cove_store_close(f.store);
-                ck_assert_int_eq(fixture_open(&f), 0);
-            }
-        }
-        ck_assert_int_ge(fault.fail_at, 10);
-        assert_after(&f);
-        fixture_teardown(&f);
-    }
-}
-END_TEST
-
-START_TEST(each_allocation_that_fails_leaves_the_state_as_it_was)
-{
-    struct fixture f;
-    int err = -1;
-    long rounds = 0;
-
-    fixture_setup(&f, _i);
-    fixture_put(&f, 0, "old", "value");
-    fixture_put(&f, 1, "old", "value");
-    while (err != 0) {
-        long alive = f.heap.alive;
-
-        f.heap.calls = 0;
-        f.heap.fail_at = ++rounds;
-        err = workload(f.store);
-        f.heap.fail_at = 0;
-        if (err != 0) {
-            ck_assert_int_eq(err, COVE_ENOMEM);
-            assert_before(&f);
-            ck_assert_int_le(f.heap.alive, alive + 1); /* a kept reader */
-        }
-    }
-    ck_assert_int_gt(rounds, 1);
-    assert_after(&f);
-    fixture_teardown(&f);
-}
-END_TEST
-
-START_TEST(a_failed_write_lets_the_transaction_only_abort)
-{
-    struct fixture_fault fault = {0, 1, COVE_ENOSPC};
-    struct fixture f;
-    struct cove_bytes got;
-    struct cove_store_cursor *cursor;
-
-    fixture_setup(&f, _i);
-    fixture_put(&f, 0, "a", "1");
-    for (int commit = 0; commit < 2; commit++) {
-        struct cove_store_txn *txn = fixture_begin(&f, true);
-
-        ck_assert_int_eq(put_text(txn, 0, "a", "2"), 0);
-        fault.calls = 0;
-        cove_store_set_fault(f.store, fixture_hook, &fault);
-        ck_assert_int_eq(put_text(txn, 0, "a", "3"), COVE_ENOSPC);
-        cove_store_set_fault(f.store, NULL, NULL);
-        ck_assert_int_eq(put_text(txn, 0, "a", "3"), COVE_ENOSPC);
-        ck_assert_int_eq(cove_store_del(txn, 0, cove_bytes_text("a")),
-                         COVE_ENOSPC);
-        ck_assert_int_eq(cove_store_get(txn, 0, cove_bytes_text("a"), &got),
-                         COVE_ENOSPC);
-        ck_assert_int_eq(cove_store_cursor_open(txn, 0, &cursor), COVE_ENOSPC);
-        if (commit == 1) {
-            ck_assert_int_eq(cove_store_commit(txn), COVE_ENOSPC);
-        } else {
-            cove_store_abort(txn);
-        }
-        fixture_assert(&f, 0, "a", "1");
-    }
-    fixture_teardown(&f);
-}
-END_TEST
-
-START_TEST(an_open_that_fails_leaves_nothing)
-{
-    struct fixture_fault fault = {0, 0, COVE_EIO};
-    struct fixture f;
-    int err = COVE_EIO;
-
-    fixture_init(&f, _i);
-    f.opt.fault = fixture_hook;
-    f.opt.fault_ctx = &fault;
-    while (err != 0) {
-        fault.calls = 0;
-        fault.fail_at++;
-        err = fixture_open(&f);
-        if (err != 0) {
-            ck_assert_int_eq(err, COVE_EIO);
-            ck_assert_int_eq(f.heap.alive, 0);
-            ck_assert_ptr_nonnull(strstr(f.diag.text, f.dir));
-        }
-    }
-    cove_store_close(f.store);
-    f.opt.fault = NULL;
-    for (long at = 1; err == 0 || err == COVE_ENOMEM; at++) {
-        f.heap.calls = 0;
-        f.heap.fail_at = at;
-        err = fixture_open(&f);
-        f.heap.fail_at = 0;
-        if (err == 0) {
-            break;
-        }
-        ck_assert_int_eq(err, COVE_ENOMEM);
-        ck_assert_int_eq(f.heap.alive, 0);
-    }
-    ck_assert_int_eq(err, 0);
-    fixture_teardown(&f);
-}
-END_TEST
-
 static Suite *store_suite(void)
 {
     Suite *suite = suite_create("store");
     TCase *both = tcase_create("lmdb and memory");
 
     tcase_set_timeout(both, 60);
-#define BOTH(test) tcase_add_loop_test(both, test, 0, FIXTURE_KINDS)
-    BOTH(what_is_put_is_got);
-    BOTH(a_transaction_sees_its_own_writes);
-    BOTH(trees_do_not_see_each_other);
-    BOTH(borrowed_bytes_stay_while_others_write);
-    BOTH(bytes_borrowed_from_the_store_can_be_put);
-    BOTH(keys_come_in_the_order_of_their_bytes);
-    BOTH(a_reader_sees_the_state_at_its_begin);
-    BOTH(an_abort_leaves_nothing);
-    BOTH(a_cursor_seeks_and_stops_at_both_ends);
-    BOTH(a_cursor_finds_an_empty_tree_empty);
-    BOTH(a_write_ends_the_position_of_a_cursor);
-    BOTH(cursors_close_before_or_after_their_transaction);
-    BOTH(keys_of_255_bytes_fit_and_of_256_do_not);
-    BOTH(values_of_131072_bytes_fit_and_one_more_does_not);
-    BOTH(a_second_writer_in_the_same_thread_is_busy);
-    BOTH(writers_of_several_threads_wait_for_each_other);
-    BOTH(usage_counts_entries_and_bytes);
-    BOTH(each_call_that_fails_leaves_the_state_as_it_was);
-    BOTH(each_allocation_that_fails_leaves_the_state_as_it_was);
-    BOTH(a_failed_write_lets_the_transaction_only_abort);
-    BOTH(an_open_that_fails_leaves_nothing);
-#undef BOTH
+    tcase_add_loop_test(both, what_is_put_is_got, 0, FIXTURE_KINDS);
+    tcase_add_loop_test(both, a_transaction_sees_its_own_writes, 0,
+                        FIXTURE_KINDS);
+    tcase_add_loop_test(both, trees_do_not_see_each_other, 0, FIXTURE_KINDS);
+    tcase_add_loop_test(both, borrowed_bytes_stay_while_others_write, 0,
+                        FIXTURE_KINDS);
+    tcase_add_loop_test(both, bytes_borrowed_from_the_store_can_be_put, 0,
+                        FIXTURE_KINDS);
+    tcase_add_loop_test(both, keys_come_in_the_order_of_their_bytes, 0,
+                        FIXTURE_KINDS);
+    tcase_add_loop_test(both, a_reader_sees_the_state_at_its_begin, 0,
+                        FIXTURE_KINDS);
+    tcase_add_loop_test(both, an_abort_leaves_nothing, 0, FIXTURE_KINDS);
+    tcase_add_loop_test(both, a_cursor_seeks_and_stops_at_both_ends, 0,
+                        FIXTURE_KINDS);
+    tcase_add_loop_test(both, a_cursor_finds_an_empty_tree_empty, 0,
+                        FIXTURE_KINDS);
+    tcase_add_loop_test(both, a_write_ends_the_position_of_a_cursor, 0,
+                        FIXTURE_KINDS);
+    tcase_add_loop_test(both, cursors_close_before_or_after_their_transaction,
+                        0, FIXTURE_KINDS);
+    tcase_add_loop_test(both, keys_of_255_bytes_fit_and_of_256_do_not, 0,
+                        FIXTURE_KINDS);
+    tcase_add_loop_test(both, values_of_131072_bytes_fit_and_one_more_does_not,
+                        0, FIXTURE_KINDS);
+    tcase_add_loop_test(both, a_second_writer_in_the_same_thread_is_busy, 0,
+                        FIXTURE_KINDS);
+    tcase_add_loop_test(both, writers_of_several_threads_wait_for_each_other, 0,
+                        FIXTURE_KINDS);
+    tcase_add_loop_test(both, usage_counts_entries_and_bytes, 0, FIXTURE_KINDS);
     suite_add_tcase(suite, both);
     return suite;
 }
