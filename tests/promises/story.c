@@ -204,11 +204,10 @@ struct cove_step_id story_step_id(const char *hex)
 
 /* One native transaction with one op, by document number. */
 static int word_append(struct word *w, const struct cove_step_id *epoch,
-                       struct cove_tx_op *op)
+                       struct cove_tx_op *op, struct cove_doc *doc)
 {
     struct cove_tx tx = {.ops = op, .op_count = 1};
-    struct cove_doc doc;
-    int err = cove_repo_load(w->peer->kit.repo, w->txn, w->num, &w->arena, &doc,
+    int err = cove_repo_load(w->peer->kit.repo, w->txn, w->num, &w->arena, doc,
                              &w->diag);
 
     if (epoch != NULL) {
@@ -216,15 +215,16 @@ static int word_append(struct word *w, const struct cove_step_id *epoch,
         tx.epoch = *epoch;
     }
     return err != 0 ? err
-                    : cove_repo_append(w->peer->kit.repo, w->txn, &doc, &tx,
+                    : cove_repo_append(w->peer->kit.repo, w->txn, doc, &tx,
                                        &w->diag);
 }
 
 static void step_enter(struct word *w, const char *hex, struct cove_bytes body)
 {
     struct cove_tx_op op = {.reg = cove_bytes_text(hex), .value = body};
+    struct cove_doc doc;
 
-    word_must(w, word_close(w, word_append(w, NULL, &op)));
+    word_must(w, word_close(w, word_append(w, NULL, &op, &doc)));
 }
 
 const char *story_root(struct story *s, enum story_who who, const char *ops)
@@ -288,7 +288,7 @@ void story_pass_entry(struct story *s, enum story_who from, enum story_who to,
     op.value = native->value;
     word_open(&b, s, to, true);
     word_doc(&b, &s->journal);
-    word_must(&b, word_close(&b, word_append(&b, NULL, &op)));
+    word_must(&b, word_close(&b, word_append(&b, NULL, &op, &doc)));
     word_must(&a, word_close(&a, 0));
 }
 
@@ -472,12 +472,15 @@ void story_delete(struct story *s, enum story_who who, int64_t second,
                   story_kit(s, who)->diag.text);
 }
 
-void story_raw_write(struct story *s, enum story_who who, int64_t second,
-                     const char *epoch, const char *reg, const char *value)
+struct cove_op_id story_raw_write(struct story *s, enum story_who who,
+                                  int64_t second, const char *epoch,
+                                  const char *reg, const char *value)
 {
     struct cove_tx_op op = {.reg = cove_bytes_text(reg),
                             .deleted = value == NULL};
+    struct cove_op_id id;
     struct cove_step_id step;
+    struct cove_doc doc;
     struct word w;
 
     if (value != NULL) {
@@ -489,6 +492,17 @@ void story_raw_write(struct story *s, enum story_who who, int64_t second,
     story_clock(s, who, second);
     word_open(&w, s, who, true);
     word_doc(&w, &s->doc);
-    word_must(
-        &w, word_close(&w, word_append(&w, epoch == NULL ? NULL : &step, &op)));
+    word_must(&w, word_append(&w, epoch == NULL ? NULL : &step, &op, &doc));
+    memset(&id, 0, sizeof(id));
+    for (size_t i = 0; i < doc.session_count; i++) {
+        if (memcmp(&doc.sessions[i].device, &w.peer->kit.device,
+                   sizeof(id.device)) == 0) {
+            id.hlc = doc.sessions[i].last_hlc;
+            id.device = doc.sessions[i].device;
+            id.session = doc.sessions[i].session;
+            id.tx = doc.sessions[i].len - 1;
+        }
+    }
+    word_must(&w, word_close(&w, 0));
+    return id;
 }

@@ -85,9 +85,11 @@ int story_try_write(struct story *s, enum story_who who, int64_t second,
                     const char *version, const char *fields);
 void story_delete(struct story *s, enum story_who who, int64_t second,
                   const char *version, const char *field);
-/* One native op on a register, past the schema; value NULL deletes. */
-void story_raw_write(struct story *s, enum story_who who, int64_t second,
-                     const char *epoch, const char *reg, const char *value);
+/* One native op on a register, past the schema; value NULL deletes. Where it
+ * stands in the order of ops. */
+struct cove_op_id story_raw_write(struct story *s, enum story_who who,
+                                  int64_t second, const char *epoch,
+                                  const char *reg, const char *value);
 
 struct story_look {
     int err;
