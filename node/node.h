@@ -16,6 +16,7 @@
 struct node_worker {
     struct cove_repo *repo;
     struct cove_catalog *catalog;
+    struct cove_arena arena;  /* lent to the transaction, for its chunk */
     struct node_worker *next; /* in the pool of free ones */
 };
 

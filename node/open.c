@@ -272,6 +272,7 @@ static int worker_new(struct cove *store, bool new_session,
     }
     int err = cove_repo_open(&opt, &w->repo, &store->diag);
 
+    cove_arena_init(&w->arena, store->alloc);
     if (err == 0) {
         err = cove_catalog_new(store->alloc, w->repo, &w->catalog);
         if (err != 0) {
@@ -288,6 +289,7 @@ static int worker_new(struct cove *store, bool new_session,
 
 void node_worker_free(struct cove *store, struct node_worker *w)
 {
+    cove_arena_clear(&w->arena);
     cove_catalog_free(w->catalog);
     cove_repo_close(w->repo);
     cove_alloc_free(store->alloc, w);

@@ -15,7 +15,6 @@ int node_begin(struct cove *store, unsigned flags, struct cove_txn **out)
     }
     txn->store = store;
     txn->flags = flags;
-    cove_arena_init(&txn->arena, store->alloc);
     cove_arena_init(&txn->scratch, store->alloc);
     int err = node_worker_take(store, &txn->worker);
 
@@ -30,6 +29,7 @@ int node_begin(struct cove *store, unsigned flags, struct cove_txn **out)
         cove_alloc_free(store->alloc, txn);
         return err;
     }
+    txn->arena = txn->worker->arena;
     *out = txn;
     return 0;
 }
@@ -38,12 +38,14 @@ static void txn_free(struct cove_txn *txn)
 {
     struct cove *store = txn->store;
 
+    /* The next transaction finds its memory warm. */
+    cove_arena_reset(&txn->arena);
+    txn->worker->arena = txn->arena;
     if (txn->forget) {
         node_worker_free(store, txn->worker);
     } else {
         node_worker_give(store, txn->worker);
     }
-    cove_arena_clear(&txn->arena);
     cove_arena_clear(&txn->scratch);
     cove_alloc_free(store->alloc, txn);
 }
