@@ -82,8 +82,8 @@ static struct cove_hash world_dump(struct kit *k)
 
 /* The batch is refused with this code, committed all the same, and not one
  * byte of the store is another. */
-static void assert_refused(struct kit *k, const struct cove_batch *batch,
-                           int code)
+static void assert_batch_refused(struct kit *k, const struct cove_batch *batch,
+                                 int code)
 {
     struct cove_hash before = world_dump(k);
     struct cove_ingest_result result = {.added = 77};
@@ -98,8 +98,8 @@ static void assert_refused(struct kit *k, const struct cove_batch *batch,
     ck_assert_mem_eq(&before, &after, sizeof(before));
 }
 
-static void assert_taken(struct kit *k, const struct cove_batch *batch,
-                         uint32_t added)
+static void assert_batch_taken(struct kit *k, const struct cove_batch *batch,
+                               uint32_t added)
 {
     struct cove_ingest_result result = {.added = 77};
     int err = kit_ingest(k, batch, 1, &result);
@@ -129,11 +129,11 @@ START_TEST(a_batch_for_an_unknown_document_is_refused)
     author_init(&a, &w.bob, &w.alice, &w.doc, 1);
     author_set(&a, T(0), "a", 1);
     batch = author_batch(&a, 0, 1);
-    assert_refused(&w.alice, &batch, COVE_ENOTFOUND);
+    assert_batch_refused(&w.alice, &batch, COVE_ENOTFOUND);
     /* Also where it is named by another document only. */
     kit_take_header(&w.alice, &w.doc, w.header);
     batch.document = w.group;
-    assert_refused(&w.alice, &batch, COVE_ENOTFOUND);
+    assert_batch_refused(&w.alice, &batch, COVE_ENOTFOUND);
     world_close(&w);
 }
 END_TEST
@@ -150,13 +150,13 @@ START_TEST(a_wrong_signature_is_refused)
     author_set(&a, T(1), "a", 2);
     batch = author_batch(&a, 0, 2);
     batch.proof.signature.b[10] ^= 1;
-    assert_refused(&w.alice, &batch, COVE_ESIGNATURE);
+    assert_batch_refused(&w.alice, &batch, COVE_ESIGNATURE);
     batch = author_batch(&a, 0, 2);
-    assert_taken(&w.alice, &batch, 2);
+    assert_batch_taken(&w.alice, &batch, 2);
     author_set(&a, T(2), "a", 3);
     batch = author_batch(&a, 2, 3);
     batch.proof.signature.b[40] ^= 1;
-    assert_refused(&w.alice, &batch, COVE_ESIGNATURE);
+    assert_batch_refused(&w.alice, &batch, COVE_ESIGNATURE);
     world_close(&w);
 }
 END_TEST
@@ -176,19 +176,19 @@ START_TEST(a_signature_for_another_place_or_device_is_refused)
     author_set(&mallory, T(0), "a", 1);
     batch = author_batch(&a, 0, 2);
     batch.proof = author_batch(&a, 0, 1).proof;
-    assert_refused(&w.alice, &batch, COVE_ESIGNATURE);
+    assert_batch_refused(&w.alice, &batch, COVE_ESIGNATURE);
     batch = author_batch(&a, 0, 1);
     batch.proof = author_batch(&mallory, 0, 1).proof;
-    assert_refused(&w.alice, &batch, COVE_ESIGNATURE);
+    assert_batch_refused(&w.alice, &batch, COVE_ESIGNATURE);
     /* The session of another device: its id says whose it is. */
     batch = author_batch(&a, 0, 1);
     batch.device = w.carol.device;
-    assert_refused(&w.alice, &batch, COVE_EHASH);
+    assert_batch_refused(&w.alice, &batch, COVE_EHASH);
     batch = author_batch(&a, 0, 1);
-    assert_taken(&w.alice, &batch, 1);
+    assert_batch_taken(&w.alice, &batch, 1);
     batch = author_batch(&a, 1, 2);
     batch.device = w.carol.device;
-    assert_refused(&w.alice, &batch, COVE_EHASH);
+    assert_batch_refused(&w.alice, &batch, COVE_EHASH);
     world_close(&w);
 }
 END_TEST
@@ -207,16 +207,16 @@ START_TEST(a_truncated_or_reordered_log_is_refused)
     }
     batch = author_batch(&a, 0, 3);
     batch.tx_count = 2;
-    assert_refused(&w.alice, &batch, COVE_ESIGNATURE);
+    assert_batch_refused(&w.alice, &batch, COVE_ESIGNATURE);
     batch = author_batch(&a, 0, 3);
     swapped[0] = a.txs[0];
     swapped[1] = a.txs[2];
     swapped[2] = a.txs[1];
     batch.txs = swapped;
-    assert_refused(&w.alice, &batch, COVE_ESIGNATURE);
+    assert_batch_refused(&w.alice, &batch, COVE_ESIGNATURE);
     batch.txs = a.txs;
     batch.tx_count = 0;
-    assert_refused(&w.alice, &batch, COVE_EFORMAT);
+    assert_batch_refused(&w.alice, &batch, COVE_EFORMAT);
     world_close(&w);
 }
 END_TEST
@@ -233,11 +233,11 @@ START_TEST(a_gap_is_refused)
         author_set(&a, T(i), "a", i);
     }
     batch = author_batch(&a, 1, 2);
-    assert_refused(&w.alice, &batch, COVE_EGAP);
+    assert_batch_refused(&w.alice, &batch, COVE_EGAP);
     batch = author_batch(&a, 0, 1);
-    assert_taken(&w.alice, &batch, 1);
+    assert_batch_taken(&w.alice, &batch, 1);
     batch = author_batch(&a, 2, 4);
-    assert_refused(&w.alice, &batch, COVE_EGAP);
+    assert_batch_refused(&w.alice, &batch, COVE_EGAP);
     world_close(&w);
 }
 END_TEST
@@ -253,9 +253,9 @@ START_TEST(a_wrong_salt_is_refused)
     author_set(&a, T(0), "a", 1);
     batch = author_batch(&a, 0, 1);
     batch.salt[3] ^= 1;
-    assert_refused(&w.alice, &batch, COVE_EHASH);
+    assert_batch_refused(&w.alice, &batch, COVE_EHASH);
     batch.has_salt = false;
-    assert_refused(&w.alice, &batch, COVE_EFORMAT);
+    assert_batch_refused(&w.alice, &batch, COVE_EFORMAT);
     world_close(&w);
 }
 END_TEST
@@ -271,11 +271,11 @@ START_TEST(a_time_that_does_not_increase_is_refused)
     author_set(&a, T(0), "a", 1);
     author_set(&a, T(0), "a", 2);
     batch = author_batch(&a, 0, 2);
-    assert_refused(&w.alice, &batch, COVE_ECLOCK);
+    assert_batch_refused(&w.alice, &batch, COVE_ECLOCK);
     batch = author_batch(&a, 0, 1);
-    assert_taken(&w.alice, &batch, 1);
+    assert_batch_taken(&w.alice, &batch, 1);
     batch = author_batch(&a, 1, 2);
-    assert_refused(&w.alice, &batch, COVE_ECLOCK);
+    assert_batch_refused(&w.alice, &batch, COVE_ECLOCK);
     world_close(&w);
 }
 END_TEST
@@ -290,7 +290,7 @@ START_TEST(bytes_that_are_no_transaction_are_refused)
     author_init(&a, &w.bob, &w.alice, &w.doc, 1);
     author_push(&a, cove_bytes("\xa0", 1));
     batch = author_batch(&a, 0, 1);
-    assert_refused(&w.alice, &batch, COVE_EFORMAT);
+    assert_batch_refused(&w.alice, &batch, COVE_EFORMAT);
     world_close(&w);
 }
 END_TEST
@@ -309,16 +309,16 @@ START_TEST(a_batch_beyond_the_limits_is_refused)
         author_set(&a, T(0) + (uint64_t)i, "a", i);
     }
     batch = author_batch(&a, 0, COVE_MAX_BATCH_TX + 1);
-    assert_refused(&w.alice, &batch, COVE_ELIMIT);
+    assert_batch_refused(&w.alice, &batch, COVE_ELIMIT);
     batch = author_batch(&a, 0, COVE_MAX_BATCH_TX);
-    assert_taken(&w.alice, &batch, COVE_MAX_BATCH_TX);
+    assert_batch_taken(&w.alice, &batch, COVE_MAX_BATCH_TX);
     heavy[0] = cove_bytes(junk, COVE_MAX_TX + 1);
     batch = author_batch(&a, COVE_MAX_BATCH_TX, COVE_MAX_BATCH_TX + 1);
     batch.txs = heavy;
-    assert_refused(&w.alice, &batch, COVE_ELIMIT);
+    assert_batch_refused(&w.alice, &batch, COVE_ELIMIT);
     heavy[0] = heavy[1] = cove_bytes(junk, COVE_MAX_BATCH / 2 + 1);
     batch.tx_count = 2;
-    assert_refused(&w.alice, &batch, COVE_ELIMIT);
+    assert_batch_refused(&w.alice, &batch, COVE_ELIMIT);
     free(junk);
     world_close(&w);
 }
@@ -358,12 +358,12 @@ START_TEST(what_is_held_already_is_no_change)
         author_set(&a, T(i), "a", i);
     }
     batch = author_batch(&a, 0, 4);
-    assert_taken(&w.alice, &batch, 4);
-    assert_refused(&w.alice, &batch, 0);
+    assert_batch_taken(&w.alice, &batch, 4);
+    assert_batch_refused(&w.alice, &batch, 0);
     batch = author_batch(&a, 1, 3);
-    assert_refused(&w.alice, &batch, 0);
+    assert_batch_refused(&w.alice, &batch, 0);
     batch = author_batch(&a, 2, 6);
-    assert_taken(&w.alice, &batch, 2);
+    assert_batch_taken(&w.alice, &batch, 2);
     ck_assert_int_eq(kit_get(&w.alice, &w.doc, "a"), 5);
     world_close(&w);
 }
@@ -395,7 +395,7 @@ START_TEST(a_log_reads_back_as_it_came_from_any_index)
 
         end = end > 300 ? 300 : end;
         batch = author_batch(&a, at, end);
-        assert_taken(&w.alice, &batch, end - at);
+        assert_batch_taken(&w.alice, &batch, end - at);
         at = end;
     }
     kit_reopen(&w.alice);
@@ -448,12 +448,12 @@ START_TEST(a_group_signature_is_taken_and_relayed)
     batch.proof.path_len = cove_merkle_path(&tree, 3, path);
     cove_group_sign(&w.bob.secret, 5, cove_merkle_root(&tree),
                     &batch.proof.signature);
-    assert_taken(&w.alice, &batch, 1);
+    assert_batch_taken(&w.alice, &batch, 1);
     kit_sync(&w.alice, &w.carol, &w.doc);
     ck_assert_int_eq(kit_get(&w.carol, &w.doc, "a"), 1);
     path[1].b[0] ^= 1;
     kit_reopen(&w.bob);
-    assert_refused(&w.bob, &batch, COVE_ESIGNATURE);
+    assert_batch_refused(&w.bob, &batch, COVE_ESIGNATURE);
     world_close(&w);
 }
 END_TEST
@@ -505,9 +505,9 @@ START_TEST(nothing_is_shown_before_the_owner_is_here)
     author_set(&bad, T(1), "a", 2);
     kit_take_header(&w.alice, &w.doc, w.header);
     batch = author_batch(&good, 0, 2);
-    assert_taken(&w.alice, &batch, 2);
+    assert_batch_taken(&w.alice, &batch, 2);
     batch = author_batch(&bad, 0, 1);
-    assert_taken(&w.alice, &batch, 1);
+    assert_batch_taken(&w.alice, &batch, 1);
     doc = world_look(&w, &w.alice);
     ck_assert_uint_eq(doc.flags, COVE_DOC_OWNER_MISSING);
     ck_assert_int_eq(doc.my_role, COVE_ROLE_NONE);
@@ -551,7 +551,7 @@ START_TEST(what_this_build_does_not_know_survives_byte_for_byte)
     author_push(&a, cove_bytes(ahead, sizeof(ahead)));
     author_set(&a, T(2), "b", 2);
     batch = author_batch(&a, 0, 3);
-    assert_taken(&w.alice, &batch, 3);
+    assert_batch_taken(&w.alice, &batch, 3);
     doc = world_look(&w, &w.alice);
     ck_assert_uint_eq(doc.flags, COVE_DOC_HAS_AHEAD);
     ck_assert_int_eq(kit_value(&doc, "a"), 1);
@@ -579,7 +579,7 @@ START_TEST(a_clock_in_the_year_3000_is_refused_and_moves_nothing)
     author_set(&a, T(0), "a", 1);
     author_set(&a, cove_hlc_of_ms(32503680000000), "a", 2);
     batch = author_batch(&a, 0, 2);
-    assert_refused(&w.alice, &batch, COVE_ECLOCK);
+    assert_batch_refused(&w.alice, &batch, COVE_ECLOCK);
 
     struct cove_store_txn *txn = kit_begin(&w.alice, true);
 
@@ -590,7 +590,7 @@ START_TEST(a_clock_in_the_year_3000_is_refused_and_moves_nothing)
     kit_commit(txn);
     /* What stands before it can still come. */
     batch = author_batch(&a, 0, 1);
-    assert_taken(&w.alice, &batch, 1);
+    assert_batch_taken(&w.alice, &batch, 1);
     kit_set(&w.alice, &w.doc, "a", 3);
     ck_assert_int_eq(kit_get(&w.alice, &w.doc, "a"), 3);
     ck_assert_uint_lt(world_look(&w, &w.alice).state.natives[0].id.hlc, T(1));
@@ -675,10 +675,10 @@ START_TEST(equal_timestamps_are_never_settled_by_arrival)
     author_set(&alice, T(0), "a", 2);
     first = author_batch(&bob, 0, 1);
     second = author_batch(&alice, 0, 1);
-    assert_taken(&w.alice, &first, 1);
-    assert_taken(&w.alice, &second, 1);
-    assert_taken(&w.bob, &second, 1);
-    assert_taken(&w.bob, &first, 1);
+    assert_batch_taken(&w.alice, &first, 1);
+    assert_batch_taken(&w.alice, &second, 1);
+    assert_batch_taken(&w.bob, &second, 1);
+    assert_batch_taken(&w.bob, &first, 1);
     here = kit_get(&w.alice, &w.doc, "a");
     there = kit_get(&w.bob, &w.doc, "a");
     ck_assert_int_eq(here, there);
@@ -711,7 +711,7 @@ START_TEST(a_peer_that_knows_more_of_our_session_ends_it)
     author_push(&twin, batch.txs[0]);
     author_set(&twin, T(10), "a", 2);
     batch = author_batch(&twin, 0, 2);
-    assert_taken(&w.alice, &batch, 1);
+    assert_batch_taken(&w.alice, &batch, 1);
     ck_assert_int_eq(kit_get(&w.alice, &w.doc, "a"), 2);
     kit_set(&w.alice, &w.doc, "a", 3);
     doc = world_look(&w, &w.alice);
@@ -739,12 +739,12 @@ START_TEST(two_logs_for_one_place_leave_what_was_held_and_a_proof)
     author_set(&two, T(1), "a", 3);
     author_set(&two, T(2), "a", 4);
     batch = author_batch(&one, 0, 2);
-    assert_taken(&w.alice, &batch, 2);
+    assert_batch_taken(&w.alice, &batch, 2);
     before = kit_digest(&w.alice, &w.doc);
     /* Unsigned it is nobody's fork. */
     batch = author_batch(&two, 0, 3);
     batch.proof.signature.b[0] ^= 1;
-    assert_refused(&w.alice, &batch, COVE_ESIGNATURE);
+    assert_batch_refused(&w.alice, &batch, COVE_ESIGNATURE);
     for (int i = 0; i < 2; i++) {
         struct cove_ingest_result result;
 
@@ -761,11 +761,11 @@ START_TEST(two_logs_for_one_place_leave_what_was_held_and_a_proof)
     /* The held log goes on. */
     author_set(&one, T(3), "a", 5);
     batch = author_batch(&one, 2, 3);
-    assert_taken(&w.alice, &batch, 1);
+    assert_batch_taken(&w.alice, &batch, 1);
     ck_assert_int_eq(kit_get(&w.alice, &w.doc, "a"), 5);
     /* The same branch again is no news, and no more than four are kept. */
     batch = author_batch(&two, 0, 3);
-    assert_refused(&w.alice, &batch, COVE_EFORK);
+    assert_batch_refused(&w.alice, &batch, COVE_EFORK);
     for (int i = 0; i < 6; i++) {
         struct cove_ingest_result result;
 
@@ -840,20 +840,20 @@ START_TEST(a_forged_copy_is_ignored_once_its_origin_can_be_checked)
     author_copy(&liar, T(7), "new", 68, &origin);
     /* Before the origin is here a copy stands in for it. */
     batch = author_batch(&liar, 0, 3);
-    assert_taken(&w.alice, &batch, 3);
+    assert_batch_taken(&w.alice, &batch, 3);
     doc = world_look(&w, &w.alice);
     ck_assert_uint_eq(doc.state.copy_count, 3);
     ck_assert_int_ne(kit_value(&doc, "new"), ABSENT);
     batch = author_batch(&bob, 0, 2);
-    assert_taken(&w.alice, &batch, 2);
+    assert_batch_taken(&w.alice, &batch, 2);
     doc = world_look(&w, &w.alice);
     ck_assert_uint_eq(doc.state.copy_count, 0);
     ck_assert_uint_eq(doc.state.false_copies, 3);
     ck_assert_int_eq(kit_value(&doc, "new"), ABSENT);
     /* The other way round is the same. */
-    assert_taken(&w.carol, &batch, 2);
+    assert_batch_taken(&w.carol, &batch, 2);
     batch = author_batch(&liar, 0, 3);
-    assert_taken(&w.carol, &batch, 3);
+    assert_batch_taken(&w.carol, &batch, 3);
     doc = world_look(&w, &w.carol);
     ck_assert_uint_eq(doc.state.copy_count, 0);
     world_close(&w);
@@ -876,12 +876,12 @@ START_TEST(a_true_copy_is_held_in_whatever_order_it_comes)
     origin = author_origin(&bob, 0, "old", T(0));
     author_copy(&engine, T(5), "new", 10, &origin);
     batch = author_batch(&engine, 0, 1);
-    assert_taken(&w.alice, &batch, 1);
+    assert_batch_taken(&w.alice, &batch, 1);
     doc = world_look(&w, &w.alice);
     ck_assert_uint_eq(doc.state.copy_count, 1);
     ck_assert(!doc.state.copies[0].origins[0].held);
     batch = author_batch(&bob, 0, 1);
-    assert_taken(&w.alice, &batch, 1);
+    assert_batch_taken(&w.alice, &batch, 1);
     doc = world_look(&w, &w.alice);
     ck_assert_uint_eq(doc.state.copy_count, 1);
     ck_assert(doc.state.copies[0].origins[0].held);
@@ -889,7 +889,7 @@ START_TEST(a_true_copy_is_held_in_whatever_order_it_comes)
     /* Also after the origin lost its place in the state to a newer write. */
     author_set(&bob, T(6), "old", 2);
     batch = author_batch(&bob, 1, 2);
-    assert_taken(&w.alice, &batch, 1);
+    assert_batch_taken(&w.alice, &batch, 1);
     kit_sync(&w.alice, &w.carol, &w.doc);
     doc = world_look(&w, &w.carol);
     ck_assert_uint_eq(doc.state.copy_count, 1);
@@ -1165,7 +1165,7 @@ START_TEST(a_failed_ingest_changes_nothing)
     struct cove_batch start = author_batch(&a, 0, 20);
     struct cove_batch batch = author_batch(&a, 10, 60);
 
-    assert_taken(&w.alice, &start, 20);
+    assert_batch_taken(&w.alice, &start, 20);
 
     struct cove_hash before = world_dump(&w.alice);
 
@@ -1205,7 +1205,7 @@ START_TEST(a_failed_ingest_changes_nothing)
             ck_assert_int_eq(err, of_store ? COVE_ENOSPC : COVE_ENOMEM);
         }
     }
-    assert_taken(&w.alice, &batch, 40);
+    assert_batch_taken(&w.alice, &batch, 40);
     world_close(&w);
 }
 END_TEST
