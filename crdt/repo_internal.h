@@ -247,135 +247,6 @@ COVE_MUST_CHECK int repo_owner(struct repo_work *work,
                                const struct repo_record *record,
                                struct cove_header *out);
 
-/* repo_chunk.c: a chunk is [start, start + count) of a session, its end
- * signed. */
-struct repo_chunk {
-    uint32_t start;
-    uint32_t count;
-    uint32_t epoch; /* interned, before the first transaction */
-    struct cove_proof proof;
-    struct cove_bytes packed; /* the transactions */
-};
-COVE_MUST_CHECK int repo_chunk_decode(struct cove_bytes value,
-                                      struct cove_arena *arena,
-                                      struct repo_chunk *out);
-COVE_MUST_CHECK int repo_chunk_encode(const struct repo_chunk *chunk,
-                                      struct cove_buf *out);
-
-/* repo_tx.c: one transaction in a chunk. */
-struct repo_tx_before { /* what a packed transaction builds on */
-    uint64_t hlc;   /* of the one before it; of the document for the first */
-    uint32_t epoch; /* interned, as of the one before it; 0 = none */
-};
-struct repo_tx_entry {
-    unsigned form;
-    uint64_t hlc;
-    uint32_t epoch; /* interned, as of this one; 0 = none */
-    unsigned bits;
-    size_t front;
-    struct cove_bytes raw;
-    struct cove_unpacker body;
-};
-/* Append a transaction to a chunk's packed bytes, by its decoded form and its
- * bytes; `before` moves on. intern: its registers come from a schema. */
-COVE_MUST_CHECK int repo_tx_pack(struct repo_work *work,
-                                 const struct cove_tx *tx,
-                                 struct cove_bytes bytes, bool intern,
-                                 struct repo_tx_before *before,
-                                 struct cove_buf *packed);
-/* Take the next one off without looking into it; `before` moves on. */
-COVE_MUST_CHECK int repo_tx_take(struct cove_unpacker *u,
-                                 struct repo_tx_before *before,
-                                 struct repo_tx_entry *out);
-/* The bytes as received, and what they say. In the arena, or borrowed from
- * the chunk. */
-COVE_MUST_CHECK int repo_tx_bytes(struct repo_work *work,
-                                  const struct repo_tx_entry *entry,
-                                  struct cove_bytes *out);
-COVE_MUST_CHECK int repo_tx_decode(struct repo_work *work,
-                                   const struct repo_tx_entry *entry,
-                                   struct cove_tx *out);
-
-/* repo_log.c */
-/* A walk over a session's transactions. What it gives stays valid until the
- * next write in the transaction. */
-struct repo_walk {
-    const struct repo_record *record;
-    const struct repo_row *row;
-    uint32_t index; /* of the transaction that next gives */
-    uint32_t end;   /* where the walk ends */
-    struct repo_chunk chunk;
-    struct cove_unpacker in;
-    struct repo_tx_before before;
-};
-COVE_MUST_CHECK int repo_walk_start(struct repo_work *work,
-                                    const struct repo_record *record,
-                                    const struct repo_row *row, uint32_t from,
-                                    struct repo_walk *walk);
-/* Errors: COVE_ENOTFOUND at the end. */
-COVE_MUST_CHECK int repo_walk_next(struct repo_work *work,
-                                   struct repo_walk *walk,
-                                   struct repo_tx_entry *out);
-/* As above, and the bytes. */
-COVE_MUST_CHECK int repo_walk_bytes(struct repo_work *work,
-                                    struct repo_walk *walk,
-                                    struct cove_bytes *out);
-/* Put [row->len …] behind the log and move len, tail, epoch and the inline
- * chunk on; head, last_hlc and the record are the caller's to write. */
-COVE_MUST_CHECK int repo_log_put(struct repo_work *work,
-                                 struct repo_record *record,
-                                 struct repo_row *row,
-                                 const struct cove_bytes *txs,
-                                 const struct cove_tx *decoded, size_t count,
-                                 const struct cove_proof *proof);
-
-/* repo_state.c. Read gives COVE_ECORRUPT where the checkpoint cannot be used;
- * the caller then folds the whole log. */
-COVE_MUST_CHECK int repo_state_write(struct repo_work *work,
-                                     struct repo_record *record,
-                                     const struct cove_state *state);
-COVE_MUST_CHECK int repo_state_read(struct repo_work *work,
-                                    const struct repo_record *record,
-                                    struct cove_state *state);
-
-/* repo_fold.c */
-/* What a state asks for the origins of copies; attached while an operation
- * runs, since it reads through the operation's transaction. */
-struct repo_history {
-    struct repo_work *work; /* NULL: not attached */
-    struct repo_record *record;
-    const struct repo_row *row; /* the transaction looked at last, or NULL */
-    uint32_t index;
-    struct cove_tx tx;
-    uint8_t tx_hash[8];
-    int err; /* sticky: what reading the log said */
-};
-void repo_history_attach(struct cove_state *state, struct repo_work *work,
-                         struct repo_record *record);
-void repo_history_detach(struct cove_state *state);
-int repo_history_error(const struct cove_state *state);
-/* Has the owner arrived, or the time of something held? Then roles, folded
- * and next_held are brought up to date and *moved is set. */
-COVE_MUST_CHECK int repo_refresh(struct repo_work *work,
-                                 struct repo_record *record, bool *moved);
-/* How far an hlc is shown: not ahead of the clock by more than is held. */
-bool repo_in_time(const struct cove_repo *repo, uint64_t hlc);
-/* The state of a record: checkpoint and what follows it, in state->arena
- * (which is work->arena). */
-COVE_MUST_CHECK int repo_fold(struct repo_work *work,
-                              struct repo_record *record,
-                              struct cove_state *state);
-/* Fold one decoded transaction. epoch: interned, as it stands with it. */
-COVE_MUST_CHECK int repo_fold_tx(struct repo_work *work,
-                                 const struct repo_row *row, uint32_t index,
-                                 const struct cove_tx *tx, uint32_t epoch,
-                                 struct cove_state *state);
-/* Write a checkpoint where the log behind it has grown; state may be NULL:
- * it is then folded here. */
-COVE_MUST_CHECK int repo_checkpoint(struct repo_work *work,
-                                    struct repo_record *record,
-                                    const struct cove_state *state);
-
 /* repo_doc.c */
 /* Make doc say what the record says, but for its state. */
 COVE_MUST_CHECK int repo_doc_update(const struct repo_record *record,
@@ -398,5 +269,7 @@ COVE_MUST_CHECK int repo_fork_keep(struct repo_work *work,
                                    struct repo_row *row,
                                    const struct cove_batch *batch,
                                    uint32_t first);
+
+#include "crdt/repo_log.h"
 
 #endif
