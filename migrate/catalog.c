@@ -5,7 +5,8 @@
  * for. It is as good as the journal document's state digest: a use compares
  * that (and nothing at all while the store's change sequence stands still) and
  * builds the entry anew where it moved, or where the time of a held step has
- * come. Plans die with their entry.
+ * come. Plans die with their entry. A replaced entry is not freed at once: a
+ * document loaded before in the same transaction reads through its plan.
  */
 #include "migrate/catalog_internal.h"
 
@@ -37,18 +38,29 @@ static void entry_free(struct cove_catalog *c, struct catalog_entry *e)
     cove_alloc_free(c->alloc, e);
 }
 
+static void entries_free(struct cove_catalog *c, struct catalog_entry **list)
+{
+    while (*list != NULL) {
+        struct catalog_entry *e = *list;
+
+        *list = e->next;
+        entry_free(c, e);
+    }
+}
+
 void cove_catalog_free(struct cove_catalog *catalog)
 {
     if (catalog == NULL) {
         return;
     }
-    while (catalog->entries != NULL) {
-        struct catalog_entry *e = catalog->entries;
-
-        catalog->entries = e->next;
-        entry_free(catalog, e);
-    }
+    entries_free(catalog, &catalog->entries);
+    entries_free(catalog, &catalog->stale);
     cove_alloc_free(catalog->alloc, catalog);
+}
+
+void cove_catalog_settle(struct cove_catalog *catalog)
+{
+    entries_free(catalog, &catalog->stale);
 }
 
 struct cove_repo *cove_catalog_repo(const struct cove_catalog *catalog)
@@ -96,20 +108,24 @@ static int entry_fresh(struct cove_catalog *c, struct cove_store_txn *txn,
     if (err != 0) {
         return err;
     }
-    if (e->owner_missing || entry_due(c, e)) {
+    if (entry_due(c, e)) {
         *fresh = false;
         return 0;
     }
-    if (sequence != e->sequence) {
-        err = cove_repo_brief(c->repo, txn, e->doc.num, &brief);
-        if (err != 0) {
-            return err;
-        }
-        *fresh = memcmp(brief.digest.b, e->digest.b, sizeof(e->digest.b)) == 0;
-        e->sequence = sequence;
+    if (sequence == e->sequence) {
+        *fresh = true;
         return 0;
     }
-    *fresh = true;
+    if (e->owner_missing) {
+        *fresh = false;
+        return 0;
+    }
+    err = cove_repo_brief(c->repo, txn, e->doc.num, &brief);
+    if (err != 0) {
+        return err;
+    }
+    *fresh = memcmp(brief.digest.b, e->digest.b, sizeof(e->digest.b)) == 0;
+    e->sequence = sequence;
     return 0;
 }
 
@@ -149,7 +165,8 @@ static int entry_get(struct cove_catalog *c, struct cove_store_txn *txn,
         struct catalog_entry *stale = *slot;
 
         *slot = stale->next;
-        entry_free(c, stale);
+        stale->next = c->stale;
+        c->stale = stale;
     }
     e->next = c->entries;
     c->entries = e;

@@ -24,7 +24,9 @@ struct cove_drift { /* an entry that is not what its key says */
     uint64_t hlc;
 };
 
-struct cove_schema_doc { /* borrowed from the catalog until the next call */
+/* Borrowed, as journals, plans and schemas are, until cove_catalog_settle; what
+ * a later call gives may say more. */
+struct cove_schema_doc {
     cove_num num;
     struct cove_id id;
     struct cove_id owner;
@@ -39,6 +41,8 @@ COVE_MUST_CHECK int cove_catalog_new(const struct cove_alloc *alloc,
                                      struct cove_repo *repo,
                                      struct cove_catalog **out);
 void cove_catalog_free(struct cove_catalog *catalog);
+/* Nobody reads any longer what was borrowed: the transaction has ended. */
+void cove_catalog_settle(struct cove_catalog *catalog);
 struct cove_repo *cove_catalog_repo(const struct cove_catalog *catalog);
 const struct cove_alloc *cove_catalog_alloc(const struct cove_catalog *catalog);
 

@@ -21,7 +21,7 @@ struct catalog_plan {
 struct catalog_entry {
     struct cove_schema_doc doc;
     struct cove_hash digest;
-    bool owner_missing; /* rights unknown: never trust the cache */
+    bool owner_missing; /* rights unknown: any change may bring them */
     uint64_t next_held; /* when more of the journal shows by itself, or 0 */
     uint64_t sequence;  /* of the store, when last compared */
     struct cove_journal *journal;
@@ -35,6 +35,7 @@ struct cove_catalog {
     const struct cove_alloc *alloc;
     struct cove_repo *repo;
     struct catalog_entry *entries;
+    struct catalog_entry *stale; /* replaced, but perhaps still borrowed */
 };
 
 /* Fill an empty entry from the journal document. Errors: COVE_ENOTFOUND,

@@ -312,6 +312,7 @@ int node_worker_take(struct cove *store, struct node_worker **out)
 
 void node_worker_give(struct cove *store, struct node_worker *worker)
 {
+    cove_catalog_settle(worker->catalog);
     pthread_mutex_lock(&store->lock);
     worker->next = store->idle;
     store->idle = worker;
