@@ -448,7 +448,15 @@ static int tx_check_plain(struct repo_work *work, struct cove_bytes packed,
         err = repo_tx_bytes(work, &entry, &again);
     }
     *same = err == 0 && cove_bytes_equal(again, bytes);
-    return err == COVE_ENOMEM ? err : 0;
+    switch (err) { /* of memory and store; others say it is not the same */
+    case COVE_ENOMEM:
+    case COVE_ENOSPC:
+    case COVE_EIO:
+    case COVE_EBUSY:
+        return err;
+    default:
+        return 0;
+    }
 }
 
 int repo_tx_pack(struct repo_work *work, const struct cove_tx *tx,
