@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define COVE_MUST_CHECK __attribute__((warn_unused_result))
+#define COVE_MUST_CHECK   __attribute__((warn_unused_result))
 #define COVE_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 struct cove_bytes {

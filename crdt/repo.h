@@ -238,8 +238,8 @@ struct cove_change {
     uint64_t sequence;
     cove_num num;
     enum cove_doc_class class;
-    bool by_peer;  /* every change since it was last told came from … */
-    uint32_t peer; /* … this peer (0 = this device, if by_peer) */
+    bool by_peer;  /* all changes so far came from … */
+    uint32_t peer; /* … this peer, 0 = this device; else the last one did */
     struct cove_session_id session; /* the last change: which session … */
     uint32_t from;                  /* … from which index on */
 };

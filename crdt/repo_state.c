@@ -182,8 +182,8 @@ static int state_get_copy(struct repo_work *work, struct cove_unpacker *u,
     copy->origin_count = state_get_count(u);
     copy->origins = cove_arena_array(work->arena, copy->origin_count + 1,
                                      sizeof(*copy->origins));
-    copy->ranked = cove_arena_array(work->arena, copy->origin_count + 1,
-                                    sizeof(void *));
+    copy->ranked =
+        cove_arena_array(work->arena, copy->origin_count + 1, sizeof(void *));
     if (copy->origins == NULL || copy->ranked == NULL) {
         return COVE_ENOMEM;
     }
