@@ -117,7 +117,6 @@ static int change_replace(struct repo_work *work, uint64_t sequence,
     } else if (old.origin == CHANGE_MIXED ||
                (old.origin == CHANGE_FROM_PEER && old.peer != entry->peer)) {
         entry->origin = CHANGE_MIXED;
-        entry->peer = 0;
     }
     return cove_store_del(work->txn, REPO_CHANGES, cove_place_bytes(&place));
 }
