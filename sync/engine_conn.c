@@ -207,6 +207,10 @@ static int conn_open(struct cove_conn *conn, uint64_t now_ms)
     if (err != 0) {
         return err;
     }
+    err = engine_look(engine); /* for the hello */
+    if (err != 0) {
+        return err;
+    }
     conn->opened_ms = now_ms;
     if (conn_count(conn) > ENGINE_CONNS) {
         return conn_fail(conn, COVE_ELIMIT,

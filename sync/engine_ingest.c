@@ -20,6 +20,7 @@ struct ingest {
     struct cove_conn *conn;
     struct cove_engine *engine;
     struct cove_diag diag;
+    cove_num first_new;  /* of the documents that are new in this message */
     struct cove_id last; /* document that was counted last */
 };
 
@@ -256,7 +257,7 @@ static int ingest_header(struct ingest *in, struct cove_bytes bytes)
     case 0:
         in->conn->take.fresh = true;
         in->conn->documents_in++;
-        in->last = id;
+        in->first_new = in->first_new == 0 ? num : in->first_new;
         err = ingest_relate(in, &id, bytes);
         return err == 0 || in->conn->done ? err : ingest_fatal(in, err);
     case COVE_EHASH:
@@ -276,7 +277,8 @@ static int ingest_taken(struct ingest *in, const struct cove_batch *batch,
 
     if (result->added > 0) {
         conn->take.fresh = true;
-        if (memcmp(&in->last, &batch->document, sizeof(in->last)) != 0) {
+        if ((in->first_new == 0 || result->num < in->first_new) &&
+            memcmp(&in->last, &batch->document, sizeof(in->last)) != 0) {
             conn->documents_in++;
             in->last = batch->document;
         }

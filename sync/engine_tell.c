@@ -6,8 +6,9 @@
  * told in the next round. How a document is told:
  *
  *   directly  the peer's store is empty: header and log, nothing is asked
- *   pushed    it changed during this connection: the piece that changed, and
- *             then its digest, so that the peer notices what else it lacks
+ *   pushed    it changed during this connection, and not through this peer:
+ *             the piece that changed, and then its digest, so that the peer
+ *             notices what else it lacks
  *   had       in all other cases the digest alone; the peer asks
  *
  * A change that came from this very peer while connected is not told at all.
@@ -55,6 +56,18 @@ void tell_skip(struct cove_conn *conn)
 
 /* --- one document */
 
+/* Has the peer the piece that changed last? It came from there, or is a header
+ * that came from somebody, and is not worth sending unasked. */
+static bool tell_has_piece(const struct cove_conn *conn,
+                           const struct cove_change *change)
+{
+    static const struct cove_session_id none;
+
+    return !change->by_peer &&
+           (change->peer == conn->peer->number ||
+            memcmp(&change->session, &none, sizeof(none)) == 0);
+}
+
 static int tell_push(struct cove_conn *conn, struct cove_store_txn *txn,
                      const struct cove_change *change,
                      const struct cove_doc_outline *outline)
@@ -97,7 +110,7 @@ static int tell_change(struct cove_conn *conn, struct cove_store_txn *txn,
     if (give->direct) {
         return give_job_new(conn, &outline.id, NULL, &give->telling);
     }
-    if (live) {
+    if (live && !tell_has_piece(conn, change)) {
         err = tell_push(conn, txn, change, &outline);
     }
     if (err == 0) {
