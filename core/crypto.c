@@ -160,11 +160,13 @@ static void hmac_half(const uint8_t key[HMAC_BLOCK], uint8_t pad,
 {
     crypto_generichash_blake2b_state state;
     uint8_t block[HMAC_BLOCK];
-    struct cove_bytes first = cove_bytes(block, sizeof(block));
 
     for (size_t i = 0; i < sizeof(block); i++) {
         block[i] = key[i] ^ pad;
     }
+
+    struct cove_bytes first = cove_bytes(block, sizeof(block));
+
     must(crypto_generichash_blake2b_init(&state, NULL, 0, HMAC_LEN));
     blake2b_512_add(&state, &first, 1);
     blake2b_512_add(&state, parts, count);
@@ -178,7 +180,6 @@ void cove_hmac_512(struct cove_bytes key, const struct cove_bytes *parts,
 {
     uint8_t padded[HMAC_BLOCK] = {0};
     uint8_t inner[HMAC_LEN];
-    struct cove_bytes inner_hash = cove_bytes(inner, sizeof(inner));
 
     if (key.len > sizeof(padded)) {
         cove_blake2b_512(&key, 1, padded);
@@ -186,6 +187,9 @@ void cove_hmac_512(struct cove_bytes key, const struct cove_bytes *parts,
         memcpy(padded, key.at, key.len);
     }
     hmac_half(padded, 0x36, parts, count, inner);
+
+    struct cove_bytes inner_hash = cove_bytes(inner, sizeof(inner));
+
     hmac_half(padded, 0x5c, &inner_hash, 1, out);
     sodium_memzero(padded, sizeof(padded));
     sodium_memzero(inner, sizeof(inner));

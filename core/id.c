@@ -5,6 +5,8 @@
  * Source: draft-msporny-base58, multibase; RFC 4648 for base32. */
 #include "core/id.h"
 
+#include <assert.h>
+
 #include "cove/error.h"
 
 #define ID_LEN    32
@@ -158,6 +160,7 @@ static bool id_range(const uint8_t *digits, int count, int ones, int wide,
     uint8_t least[WIDE_LEN] = {0};
     uint8_t most[WIDE_LEN] = {0};
 
+    assert(count >= 0 && count <= wide && wide <= DIGITS);
     memcpy(padded, digits, (size_t)count);
     memset(padded + count, 0, (size_t)(wide - count));
     id_number(padded, wide, first);
