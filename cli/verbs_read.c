@@ -28,6 +28,18 @@ static void human_fields(const json_t *fields)
     }
 }
 
+/* What a write set, or that it deleted. */
+static void human_written(const json_t *write)
+{
+    const json_t *value = json_object_get(write, "value");
+
+    if (value != NULL) {
+        cli_print_value(value);
+    } else {
+        printf("(deleted)");
+    }
+}
+
 static void human_registers(const json_t *registers)
 {
     const char *key;
@@ -35,17 +47,13 @@ static void human_registers(const json_t *registers)
 
     json_object_foreach((json_t *)(uintptr_t)registers, key, w)
     {
-        json_t *value = json_object_get(w, "value"), *origin;
+        json_t *origin;
         size_t i;
 
         printf("  ");
         cli_print_text(key);
         printf("  ");
-        if (value != NULL) {
-            cli_print_value(value);
-        } else {
-            printf("(deleted)");
-        }
+        human_written(w);
         printf("\n      %s by %.16s at ", cli_text(w, "kind"),
                cli_text(w, "author"));
         cli_print_time(json_integer_value(json_object_get(w, "time")));
@@ -110,7 +118,7 @@ static void human_conflicts(const json_t *reply)
             printf("  ");
             cli_print_time(json_integer_value(json_object_get(e, "time")));
             printf("  %.16s  ", cli_text(e, "author"));
-            cli_print_value(json_object_get(e, "value"));
+            human_written(e);
             putchar('\n');
         }
     }
@@ -370,11 +378,7 @@ static void human_events(const json_t *reply)
         printf("  %.16s  %-6s  ", cli_text(e, "author"), cli_text(e, "kind"));
         cli_print_text(cli_text(e, "register"));
         printf("  ");
-        if (json_object_get(e, "value") != NULL) {
-            cli_print_value(json_object_get(e, "value"));
-        } else {
-            printf("(deleted)");
-        }
+        human_written(e);
         puts(json_is_false(json_object_get(e, "shown")) ? "  (not shown)" : "");
     }
 }

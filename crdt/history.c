@@ -375,16 +375,36 @@ static int conflict_read(struct cove_repo *repo, struct cove_store_txn *txn,
     return cove_repo_log(repo, txn, doc, frontier_visit, f);
 }
 
-/* Keep the shown native writes to one register, newest first. */
-static size_t conflict_writes(struct cove_event *events, size_t count,
-                              struct cove_bytes reg)
+static bool event_same_tx(const struct cove_event *a,
+                          const struct cove_event *b)
 {
+    return a->id.tx == b->id.tx &&
+           memcmp(&a->id.session, &b->id.session, sizeof(a->id.session)) == 0;
+}
+
+int cove_history_lost(struct cove_repo *repo, struct cove_store_txn *txn,
+                      const struct cove_doc *doc, struct cove_arena *arena,
+                      struct cove_event *events, size_t *count)
+{
+    struct history_frontier f;
     size_t kept = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (events[i].shown && events[i].kind == COVE_TX_NATIVE &&
-            cove_bytes_equal(events[i].reg, reg)) {
-            events[kept++] = events[i];
+    if (*count > 1) {
+        const struct cove_event winner = events[*count - 1];
+        int err = conflict_read(repo, txn, doc, arena, &f);
+
+        if (err != 0) {
+            return err;
+        }
+        conflict_frontier(&f, conflict_session(doc, &winner.id.session),
+                          winner.id.tx);
+        for (size_t i = 0; i + 1 < *count; i++) {
+            size_t s = conflict_session(doc, &events[i].id.session);
+
+            if (events[i].id.tx >= f.logs[s].guess &&
+                !event_same_tx(&events[i], &winner)) {
+                events[kept++] = events[i];
+            }
         }
     }
     for (size_t i = 0; i < kept / 2; i++) {
@@ -393,7 +413,8 @@ static size_t conflict_writes(struct cove_event *events, size_t count,
         events[i] = events[kept - 1 - i];
         events[kept - 1 - i] = swap;
     }
-    return kept;
+    *count = kept;
+    return 0;
 }
 
 int cove_history_conflicts(struct cove_repo *repo, struct cove_store_txn *txn,
@@ -401,35 +422,22 @@ int cove_history_conflicts(struct cove_repo *repo, struct cove_store_txn *txn,
                            struct cove_arena *arena, struct cove_event **out,
                            size_t *count)
 {
-    struct history_frontier f;
     struct cove_event *events;
     size_t all;
     size_t kept = 0;
     int err = cove_history(repo, txn, doc, arena, &events, &all);
 
-    if (err != 0) {
-        return err;
-    }
-    all = conflict_writes(events, all, reg);
-    if (all > 1) {
-        err = conflict_read(repo, txn, doc, arena, &f);
-        if (err != 0) {
-            return err;
-        }
-        conflict_frontier(&f, conflict_session(doc, &events[0].id.session),
-                          events[0].id.tx);
-        for (size_t i = 1; i < all; i++) {
-            size_t s = conflict_session(doc, &events[i].id.session);
-
-            if (events[i].id.tx >= f.logs[s].guess &&
-                !(events[i].id.tx == events[0].id.tx &&
-                  memcmp(&events[i].id.session, &events[0].id.session,
-                         sizeof(struct cove_session_id)) == 0)) {
-                events[1 + kept++] = events[i];
-            }
+    for (size_t i = 0; err == 0 && i < all; i++) {
+        if (events[i].shown && events[i].kind == COVE_TX_NATIVE &&
+            cove_bytes_equal(events[i].reg, reg)) {
+            events[kept++] = events[i];
         }
     }
-    *out = events == NULL ? NULL : events + 1;
-    *count = kept;
-    return 0;
+    err = err != 0 ? err
+                   : cove_history_lost(repo, txn, doc, arena, events, &kept);
+    if (err == 0) {
+        *out = events;
+        *count = kept;
+    }
+    return err;
 }

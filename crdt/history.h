@@ -27,9 +27,16 @@ COVE_MUST_CHECK int cove_history(struct cove_repo *repo,
                                  struct cove_arena *arena,
                                  struct cove_event **out, size_t *count);
 
-/* The native writes to `reg` that lost although the author of the winner had
- * not seen them (judged by `seen`; by time where a frontier cannot be found
- * within 4,096 tries). Newest first. */
+/* Of native, shown writes that vie for one value, given in total order, those
+ * that lost although the author of the winner, the last, had not seen them
+ * (judged by `seen`; by time where a frontier cannot be found within 4,096
+ * tries). Newest first, from the array's beginning. */
+COVE_MUST_CHECK int cove_history_lost(struct cove_repo *repo,
+                                      struct cove_store_txn *txn,
+                                      const struct cove_doc *doc,
+                                      struct cove_arena *arena,
+                                      struct cove_event *events, size_t *count);
+/* The same of all that was ever written to one register. */
 COVE_MUST_CHECK int cove_history_conflicts(
     struct cove_repo *repo, struct cove_store_txn *txn,
     const struct cove_doc *doc, struct cove_bytes reg, struct cove_arena *arena,

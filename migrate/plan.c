@@ -410,6 +410,20 @@ bool cove_plan_find(const struct cove_plan *plan, struct cove_bytes reg,
     return true;
 }
 
+bool cove_plan_reaches(const struct cove_plan *plan, uint32_t reg,
+                       uint32_t atom)
+{
+    uint32_t cell = plan->registers[reg].cell;
+    const struct cove_plan_cell *c = &plan->cells[cell];
+
+    for (size_t i = 0; c->divided && i < c->atom_count; i++) {
+        if (c->atoms[i].cell == atom) {
+            return true;
+        }
+    }
+    return cell == atom;
+}
+
 bool cove_plan_find_name(const struct cove_plan *plan, struct cove_bytes name,
                          uint32_t *out)
 {

@@ -112,6 +112,10 @@ bool cove_plan_find(const struct cove_plan *plan, struct cove_bytes reg,
 /* A field of this head by display name. */
 bool cove_plan_find_name(const struct cove_plan *plan, struct cove_bytes name,
                          uint32_t *out);
+/* Do writes to this register reach the value of that undivided cell: is it a
+ * form of the cell, or of a whole that the cell is a part of? */
+bool cove_plan_reaches(const struct cove_plan *plan, uint32_t reg,
+                       uint32_t atom);
 /* Equal for equal order of steps at an equal head, on builds with the same
  * functions: then equal states give equal views. */
 struct cove_hash cove_plan_fingerprint(const struct cove_plan *plan);

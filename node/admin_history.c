@@ -36,16 +36,84 @@ static void event_json(struct node_json *j, const struct cove_event *e)
     node_json_close(j, '}');
 }
 
-/* The register that a field of the request names: raw id or display name. */
-static struct cove_bytes history_register(const struct cove_loaded *loaded,
-                                          struct cove_bytes field)
+/* The undivided cells that a field's value is made of: itself or its parts. */
+struct history_cells {
+    const struct cove_plan *plan;
+    const struct cove_plan_cell *cell;
+    uint32_t own;
+    size_t count;
+};
+
+static struct history_cells history_cells(const struct cove_plan *plan,
+                                          uint32_t reg)
+{
+    struct history_cells c = {
+        .plan = plan, .own = plan->registers[reg].cell, .count = 1};
+
+    c.cell = &plan->cells[c.own];
+    c.count = c.cell->divided ? c.cell->atom_count : 1;
+    return c;
+}
+
+/* Was this written to a register that the i-th of the cells is read from? A
+ * value has as many registers as versions gave it forms. */
+static bool history_reaches(const struct history_cells *c, size_t i,
+                            struct cove_bytes written)
 {
     uint32_t reg;
 
-    if (!loaded->raw && cove_plan_find_name(loaded->plan, field, &reg)) {
-        return loaded->plan->registers[reg].id;
+    return cove_plan_find(c->plan, written, &reg) &&
+           cove_plan_reaches(c->plan, reg,
+                             c->cell->divided ? c->cell->atoms[i].cell
+                                              : c->own);
+}
+
+/* What the request's "field" is about. */
+struct history_filter {
+    bool all;
+    bool field; /* a field of the version, in all its forms; else a register */
+    struct history_cells cells;
+    struct cove_bytes reg;
+};
+
+static int history_filter(struct cove_txn *txn,
+                          const struct cove_loaded *loaded, const char *field,
+                          struct history_filter *out)
+{
+    uint32_t reg;
+
+    memset(out, 0, sizeof(*out));
+    out->all = field == NULL;
+    if (field == NULL) {
+        return 0;
     }
-    return field;
+    out->reg = cove_bytes_text(field);
+    if (loaded->raw) {
+        return 0;
+    }
+    if (cove_plan_find_name(loaded->plan, out->reg, &reg)) {
+        out->field = true;
+        out->cells = history_cells(loaded->plan, reg);
+    } else if (!cove_plan_find(loaded->plan, out->reg, &reg)) {
+        return cove_fail(&txn->diag, COVE_ENOTFOUND,
+                         "this version of the schema has no field \"%s\"",
+                         field);
+    }
+    return 0;
+}
+
+static bool history_wanted(const struct history_filter *f,
+                           struct cove_bytes written)
+{
+    if (!f->field) {
+        return f->all || cove_bytes_equal(written, f->reg);
+    }
+    for (size_t i = 0; i < f->cells.count; i++) {
+        if (history_reaches(&f->cells, i, written)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int history_load(struct admin *a, struct cove_txn **txn,
@@ -72,6 +140,7 @@ static int history_load(struct admin *a, struct cove_txn **txn,
 
 static int verb_history(struct admin *a)
 {
+    struct history_filter filter;
     struct cove_txn *txn;
     struct cove_loaded *loaded;
     struct cove_event *events;
@@ -85,15 +154,15 @@ static int verb_history(struct admin *a)
     if (err != 0) {
         return err;
     }
-    err = cove_history(txn->worker->repo, txn->txn, &loaded->doc, &txn->arena,
-                       &events, &count);
+    err = history_filter(txn, loaded, field, &filter);
+    if (err == 0) {
+        err = cove_history(txn->worker->repo, txn->txn, &loaded->doc,
+                           &txn->arena, &events, &count);
+    }
     node_json_key(&a->reply, "events");
     node_json_open(&a->reply, '[');
     for (size_t i = 0; err == 0 && i < count; i++) {
-        if (field == NULL ||
-            cove_bytes_equal(
-                events[i].reg,
-                history_register(loaded, cove_bytes_text(field)))) {
+        if (history_wanted(&filter, events[i].reg)) {
             event_json(&a->reply, &events[i]);
         }
     }
@@ -101,55 +170,179 @@ static int verb_history(struct admin *a)
     return admin_end(a, txn, err);
 }
 
-static int conflicts_of(struct admin *a, struct cove_txn *txn,
-                        struct cove_loaded *loaded, struct cove_bytes reg,
-                        struct cove_bytes name)
-{
-    struct cove_event *events;
-    size_t count;
-    int err = cove_history_conflicts(txn->worker->repo, txn->txn, &loaded->doc,
-                                     reg, &txn->arena, &events, &count);
+/* --------------------------------------------------------------- conflicts */
 
-    if (err != 0 || count == 0) {
-        return err;
-    }
-    node_json_key_bytes(&a->reply, name);
-    node_json_open(&a->reply, '[');
-    for (size_t i = 0; i < count; i++) {
-        event_json(&a->reply, &events[i]);
-    }
-    node_json_close(&a->reply, ']');
-    return 0;
-}
-
-static int verb_conflicts(struct admin *a)
-{
+struct conflicts {
+    struct admin *a;
     struct cove_txn *txn;
-    struct cove_loaded *loaded;
-    int err = history_load(a, &txn, &loaded);
+    const struct cove_doc *doc;
+    struct cove_event *events; /* shown native writes, in total order */
+    size_t count;
+    struct cove_event *room; /* as many */
+};
+
+/* Read the document's writes once. */
+static int conflicts_begin(struct conflicts *c)
+{
+    size_t all;
+    int err = cove_history(c->txn->worker->repo, c->txn->txn, c->doc,
+                           &c->txn->arena, &c->events, &all);
 
     if (err != 0) {
         return err;
     }
-    const struct cove_state *state = &loaded->doc.state;
+    for (size_t i = 0; i < all; i++) {
+        if (c->events[i].shown && c->events[i].kind == COVE_TX_NATIVE) {
+            c->events[c->count++] = c->events[i];
+        }
+    }
+    c->room = cove_arena_array(&c->txn->arena, c->count + 1, sizeof(*c->room));
+    return c->room == NULL ? COVE_ENOMEM : 0;
+}
 
+/* What is asked about: one cell of a field, or one register. */
+struct conflicts_of {
+    const struct history_cells *cells; /* NULL: the register */
+    size_t cell;
+    struct cove_bytes reg;
+};
+
+static bool conflicts_among(const struct conflicts_of *of,
+                            struct cove_bytes written)
+{
+    return of->cells != NULL ? history_reaches(of->cells, of->cell, written)
+                             : cove_bytes_equal(written, of->reg);
+}
+
+/* Mark the writes that lost among those. */
+static int conflicts_mark(struct conflicts *c, const struct conflicts_of *of,
+                          uint8_t *lost)
+{
+    size_t n = 0, at = c->count;
+
+    for (size_t i = 0; i < c->count; i++) {
+        if (conflicts_among(of, c->events[i].reg)) {
+            c->room[n++] = c->events[i];
+        }
+    }
+    int err = cove_history_lost(c->txn->worker->repo, c->txn->txn, c->doc,
+                                &c->txn->arena, c->room, &n);
+
+    for (size_t i = 0; err == 0 && i < n; i++) { /* both newest first */
+        while (at > 0 &&
+               cove_op_id_compare(&c->events[at - 1].id, &c->room[i].id) != 0) {
+            at--;
+        }
+        lost[at - 1] = 1;
+    }
+    return err;
+}
+
+/* Under `name`, newest first, what was marked; nothing where none is. */
+static void conflicts_show(struct conflicts *c, const uint8_t *lost,
+                           struct cove_bytes name)
+{
+    struct node_json *j = &c->a->reply;
+    bool any = false;
+
+    for (size_t i = c->count; i > 0; i--) {
+        if (lost[i - 1] && !any) {
+            node_json_key_bytes(j, name);
+            node_json_open(j, '[');
+            any = true;
+        }
+        if (lost[i - 1]) {
+            event_json(j, &c->events[i - 1]);
+        }
+    }
+    if (any) {
+        node_json_close(j, ']');
+    }
+}
+
+/* A write to a whole that lost one of its parts has lost, even where it won
+ * another. */
+static int conflicts_field(struct conflicts *c, const struct cove_plan *plan,
+                           const struct cove_plan_field *field)
+{
+    struct history_cells cells = history_cells(plan, field->reg);
+    struct conflicts_of of = {.cells = &cells};
+    uint8_t *lost = cove_arena_new(&c->txn->arena, c->count + 1);
+    int err = lost == NULL ? COVE_ENOMEM : 0;
+
+    for (; err == 0 && of.cell < cells.count; of.cell++) {
+        err = conflicts_mark(c, &of, lost);
+    }
+    if (err == 0) {
+        conflicts_show(c, lost, field->name);
+    }
+    return err;
+}
+
+/* A register that no field of the version reads, or of a document without a
+ * schema. */
+static int conflicts_register(struct conflicts *c, struct cove_bytes reg)
+{
+    struct conflicts_of of = {.reg = reg};
+    uint8_t *lost = cove_arena_new(&c->txn->arena, c->count + 1);
+    int err = lost == NULL ? COVE_ENOMEM : conflicts_mark(c, &of, lost);
+
+    if (err == 0) {
+        conflicts_show(c, lost, reg);
+    }
+    return err;
+}
+
+/* Does a field of the version read what is written to this register? */
+static bool conflicts_read(const struct cove_plan *plan, struct cove_bytes reg)
+{
+    for (size_t i = 0; i < plan->field_count; i++) {
+        struct history_cells cells = history_cells(plan, plan->fields[i].reg);
+
+        for (size_t k = 0; k < cells.count; k++) {
+            if (history_reaches(&cells, k, reg)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int conflicts_all(struct conflicts *c, const struct cove_plan *plan)
+{
+    const struct cove_state *state = &c->doc->state;
+    int err = 0;
+
+    for (size_t i = 0; plan != NULL && err == 0 && i < plan->field_count; i++) {
+        err = conflicts_field(c, plan, &plan->fields[i]);
+    }
+    for (size_t i = 0; err == 0 && i < state->native_count; i++) {
+        struct cove_bytes reg = state->natives[i].reg;
+        bool again = i > 0 && cove_bytes_equal(reg, state->natives[i - 1].reg);
+
+        if (!again && (plan == NULL || !conflicts_read(plan, reg))) {
+            err = conflicts_register(c, reg);
+        }
+    }
+    return err;
+}
+
+static int verb_conflicts(struct admin *a)
+{
+    struct conflicts c = {.a = a};
+    struct cove_loaded *loaded;
+    int err = history_load(a, &c.txn, &loaded);
+
+    if (err != 0) {
+        return err;
+    }
+    c.doc = &loaded->doc;
+    err = conflicts_begin(&c);
     node_json_key(&a->reply, "conflicts");
     node_json_open(&a->reply, '{');
-    for (size_t i = 0; err == 0 && i < state->native_count; i++) {
-        struct cove_bytes reg = state->natives[i].reg, name = reg;
-        uint32_t at;
-
-        if (i > 0 && cove_bytes_equal(reg, state->natives[i - 1].reg)) {
-            continue;
-        }
-        if (!loaded->raw && cove_plan_find(loaded->plan, reg, &at) &&
-            loaded->plan->registers[at].visible) {
-            name = loaded->plan->registers[at].name;
-        }
-        err = conflicts_of(a, txn, loaded, reg, name);
-    }
+    err = err != 0 ? err : conflicts_all(&c, loaded->raw ? NULL : loaded->plan);
     node_json_close(&a->reply, '}');
-    return admin_end(a, txn, err);
+    return admin_end(a, c.txn, err);
 }
 
 const struct admin_verb admin_history_verbs[] = {
