@@ -7,9 +7,20 @@
  * writer lock of the store is what leases this store's session to a process,
  * so a loop of 5,000 writers uses one session.
  *
- *   ids      document id → local number      log     (doc, session, start) →
- * chunk docs     number → header, folded state   changes sequence → (doc, who,
- * what) schemas  (journal number, doc) → ""      peers   device key → record
+ *   ids      document id → number      changes  sequence → (doc, who, what)
+ *   docs     number → header, one row   schemas  (journal's number, doc) → ""
+ *            per session, short logs    peers    device key → record
+ *   log      (doc, session, start)      states   number → checkpoint of the
+ *            → chunk                             folded state
+ *
+ * A function that fails with an error of the store or of memory may have
+ * written some of what it was to write: the transaction can only be aborted. A
+ * refusal (COVE_EDENIED, COVE_ELIMIT, COVE_ECLOCK, and all codes that ingest
+ * lists) has written nothing, and what else is in the transaction may be
+ * committed.
+ *
+ * Threads: any, since a store's transaction belongs to one thread and what the
+ * repo itself keeps in memory is guarded.
  *
  * docs/FORMAT.md "Trees" describes every record.
  */
@@ -128,7 +139,7 @@ COVE_MUST_CHECK int cove_repo_brief(struct cove_repo *repo,
 struct cove_doc_outline {
     struct cove_id id;
     struct cove_bytes header_bytes;
-    cove_num owner; /* whose members may read; 0 = itself */
+    cove_num owner;                    /* whose members may read; 0 = itself */
     struct cove_doc_session *sessions; /* sorted by session id */
     size_t session_count;
     struct cove_hash digest;
@@ -175,7 +186,8 @@ COVE_MUST_CHECK int cove_repo_ingest_header(struct cove_repo *repo,
                                             struct cove_diag *diag);
 /* Verify a batch wholly, then append what is new. `peer` is the local number
  * of the peer it came from (changes remember it), 0 = this device.
- * The batch may overlap what is held; it must not leave a gap.
+ * The batch may overlap what is held; it must not leave a gap. Where all of it
+ * is held already it is compared, and not verified again.
  * Errors, the document unchanged: COVE_ENOTFOUND (document: ask for its
  * header), COVE_EGAP, COVE_ESIGNATURE, COVE_EHASH (salt), COVE_EFORMAT,
  * COVE_ELIMIT, COVE_ECLOCK (hlc not increasing), COVE_EFORK (proof kept: that
@@ -221,7 +233,8 @@ COVE_MUST_CHECK int cove_repo_tx_hash(struct cove_repo *repo,
 
 /* Documents of a schema (its journal's number) after `after`, in order of
  * their numbers; 0 = all documents. Errors: COVE_ENOTFOUND at the end. */
-#define COVE_NUM_JOURNALS UINT64_MAX /* as `schema`: the journals themselves */
+#define COVE_NUM_JOURNALS UINT64_MAX /* as `schema`: the journals themselves   \
+                                      */
 COVE_MUST_CHECK int cove_repo_next(struct cove_repo *repo,
                                    struct cove_store_txn *txn, cove_num schema,
                                    cove_num after, cove_num *out);

@@ -369,6 +369,38 @@ START_TEST(what_is_held_already_is_no_change)
 }
 END_TEST
 
+START_TEST(a_document_that_grew_is_not_clean)
+{
+    static const struct cove_hash none;
+    struct cove_hash key = {{1, 2, 3}};
+    struct world w;
+    struct author a;
+    struct cove_batch batch;
+    struct cove_doc doc;
+
+    world_open_full(&w, _i);
+    author_init(&a, &w.bob, &w.alice, &w.doc, 1);
+    author_set(&a, T(0), "a", 1);
+    author_set(&a, T(1), "a", 2);
+    batch = author_batch(&a, 0, 1);
+    assert_batch_taken(&w.alice, &batch, 1);
+
+    struct cove_store_txn *txn = kit_begin(&w.alice, true);
+
+    doc = kit_load(&w.alice, txn, &w.doc);
+    ck_assert_int_eq(cove_repo_set_clean(w.alice.repo, txn, &doc, &key), 0);
+    kit_commit(txn);
+    assert_batch_taken(&w.alice, &batch, 0);
+    doc = world_look(&w, &w.alice);
+    ck_assert_mem_eq(&doc.clean, &key, sizeof(key));
+    batch = author_batch(&a, 1, 2);
+    assert_batch_taken(&w.alice, &batch, 1);
+    doc = world_look(&w, &w.alice);
+    ck_assert_mem_eq(&doc.clean, &none, sizeof(none));
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(a_log_reads_back_as_it_came_from_any_index)
 {
     struct world w;
@@ -1230,6 +1262,7 @@ int main(void)
     BOTH(a_batch_beyond_the_limits_is_refused);
     BOTH(a_header_must_hash_to_its_id);
     BOTH(what_is_held_already_is_no_change);
+    BOTH(a_document_that_grew_is_not_clean);
     BOTH(a_log_reads_back_as_it_came_from_any_index);
     BOTH(a_group_signature_is_taken_and_relayed);
     BOTH(a_readers_writes_are_relayed_and_never_shown);
