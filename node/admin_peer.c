@@ -1,8 +1,6 @@
 /* admin_peer.c: peer.add, peer.remove, peer.list. */
 #include "node/admin.h"
 
-#include "sync/engine.h"
-
 #include <stdlib.h>
 
 static int peer_key(struct admin *a, struct cove_key *out)
@@ -116,6 +114,23 @@ static int verb_peer_remove(struct admin *a)
     return admin_end(a, txn, err);
 }
 
+enum cove_peer_state node_peer_state(struct cove_txn *txn,
+                                     const struct cove_peer_record *peer)
+{
+    switch (peer->state) {
+    case COVE_PEER_CONNECTING:
+    case COVE_PEER_IDLE:
+    case COVE_PEER_BUSY:
+        return node_sync_runs(txn->store) ? peer->state : COVE_PEER_STOPPED;
+    case COVE_PEER_STOPPED:
+    case COVE_PEER_OFFLINE:
+    case COVE_PEER_CRASHING:
+    case COVE_PEER_FAILED:
+        break;
+    }
+    return peer->state;
+}
+
 static int peer_json(struct cove_txn *txn, const struct cove_peer_record *p,
                      struct node_json *j)
 {
@@ -148,7 +163,7 @@ static int peer_json(struct cove_txn *txn, const struct cove_peer_record *p,
     node_json_key(j, "address");
     node_json_cstr(j, p->address);
     node_json_key(j, "state");
-    node_json_cstr(j, cove_peer_state_name(p->state));
+    node_json_cstr(j, cove_peer_state_name(node_peer_state(txn, p)));
     for (size_t i = 0; i < COVE_ARRAY_LEN(numbers); i++) {
         node_json_key(j, numbers[i].key);
         node_json_int(j, (int64_t)numbers[i].value);

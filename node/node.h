@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "cove/cove.h"
 #include "migrate/publish.h"
+#include "sync/engine.h"
 
 #include <pthread.h>
 
@@ -134,6 +135,9 @@ void node_json_author(struct node_json *j, const struct cove_op_id *id);
 /* [[register, {time, author, session, tx, op} | null], …] */
 void node_json_origins(struct node_json *j, const struct cove_origin *origins,
                        size_t count);
+/* How a peer is, which its record does not know where nobody syncs. */
+enum cove_peer_state node_peer_state(struct cove_txn *txn,
+                                     const struct cove_peer_record *peer);
 /* "peers": [...], of an object that is open. */
 int node_peers_json(struct cove_txn *txn, struct node_json *j);
 
@@ -151,5 +155,8 @@ void node_notify(struct cove *store); /* tell other processes of a commit */
 
 /* --- sync.c */
 void node_sync_free(struct cove *store);
+/* Does a process sync this store? One that was killed left states behind that
+ * are not so any longer. */
+bool node_sync_runs(struct cove *store);
 
 #endif

@@ -2,6 +2,7 @@
  *
  *   data.mdb, lock.mdb   the store            device.key   the device's seed
  *   nonce                which file this is   changed      touched per commit
+ *   sync.lock            held by who syncs
  *
  * The nonce is in the store and in the side file beside it, which also names
  * the machine and the file's inode: where they disagree the store was restored

@@ -18,6 +18,7 @@
 
 #define SYNC_CERTIFICATE_DAYS 30
 #define SYNC_POLL_MS          250 /* wait looks by itself so often */
+#define SYNC_LOCK             "sync.lock"
 
 struct node_sync {
     struct cove *store;
@@ -29,6 +30,7 @@ struct node_sync {
     uv_async_t stop; /* own loop only: ends the thread */
     pthread_t thread;
     bool started, threaded;
+    int lock_fd; /* on SYNC_LOCK while it runs; -1 before, and in memory */
     void (*detached)(void *ctx);
     void *detached_ctx;
 };
@@ -105,9 +107,58 @@ static int sync_engine(struct node_sync *s)
     return err;
 }
 
+/* --- who syncs
+ *
+ * Every process that syncs the store holds a shared lock on a file beside it,
+ * which goes with the process however that ends. */
+
+static int sync_lock_open(const struct cove *store, int flags)
+{
+    char path[4096];
+    int len = store->dir == NULL
+                  ? -1
+                  : snprintf(path, sizeof(path), "%s/" SYNC_LOCK, store->dir);
+
+    return len < 0 || len >= (int)sizeof(path)
+               ? -1
+               : open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+/* Without the lock sync works as well; only others do not know. */
+static void sync_lock(struct node_sync *s)
+{
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+
+    s->lock_fd = sync_lock_open(s->store, O_RDWR | O_CREAT);
+    if (s->lock_fd >= 0) {
+        (void)fcntl(s->lock_fd, F_OFD_SETLK, &lock);
+    }
+}
+
+bool node_sync_runs(struct cove *store)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd;
+    bool runs;
+
+    if (store->sync != NULL && store->sync->started) {
+        return true;
+    }
+    fd = sync_lock_open(store, O_RDWR);
+    runs =
+        fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return runs;
+}
+
 /* Free what stands beside the loop; the edge is gone already. */
 static void sync_parts_free(struct node_sync *s)
 {
+    if (s->lock_fd >= 0) {
+        close(s->lock_fd);
+    }
     if (s->engine != NULL) {
         cove_engine_free(s->engine);
     }
@@ -154,6 +205,7 @@ static int sync_make(struct cove *store, uv_loop_t *loop,
         return COVE_ENOMEM;
     }
     s->store = store;
+    s->lock_fd = -1;
     s->loop = loop != NULL ? loop : &s->own;
     if (loop == NULL &&
         (uv_loop_init(&s->own) != 0 ||
@@ -201,6 +253,7 @@ static int sync_start(struct node_sync *s)
     int err = 0;
 
     if (!s->started) {
+        sync_lock(s);
         err = cove_edge_start(s->edge);
         s->started = err == 0;
     }
@@ -359,14 +412,15 @@ static int wait_peer(struct wait *w, struct cove_txn *txn,
                      const struct cove_peer_record *peer, bool *done)
 {
     uint64_t unsent;
+    enum cove_peer_state state = node_peer_state(txn, peer);
     int err = cove_peer_unsent(txn->worker->repo, txn->txn, peer, &unsent);
 
-    if (err == 0 && (unsent > 0 || peer->state != COVE_PEER_IDLE)) {
+    if (err == 0 && (unsent > 0 || state != COVE_PEER_IDLE)) {
         char key[COVE_HEX_LEN(32)];
 
         cove_hex(cove_bytes(peer->key.b, sizeof(peer->key.b)), key);
         snprintf(w->why, sizeof(w->why), "peer %.16s %s is %s, %llu unsent%s%s",
-                 key, peer->name, cove_peer_state_name(peer->state),
+                 key, peer->name, cove_peer_state_name(state),
                  (unsigned long long)unsent, peer->error[0] != '\0' ? ": " : "",
                  peer->error);
         *done = false;

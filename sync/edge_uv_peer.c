@@ -192,6 +192,10 @@ static void peer_update(struct edge_peer *peer,
                         const struct cove_peer_record *record)
 {
     peer->listed = true;
+    if (record->state == COVE_PEER_STOPPED) {
+        /* Another process has ended its sync of this store; ours goes on. */
+        peer->recorded = record->state;
+    }
     if (strcmp(peer->address, record->address) != 0) {
         memcpy(peer->address, record->address, sizeof(peer->address));
         peer->failures = 0;

@@ -680,6 +680,17 @@ START_TEST(the_records_say_how_the_peers_are_and_are_written_sparingly)
 }
 END_TEST
 
+START_TEST(another_process_that_ends_its_sync_leaves_the_record_right)
+{
+    connect_both();
+    ck_assert(turn_until(idle_recorded, 3000));
+    a.repo.peers[0].state = COVE_PEER_STOPPED;
+    ck_assert(!idle_recorded());
+    cove_edge_wake(a.edge);
+    ck_assert(turn_until(idle_recorded, 3000));
+}
+END_TEST
+
 static bool a_lost(void)
 {
     return a.edge->peers->state == COVE_PEER_OFFLINE &&
@@ -1025,6 +1036,7 @@ int main(void)
     ADD(touching_the_file_makes_the_edge_look_at_once);
     ADD(a_removed_peer_is_parted_from_with_a_goodbye);
     ADD(the_records_say_how_the_peers_are_and_are_written_sparingly);
+    ADD(another_process_that_ends_its_sync_leaves_the_record_right);
     ADD(an_end_without_goodbye_is_recorded_as_lost_and_dialled_again);
     ADD(another_device_at_the_address_is_a_failed_peer);
     ADD(an_address_without_a_form_is_a_failed_peer);
