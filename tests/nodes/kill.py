@@ -9,7 +9,7 @@ import time
 
 from node_kit import check, converge, link, main, nodes_of, until
 
-ROUNDS = int(os.environ.get("COVE_KILLS", "12"))
+ROUNDS = int(os.environ.get("COVE_KILLS", "24"))
 
 
 def seed():
@@ -31,7 +31,8 @@ def write_some(node, group, ledger, mark):
     records = [{"made": mark, "n": n} for n in range(8)]
     made = node.import_records(records, "--owner", group)
     ledger.update(zip(made, records))
-    here = [i for i in ledger if node.has(i)][-4:]
+    held = {d["id"] for d in node.json("find")["documents"]}
+    here = [i for i in ledger if i in held][-4:]
     node.set_lines([{"id": i, "set": {f"by-{mark}": mark}} for i in here])
     for ident in here:
         ledger[ident] = {**ledger[ident], f"by-{mark}": mark}
@@ -49,7 +50,7 @@ def nothing_acknowledged_is_lost_by_kills_of_daemons(cove):
         for node in nodes:
             node.serve()
         for one, other in ((a, b), (b, c), (c, a)):
-            link(one, other)
+            link(one, other, both=True)
         ledger = {}
         write_some(a, group, ledger, "start")
         converge(nodes)
@@ -88,12 +89,15 @@ def a_killed_import_is_whole_or_absent(cove):
         b.serve()
         link(a, b)
         whole = 0
+        start = time.monotonic()    # how long one takes here
+        a.import_records([{"warm": n} for n in range(500)], "--owner", group)
+        whole_takes = time.monotonic() - start
         for turn in range(6):
             lines = "".join(json.dumps({"turn": turn, "n": n}) + "\n" for n in range(500))
             command = a.start("import", "-", "--owner", group)
             command.stdin.write(lines)
             command.stdin.close()
-            time.sleep(chance.random() * 0.12)
+            time.sleep(chance.random() * whole_takes * 1.2)
             command.kill()
             command.wait()
             command.stdout.close()

@@ -199,10 +199,11 @@ class Node:
         self.run("wait", "--peer", other.key, "--timeout", timeout, timeout=timeout + 30)
 
 
-def link(one, other):
-    """Two nodes that know each other; the first dials. Both must serve."""
+def link(one, other, both=False):
+    """Two nodes that know each other; the first dials, or `both` do: then one
+    that was away comes back without the other's back-off. Both must serve."""
     one.knows(other)
-    other.knows(one, dial=False)
+    other.knows(one, dial=both)
 
 
 def converge(nodes, pairs=None):
