@@ -117,8 +117,10 @@ static int import_line(struct import *m, const char *line)
     if (err == 0) {
         m->imported++;
         m->in_slice++;
-        cove_id_format(&id, text);
-        json_array_append_new(m->ids, json_string(text));
+        if (m->cli->json) {
+            cove_id_format(&id, text);
+            json_array_append_new(m->ids, json_string(text));
+        }
         return CLI_OK;
     }
     import_say(m, line, err);

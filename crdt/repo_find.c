@@ -236,11 +236,11 @@ static int find_may_create(struct repo_work *work,
     if (!header->has_owner) {
         return 0;
     }
-    cove_id_text(&header->owner, owner);
 
     int err = cove_repo_find(work->repo, work->txn, &header->owner, &num);
 
     if (err == COVE_ENOTFOUND) {
+        cove_id_text(&header->owner, owner);
         return cove_fail(work->diag, err,
                          "the owner %s is not here; sync it first", owner);
     }
@@ -251,6 +251,7 @@ static int find_may_create(struct repo_work *work,
         role = cove_header_role(&record.header, &work->repo->opt.device);
     }
     if (err == 0 && role < COVE_ROLE_WRITER) {
+        cove_id_text(&header->owner, owner);
         err = cove_fail(work->diag, COVE_EDENIED,
                         "this device has the role \"%s\" in %s: to create a "
                         "document it must be writer or admin there",
