@@ -328,6 +328,15 @@ def a_full_disk_loses_nothing(cove):
             check((full.digest(), full.json("status")["digest"]) == was and full.has(kept),
                   "the full disk changed the store")
             check(not full.json("check")["damaged"], "damage")
+            with open(disk / "filler", "wb", buffering=0) as filler:
+                with contextlib.suppress(OSError):
+                    while True:
+                        filler.write(bytes(4096))
+            done = subprocess.run([cove, "-d", disk / "new", "init"], capture_output=True,
+                                  encoding="utf-8", check=False)
+            check(done.returncode == ERROR and "no space" in done.stderr.lower(),
+                  done.returncode, done.stderr)
+            check(full.has(kept), "the full disk cannot be read")
         finally:
             subprocess.run(["umount", disk], check=True)
     return None
