@@ -160,10 +160,31 @@ static int main_open(struct cli *cli, const struct cli_verb *verb)
     return err == 0 ? CLI_OK : cli_failed(cli, err);
 }
 
+/* Words become members of JSON requests. One that is no UTF-8 would be left
+ * out of them, and `find` would find everything. */
+static bool main_words_good(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        json_t *word = json_string(argv[i]);
+        bool good = word != NULL;
+
+        json_decref(word);
+        if (!good) {
+            cli_fail(CLI_USAGE, "argument %d is not valid UTF-8", i);
+            return false;
+        }
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     static char serve[] = "serve";
     struct cli cli = {.dir = getenv("COVE_DIR")};
+
+    if (!main_words_good(argc, argv)) {
+        return CLI_USAGE;
+    }
     int used = main_options(&cli, argc, argv);
 
     if (used < 0) {

@@ -22,7 +22,8 @@ static void human_fields(const json_t *fields)
     json_object_foreach((json_t *)(uintptr_t)fields, key, value)
     {
         printf("  ");
-        cli_print_padded(key, width + 2);
+        cli_print_padded(key, width);
+        printf("  ");
         cli_print_value(value);
         putchar('\n');
     }
@@ -118,6 +119,8 @@ static void human_conflicts(const json_t *reply)
             printf("  ");
             cli_print_time(json_integer_value(json_object_get(e, "time")));
             printf("  %.16s  ", cli_text(e, "author"));
+            cli_print_text(cli_text(e, "register"));
+            printf("  ");
             human_written(e);
             putchar('\n');
         }

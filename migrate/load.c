@@ -288,6 +288,11 @@ static int load_head(struct load *l)
                          "the journal of this document's schema is not here "
                          "yet; read it raw, or sync with a peer that has it");
     }
+    if (err == COVE_ETYPE) { /* a header that another device made up */
+        return cove_fail(l->diag, COVE_EBLOCKED,
+                         "what this document's header names as its schema is "
+                         "no journal; read it raw");
+    }
     if (err == 0 && l->request->head != NULL) {
         l->out->head = *l->request->head;
     } else if (err == 0 && l->request->choose != NULL) {

@@ -21,38 +21,43 @@ struct find {
     bool end;
 };
 
-/* The next document, by list or by schema. COVE_ENOTFOUND at the end. */
+/* The next document of the schema; f->end where there is none. */
+static int find_next_of_schema(struct find *f, struct cove_txn *txn,
+                               struct cove_id *id)
+{
+    int err = cove_next(txn, f->schema, &f->cursor, id);
+
+    if (err == COVE_ENOTFOUND) {
+        f->end = true;
+        return 0;
+    }
+    return err == 0
+               ? 0
+               : cove_fail(&f->a->diag, err, "%s", cove_errmsg(f->a->store));
+}
+
+/* The next document, by list or by schema; f->end where there is none. */
 static int find_next(struct find *f, struct cove_txn *txn, struct cove_id *id)
 {
     if (f->ids.len == 0) {
-        int err = cove_next(txn, f->schema, &f->cursor, id);
-
-        if (err != 0 && err != COVE_ENOTFOUND) {
-            cove_fail(&f->a->diag, err, "%s", cove_errmsg(f->a->store));
-        }
-        return err;
+        return find_next_of_schema(f, txn, id);
     }
     if (f->ids_left == 0) {
-        return COVE_ENOTFOUND;
+        f->end = true;
+        return 0;
     }
     struct cove_bytes text = cove_reader_text(&f->next_id);
     char *prefix = cove_arena_printf(&txn->arena, "%.*s", (int)text.len,
                                      (const char *)text.at);
 
-    if (prefix == NULL || f->next_id.err != 0) {
+    if (f->next_id.err != 0) {
         return cove_fail(&f->a->diag, COVE_EUSAGE,
                          "\"ids\" must be a list of texts");
     }
     f->ids_left--;
-    int err =
-        cove_repo_resolve(txn->worker->repo, txn->txn, prefix, id, &txn->diag);
-
-    if (err == COVE_ENOTFOUND) { /* not the end, but an error of its own */
-        cove_fail(&f->a->diag, err, "%s", txn->diag.text);
-        f->end = true;
-        return COVE_EUSAGE;
-    }
-    return err;
+    return prefix == NULL ? COVE_ENOMEM
+                          : cove_repo_resolve(txn->worker->repo, txn->txn,
+                                              prefix, id, &txn->diag);
 }
 
 static int find_one(struct find *f, struct cove_txn *txn,
@@ -99,9 +104,7 @@ static int find_slice(struct find *f)
         struct cove_id id;
 
         err = find_next(f, txn, &id);
-        if (err == COVE_ENOTFOUND) {
-            f->end = true;
-            err = 0;
+        if (f->end) {
             break;
         }
         if (err == 0) {

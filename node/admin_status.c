@@ -6,11 +6,8 @@
 /* --------------------------------------------------------------- by document
  */
 
-#define STATUS_OWNERS 256
-
 struct status_owner { /* documents of one owner, folded into one digest */
     struct cove_id owner;
-    uint64_t documents;
     uint8_t sum[32]; /* of document digests, modulo 2^256: any order */
 };
 
@@ -19,10 +16,10 @@ struct status {
     struct cove_txn *txn;
     cove_num schema;
     const char *version;
-    uint64_t documents, copies, registers;
+    uint64_t documents, copies;
     uint64_t states[COVE_STATE_LOCAL_ONLY + 1];
-    struct status_owner owners[STATUS_OWNERS];
-    size_t owner_count;
+    struct status_owner *owners; /* sorted by id */
+    size_t owner_count, owner_cap;
 };
 
 static void sum_add(uint8_t sum[32], const struct cove_hash *digest)
@@ -36,38 +33,54 @@ static void sum_add(uint8_t sum[32], const struct cove_hash *digest)
     }
 }
 
+/* The owner's row, a new one where there is none. */
+static int status_owner(struct status *s, const struct cove_id *owner,
+                        struct status_owner **out)
+{
+    size_t begin = 0, end = s->owner_count;
+    void *owners = s->owners;
+
+    while (begin < end) {
+        size_t middle = begin + (end - begin) / 2;
+        int order =
+            memcmp(s->owners[middle].owner.b, owner->b, sizeof(owner->b));
+
+        if (order == 0) {
+            *out = &s->owners[middle];
+            return 0;
+        }
+        begin = order < 0 ? middle + 1 : begin;
+        end = order < 0 ? end : middle;
+    }
+    int err = cove_arena_grow(&s->a->arena, &owners, sizeof(*s->owners),
+                              s->owner_count, &s->owner_cap);
+
+    if (err != 0) {
+        return err;
+    }
+    s->owners = owners;
+    memmove(&s->owners[begin + 1], &s->owners[begin],
+            (s->owner_count - begin) * sizeof(*s->owners));
+    memset(&s->owners[begin], 0, sizeof(*s->owners));
+    s->owners[begin].owner = *owner;
+    s->owner_count++;
+    *out = &s->owners[begin];
+    return 0;
+}
+
 /* A document counts to its owner; a group or account to itself. */
 static int status_digest(struct status *s, const struct cove_doc *doc,
                          struct cove_arena *arena)
 {
-    const struct cove_id *owner =
-        doc->header.has_owner ? &doc->header.owner : &doc->id;
     struct cove_hash digest = cove_doc_digest(doc, arena);
-    size_t i = 0;
+    struct status_owner *row;
+    int err = status_owner(
+        s, doc->header.has_owner ? &doc->header.owner : &doc->id, &row);
 
-    while (i < s->owner_count &&
-           memcmp(s->owners[i].owner.b, owner->b, sizeof(owner->b)) != 0) {
-        i++;
+    if (err == 0) {
+        sum_add(row->sum, &digest);
     }
-    if (i == STATUS_OWNERS) {
-        return cove_fail(&s->txn->diag, COVE_ELIMIT,
-                         "more than %d owners here; ask for one schema",
-                         STATUS_OWNERS);
-    }
-    if (i == s->owner_count) {
-        s->owner_count++;
-        s->owners[i].owner = *owner;
-    }
-    s->owners[i].documents++;
-    sum_add(s->owners[i].sum, &digest);
-    return 0;
-}
-
-/* Copies that stand as a stored winner: what migrations wrote and is seen. */
-static void status_copies(struct status *s, const struct cove_doc *doc)
-{
-    s->copies += doc->state.copy_count;
-    s->registers += doc->state.native_count;
+    return err;
 }
 
 static int status_document(struct status *s, cove_num num,
@@ -98,7 +111,7 @@ static int status_document(struct status *s, cove_num num,
     if (err == 0) {
         s->documents++;
         s->states[state]++;
-        status_copies(s, &loaded.doc);
+        s->copies += loaded.doc.state.copy_count; /* stored winners */
     }
     return err;
 }

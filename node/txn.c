@@ -505,6 +505,24 @@ int cove_set_json(struct cove_txn *txn, const struct cove_id *id,
     return txn_failed(txn, err);
 }
 
+/* What the header says by itself is not the caller's to say. */
+static int new_meta_allowed(struct cove_txn *txn, struct cove_bytes meta)
+{
+    static const char *const reserved[] = {"$schema", "version"};
+    struct cove_bytes value;
+
+    for (size_t i = 0; meta.len > 0 && i < COVE_ARRAY_LEN(reserved); i++) {
+        if (cove_value_member(meta, reserved[i], &value)) {
+            return cove_fail(&txn->diag, COVE_ERESERVED,
+                             "\"%s\" in meta is reserved: it says which "
+                             "schema the document was made at; name the schema "
+                             "instead",
+                             reserved[i]);
+        }
+    }
+    return 0;
+}
+
 int node_new(struct cove_txn *txn, const struct node_new *request,
              struct cove_id *out)
 {
@@ -518,6 +536,7 @@ int node_new(struct cove_txn *txn, const struct node_new *request,
     struct cove_edit *edits = NULL;
     int err = txn_writable(txn);
 
+    err = err != 0 ? err : new_meta_allowed(txn, request->meta);
     if (err == 0 && request->schema != NULL) {
         err =
             node_head(txn, request->schema, request->version, &r.schema, &head);
