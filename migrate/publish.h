@@ -73,12 +73,15 @@ struct cove_run {
     cove_num schema;
     bool head_given; /* else the newest */
     struct cove_step_id head;
-    bool dry;       /* evaluate only, write nothing */
-    uint32_t batch; /* documents a commit, 0 = 128 */
+    bool dry;          /* evaluate only, write nothing */
+    uint32_t batch;    /* documents a commit, 0 = 128 */
+    int64_t live_days; /* 0 = 90 */
     /* counted on the way; the cursor is committed with the data */
     cove_num cursor; /* last document done */
     uint64_t total, done, migrated, copies, current, invalid, failed;
     uint64_t by_state[COVE_STATE_LOCAL_ONLY + 1];
+    /* Milliseconds since 1970: of the first batch, and when last saved. */
+    uint64_t started_ms, saved_ms;
     bool finished;
 };
 /* Do one batch inside `txn` (a write transaction unless dry) and move the
@@ -93,7 +96,7 @@ COVE_MUST_CHECK int cove_run_batch(struct cove_catalog *catalog,
 /* The run's record (COVE_RECORDS_RUNS): kept so that a dead run goes on. */
 COVE_MUST_CHECK int cove_run_save(struct cove_repo *repo,
                                   struct cove_store_txn *txn,
-                                  const struct cove_run *run);
+                                  struct cove_run *run);
 COVE_MUST_CHECK int cove_run_restore(struct cove_repo *repo,
                                      struct cove_store_txn *txn,
                                      cove_num schema, struct cove_run *out);

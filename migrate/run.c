@@ -23,6 +23,14 @@ static bool run_goes_on(int err)
     }
 }
 
+static uint64_t run_now(const struct cove_repo *repo)
+{
+    const struct cove_env *env = cove_repo_env(repo);
+    int64_t now_ms = env->now_ms(env->ctx);
+
+    return now_ms > 0 ? (uint64_t)now_ms : 1;
+}
+
 static void run_count(struct cove_run *run, const struct cove_loaded *loaded,
                       enum cove_doc_state state)
 {
@@ -41,11 +49,15 @@ int cove_run_batch(struct cove_catalog *catalog, struct cove_store_txn *txn,
     struct cove_arena arena;
     int err = 0;
 
+    if (run->started_ms == 0) {
+        run->started_ms = run_now(cove_catalog_repo(catalog));
+    }
     cove_arena_init(&arena, cove_catalog_alloc(catalog));
     for (uint32_t i = 0; i < batch; i++) {
         struct cove_load_request request = {
             .head = run->head_given ? &run->head : NULL,
             .mode = run->dry ? COVE_LOAD_VIEW : COVE_LOAD_MIGRATE,
+            .live_days = run->live_days,
         };
         struct cove_loaded loaded;
         struct cove_diag why = {0};
@@ -93,23 +105,36 @@ static void run_key(cove_num schema, uint8_t out[8])
     }
 }
 
-int cove_run_save(struct cove_repo *repo, struct cove_store_txn *txn,
-                  const struct cove_run *run)
+/* What a record holds behind head and finished, in this order. */
+#define RUN_NUMBERS 10
+
+static void run_numbers(struct cove_run *run, uint64_t *out[RUN_NUMBERS])
 {
-    const uint64_t numbers[] = {run->cursor, run->done,    run->migrated,
-                                run->copies, run->current, run->invalid,
-                                run->failed, run->total};
+    uint64_t *numbers[RUN_NUMBERS] = {
+        &run->cursor,     &run->done,    &run->migrated, &run->copies,
+        &run->current,    &run->invalid, &run->failed,   &run->total,
+        &run->started_ms, &run->saved_ms};
+
+    memcpy(out, numbers, sizeof(numbers));
+}
+
+int cove_run_save(struct cove_repo *repo, struct cove_store_txn *txn,
+                  struct cove_run *run)
+{
+    uint64_t *numbers[RUN_NUMBERS];
     uint8_t key[8];
     struct cove_buf buf;
     struct cove_writer w;
 
+    run->saved_ms = run_now(repo);
+    run_numbers(run, numbers);
     cove_buf_init(&buf, &cove_alloc_libc);
     cove_writer_init(&w, &buf);
-    cove_writer_list(&w, 2 + COVE_ARRAY_LEN(numbers));
+    cove_writer_list(&w, 2 + RUN_NUMBERS);
     cove_writer_bytes(&w, run->head.b, sizeof(run->head.b));
     cove_writer_bool(&w, run->finished);
-    for (size_t i = 0; i < COVE_ARRAY_LEN(numbers); i++) {
-        cove_writer_uint(&w, numbers[i]);
+    for (size_t i = 0; i < RUN_NUMBERS; i++) {
+        cove_writer_uint(&w, *numbers[i]);
     }
     run_key(run->schema, key);
     int err = w.err != 0 ? w.err
@@ -125,9 +150,7 @@ int cove_run_restore(struct cove_repo *repo, struct cove_store_txn *txn,
                      cove_num schema, struct cove_run *out)
 {
     struct cove_run run = {.schema = schema, .head_given = true};
-    uint64_t *numbers[] = {&run.cursor, &run.done,    &run.migrated,
-                           &run.copies, &run.current, &run.invalid,
-                           &run.failed, &run.total};
+    uint64_t *numbers[RUN_NUMBERS];
     struct cove_bytes held;
     struct cove_reader r;
     uint8_t key[8];
@@ -140,12 +163,13 @@ int cove_run_restore(struct cove_repo *repo, struct cove_store_txn *txn,
         return err;
     }
     cove_reader_init(&r, held);
-    if (cove_reader_list(&r) != 2 + COVE_ARRAY_LEN(numbers)) {
-        return COVE_ECORRUPT;
+    if (cove_reader_list(&r) != 2 + RUN_NUMBERS) {
+        return COVE_ENOTFOUND; /* another build's: a run begins anew */
     }
     cove_reader_fixed(&r, run.head.b, sizeof(run.head.b));
     run.finished = cove_reader_bool(&r);
-    for (size_t i = 0; i < COVE_ARRAY_LEN(numbers); i++) {
+    run_numbers(&run, numbers);
+    for (size_t i = 0; i < RUN_NUMBERS; i++) {
         *numbers[i] = cove_reader_uint(&r);
     }
     err = cove_reader_done(&r);

@@ -304,6 +304,13 @@ static void status_run(struct node_json *j, const struct cove_run *run)
     node_json_key(j, "left");
     node_json_int(j, run->total > run->done ? (int64_t)(run->total - run->done)
                                             : 0);
+    node_json_key(j, "started");
+    node_json_int(j, (int64_t)run->started_ms);
+    node_json_key(j, "rate"); /* documents a second */
+    node_json_int(
+        j, run->saved_ms > run->started_ms
+               ? (int64_t)(run->done * 1000 / (run->saved_ms - run->started_ms))
+               : 0);
     node_json_close(j, '}');
 }
 
@@ -409,18 +416,21 @@ static int run_begin(struct admin *a, struct cove_txn *txn,
     }
     run->head_given = true;
     run->batch = (uint32_t)batch;
+    run->live_days = txn->store->live_days;
     err = cove_run_restore(txn->worker->repo, txn->txn, run->schema, &held);
     if (err == 0 && !held.finished &&
         memcmp(held.head.b, run->head.b, sizeof(held.head.b)) == 0) {
         held.batch = run->batch;
+        held.live_days = run->live_days;
         *run = held;
         return 0;
     }
     return err == 0 || err == COVE_ENOTFOUND ? run_total(txn, run) : err;
 }
 
-/* One batch and the run's record, in one commit. */
-static int run_step(struct admin *a, struct cove_run *run, bool first)
+/* One batch and the run's record, in one commit. The first of a call says in
+ * *begun how many were done before; NULL in the others. */
+static int run_step(struct admin *a, struct cove_run *run, uint64_t *begun)
 {
     struct cove_txn *txn;
     int err = node_begin(a->store, COVE_WRITE, &txn);
@@ -429,8 +439,9 @@ static int run_step(struct admin *a, struct cove_run *run, bool first)
         return err;
     }
     txn->wrote = true;
-    if (first) {
+    if (begun != NULL) {
         err = run_begin(a, txn, run);
+        *begun = run->done;
     }
     if (err == 0) {
         err = cove_run_batch(txn->worker->catalog, txn->txn, run, NULL, NULL,
@@ -447,14 +458,15 @@ static int verb_run(struct admin *a)
     struct cove_run run = {0};
     int64_t max = RUN_MAX;
     int err = admin_int(a, "max", &max);
-    bool first = true;
     uint64_t begun = 0;
 
-    do {
-        err = err != 0 ? err : run_step(a, &run, first);
-        begun = first ? run.done - (run.done < 128 ? run.done : 128) : begun;
-        first = false;
-    } while (err == 0 && !run.finished && (int64_t)(run.done - begun) < max);
+    if (err == 0 && max < 1) {
+        err = cove_fail(&a->diag, COVE_EUSAGE, "\"max\" is 1 or more");
+    }
+    err = err != 0 ? err : run_step(a, &run, &begun);
+    while (err == 0 && !run.finished && run.done - begun < (uint64_t)max) {
+        err = run_step(a, &run, NULL);
+    }
     if (err == 0) {
         node_json_key(&a->reply, "run");
         status_run(&a->reply, &run);
