@@ -161,7 +161,7 @@ static char *op_link(struct history *h, uint64_t *known)
                        op_add(h, whole), h->regs[whole], h->regs[a],
                        h->regs[b]);
         }
-        /* fall through */
+        __attribute__((fallthrough));
     case 2: {
         size_t out = reg_new(h, 't', known);
 
