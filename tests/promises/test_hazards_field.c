@@ -1,5 +1,17 @@
 /* test_hazards_field.c: what users of other systems were bitten by: one named
- * test each, on signed logs in stores. */
+ * test each, on signed logs in stores.
+ *
+ * Each was seen red; one line that does it, in the product:
+ *   f01 f04 f10  view.c, view_take_natives: only the head's own epoch counts
+ *   f02          view_due.c, due_judge: equal rank and value does not stop it
+ *   f03          write.c, new_header: `created` also beside `unique`
+ *   f05 f06 f16 f18  repo_append.c, append_context: epoch always inherited
+ *   f07          run.c, cove_run_save: 0 for the cursor
+ *   f08          load.c, cove_loaded_state: a missing owner is not looked at
+ *   f12          journal.c: a step waits for no parent (*left = 0)
+ *   f15          view.c, view_take_natives: only epochs before the head count
+ *   f17          repo_fold.c, fold_op_id: the session's local number decides
+ */
 #include "cove/error.h"
 #include "tests/promises/shapes.h"
 #include "tests/promises/story.h"
@@ -315,7 +327,10 @@ END_TEST
 
 START_TEST(f17_equal_timestamps_are_not_settled_by_arrival)
 {
-    stage("{'section':'s'}");
+    /* alice and bob are new to the others, who hear of them in either order */
+    story_schema(&s, DAN, T1);
+    story_new(&s, DAN, 0, "1", "{'section':'s'}");
+    story_settle(&s);
     for (int i = 1; i <= 10; i++) {
         char *a = cove_arena_printf(&s.arena, "{'section':'a%d'}", i);
         char *b = cove_arena_printf(&s.arena, "{'section':'b%d'}", i);
@@ -323,8 +338,10 @@ START_TEST(f17_equal_timestamps_are_not_settled_by_arrival)
         story_write(&s, ALICE, i, "1", a);
         story_write(&s, BOB, i, "1", b);
         story_give(&s, ALICE, CAROL);
+        story_load(&s, CAROL, "1"); /* what came first is folded first */
         story_give(&s, BOB, CAROL);
         story_give(&s, BOB, DAN);
+        story_load(&s, DAN, "1");
         story_give(&s, ALICE, DAN);
         ck_views(&s, CAROL, "1", story_view(&s, DAN, "1"));
         story_sync(&s, ALICE, BOB);

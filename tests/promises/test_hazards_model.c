@@ -1,5 +1,21 @@
 /* test_hazards_model.c: designs of schema evolution that lost writes in the
- * reference model: one named test each, on signed logs in stores. */
+ * reference model: one named test each, on signed logs in stores.
+ *
+ * Each was seen red; one line that does it, in the product:
+ *   c01 c03      load.c, copies_write: copies as native transactions
+ *   c02          state.c, stored_compare: only the greatest origin counts
+ *   c04          id.c, cove_op_id_compare: equal times are equal
+ *   c05          view_due.c, due_judge: equal rank and value does not stop it
+ *   c06          load.c, heads_find: epochs of writes are not live
+ *   c07          state.c, state_place_compare: all epochs share one place
+ *   c08          view_due.c, due_judge: what nobody wrote is due as well
+ *   c09          fn.c, cove_fn_call: a failure is absent
+ *   c10          plan.c, plan_label: hide shows
+ *   c11          plan.c, plan_add: another type is taken
+ *   c12          project.c, project_part_text: an absent part fails
+ *   c13          view_due.c, due_judge: equal values stop it at any rank
+ *   c14          repo_fold.c, history_held: the origin's hash is not checked
+ */
 #include "cove/error.h"
 #include "tests/promises/shapes.h"
 #include "tests/promises/story.h"
