@@ -70,6 +70,15 @@ void cli_as_option(struct cli *cli, json_t *request, bool *bad);
 /* The version that every schema which has it is spoken at from here on. */
 int cli_use_all(struct cli *cli, const char *version);
 
+/* --- exported.c */
+/* A line of `cove export`, parsed; NULL where it is a record of another kind.
+ * Ownership: the caller's. */
+json_t *cli_exported(const char *line);
+/* Is it a document of the user's, not a group, account, journal or registry? */
+bool cli_exported_is_data(const json_t *exported);
+/* Speak the versions at which the exported lines in `text` were written. */
+int cli_exported_use(struct cli *cli, const char *text);
+
 /* --- call.c */
 /* A member of an object: its text or "", its number or 0. */
 const char *cli_text(const json_t *object, const char *key);

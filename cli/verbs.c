@@ -56,8 +56,11 @@ const struct cli_verb cli_verbs[] = {
      "  --owner ID       the group or account that owns them\n"
      "  --skip-invalid   go on behind a record that breaks the schema, and "
      "count\n"
-     "Without --skip-invalid it is all or nothing. Example:\n"
-     "  cove import notes.jsonl --schema Note"},
+     "Without --skip-invalid it is all or nothing. A line of `cove export` "
+     "gives its\nfields, at its schema and version, to a new document with an "
+     "id of its own.\nExamples:\n"
+     "  cove import notes.jsonl --schema Note\n"
+     "  cove -d a export Note | cove -d b import -"},
     {"export", true, false, cli_export, "[SCHEMA[@VERSION]]",
      "print documents as JSON lines",
      "  --as VERSION     as this version sees them\n"

@@ -15,7 +15,7 @@ struct import {
     const struct cove_id *owner;
     bool skip;
     struct cove_txn *txn;
-    long long line, imported, skipped, in_slice;
+    long long line, imported, skipped, left_out, in_slice;
     json_t *ids;
     struct cli_progress progress;
 };
@@ -108,11 +108,25 @@ static void import_say(const struct import *m, const char *line, int err)
     json_decref(value);
 }
 
-static int import_line(struct import *m, const char *line)
+/* The record was refused, and that is said: go on, or stop? */
+static int import_refused(struct import *m, int code, bool invalid)
+{
+    if (m->skip && invalid) {
+        m->skipped++;
+        return CLI_OK;
+    }
+    return cli_fail(code, "%s",
+                    m->skip ? "stopped; what was committed before stays"
+                            : "nothing was imported; --skip-invalid goes on "
+                              "behind records that are not right");
+}
+
+static int import_record(struct import *m, const char *schema,
+                         const char *record)
 {
     struct cove_id id;
     char text[52];
-    int err = cove_new(m->txn, m->schema, m->owner, line, &id);
+    int err = cove_new(m->txn, schema, m->owner, record, &id);
 
     if (err == 0) {
         m->imported++;
@@ -123,15 +137,47 @@ static int import_line(struct import *m, const char *line)
         }
         return CLI_OK;
     }
-    import_say(m, line, err);
-    if (m->skip && import_invalid(err)) {
-        m->skipped++;
+    import_say(m, record, err);
+    return import_refused(m, cli_exit_code(err), import_invalid(err));
+}
+
+/* A document of `cove export`: its fields, as a new document. */
+static int import_exported(struct import *m, const json_t *exported)
+{
+    const json_t *fields = json_object_get(exported, "fields");
+    const char *schema = json_string_value(json_object_get(exported, "schema"));
+
+    if (!cli_exported_is_data(exported)) {
+        m->left_out++;
         return CLI_OK;
     }
-    return cli_fail(cli_exit_code(err), "%s",
-                    m->skip ? "stopped; what was committed before stays"
-                            : "nothing was imported; --skip-invalid goes on "
-                              "behind records that are not right");
+    if (fields == NULL || json_object_get(exported, "invalid") != NULL) {
+        cli_fail(CLI_INVALID,
+                 "line %lld: %s; export it as a version that has all its "
+                 "values",
+                 m->line,
+                 fields == NULL ? "registers as stored are no record"
+                                : "a value did not convert to this version");
+        return import_refused(m, CLI_INVALID, true);
+    }
+    char *record = json_dumps(fields, JSON_COMPACT);
+    int code =
+        record == NULL
+            ? cli_fail(CLI_ERROR, "out of memory")
+            : import_record(m, m->schema != NULL ? m->schema : schema, record);
+
+    free(record);
+    return code;
+}
+
+static int import_line(struct import *m, const char *line)
+{
+    json_t *exported = cli_exported(line);
+    int code = exported != NULL ? import_exported(m, exported)
+                                : import_record(m, m->schema, line);
+
+    json_decref(exported);
+    return code;
 }
 
 static int import_lines(struct import *m, char *text)
@@ -167,6 +213,9 @@ static int import_run(struct import *m, const char *path)
     char *text;
     int code = cli_read_file(path, &text);
 
+    if (code == CLI_OK && m->schema == NULL) {
+        code = cli_exported_use(m->cli, text);
+    }
     if (code == CLI_OK) {
         m->ids = json_array();
         cli_progress_begin(&m->progress, m->cli, "documents",
@@ -177,14 +226,19 @@ static int import_run(struct import *m, const char *path)
     free(text);
     if (code == CLI_OK && m->cli->json) {
         json_t *reply =
-            json_pack("{s:I s:I s:O}", "imported", (json_int_t)m->imported,
-                      "skipped", (json_int_t)m->skipped, "ids", m->ids);
+            json_pack("{s:I s:I s:I s:O}", "imported", (json_int_t)m->imported,
+                      "skipped", (json_int_t)m->skipped, "leftOut",
+                      (json_int_t)m->left_out, "ids", m->ids);
 
         cli_print_json(reply);
         json_decref(reply);
     } else if (code == CLI_OK && !m->cli->quiet) {
         printf("%lld documents imported", m->imported);
-        printf(m->skipped > 0 ? ", %lld skipped\n" : "\n", m->skipped);
+        printf(m->skipped > 0 ? ", %lld skipped" : "", m->skipped);
+        printf(m->left_out > 0 ? ", %lld groups, accounts, journals and "
+                                 "registries left out\n"
+                               : "\n",
+               m->left_out);
     }
     json_decref(m->ids);
     return code;

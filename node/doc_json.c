@@ -175,6 +175,10 @@ int node_doc_members(struct cove_txn *txn, struct cove_loaded *loaded,
     node_json_id(j, &loaded->doc.id);
     node_json_key(j, "type");
     node_json_text(j, h->type_name);
+    if (h->unique.len > 0) {
+        node_json_key(j, "unique");
+        node_json_value(j, h->unique);
+    }
     if (!loaded->raw) {
         const struct cove_step *step =
             cove_journal_find(loaded->plan->journal, &loaded->head);
