@@ -162,60 +162,6 @@ COVE_MUST_CHECK int repo_blob_read(struct repo_work *work, unsigned tree,
                                    uint64_t num, struct cove_bytes *out,
                                    size_t *parts);
 
-/* repo_intern.c */
-COVE_MUST_CHECK int repo_intern_session_of(struct repo_work *work, uint32_t num,
-                                           struct repo_session *out);
-COVE_MUST_CHECK int repo_intern_session_find(
-    struct repo_work *work, const struct cove_session_id *session,
-    uint32_t *num);
-COVE_MUST_CHECK int repo_intern_session_add(struct repo_work *work,
-                                            const struct repo_session *session,
-                                            uint32_t *num);
-COVE_MUST_CHECK int repo_intern_epoch_of(struct repo_work *work, uint32_t num,
-                                         struct cove_step_id *out);
-COVE_MUST_CHECK int repo_intern_epoch_find(struct repo_work *work,
-                                           const struct cove_step_id *epoch,
-                                           uint32_t *num);
-COVE_MUST_CHECK int repo_intern_epoch_add(struct repo_work *work,
-                                          const struct cove_step_id *epoch,
-                                          uint32_t *num);
-COVE_MUST_CHECK int repo_intern_register_of(struct repo_work *work,
-                                            uint32_t num,
-                                            struct cove_bytes *out);
-COVE_MUST_CHECK int repo_intern_register_find(struct repo_work *work,
-                                              struct cove_bytes reg,
-                                              uint32_t *num);
-COVE_MUST_CHECK int repo_intern_register_add(struct repo_work *work,
-                                             struct cove_bytes reg,
-                                             uint32_t *num);
-/* The session and device of an op id: a number, or written out where the
- * session is not known here or named with another device. */
-COVE_MUST_CHECK int repo_pack_session(struct repo_work *work,
-                                      const struct cove_op_id *id,
-                                      struct cove_packer *p);
-COVE_MUST_CHECK int repo_unpack_session(struct repo_work *work,
-                                        struct cove_unpacker *u,
-                                        struct cove_op_id *id);
-COVE_MUST_CHECK int repo_intern_shape_of(struct repo_work *work, uint32_t num,
-                                         struct cove_bytes *out);
-COVE_MUST_CHECK int repo_intern_shape_add(struct repo_work *work,
-                                          struct cove_bytes shape,
-                                          uint32_t *num);
-
-/* The cache, for the operation's snapshot. */
-void repo_cache_lock(struct repo_work *work);
-void repo_cache_unlock(struct repo_work *work);
-
-/* repo_shape.c */
-COVE_MUST_CHECK int repo_shape_pack(struct repo_work *work,
-                                    const struct repo_record *record,
-                                    struct cove_packer *p);
-/* Sets header_bytes and header. */
-COVE_MUST_CHECK int repo_shape_unpack(struct repo_work *work,
-                                      struct cove_unpacker *u,
-                                      struct repo_record *record);
-void repo_shapes_clear(struct cove_repo *repo);
-
 /* repo_record.c. Read copies into work->arena. Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int repo_record_read(struct repo_work *work, cove_num num,
                                      struct repo_record *out);
@@ -270,6 +216,7 @@ COVE_MUST_CHECK int repo_fork_keep(struct repo_work *work,
                                    const struct cove_batch *batch,
                                    uint32_t first);
 
+#include "crdt/repo_intern.h"
 #include "crdt/repo_log.h"
 
 #endif
