@@ -269,6 +269,7 @@ static size_t page_block(const char *name, uint8_t *out, size_t room)
     size_t digits = 0;
 
     ck_assert_ptr_nonnull(page);
+    memset(out, 0, room);
     snprintf(start, sizeof(start), "```store %s\n", name);
     while (fgets(line, sizeof(line), page) != NULL) {
         if (!inside) {
