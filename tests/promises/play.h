@@ -11,13 +11,12 @@
 
 struct play {
     struct story *s;
-    uint64_t what;     /* seed of the users' writes */
-    uint64_t when;     /* seed of who meets and loads when */
-    int64_t second;    /* of the last event; writes never share one */
-    int published;     /* versions, so far */
-    unsigned written;  /* bit v: somebody wrote at version v */
-    int64_t skew;      /* clocks differ by up to so many seconds */
-    bool never_reload; /* nobody loads in mode migrate */
+    uint64_t what;    /* seed of the users' writes */
+    uint64_t when;    /* seed of who meets and loads when */
+    int64_t second;   /* of the last event; writes never share one */
+    int published;    /* versions, so far */
+    unsigned written; /* bit v: somebody wrote at version v */
+    int64_t skew;     /* clocks differ by up to so many seconds */
 };
 
 /* Version 1 and one document, which everybody has. */

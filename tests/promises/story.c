@@ -506,3 +506,50 @@ struct cove_op_id story_raw_write(struct story *s, enum story_who who,
     word_must(&w, word_close(&w, 0));
     return id;
 }
+
+/* --- forgery */
+
+struct author story_author(struct story *s, enum story_who who)
+{
+    struct author a;
+
+    author_init(&a, &s->peer[who].kit, &s->peer[ALICE].kit, &s->doc, 9);
+    return a;
+}
+
+struct cove_origin story_origin(struct story *s, enum story_who who,
+                                const char *reg)
+{
+    const char *const registers[] = {reg, NULL};
+    struct cove_origin origin = {.reg = cove_bytes_text(reg)};
+    struct story_newest newest;
+
+    ck_assert(story_newest(s, who, registers, &newest));
+    origin.id = newest.id;
+    story_tx_hash(s, who, &origin.id, origin.tx_hash);
+    return origin;
+}
+
+void story_forge(struct story *s, struct author *a, int64_t second,
+                 const char *reg, const char *value, struct cove_origin *origin)
+{
+    struct cove_tx_op op = {.reg = cove_bytes_text(reg),
+                            .value = story_json(s, value),
+                            .origins = origin,
+                            .origin_count = 1};
+    struct cove_tx tx = {.hlc = cove_hlc_of_ms(STORY_START + second * 1000),
+                         .kind = COVE_TX_COPY,
+                         .ops = &op,
+                         .op_count = 1};
+
+    author_push_tx(a, &tx);
+}
+
+void story_hand(struct story *s, struct author *a, enum story_who to)
+{
+    struct cove_batch batch = author_batch(a, 0, a->len);
+    struct cove_ingest_result result;
+    int err = kit_ingest(&s->peer[to].kit, &batch, 1, &result);
+
+    ck_assert_msg(err == 0, "hand: %s", story_why(s, to));
+}

@@ -402,7 +402,7 @@ int main(void)
 
     tcase_set_timeout(tc, 0);
     tcase_add_loop_test(
-        tc, signed_logs_in_memory_show_what_the_engine_alone_shows, 0, 12);
+        tc, signed_logs_in_memory_show_what_the_engine_alone_shows, 0, 8);
     tcase_add_loop_test(
         tc, signed_logs_on_disk_show_what_the_engine_alone_shows, 0, 6);
     suite_add_tcase(suite, tc);
