@@ -51,6 +51,21 @@ static void hello_theirs(struct cove_conn *conn, uint64_t now_ms,
     }
 }
 
+/* Both dialled at once: this hello may have been written before what came on
+ * the other connection was acknowledged there. It is of the same store (see
+ * hello_is_double), which goes back on nothing, so the greater position is the
+ * true one; to believe the smaller would leave it unsaid on both. */
+static bool hello_is_late(const struct cove_conn *conn, uint64_t held)
+{
+    for (const struct cove_conn *c = conn->engine->conns; c != NULL;
+         c = c->next) {
+        if (c != conn && c->peer == conn->peer && c->greeted && !c->done) {
+            return held < conn->peer->acked;
+        }
+    }
+    return false;
+}
+
 /* What of ours the peer holds. */
 static int hello_ours(struct cove_conn *conn, uint64_t now_ms,
                       const struct cove_hello *hello)
@@ -67,14 +82,18 @@ static int hello_ours(struct cove_conn *conn, uint64_t now_ms,
     if (err != 0) {
         return err;
     }
-    peer->there.count = 0;
-    for (size_t i = 0; held > 0 && i < hello->refused.count; i++) {
-        struct cove_id id;
+    if (hello_is_late(conn, held)) {
+        held = peer->acked;
+    } else {
+        peer->there.count = 0;
+        for (size_t i = 0; held > 0 && i < hello->refused.count; i++) {
+            struct cove_id id;
 
-        (void)cove_message_next_id(&walk, &id);
-        (void)cove_refused_add(&peer->there, &id);
+            (void)cove_message_next_id(&walk, &id);
+            (void)cove_refused_add(&peer->there, &id);
+        }
+        peer->there_changed = true;
     }
-    peer->there_changed = true;
     if (peer->acked != held) {
         peer->acked = held;
         engine_peer_touch(peer, now_ms, false);
