@@ -66,6 +66,23 @@ def three_daemons_in_a_triangle_become_equal(cove):
                 check(shown.get(i) == record, f"{node.name}: {i}", record, shown.get(i))
 
 
+def two_that_dial_each_other_at_once_settle(cove):
+    """Two connections come up at one time and one goes: what was acknowledged
+    on either stays so, whatever the other's hello still said."""
+    for _ in range(8):
+        with nodes_of(cove, "a", "b") as (a, b):
+            group = group_of(a, b)
+            a.serve()
+            b.serve()
+            for process in (a.start("peer", "add", b.key, b.address),
+                            b.start("peer", "add", a.key, a.address)):
+                process.communicate(timeout=60)
+            ident = a.new("--owner", group, "n:=1")
+            a.wait(b, 10)
+            b.wait(a, 10)
+            check(b.has(ident, "n", 1), "not there")
+
+
 def a_late_joiner_gets_schema_and_journal_before_the_data(cove):
     """Whatever it holds while it catches up, it can read."""
     with nodes_of(cove, "a", "late") as (a, late):
@@ -103,4 +120,5 @@ def a_late_joiner_gets_schema_and_journal_before_the_data(cove):
 if __name__ == "__main__":
     sys.exit(main([three_daemons_in_a_line_become_equal,
                    three_daemons_in_a_triangle_become_equal,
+                   two_that_dial_each_other_at_once_settle,
                    a_late_joiner_gets_schema_and_journal_before_the_data]))
