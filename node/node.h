@@ -98,6 +98,13 @@ int node_new(struct cove_txn *txn, const struct node_new *request,
 /* The members of an encoded map as edits, in the call's scratch arena. */
 int node_edits(struct cove_txn *txn, struct cove_bytes map,
                struct cove_edit **out, size_t *count);
+/* As node_failed, with the transaction's own sentence; then that is clear. */
+int node_txn_failed(struct cove_txn *txn, int err);
+/* --- use.c */
+/* What cove_use said for a schema's journal; NULL: nothing, so the newest. */
+const char *node_use_version(struct cove *store, const struct cove_id *journal,
+                             char out[24]);
+
 /* Keep the sentence of a failure where cove_errmsg finds it; returns err. */
 int node_failed(struct cove *store, int err, const struct cove_diag *diag);
 

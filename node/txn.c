@@ -132,103 +132,10 @@ static int txn_write_failed(struct cove_txn *txn, int err)
     return err;
 }
 
-static int txn_failed(struct cove_txn *txn, int err)
+int node_txn_failed(struct cove_txn *txn, int err)
 {
     node_failed(txn->store, err, &txn->diag);
     cove_diag_clear(&txn->diag);
-    return err;
-}
-
-/* ------------------------------------------------------ which version */
-
-/* What cove_use said for a schema's journal; NULL: nothing, so the newest. */
-static const char *use_version(struct cove *store,
-                               const struct cove_id *journal, char out[24])
-{
-    const char *found = NULL;
-
-    pthread_mutex_lock(&store->lock);
-    for (struct node_use *u = store->uses; u != NULL; u = u->next) {
-        if (memcmp(u->journal.b, journal->b, sizeof(journal->b)) == 0) {
-            memcpy(out, u->version, sizeof(u->version));
-            found = out;
-        }
-    }
-    pthread_mutex_unlock(&store->lock);
-    return found;
-}
-
-static int use_set(struct cove *store, const struct cove_id *journal,
-                   const char version[24])
-{
-    struct node_use *use;
-    int err = 0;
-
-    pthread_mutex_lock(&store->lock);
-    use = store->uses;
-    while (use != NULL &&
-           memcmp(use->journal.b, journal->b, sizeof(journal->b)) != 0) {
-        use = use->next;
-    }
-    if (use == NULL) {
-        use = cove_alloc_zero(store->alloc, 1, sizeof(*use));
-        if (use != NULL) {
-            use->journal = *journal;
-            use->next = store->uses;
-            store->uses = use;
-        }
-    }
-    if (use != NULL) {
-        memcpy(use->version, version, sizeof(use->version));
-    } else {
-        err = COVE_ENOMEM;
-    }
-    pthread_mutex_unlock(&store->lock);
-    return err;
-}
-
-int node_head(struct cove_txn *txn, const char *schema, const char *version,
-              cove_num *num, struct cove_step_id *head)
-{
-    struct cove_catalog *catalog = txn->worker->catalog;
-    const struct cove_schema_doc *doc;
-    char spoken[24];
-    int err = cove_catalog_find(catalog, txn->txn, schema, num, &txn->diag);
-
-    if (err == 0) {
-        err = cove_catalog_open(catalog, txn->txn, *num, &doc);
-    }
-    if (err == 0 && version == NULL) {
-        version = use_version(txn->store, &doc->id, spoken);
-    }
-    if (err == 0) {
-        err = cove_schema_doc_head(doc, version, head, &txn->diag);
-    }
-    return err;
-}
-
-int cove_use(struct cove *store, const char *schema, int64_t version)
-{
-    struct cove_txn *txn;
-    struct cove_step_id head;
-    const struct cove_schema_doc *doc;
-    cove_num num;
-    char text[24] = "";
-    int err = node_begin(store, COVE_READ, &txn);
-
-    if (err != 0) {
-        return node_failed(store, err, NULL);
-    }
-    snprintf(text, sizeof(text), "%lld", (long long)version);
-    err = node_head(txn, schema, text, &num, &head);
-    if (err == 0) {
-        err = cove_catalog_open(txn->worker->catalog, txn->txn, num, &doc);
-    }
-    if (err == 0) {
-        err = use_set(store, &doc->id, text);
-    }
-    txn_failed(txn, err);
-    cove_abort(txn);
     return err;
 }
 
@@ -253,7 +160,7 @@ static int load_choose(void *ctx, const struct cove_schema_doc *schema,
     char spoken[24];
 
     if (version == NULL) {
-        version = use_version(c->txn->store, &schema->id, spoken);
+        version = node_use_version(c->txn->store, &schema->id, spoken);
     }
     return cove_schema_doc_head(schema, version, head, &c->txn->diag);
 }
@@ -325,7 +232,7 @@ int cove_id_lookup(struct cove *store, const char *text, struct cove_id *out)
         return node_failed(store, err, NULL);
     }
     err = cove_repo_resolve(txn->worker->repo, txn->txn, text, out, &txn->diag);
-    txn_failed(txn, err);
+    node_txn_failed(txn, err);
     cove_abort(txn);
     return err;
 }
@@ -361,7 +268,7 @@ int cove_get(struct cove_txn *txn, const struct cove_id *id, const char *field,
                         "given",
                         field);
     }
-    return txn_failed(txn, err);
+    return node_txn_failed(txn, err);
 }
 
 int cove_get_json(struct cove_txn *txn, const struct cove_id *id,
@@ -373,7 +280,7 @@ int cove_get_json(struct cove_txn *txn, const struct cove_id *id,
     int err = node_load(txn, id, NULL, &loaded);
 
     if (err != 0) {
-        return txn_failed(txn, err);
+        return node_txn_failed(txn, err);
     }
     node_json_init(&j, txn->store->alloc);
     err = node_doc_json(txn, loaded, &j);
@@ -385,7 +292,7 @@ int cove_get_json(struct cove_txn *txn, const struct cove_id *id,
     if (err == 0) {
         *out = (const char *)text.at;
     }
-    return txn_failed(txn, err);
+    return node_txn_failed(txn, err);
 }
 
 /* ---------------------------------------------------------------- writing */
@@ -427,7 +334,7 @@ int cove_set(struct cove_txn *txn, const struct cove_id *id, const char *field,
     if (err == 0) {
         err = txn_edit(txn, id, &edit, 1);
     }
-    return txn_failed(txn, err);
+    return node_txn_failed(txn, err);
 }
 
 int cove_delete(struct cove_txn *txn, const struct cove_id *id,
@@ -435,7 +342,7 @@ int cove_delete(struct cove_txn *txn, const struct cove_id *id,
 {
     struct cove_edit edit = {.name = cove_bytes_text(field), .deleted = true};
 
-    return txn_failed(txn, txn_edit(txn, id, &edit, 1));
+    return node_txn_failed(txn, txn_edit(txn, id, &edit, 1));
 }
 
 int node_edits(struct cove_txn *txn, struct cove_bytes map,
@@ -502,7 +409,7 @@ int cove_set_json(struct cove_txn *txn, const struct cove_id *id,
     if (err == 0) {
         err = txn_edit(txn, id, edits, count);
     }
-    return txn_failed(txn, err);
+    return node_txn_failed(txn, err);
 }
 
 /* What the header says by itself is not the caller's to say. */
@@ -581,7 +488,7 @@ int cove_new(struct cove_txn *txn, const char *schema,
     if (err == 0) {
         err = node_new(txn, &request, out);
     }
-    return txn_failed(txn, err);
+    return node_txn_failed(txn, err);
 }
 
 int cove_next(struct cove_txn *txn, const char *schema, uint64_t *cursor,
@@ -609,5 +516,5 @@ int cove_next(struct cove_txn *txn, const char *schema, uint64_t *cursor,
         *cursor = num;
         *out = brief.id;
     }
-    return txn_failed(txn, err);
+    return node_txn_failed(txn, err);
 }
