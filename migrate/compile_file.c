@@ -54,19 +54,50 @@ static int property_check(const struct cove_schema *schema,
     return rc;
 }
 
+/* A name must be one that people can say: beside a version (Name@2), apart from
+ * a document's id, and after `new`. */
+static int title_check(struct cove_bytes title, struct cove_diag *diag)
+{
+    bool control = false;
+
+    if (title.len == 0) {
+        return cove_fail(diag, COVE_EFORMAT,
+                         "schema: give it a \"title\": the schema's name");
+    }
+    for (size_t i = 0; i < title.len; i++) {
+        control = control || title.at[i] < 0x20 || title.at[i] == 0x7f;
+    }
+    if (title.len > COVE_MAX_KEY) {
+        return cove_fail(diag, COVE_ELIMIT,
+                         "schema: a title of %zu bytes; %d are the most",
+                         title.len, COVE_MAX_KEY);
+    }
+    if (control || memchr(title.at, '@', title.len) != NULL ||
+        (title.len >= 4 && memcmp(title.at, "co_z", 4) == 0) ||
+        cove_bytes_equal(title, cove_bytes_text("group"))) {
+        return cove_fail(diag, COVE_ERESERVED,
+                         "schema: it cannot be called \"%.*s\": \"group\", "
+                         "names with @ or control characters, and those that "
+                         "begin with co_z are reserved",
+                         SHOWN(title));
+    }
+    return 0;
+}
+
 /* Judge a schema as one of documents. */
 static int schema_check(const struct cove_schema *schema,
                         struct cove_diag *diag)
 {
     struct cove_bytes stray = cove_schema_stray(schema);
+    int rc;
 
     if (!cove_schema_is_object(schema)) {
         return cove_fail(diag, COVE_EFORMAT,
                          "schema: a schema of documents has the type object");
     }
-    if (cove_schema_title(schema).len == 0) {
-        return cove_fail(diag, COVE_EFORMAT,
-                         "schema: give it a \"title\": the schema's name");
+    rc = title_check(cove_schema_title(schema), diag);
+    if (rc != 0) {
+        return rc;
     }
     if (stray.at != NULL) {
         return cove_fail(diag, COVE_EFORMAT,
@@ -74,7 +105,7 @@ static int schema_check(const struct cove_schema *schema,
                          SHOWN(stray));
     }
     for (size_t i = 0; i < cove_schema_count(schema); i++) {
-        int rc = property_check(schema, cove_schema_at(schema, i), diag);
+        rc = property_check(schema, cove_schema_at(schema, i), diag);
 
         if (rc != 0) {
             return rc;

@@ -103,6 +103,33 @@ START_TEST(a_reserved_name_is_refused)
 }
 END_TEST
 
+START_TEST(a_schema_is_not_called_what_a_command_line_reads_otherwise)
+{
+    static const char *const titles[] = {"group", "Note@2", "co_zNote", "a\\nb",
+                                         "@"};
+    static const char *const good[] = {"Group", "co_", "a b", "Ünï/5"};
+    struct cove_schema_file to;
+
+    for (size_t i = 0; i < COVE_ARRAY_LEN(titles); i++) {
+        cove_diag_clear(&diag);
+        ck_assert_int_eq(
+            cove_schema_file_read(
+                &arena,
+                json(cove_arena_printf(&arena, "{'title':'%s'}", titles[i])),
+                "v", &to, &diag),
+            COVE_ERESERVED);
+    }
+    for (size_t i = 0; i < COVE_ARRAY_LEN(good); i++) {
+        ck_assert_int_eq(
+            cove_schema_file_read(
+                &arena,
+                json(cove_arena_printf(&arena, "{'title':'%s'}", good[i])), "v",
+                &to, &diag),
+            0);
+    }
+}
+END_TEST
+
 START_TEST(several_hidden_fields_of_a_name_must_be_told_apart)
 {
 #define HIDE_BOTH                                                              \
@@ -547,6 +574,7 @@ START_TEST(a_recipe_of_another_form_is_refused)
         "{'fromVersion':3,'toVersion':2,'targetSchema':'T','script':{}}",
         COVE_ESTEP, "only grows");
 }
+        a_schema_is_not_called_what_a_command_line_reads_otherwise,
 END_TEST
 
 START_TEST(a_target_schema_by_name_comes_from_outside)
