@@ -14,6 +14,7 @@ void conn_give_init(struct cove_conn *conn)
 {
     const struct cove_alloc *alloc = conn->engine->opt.alloc;
 
+    conn->give.skip_from = UINT64_MAX;
     cove_message_list_init(&conn->give.headers, alloc);
     cove_message_list_init(&conn->give.batches, alloc);
     cove_message_list_init(&conn->give.done, alloc);

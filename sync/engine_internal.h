@@ -79,6 +79,7 @@ struct conn_give {
     bool stopped; /* enough is queued */
     /* the round */
     uint64_t live_from; /* our position when the connection began */
+    uint64_t skip_from; /* behind it the peer's own changes are not told */
     uint64_t told;      /* up to here all was told */
     uint64_t stated;    /* and was said to be */
     bool round;

@@ -12,7 +12,9 @@
  *   had       in all other cases the digest alone; the peer asks
  *
  * A change that came from this very peer while connected is not told at all.
- * Only the newest connection of a device tells; the others answer.
+ * The header of a group or account goes with its digest in any case: what it
+ * owns may be pushed right behind it. Only the newest connection of a device
+ * tells; the others answer.
  */
 #include "sync/engine_internal.h"
 
@@ -43,6 +45,17 @@ bool tell_is_due(const struct cove_conn *conn)
            tell_has_window(give) && tell_is_newest(conn);
 }
 
+/* Has the peer been told all that there is? */
+static void tell_caught_up(struct cove_conn *conn)
+{
+    struct conn_give *give = &conn->give;
+
+    if (give->skip_from == UINT64_MAX && !give->round &&
+        give->told == conn->engine->sequence) {
+        give->skip_from = give->told;
+    }
+}
+
 void tell_skip(struct cove_conn *conn)
 {
     struct conn_give *give = &conn->give;
@@ -52,6 +65,7 @@ void tell_skip(struct cove_conn *conn)
         give->told = give->stated = acked;
         give->direct = false;
     }
+    tell_caught_up(conn);
 }
 
 /* --- one document */
@@ -100,7 +114,8 @@ static int tell_change(struct cove_conn *conn, struct cove_store_txn *txn,
     bool may;
     int err;
 
-    if (live && change->by_peer && change->peer == conn->peer->number) {
+    if (change->sequence > give->skip_from && change->by_peer &&
+        change->peer == conn->peer->number) {
         return 0;
     }
     err = give_outline(conn, txn, change->num, &outline, &may);
@@ -112,6 +127,8 @@ static int tell_change(struct cove_conn *conn, struct cove_store_txn *txn,
     }
     if (live && !tell_has_piece(conn, change)) {
         err = tell_push(conn, txn, change, &outline);
+    } else if (change->class == COVE_CLASS_RIGHTS) {
+        err = give_header(conn, outline.header_bytes);
     }
     if (err == 0) {
         err = cove_message_add_have(&give->haves, &outline.id, &outline.digest);
@@ -183,6 +200,7 @@ static int round_step(struct cove_conn *conn, struct cove_store_txn *txn)
     if (err == COVE_ENOTFOUND || (err == 0 && change.sequence > give->end)) {
         if (!round_next_pass(give)) {
             round_end(give);
+            tell_caught_up(conn);
         }
         return 0;
     }

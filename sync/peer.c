@@ -394,8 +394,7 @@ int cove_peer_unsent(struct cove_repo *repo, struct cove_store_txn *txn,
         enum cove_role role;
 
         after = change.sequence;
-        if ((change.by_peer && change.peer == peer->number) ||
-            unsent_listed(refused, refused_count, change.num)) {
+        if (unsent_listed(refused, refused_count, change.num)) {
             continue;
         }
         err = cove_repo_role(repo, txn, change.num, &peer->key, &role);

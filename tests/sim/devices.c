@@ -47,8 +47,33 @@ static void device_event(void *ctx, const struct cove_conn *conn,
 static void device_must(struct world *world, unsigned index, int err,
                         const char *what)
 {
-    if (err != 0) {
+    if (err != 0 && !world->peers[index].faulty) {
         world_fail(world, "peer %u: %s: %s", index, what, cove_error_name(err));
+    }
+}
+
+static int device_hook(void *ctx, const char *call)
+{
+    struct sim_peer *peer = ctx;
+
+    (void)call;
+    if (peer->fault_in == 0 || --peer->fault_in > 0) {
+        return 0;
+    }
+    peer->faulty = true;
+    return random_chance(&peer->random, 50) ? COVE_EIO : COVE_ENOSPC;
+}
+
+/* The store will fail once, and then work again; until the next event what
+ * comes of it is forgiven. */
+void device_fault(struct world *world, unsigned index)
+{
+    struct sim_peer *peer = &world->peers[index];
+
+    if (peer->up) {
+        world->faults = true;
+        peer->fault_in = 1 + random_below(&world->random, 60);
+        cove_store_set_fault(peer->store, device_hook, peer);
     }
 }
 
@@ -149,6 +174,7 @@ void device_crash(struct world *world, unsigned index)
         return;
     }
     peer->up = false;
+    peer->fault_in = 0;
     peer->life++;
     /* With what was taken in this turn and not committed. */
     cove_engine_free(peer->engine);
@@ -188,6 +214,7 @@ void device_copy(struct world *world, unsigned index)
     if (peer->backup != NULL) {
         return;
     }
+    peer->fault_in = 0;
     device_store(world, &peer->backup);
     peer->backup_ops = world->op_count;
     err = cove_store_begin(peer->store, false, &from);
@@ -261,6 +288,17 @@ void device_turn(struct world *world, unsigned index)
     }
 }
 
+void device_notice(struct world *world, unsigned index)
+{
+    if (world->peers[index].up) {
+        device_must(
+            world, index,
+            cove_engine_changed(world->peers[index].engine, world->now_ms),
+            "changed");
+        device_turn(world, index);
+    }
+}
+
 /* --- what the user does */
 
 static void device_id(struct sim_peer *peer, struct cove_header *header,
@@ -296,9 +334,7 @@ static int device_create(struct sim_peer *peer,
         }
     }
     cove_buf_clear(&bytes);
-    if (err != 0) {
-        world_fail(peer->world, "create: %s", diag.text);
-    }
+    device_must(peer->world, peer->index, err, "create");
     return err;
 }
 
@@ -437,10 +473,11 @@ static int device_find_tx(void *ctx, const struct cove_log_entry *entry)
 }
 
 /* A copy as a migration writes it: its value comes from a native op. */
-static bool device_origin(struct world *world, struct cove_store_txn *txn,
+static bool device_origin(struct sim_peer *peer, struct cove_store_txn *txn,
                           const struct cove_doc *doc,
                           struct cove_origin *origin)
 {
+    struct world *world = peer->world;
     const struct cove_native *native;
     struct find_tx find = {.found = false};
 
@@ -452,7 +489,8 @@ static bool device_origin(struct world *world, struct cove_store_txn *txn,
     find.id = &native->id;
     if (cove_repo_log(doc->repo, txn, doc, device_find_tx, &find) != 0 ||
         !find.found) {
-        world_fail(world, "the log lacks what the state shows");
+        device_must(world, peer->index, COVE_ECORRUPT,
+                    "the log lacks what the state shows");
         return false;
     }
     origin->reg = native->reg;
@@ -516,7 +554,7 @@ static int device_edit(struct world *world, struct sim_peer *peer,
     memset(tx.epoch.b, 1 + (int)random_below(&world->random, 3),
            tx.has_epoch ? sizeof(tx.epoch.b) : 0);
     if (random_chance(&world->random, 15) &&
-        device_origin(world, txn, &doc, &origin)) {
+        device_origin(peer, txn, &doc, &origin)) {
         tx.kind = COVE_TX_COPY;
         op.origins = &origin;
         op.origin_count = 1;
@@ -531,7 +569,7 @@ static int device_edit(struct world *world, struct sim_peer *peer,
     if (err == 0) {
         device_note(world, peer, doc_at, &doc, &tx);
     } else {
-        world_fail(world, "append: %s", diag.text);
+        device_must(world, peer->index, err, diag.text);
     }
     return err;
 }
@@ -545,6 +583,10 @@ static void device_write_some(struct world *world, struct sim_peer *peer,
     struct cove_arena arena;
     int err = cove_store_begin(peer->store, true, &txn);
 
+    if (err != 0) {
+        device_must(world, peer->index, err, "begin");
+        return;
+    }
     if (random_chance(&world->random, 10)) {
         count += random_below(&world->random, 20);
     }
@@ -557,7 +599,10 @@ static void device_write_some(struct world *world, struct sim_peer *peer,
     if (err == 0 && !random_chance(&world->random, 5)) {
         err = cove_store_commit(txn);
     } else {
-        cove_store_abort(txn); /* it crashed before the commit */
+        cove_store_abort(txn); /* as if it had crashed before the commit */
+        world->op_count = before;
+    }
+    if (err != 0) {
         world->op_count = before;
     }
     device_must(world, peer->index, err, "write");
@@ -584,10 +629,7 @@ void device_write(struct world *world, unsigned index)
         }
     }
     if (random_chance(&world->random, 50)) {
-        device_must(world, index,
-                    cove_engine_changed(peer->engine, world->now_ms),
-                    "changed");
-        device_turn(world, index);
+        device_notice(world, index);
     } else {
         world_at(world, random_below(&world->random, 200), SIM_NOTICE, index,
                  0);

@@ -219,6 +219,25 @@ void network_crash(struct world *world, unsigned peer)
     }
 }
 
+/* May an honest connection end so? */
+static bool end_is_fair(const struct world *world, int code)
+{
+    switch (code) {
+    case 0:
+    case COVE_ENET:
+    case COVE_ETIMEOUT:
+    case COVE_ELIMIT: /* more than four of a device, or its store failed */
+        return true;
+    case COVE_EPEER:
+        return world->restored || world->faults; /* "not admitted" */
+    case COVE_EIO:
+    case COVE_ENOSPC:
+        return world->faults;
+    default:
+        return false;
+    }
+}
+
 static void side_drain(struct world *world, unsigned index, unsigned side)
 {
     struct sim_link *link = &world->links[index];
@@ -241,9 +260,7 @@ static void side_drain(struct world *world, unsigned index, unsigned side)
     if (out.len == 0 && cove_conn_done(from->conn)) {
         const struct cove_diag *diag = cove_conn_diag(from->conn);
 
-        if (diag->code != 0 && diag->code != COVE_ENET &&
-            diag->code != COVE_ETIMEOUT && diag->code != COVE_ELIMIT &&
-            (diag->code != COVE_EPEER || !world->restored)) {
+        if (!end_is_fair(world, diag->code)) {
             world_fail(world, "peer %u dropped peer %u: %s", from->peer,
                        to->peer, diag->text);
         }

@@ -47,7 +47,10 @@ static void acks_check(struct world *world, struct sim_peer *from,
     struct cove_arena arena;
     uint64_t after = 0;
 
+    unsigned faults[] = {from->fault_in, to->fault_in};
+
     world->acks_checked++;
+    from->fault_in = to->fault_in = 0; /* not while we look */
     cove_arena_init(&arena, &world->heap.alloc);
     if (cove_store_begin(from->store, false, &txn) != 0 ||
         cove_store_begin(to->store, false, &there) != 0) {
@@ -78,6 +81,8 @@ static void acks_check(struct world *world, struct sim_peer *from,
     cove_store_abort(txn);
     cove_store_abort(there);
     cove_arena_clear(&arena);
+    from->fault_in = faults[0];
+    to->fault_in = faults[1];
 }
 
 void oracle_acks(struct world *world, unsigned index)

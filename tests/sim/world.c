@@ -79,6 +79,7 @@ static uint64_t event_life(const struct world *world, enum sim_event_kind kind,
     case SIM_START:
     case SIM_COPY:
     case SIM_RESTORE:
+    case SIM_FAULT:
     case SIM_CUT:
     case SIM_PART:
     case SIM_MEND:
@@ -188,6 +189,7 @@ static void happen_heal(struct world *world)
     world->heal_ms = world->quiet_since_ms = world->now_ms;
     world->apart = 0;
     for (unsigned i = 0; i < world->peer_count; i++) {
+        world->peers[i].fault_in = 0;
         happen_start(world, i);
     }
     world_at(world, 500, SIM_LOOK, 0, 0);
@@ -222,6 +224,9 @@ static void happen(struct world *world, const struct sim_event *event)
     if (event->life != event_life(world, event->kind, a)) {
         return;
     }
+    for (unsigned i = 0; i < world->peer_count; i++) {
+        world->peers[i].faulty = false;
+    }
     switch (event->kind) {
     case SIM_DELIVER:
         network_deliver(world, a, event->b);
@@ -240,11 +245,7 @@ static void happen(struct world *world, const struct sim_event *event)
         }
         break;
     case SIM_NOTICE:
-        if (world->peers[a].up &&
-            cove_engine_changed(world->peers[a].engine, world->now_ms) != 0) {
-            world_fail(world, "changed");
-        }
-        device_turn(world, a);
+        device_notice(world, a);
         break;
     case SIM_DIAL:
         happen_dial(world, a, event->b);
@@ -267,6 +268,11 @@ static void happen(struct world *world, const struct sim_event *event)
         if (!world->healed) {
             device_restore(world, a);
             happen_start(world, a);
+        }
+        break;
+    case SIM_FAULT:
+        if (!world->healed) {
+            device_fault(world, a);
         }
         break;
     case SIM_CUT:
@@ -365,6 +371,10 @@ static void world_schedule(struct world *world)
     }
     if (random_chance(r, 40)) {
         world_at(world, 1 + random_below(r, span), SIM_PART, 0, 0);
+    }
+    if (random_chance(r, 30)) {
+        world_at(world, 1 + random_below(r, span), SIM_FAULT,
+                 random_below(r, world->peer_count), 0);
     }
     world_at(world, span, SIM_HEAL, 0, 0);
 }

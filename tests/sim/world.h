@@ -33,6 +33,7 @@ enum sim_event_kind {
     SIM_START,   /* peer */
     SIM_COPY,    /* peer: a backup of its store is made */
     SIM_RESTORE, /* peer: and put back */
+    SIM_FAULT,   /* peer: a call of its store will fail */
     SIM_CUT,
     SIM_PART,
     SIM_MEND, /* the partition ends */
@@ -90,6 +91,8 @@ struct sim_peer {
     struct cove_repo *witness; /* of the oracle; stays open */
     struct cove_repo *repo;
     struct cove_engine *engine;
+    unsigned fault_in;         /* calls of the store until one fails; 0: none */
+    bool faulty;               /* one has failed in this event */
     uint64_t tick_ms;          /* the tick that is due, or UINT64_MAX */
     uint64_t acked[SIM_PEERS]; /* as last looked at */
 };
@@ -129,6 +132,7 @@ struct world {
     bool healed;
     uint64_t heal_ms, quiet_since_ms, delivered, delivered_at_rest;
     bool resting;
+    bool faults;   /* a store has failed */
     bool restored; /* a backup was put back: it may meet its former self */
     bool busy;     /* all write the same few documents */
     struct sim_group groups[SIM_GROUPS];
@@ -171,12 +175,14 @@ void network_free(struct world *world);
 void device_init(struct world *world, unsigned peer);
 void device_start(struct world *world, unsigned peer);
 void device_crash(struct world *world, unsigned peer);
+void device_fault(struct world *world, unsigned peer);
 void device_copy(struct world *world, unsigned peer);
 void device_restore(struct world *world, unsigned peer);
 /* A turn of the device's loop ends: commit, send, ask for the next tick. */
 void device_turn(struct world *world, unsigned peer);
 void device_flush(struct world *world, unsigned peer);
 void device_tick(struct world *world, unsigned peer);
+void device_notice(struct world *world, unsigned peer);
 void device_write(struct world *world, unsigned peer);
 void device_group(struct world *world, unsigned peer, unsigned members,
                   unsigned writers);

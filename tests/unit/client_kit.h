@@ -175,6 +175,18 @@ static inline void client_say_have(struct client *c, const struct cove_id *id,
     client_say(c, COVE_LANE_CONTENT);
 }
 
+static inline void client_add_batch(struct client *c,
+                                    const struct cove_batch *batch)
+{
+    struct cove_buf buf;
+
+    cove_buf_init(&buf, &cove_alloc_libc);
+    ck_assert_int_eq(cove_batch_encode(batch, &buf), 0);
+    ck_assert_int_eq(cove_message_add_bytes(&c->list[1], cove_buf_bytes(&buf)),
+                     0);
+    cove_buf_clear(&buf);
+}
+
 /* What `kit` has of a document: batches into the second list. */
 static inline void client_add_log(struct client *c, struct kit *kit,
                                   const struct cove_id *id, uint32_t from)
@@ -185,18 +197,13 @@ static inline void client_add_log(struct client *c, struct kit *kit,
     cove_store_abort(txn);
     for (size_t i = 0; i < doc.session_count; i++) {
         for (uint32_t at = from; at < doc.sessions[i].len;) {
-            struct cove_buf buf;
             struct cove_batch batch;
 
-            cove_buf_init(&buf, &cove_alloc_libc);
             ck_assert_int_eq(kit_read(kit, id, &doc.sessions[i].session, at,
                                       COVE_MAX_BATCH, &batch),
                              0);
-            ck_assert_int_eq(cove_batch_encode(&batch, &buf), 0);
-            ck_assert_int_eq(
-                cove_message_add_bytes(&c->list[1], cove_buf_bytes(&buf)), 0);
+            client_add_batch(c, &batch);
             at = batch.start + (uint32_t)batch.tx_count;
-            cove_buf_clear(&buf);
         }
     }
 }

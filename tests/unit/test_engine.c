@@ -1,5 +1,6 @@
 /* The engine's dialogue, as docs/PROTOCOL.md has it: one engine and a peer that
  * says what the test wants, and pairs of engines. */
+#include "tests/unit/author.h"
 #include "tests/unit/engine_fixture.h"
 
 static struct cove_message_row first_row(struct cove_message_items rows)
@@ -146,6 +147,7 @@ START_TEST(what_others_depend_on_is_told_first)
     client_dial(&client);
     client_expect(&client, COVE_MESSAGE_HELLO);
     client_say_hello(&client, 1000, 0, NULL, 1 << 20);
+    client_expect_content(&client, 1, 0, 0); /* the group's header */
     client_expect(&client, COVE_MESSAGE_HAVE);
     ck_assert_uint_eq(client.message.have.count, 4);
     walk = cove_message_walk(&client.message.have);
@@ -222,6 +224,7 @@ START_TEST(a_document_is_told_when_its_owner_has_come)
     client_dial(&client);
     client_expect(&client, COVE_MESSAGE_HELLO);
     client_say_hello(&client, 100, 2, alice_store(), 1 << 20);
+    client_expect_content(&client, 1, 0, 0);
     client_expect(&client, COVE_MESSAGE_HAVE);
     ck_assert_uint_eq(client.message.have.count, 2);
 }
@@ -248,6 +251,46 @@ START_TEST(a_change_of_the_peers_own_is_not_told_back)
     client_expect(&client, COVE_MESSAGE_HELLO);
     client_say_hello(&client, 0, 1, alice_store(), 1 << 20);
     client_expect_have(&client, &id);
+}
+END_TEST
+
+START_TEST(a_restored_peer_gets_back_what_it_lost_though_it_writes_anew)
+{
+    struct cove_id id;
+    struct cove_bytes header;
+    struct author old, new;
+    struct cove_batch batch;
+
+    take(&alice, COVE_DOC_COMAP, &group, 4, &id);
+    header = kit_header(&alice.kit, COVE_DOC_COMAP, &group, 4, &id);
+    author_init(&old, &bob.kit, &alice.kit, &id, 1);
+    author_set(&old, cove_hlc_of_ms(1750000000000), "a", 1);
+    author_init(&new, &bob.kit, &alice.kit, &id, 2);
+    author_set(&new, cove_hlc_of_ms(1750000000001), "a", 2);
+    client_is_up_to_date();
+    ck_assert_int_eq(cove_message_add_bytes(&client.list[0], header), 0);
+    batch = author_batch(&old, 0, 1);
+    client_add_batch(&client, &batch);
+    client_say_content(&client);
+    client_expect(&client, COVE_MESSAGE_POSITION);
+    /* Back from a backup it lacks that, and writes before it is told. */
+    client_hang_up(&client);
+    client_dial(&client);
+    client_expect(&client, COVE_MESSAGE_HELLO);
+
+    struct cove_hello hello = {.credit = 1 << 20};
+
+    memset(hello.store_id, 0xc2, sizeof(hello.store_id));
+    ck_assert_int_eq(cove_message_put_hello(&client.out, &hello), 0);
+    ck_assert_int_eq(cove_channel_send(client.channel, COVE_LANE_CONTROL,
+                                       cove_buf_bytes(&client.out)),
+                     0);
+    client.out.len = 0;
+    batch = author_batch(&new, 0, 1);
+    client_add_batch(&client, &batch);
+    client_say_content(&client);
+    client_expect(&client, COVE_MESSAGE_CONTENT);
+    ck_assert_uint_eq(client.message.batches.count, 2);
 }
 END_TEST
 
@@ -873,9 +916,9 @@ START_TEST(two_stores_with_ten_thousand_equal_documents_ask_for_nothing)
     link_run(&wire);
     ck_assert(link_stats(&wire, 0).in_sync);
     ck_assert(link_stats(&wire, 1).in_sync);
-    /* the group, which only alice had */
-    ck_assert_uint_eq(link_stats(&wire, 0).documents_out, 1);
+    ck_assert_uint_eq(link_stats(&wire, 0).documents_out, 0);
     ck_assert_uint_eq(link_stats(&wire, 1).documents_out, 0);
+    ck_assert_uint_eq(link_stats(&wire, 1).documents_in, 1); /* the group */
     ck_assert_uint_eq(node_unsent(&alice, &bob.kit.device), 0);
 }
 END_TEST
@@ -975,6 +1018,7 @@ int main(void)
     ADD(documents_go_only_to_readers);
     ADD(a_document_is_told_when_its_owner_has_come);
     ADD(a_change_of_the_peers_own_is_not_told_back);
+    ADD(a_restored_peer_gets_back_what_it_lost_though_it_writes_anew);
     ADD(a_document_of_many_megabytes_goes_in_pieces);
     ADD(an_equal_have_says_nothing_and_another_is_asked_for);
     ADD(a_position_is_reached_when_all_before_it_is_here);

@@ -22,24 +22,13 @@ static void document_close(void)
     alice_close();
 }
 
-static void client_add_batch(const struct cove_batch *batch)
-{
-    struct cove_buf buf;
-
-    cove_buf_init(&buf, &cove_alloc_libc);
-    ck_assert_int_eq(cove_batch_encode(batch, &buf), 0);
-    ck_assert_int_eq(
-        cove_message_add_bytes(&client.list[1], cove_buf_bytes(&buf)), 0);
-    cove_buf_clear(&buf);
-}
-
 /* The author's batch [start, end), its signature changed where `broken`. */
 static void client_say_batch(uint32_t start, uint32_t end, bool broken)
 {
     struct cove_batch batch = author_batch(&author, start, end);
 
     batch.proof.signature.b[5] ^= broken;
-    client_add_batch(&batch);
+    client_add_batch(&client, &batch);
     client_say_content(&client);
 }
 
@@ -304,9 +293,9 @@ START_TEST(one_bad_document_does_not_keep_the_others_back)
     author_set(&good, NOW_HLC, "a", 9);
     batch = author_batch(&author, 0, 1);
     batch.proof.signature.b[0] ^= 1;
-    client_add_batch(&batch);
+    client_add_batch(&client, &batch);
     batch = author_batch(&good, 0, 1);
-    client_add_batch(&batch);
+    client_add_batch(&client, &batch);
     client_say_content(&client);
     ck_assert_int_eq(kit_get(&alice.kit, &other, "a"), 9);
     client_expect_refused(&client, &doc, COVE_ESIGNATURE);
@@ -356,7 +345,7 @@ START_TEST(a_clock_far_ahead_is_refused_without_a_strike_and_taken_later)
 
     struct cove_batch batch = author_batch(&author, 0, 1);
 
-    client_add_batch(&batch);
+    client_add_batch(&client, &batch);
     ck_assert_int_eq(cove_message_add_id(&client.list[2], &doc), 0);
     client_say_content(&client);
     client_expect_ack(9, 0);
@@ -379,7 +368,7 @@ START_TEST(more_refused_documents_than_are_listed_stop_the_position)
         author_init(&other, &bob.kit, &alice.kit, &id, (uint8_t)i);
         author_set(&other, late, "a", 1);
         batch = author_batch(&other, 0, 1);
-        client_add_batch(&batch);
+        client_add_batch(&client, &batch);
         client_say_content(&client);
         client_say_number(&client, COVE_MESSAGE_POSITION, 10 + i);
         node_now += 100;
