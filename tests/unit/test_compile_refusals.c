@@ -574,7 +574,6 @@ START_TEST(a_recipe_of_another_form_is_refused)
         "{'fromVersion':3,'toVersion':2,'targetSchema':'T','script':{}}",
         COVE_ESTEP, "only grows");
 }
-        a_schema_is_not_called_what_a_command_line_reads_otherwise,
 END_TEST
 
 START_TEST(a_target_schema_by_name_comes_from_outside)
@@ -602,6 +601,7 @@ int main(void)
         a_name_that_is_not_there_is_refused_with_those_that_are,
         a_name_in_use_is_refused,
         a_reserved_name_is_refused,
+        a_schema_is_not_called_what_a_command_line_reads_otherwise,
         several_hidden_fields_of_a_name_must_be_told_apart,
         a_wrong_pattern_is_refused,
         a_default_of_another_type_is_refused,
