@@ -226,6 +226,20 @@ static void human_run(const json_t *run)
            cli_int(run, "invalid"), cli_int(run, "failed"));
 }
 
+/* What of a step does nothing where another step said otherwise before. */
+static void human_inert(const json_t *step)
+{
+    json_t *inert;
+    size_t i;
+
+    json_array_foreach(json_object_get(step, "inert"), i, inert)
+    {
+        printf("    its operation %" JSON_INTEGER_FORMAT
+               " does nothing at %.16s: another step came before\n",
+               cli_int(inert, "op"), cli_text(inert, "head"));
+    }
+}
+
 static void human_status(const json_t *reply)
 {
     json_t *s, *step;
@@ -245,6 +259,7 @@ static void human_status(const json_t *reply)
                    cli_text(step, "step"), cli_text(step, "author"));
             cli_print_time(cli_int(step, "time"));
             putchar('\n');
+            human_inert(step);
         }
         json_array_foreach(json_object_get(s, "drift"), k, step)
         {

@@ -75,6 +75,9 @@ COVE_MUST_CHECK int cove_catalog_head(struct cove_catalog *catalog,
                                       struct cove_diag *diag);
 /* The newest active step, NULL where nothing is active. */
 const struct cove_step *cove_journal_newest(const struct cove_journal *journal);
+/* Does no other active step stand on this one? */
+bool cove_journal_leaf(const struct cove_journal *journal,
+                       const struct cove_step *step);
 /* Is there more than one leaf, or one version number on two active steps? */
 bool cove_schema_doc_forked(const struct cove_schema_doc *schema);
 /* The compiled plan, cached. Errors: COVE_EBLOCKED, COVE_ENOMEM. */

@@ -111,8 +111,8 @@ static size_t head_depth(const struct cove_journal *journal,
     return depth;
 }
 
-static bool step_is_leaf(const struct cove_journal *journal,
-                         const struct cove_step *step)
+bool cove_journal_leaf(const struct cove_journal *journal,
+                       const struct cove_step *step)
 {
     for (size_t i = 0; i < cove_journal_count(journal); i++) {
         const struct cove_step *other = cove_journal_at(journal, i);
@@ -134,7 +134,7 @@ const struct cove_step *cove_journal_newest(const struct cove_journal *journal)
     for (size_t i = 0; i < cove_journal_count(journal); i++) {
         const struct cove_step *s = cove_journal_at(journal, i);
 
-        if (s->state != COVE_STEP_ACTIVE || !step_is_leaf(journal, s)) {
+        if (s->state != COVE_STEP_ACTIVE || !cove_journal_leaf(journal, s)) {
             continue;
         }
         int64_t mine = s->has_version ? s->version : 0;
@@ -160,7 +160,7 @@ bool cove_schema_doc_forked(const struct cove_schema_doc *schema)
         if (s->state != COVE_STEP_ACTIVE) {
             continue;
         }
-        leaves += step_is_leaf(j, s);
+        leaves += cove_journal_leaf(j, s);
         for (size_t k = i + 1; k < cove_journal_count(j); k++) {
             const struct cove_step *t = cove_journal_at(j, k);
 

@@ -52,6 +52,10 @@ int admin_each_schema(struct admin *a, struct cove_txn *txn, const char *name,
                       int (*each)(struct admin *a, struct cove_txn *txn,
                                   cove_num num));
 
+/* --- admin_steps.c */
+int admin_migrate_status(struct admin *a);
+void admin_run_json(struct node_json *j, const struct cove_run *run);
+
 extern const struct admin_verb admin_doc_verbs[];
 extern const struct admin_verb admin_history_verbs[];
 extern const struct admin_verb admin_find_verbs[];

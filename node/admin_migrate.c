@@ -1,8 +1,5 @@
-/* admin_migrate.c: migrate.plan, migrate.publish, migrate.status, migrate.run.
- */
-#include "core/hlc.h"
+/* admin_migrate.c: migrate.plan, migrate.publish, migrate.run. */
 #include "core/value.h"
-#include "crdt/history.h"
 #include "node/admin.h"
 
 #define RUN_MAX 4096 /* documents a call, where the request says nothing */
@@ -211,172 +208,6 @@ static int verb_plan(struct admin *a)
     return 0;
 }
 
-/* ------------------------------------------------------------------- status */
-
-static void status_parents(struct node_json *j, const struct cove_step *step)
-{
-    node_json_key(j, "parents");
-    node_json_open(j, '[');
-    for (size_t i = 0; i < step->parent_count; i++) {
-        node_json_hex(j, step->parents[i].b, sizeof(step->parents[i].b));
-    }
-    node_json_close(j, ']');
-}
-
-/* Who wrote the entry first, and when. */
-static void status_author(struct node_json *j, const struct cove_event *events,
-                          size_t count, const struct cove_step *step)
-{
-    char hex[COVE_HEX_LEN(32)];
-
-    cove_hex(cove_bytes(step->id.b, sizeof(step->id.b)), hex);
-    for (size_t i = 0; i < count; i++) {
-        if (cove_bytes_equal(events[i].reg, cove_bytes_text(hex))) {
-            node_json_author(j, &events[i].id);
-            return;
-        }
-    }
-}
-
-static int status_steps(struct admin *a, struct cove_txn *txn, cove_num num,
-                        const struct cove_schema_doc *s)
-{
-    static const char *const states[] = {"active", "waiting", "malformed"};
-    struct node_json *j = &a->reply;
-    struct cove_doc doc;
-    struct cove_event *events;
-    size_t count;
-    int err = cove_repo_load(txn->worker->repo, txn->txn, num, &txn->arena,
-                             &doc, &txn->diag);
-
-    if (err == 0) {
-        err = cove_history(txn->worker->repo, txn->txn, &doc, &txn->arena,
-                           &events, &count);
-    }
-    if (err != 0) {
-        return err;
-    }
-    node_json_key(j, "steps");
-    node_json_open(j, '[');
-    for (size_t i = 0; i < cove_journal_count(s->journal); i++) {
-        const struct cove_step *step = cove_journal_at(s->journal, i);
-
-        node_json_open(j, '{');
-        node_json_key(j, "step");
-        node_json_hex(j, step->id.b, sizeof(step->id.b));
-        if (step->has_version) {
-            node_json_key(j, "version");
-            node_json_int(j, step->version);
-        }
-        node_json_key(j, "state");
-        node_json_cstr(j, states[step->state]);
-        status_parents(j, step);
-        status_author(j, events, count, step);
-        if (step->note.len > 0) {
-            node_json_key(j, "note");
-            node_json_text(j, step->note);
-        }
-        node_json_close(j, '}');
-    }
-    node_json_close(j, ']');
-    return 0;
-}
-
-static void status_run(struct node_json *j, const struct cove_run *run)
-{
-    const struct {
-        const char *key;
-        uint64_t value;
-    } numbers[] = {{"total", run->total},       {"done", run->done},
-                   {"migrated", run->migrated}, {"copies", run->copies},
-                   {"current", run->current},   {"invalid", run->invalid},
-                   {"failed", run->failed}};
-
-    node_json_open(j, '{');
-    node_json_key(j, "head");
-    node_json_hex(j, run->head.b, sizeof(run->head.b));
-    node_json_key(j, "state");
-    node_json_cstr(j, run->finished ? "completed" : "running");
-    for (size_t i = 0; i < COVE_ARRAY_LEN(numbers); i++) {
-        node_json_key(j, numbers[i].key);
-        node_json_int(j, (int64_t)numbers[i].value);
-    }
-    node_json_key(j, "left");
-    node_json_int(j, run->total > run->done ? (int64_t)(run->total - run->done)
-                                            : 0);
-    node_json_key(j, "started");
-    node_json_int(j, (int64_t)run->started_ms);
-    node_json_key(j, "rate"); /* documents a second */
-    node_json_int(
-        j, run->saved_ms > run->started_ms
-               ? (int64_t)(run->done * 1000 / (run->saved_ms - run->started_ms))
-               : 0);
-    node_json_close(j, '}');
-}
-
-static int status_one(struct admin *a, struct cove_txn *txn, cove_num num)
-{
-    struct node_json *j = &a->reply;
-    const struct cove_schema_doc *s;
-    struct cove_run run;
-    int err = cove_catalog_open(txn->worker->catalog, txn->txn, num, &s);
-
-    if (err != 0) {
-        return err;
-    }
-    node_json_open(j, '{');
-    node_json_key(j, "name");
-    node_json_text(j, s->name);
-    node_json_key(j, "journal");
-    node_json_id(j, &s->id);
-    node_json_key(j, "forked");
-    node_json_bool(j, cove_schema_doc_forked(s));
-    node_json_key(j, "denied");
-    node_json_int(j, (int64_t)s->denied);
-    node_json_key(j, "drift");
-    node_json_open(j, '[');
-    for (size_t i = 0; i < s->drift_count; i++) {
-        node_json_open(j, '{');
-        node_json_key(j, "key");
-        node_json_text(j, s->drift[i].key);
-        node_json_key(j, "time");
-        node_json_int(j, cove_hlc_ms(s->drift[i].hlc));
-        node_json_key(j, "author");
-        node_json_hex(j, s->drift[i].author.b, sizeof(s->drift[i].author.b));
-        node_json_close(j, '}');
-    }
-    node_json_close(j, ']');
-    err = status_steps(a, txn, num, s);
-    if (err == 0) {
-        err = cove_run_restore(txn->worker->repo, txn->txn, num, &run);
-        if (err == 0) {
-            node_json_key(j, "run");
-            status_run(j, &run);
-        }
-    }
-    node_json_close(j, '}');
-    return err == COVE_ENOTFOUND ? 0 : err;
-}
-
-static int verb_status(struct admin *a)
-{
-    const char *name = NULL;
-    struct cove_txn *txn;
-    int err = admin_text(a, "schema", &name);
-
-    if (err == 0) {
-        err = node_begin(a->store, COVE_READ, &txn);
-    }
-    if (err != 0) {
-        return err;
-    }
-    node_json_key(&a->reply, "schemas");
-    node_json_open(&a->reply, '[');
-    err = admin_each_schema(a, txn, name, status_one);
-    node_json_close(&a->reply, ']');
-    return admin_end(a, txn, err);
-}
-
 /* ---------------------------------------------------------------------- run */
 
 static int run_total(struct cove_txn *txn, struct cove_run *run)
@@ -469,7 +300,7 @@ static int verb_run(struct admin *a)
     }
     if (err == 0) {
         node_json_key(&a->reply, "run");
-        status_run(&a->reply, &run);
+        admin_run_json(&a->reply, &run);
         node_json_key(&a->reply, "finished");
         node_json_bool(&a->reply, run.finished);
     }
@@ -479,7 +310,7 @@ static int verb_run(struct admin *a)
 const struct admin_verb admin_migrate_verbs[] = {
     {"migrate.plan", "migration schema file sample", verb_plan},
     {"migrate.publish", "migration schema file", verb_publish},
-    {"migrate.status", "schema", verb_status},
+    {"migrate.status", "schema", admin_migrate_status},
     {"migrate.run", "schema version batch max", verb_run},
     {NULL, NULL, NULL},
 };

@@ -2,6 +2,8 @@
 #include "core/value.h"
 #include "node/admin.h"
 
+#include <stdlib.h>
+
 /* --------------------------------------------------------------- publishing */
 
 /* Hang a registry of this owner on the own account, once. */
@@ -149,6 +151,38 @@ int admin_each_schema(struct admin *a, struct cove_txn *txn, const char *name,
     }
 }
 
+static int version_order(const void *left, const void *right)
+{
+    const int64_t *a = left, *b = right;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+static int list_versions(struct admin *a, const struct cove_journal *journal)
+{
+    size_t all = cove_journal_count(journal), count = 0;
+    int64_t *versions = cove_arena_array(&a->arena, all + 1, sizeof(*versions));
+
+    if (versions == NULL) {
+        return COVE_ENOMEM;
+    }
+    for (size_t i = 0; i < all; i++) {
+        const struct cove_step *step = cove_journal_at(journal, i);
+
+        if (step->state == COVE_STEP_ACTIVE && step->has_version) {
+            versions[count++] = step->version;
+        }
+    }
+    qsort(versions, count, sizeof(*versions), version_order);
+    node_json_key(&a->reply, "versions");
+    node_json_open(&a->reply, '[');
+    for (size_t i = 0; i < count; i++) {
+        node_json_int(&a->reply, versions[i]);
+    }
+    node_json_close(&a->reply, ']');
+    return 0;
+}
+
 static int list_one(struct admin *a, struct cove_txn *txn, cove_num num)
 {
     struct node_json *j = &a->reply;
@@ -165,22 +199,13 @@ static int list_one(struct admin *a, struct cove_txn *txn, cove_num num)
     node_json_id(j, &s->id);
     node_json_key(j, "owner");
     node_json_id(j, &s->owner);
-    node_json_key(j, "versions");
-    node_json_open(j, '[');
-    for (size_t i = 0; i < cove_journal_count(s->journal); i++) {
-        const struct cove_step *step = cove_journal_at(s->journal, i);
-
-        if (step->state == COVE_STEP_ACTIVE && step->has_version) {
-            node_json_int(j, step->version);
-        }
-    }
-    node_json_close(j, ']');
+    err = list_versions(a, s->journal);
     node_json_key(j, "forked");
     node_json_bool(j, cove_schema_doc_forked(s));
     node_json_key(j, "drift");
     node_json_int(j, (int64_t)s->drift_count);
     node_json_close(j, '}');
-    return 0;
+    return err;
 }
 
 static int verb_schema_list(struct admin *a)
