@@ -16,6 +16,14 @@ static const char CLIENT[] = "cove/0";
 
 /* --- saying what happened */
 
+__attribute__((format(printf, 3, 0))) static void conn_format(
+    char *out, size_t size, const char *format, va_list args)
+{
+    if (vsnprintf(out, size, format, args) < 0) {
+        out[0] = '\0';
+    }
+}
+
 void conn_event(struct cove_conn *conn, const char *format, ...)
 {
     struct cove_engine *engine = conn->engine;
@@ -27,7 +35,7 @@ void conn_event(struct cove_conn *conn, const char *format, ...)
         return;
     }
     va_start(args, format);
-    vsnprintf(raw, sizeof(raw), format, args);
+    conn_format(raw, sizeof(raw), format, args);
     va_end(args);
     cove_diag_clear(&line);
     (void)cove_fail(&line, COVE_EIO, "%s", raw); /* escapes */
@@ -60,7 +68,7 @@ int conn_fail(struct cove_conn *conn, int code, const char *format, ...)
         return code;
     }
     va_start(args, format);
-    vsnprintf(sentence, sizeof(sentence), format, args);
+    conn_format(sentence, sizeof(sentence), format, args);
     va_end(args);
     conn->done = true;
     (void)cove_fail(&conn->diag, code, "%s", sentence);

@@ -15,6 +15,8 @@
  */
 #include "sync/engine_internal.h"
 
+#include <assert.h>
+
 void conn_take_init(struct cove_conn *conn)
 {
     const struct cove_alloc *alloc = conn->engine->opt.alloc;
@@ -103,7 +105,7 @@ static int have_grow(struct cove_conn *conn)
     if (haves == NULL) {
         return COVE_ENOMEM;
     }
-    for (size_t i = 0; i < take->have_count; i++) {
+    for (size_t i = 0; i < take->have_count && take->have_cap > 0; i++) {
         haves[i] = take->haves[(take->have_first + i) % take->have_cap];
     }
     cove_alloc_free(alloc, take->haves);

@@ -341,7 +341,7 @@ static int unsent_refused(struct cove_repo *repo, struct cove_store_txn *txn,
                           const struct cove_peer_record *peer, cove_num *nums,
                           size_t *count)
 {
-    struct cove_refused refused;
+    struct cove_refused refused = {0};
     int err =
         cove_refused_get(repo, txn, COVE_REFUSED_THERE, &peer->key, &refused);
 
