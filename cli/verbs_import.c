@@ -234,11 +234,14 @@ static int import_run(struct import *m, const char *path)
         json_decref(reply);
     } else if (code == CLI_OK && !m->cli->quiet) {
         printf("%lld documents imported", m->imported);
-        printf(m->skipped > 0 ? ", %lld skipped" : "", m->skipped);
-        printf(m->left_out > 0 ? ", %lld groups, accounts, journals and "
-                                 "registries left out\n"
-                               : "\n",
-               m->left_out);
+        if (m->skipped > 0) {
+            printf(", %lld skipped", m->skipped);
+        }
+        if (m->left_out > 0) {
+            printf(", %lld groups, accounts, journals and registries left out",
+                   m->left_out);
+        }
+        putchar('\n');
     }
     json_decref(m->ids);
     return code;

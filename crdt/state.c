@@ -407,7 +407,7 @@ static int state_copy_of(struct cove_arena *arena, const struct cove_copy *op,
         return err;
     }
     out->origins = cove_arena_array(arena, count, sizeof(*out->origins));
-    out->ranked = cove_arena_array(arena, count, sizeof(*out->ranked));
+    out->ranked = cove_arena_array(arena, count, sizeof(struct cove_origin *));
     out->origin_count = count;
     if (out->origins == NULL || out->ranked == NULL) {
         return COVE_ENOMEM;
@@ -420,7 +420,7 @@ static int state_copy_of(struct cove_arena *arena, const struct cove_copy *op,
             return err;
         }
     }
-    qsort(out->ranked, count, sizeof(*out->ranked), state_rank_order);
+    qsort(out->ranked, count, sizeof(struct cove_origin *), state_rank_order);
     return 0;
 }
 

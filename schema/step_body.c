@@ -217,7 +217,7 @@ static int step_items(struct cove_arena *arena, struct cove_bytes list,
 int cove_step_take_apart(struct cove_arena *arena, struct cove_step *step,
                          struct cove_bytes **parents)
 {
-    struct cove_bytes item[STEP_BODY_MEMBERS];
+    struct cove_bytes item[STEP_BODY_MEMBERS] = {{NULL, 0}};
     int err = step_body_members(step->body, item, NULL);
 
     if (err == 0) {

@@ -107,7 +107,7 @@ int cove_certificate_check(struct cove_bytes in, const uint8_t *static_public,
                            int64_t now_ms, struct cove_certificate *out,
                            struct cove_diag *diag)
 {
-    struct cove_certificate cert;
+    struct cove_certificate cert = {0};
     struct cove_signature signature;
     size_t signed_len = 0;
     int err = certificate_read(in, &cert, &signature, &signed_len, diag);
@@ -140,7 +140,7 @@ void cove_identity_make(const struct cove_secret *secret,
                         const struct cove_env *env, unsigned days,
                         struct cove_identity *out)
 {
-    struct cove_certificate cert;
+    struct cove_certificate cert = {0};
     unsigned allowed = days < 1                       ? 1
                        : days > COVE_CERTIFICATE_DAYS ? COVE_CERTIFICATE_DAYS
                                                       : days;

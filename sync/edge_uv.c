@@ -433,7 +433,8 @@ int cove_edge_listen(struct cove_edge *edge, const char *address,
     if (edge_address_numeric(&parsed, &at)) {
         status = edge_listen_at(edge, (struct sockaddr *)&at);
         if (status == UV_EAFNOSUPPORT && parsed.host[0] == '\0') {
-            (void)uv_ip4_addr("0.0.0.0", atoi(parsed.port), &any);
+            (void)uv_ip4_addr("0.0.0.0", (int)strtol(parsed.port, NULL, 10),
+                              &any);
             status = edge_listen_at(edge, (struct sockaddr *)&any);
         }
     } else {

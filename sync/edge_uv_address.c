@@ -40,7 +40,7 @@ bool edge_address_numeric(const struct edge_address *address,
                           struct sockaddr_storage *out)
 {
     const char *host = address->host[0] != '\0' ? address->host : "::";
-    int port = atoi(address->port);
+    int port = (int)strtol(address->port, NULL, 10);
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
 

@@ -402,7 +402,11 @@ static const struct addrinfo *conn_pick(const struct addrinfo *list,
     for (; at != NULL; at = at->ai_next) {
         count++;
     }
-    for (at = list; attempt % count > 0; attempt--) {
+    if (count == 0) {
+        return NULL;
+    }
+    at = list;
+    for (unsigned skip = attempt % count; skip > 0 && at != NULL; skip--) {
         at = at->ai_next;
     }
     return at;

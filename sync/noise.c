@@ -116,9 +116,10 @@ static void noise_hkdf(struct cove_noise *noise, struct cove_bytes input,
 
     cove_hmac_512(cove_bytes(noise->chaining, COVE_NOISE_HASH), &input, 1,
                   temp);
-    for (uint8_t i = 1; i <= count; i++) {
+    for (unsigned i = 1; i <= count; i++) {
+        uint8_t number = (uint8_t)i;
         uint8_t *to = i == 1 ? noise->chaining : out[i - 2];
-        const struct cove_bytes parts[] = {previous, cove_bytes(&i, 1)};
+        const struct cove_bytes parts[] = {previous, cove_bytes(&number, 1)};
 
         cove_hmac_512(cove_bytes(temp, sizeof(temp)), parts,
                       COVE_ARRAY_LEN(parts), to);

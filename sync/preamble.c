@@ -68,7 +68,10 @@ static int preamble_not_cove(struct cove_bytes in, struct cove_diag *diag)
     size_t len = in.len < COVE_PREAMBLE_LEN ? in.len : COVE_PREAMBLE_LEN;
 
     for (size_t i = 0; i < len; i++) {
-        shown[i] = in.at[i] >= 0x20 && in.at[i] < 0x7f ? (char)in.at[i] : '.';
+        shown[i] = '.';
+        if (in.at[i] >= 0x20 && in.at[i] < 0x7f) {
+            shown[i] = (char)in.at[i];
+        }
     }
     shown[len] = '\0';
     return cove_fail(diag, COVE_EHANDSHAKE,
