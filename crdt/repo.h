@@ -232,9 +232,9 @@ COVE_MUST_CHECK int cove_repo_tx_hash(struct cove_repo *repo,
                                       uint8_t out[8]);
 
 /* Documents of a schema (its journal's number) after `after`, in order of
- * their numbers; 0 = all documents. Errors: COVE_ENOTFOUND at the end. */
-#define COVE_NUM_JOURNALS UINT64_MAX /* as `schema`: the journals themselves   \
-                                      */
+ * their numbers; 0 = all documents, COVE_NUM_JOURNALS = the journals. Errors:
+ * COVE_ENOTFOUND at the end. */
+#define COVE_NUM_JOURNALS UINT64_MAX
 COVE_MUST_CHECK int cove_repo_next(struct cove_repo *repo,
                                    struct cove_store_txn *txn, cove_num schema,
                                    cove_num after, cove_num *out);
