@@ -1,62 +1,5 @@
 /* test_catalog.c: the cache of journals: what it keeps, and for how long. */
-#include "migrate/publish.h"
-#include "tests/unit/repo_kit.h"
-
-static const char V1[] = "{\"title\":\"Note\",\"version\":1,\"properties\":"
-                         "{\"size\":{\"type\":\"string\"}}}";
-static const char V2[] = "{\"title\":\"Note\",\"version\":2,\"properties\":"
-                         "{\"size\":{\"type\":\"integer\"}}}";
-static const char V1_TO_2[] =
-    "{\"schema\":\"Note\",\"from\":1,\"to\":2,\"steps\":[{\"convert\":"
-    "{\"field\":\"size\",\"to\":{\"type\":\"integer\"},"
-    "\"forward\":[\"int_of_text\"]}}]}";
-
-struct stage {
-    struct kit kit;
-    struct cove_catalog *catalog;
-    struct cove_id group;
-    struct cove_bytes group_header;
-    cove_num journal;
-    struct cove_step_id first;
-};
-
-static void stage_begin(struct stage *s)
-{
-    struct kit_member members[] = {{&s->kit, "admin"}};
-
-    kit_open(&s->kit, FIXTURE_MEMORY, 1);
-    ck_assert_int_eq(
-        cove_catalog_new(&s->kit.heap.alloc, s->kit.repo, &s->catalog), 0);
-    s->group_header = kit_group(&s->kit, members, 1, &s->group);
-}
-
-static void stage_end(struct stage *s)
-{
-    cove_catalog_free(s->catalog);
-    kit_close(&s->kit);
-}
-
-static void stage_schema(struct stage *s, struct cove_store_txn *txn)
-{
-    struct cove_published p;
-    int err = cove_publish_schema(s->catalog, txn, &s->group,
-                                  cove_bytes_text(V1), "v1", &p, &s->kit.diag);
-
-    ck_assert_msg(err == 0, "schema: %d %s", err, s->kit.diag.text);
-    s->journal = p.num;
-    s->first = p.step;
-}
-
-static void stage_migration(struct stage *s, struct cove_store_txn *txn)
-{
-    struct cove_migration_files files = {.migration = cove_bytes_text(V1_TO_2),
-                                         .schema = cove_bytes_text(V2),
-                                         .name = "v1-to-v2"};
-    struct cove_published p;
-    int err = cove_publish_migration(s->catalog, txn, &files, &p, &s->kit.diag);
-
-    ck_assert_msg(err == 0, "migration: %d %s", err, s->kit.diag.text);
-}
+#include "tests/unit/schema_kit.h"
 
 START_TEST(a_borrowed_plan_stays_while_the_journal_grows)
 {
@@ -66,15 +9,16 @@ START_TEST(a_borrowed_plan_stays_while_the_journal_grows)
     const struct cove_schema_doc *doc;
     const struct cove_journal *journal;
 
-    stage_begin(&s);
+    stage_open(&s, 1);
+    stage_group(&s, NULL, NULL);
     kit_take_header(&s.kit, &s.group, s.group_header);
+    stage_publish(&s, stage_schema);
     txn = kit_begin(&s.kit, true);
-    stage_schema(&s, txn);
     ck_assert_int_eq(
         cove_catalog_plan(s.catalog, txn, s.journal, &s.first, &before), 0);
     ck_assert_int_eq(cove_catalog_open(s.catalog, txn, s.journal, &doc), 0);
     journal = doc->journal;
-    stage_migration(&s, txn);
+    ck_assert_int_eq(stage_migration(&s, txn), 0);
     ck_assert_int_eq(
         cove_catalog_plan(s.catalog, txn, s.journal, &s.first, &after), 0);
     ck_assert_ptr_ne(before, after);
@@ -84,7 +28,7 @@ START_TEST(a_borrowed_plan_stays_while_the_journal_grows)
     ck_assert(cove_bytes_equal(before->fields[0].name, after->fields[0].name));
     kit_commit(txn);
     cove_catalog_settle(s.catalog);
-    stage_end(&s);
+    stage_close(&s);
 }
 END_TEST
 
@@ -92,34 +36,20 @@ START_TEST(steps_count_once_their_group_has_come)
 {
     struct stage alice, bob;
     struct cove_store_txn *txn;
-    const struct cove_schema_doc *doc;
-    struct cove_doc journal;
-    struct cove_id id;
+    const struct cove_schema_doc *doc, *again;
     cove_num num;
 
-    stage_begin(&alice);
+    stage_open(&alice, 1);
+    stage_open(&bob, 2);
+    stage_group(&alice, NULL, NULL);
     kit_take_header(&alice.kit, &alice.group, alice.group_header);
-    txn = kit_begin(&alice.kit, true);
-    stage_schema(&alice, txn);
-    ck_assert_int_eq(cove_catalog_open(alice.catalog, txn, alice.journal, &doc),
-                     0);
-    id = doc->id;
-    journal = kit_load(&alice.kit, txn, &id);
-    kit_commit(txn);
-
-    kit_open(&bob.kit, FIXTURE_MEMORY, 2);
-    ck_assert_int_eq(
-        cove_catalog_new(&bob.kit.heap.alloc, bob.kit.repo, &bob.catalog), 0);
-    kit_take_header(&bob.kit, &id, journal.header_bytes);
-    kit_sync(&alice.kit, &bob.kit, &id);
+    stage_publish(&alice, stage_schema);
+    stage_give(&alice, &bob, &alice.journal_id);
     txn = kit_begin(&bob.kit, false);
-    num = kit_num(&bob.kit, txn, &id);
+    num = kit_num(&bob.kit, txn, &alice.journal_id);
     ck_assert_int_eq(cove_catalog_open(bob.catalog, txn, num, &doc), 0);
     ck_assert_uint_eq(cove_journal_count(doc->journal), 0);
-
     /* Nothing changed: what was borrowed is given again. */
-    const struct cove_schema_doc *again;
-
     ck_assert_int_eq(cove_catalog_open(bob.catalog, txn, num, &again), 0);
     ck_assert_ptr_eq(doc, again);
     cove_store_abort(txn);
@@ -129,8 +59,8 @@ START_TEST(steps_count_once_their_group_has_come)
     ck_assert_int_eq(cove_catalog_open(bob.catalog, txn, num, &again), 0);
     ck_assert_uint_eq(cove_journal_count(again->journal), 1);
     cove_store_abort(txn);
-    stage_end(&bob);
-    stage_end(&alice);
+    stage_close(&bob);
+    stage_close(&alice);
 }
 END_TEST
 
