@@ -396,18 +396,11 @@ static void conn_connect(struct edge_conn *c, const struct sockaddr *to)
 static const struct addrinfo *conn_pick(const struct addrinfo *list,
                                         unsigned attempt)
 {
-    unsigned count = 0;
     const struct addrinfo *at = list;
 
-    for (; at != NULL; at = at->ai_next) {
-        count++;
-    }
-    if (count == 0) {
-        return NULL;
-    }
-    at = list;
-    for (unsigned skip = attempt % count; skip > 0 && at != NULL; skip--) {
-        at = at->ai_next;
+    /* One after the other, and from the first again. */
+    for (; attempt > 0; attempt--) {
+        at = at->ai_next != NULL ? at->ai_next : list;
     }
     return at;
 }
