@@ -548,13 +548,15 @@ def nothing_printed_steers_the_terminal(cove):
     with desk_of(cove) as d:
         ident = d.node.json("new", "--fields", "-",
                             text=json.dumps({nasty: nasty, "list": [nasty]}))["id"]
-        path = d.file("odd.json", {"title": nasty, "version": 1, "properties": {nasty: {}}})
+        path = d.file("odd.json", {"title": "Odd", "version": 1, "properties": {nasty: {}}})
         d.node.run("schema", "put", path)
+        check(d.node.call("schema", "put", d.file("name.json", {"title": nasty, "version": 1}))
+              .returncode != 0, "a schema's name with control characters was taken")
         d.node.run("peer", "add", "42" * 32, "--name", nasty)
         shown = []
         for words in (["get", ident], ["get", ident, nasty], ["get", ident, "list"],
                       ["get", ident, "--raw"], ["log", ident], ["find"], ["schema", "list"],
-                      ["schema", "show", nasty], ["migrate", "status"], ["peer", "list"],
+                      ["schema", "show", nasty], ["schema", "show", "Odd"], ["migrate", "status"], ["peer", "list"],
                       ["status"], ["new", nasty + "=1", "2"], ["find", nasty + "x"],
                       ["get", ident, nasty + "x"], ["set", ident, "x:=" + nasty],
                       ["new", nasty, nasty + "x=1"], [nasty], ["get", nasty]):
