@@ -274,9 +274,7 @@ int take_done(struct cove_conn *conn, const struct cove_id *id)
     }
     want = *found;
     take->want_bytes -= want.bytes;
-    take->want_count--;
-    memmove(found, found + 1,
-            (size_t)(take->wants + take->want_count - found) * sizeof(*found));
+    *found = take->wants[--take->want_count];
     if (want.again) {
         struct take_have have = {.id = want.id,
                                  .digest = want.digest,

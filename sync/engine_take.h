@@ -43,7 +43,7 @@ struct conn_take {
     uint64_t spent;          /* what it sent since it was last given more */
     struct take_have *haves; /* a ring */
     size_t have_first, have_count, have_cap;
-    struct take_want *wants; /* oldest first */
+    struct take_want *wants; /* in no order */
     size_t want_count, want_cap, want_bytes;
     uint64_t settled;
     struct cove_message_list know, refusals; /* to be sent */

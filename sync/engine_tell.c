@@ -11,10 +11,12 @@
  *             notices what else it lacks
  *   had       in all other cases the digest alone; the peer asks
  *
- * A change that came from this very peer while connected is not told at all.
- * The header of a group or account goes with its digest in any case: what it
- * owns may be pushed right behind it. Only the newest connection of a device
- * tells; the others answer.
+ * A document whose changes all came from this very peer is not told, once the
+ * peer has been told everything there was: only then is it sure to have what
+ * the document was before (its store may have been put back from a backup). The
+ * header of a group or account goes with its digest in any case: what it owns
+ * may be pushed right behind it. Only the newest connection of a device tells;
+ * the others answer.
  */
 #include "sync/engine_internal.h"
 
@@ -77,8 +79,8 @@ static bool tell_has_piece(const struct cove_conn *conn,
 {
     static const struct cove_session_id none;
 
-    return !change->by_peer &&
-           (change->peer == conn->peer->number ||
+    return change->peer == conn->peer->number ||
+           (!change->by_peer &&
             memcmp(&change->session, &none, sizeof(none)) == 0);
 }
 
