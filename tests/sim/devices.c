@@ -290,13 +290,17 @@ void device_turn(struct world *world, unsigned index)
 
 void device_notice(struct world *world, unsigned index)
 {
-    if (world->peers[index].up) {
-        device_must(
-            world, index,
-            cove_engine_changed(world->peers[index].engine, world->now_ms),
-            "changed");
-        device_turn(world, index);
+    int err;
+
+    if (!world->peers[index].up) {
+        return;
     }
+    err = cove_engine_changed(world->peers[index].engine, world->now_ms);
+    device_must(world, index, err, "changed");
+    if (err != 0) { /* the edge looks again */
+        world_at(world, 100, SIM_NOTICE, index, 0);
+    }
+    device_turn(world, index);
 }
 
 /* --- what the user does */
