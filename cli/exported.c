@@ -10,8 +10,8 @@
 static bool exported_members(const json_t *line)
 {
     static const char *const known[] = {
-        "id",    "type",  "unique", "schema",    "version",
-        "owner", "state", "fields", "registers", "invalid"};
+        "id",    "type",   "unique",    "schema",  "version", "owner",
+        "state", "fields", "registers", "invalid", "why"};
     const char *key;
     json_t *value;
 
@@ -28,10 +28,10 @@ static bool exported_members(const json_t *line)
         }
     }
     return strncmp(cli_text(line, "id"), "co_z", 4) == 0 &&
-           json_is_string(json_object_get(line, "type")) &&
            json_is_string(json_object_get(line, "state")) &&
            (json_is_object(json_object_get(line, "fields")) ||
-            json_is_object(json_object_get(line, "registers")));
+            json_is_object(json_object_get(line, "registers")) ||
+            json_is_string(json_object_get(line, "why")));
 }
 
 json_t *cli_exported(const char *line)
@@ -52,8 +52,9 @@ json_t *cli_exported(const char *line)
 bool cli_exported_is_data(const json_t *exported)
 {
     const char *unique = cli_text(exported, "unique");
+    const char *type = cli_text(exported, "type"); /* "": it was blocked */
 
-    return strcmp(cli_text(exported, "type"), "comap") == 0 &&
+    return (type[0] == '\0' || strcmp(type, "comap") == 0) &&
            strcmp(unique, "schemata") != 0 && strcmp(unique, "migrations") != 0;
 }
 

@@ -156,8 +156,8 @@ static int import_exported(struct import *m, const json_t *exported)
                  "line %lld: %s; export it as a version that has all its "
                  "values",
                  m->line,
-                 fields == NULL ? "registers as stored are no record"
-                                : "a value did not convert to this version");
+                 fields != NULL ? "a value did not convert to this version"
+                                : "it holds no fields");
         return import_refused(m, CLI_INVALID, true);
     }
     char *record = json_dumps(fields, JSON_COMPACT);

@@ -82,7 +82,7 @@ static void human_document(const json_t *doc)
     if (schema != NULL) {
         cli_print_text(json_string_value(schema));
         printf("@%" JSON_INTEGER_FORMAT "  ", cli_int(doc, "version"));
-    } else {
+    } else if (json_object_get(doc, "type") != NULL) {
         printf("%s  ", cli_text(doc, "type"));
     }
     puts(cli_text(doc, "state"));

@@ -286,7 +286,9 @@ static int load_head(struct load *l)
     if (err == COVE_ENOTFOUND) {
         return cove_fail(l->diag, COVE_EBLOCKED,
                          "the journal of this document's schema is not here "
-                         "yet; read it raw, or sync with a peer that has it");
+                         "yet; read it raw, or sync with a peer that has it "
+                         "(it goes to members of the group that owns the "
+                         "schema)");
     }
     if (err == COVE_ETYPE) { /* a header that another device made up */
         return cove_fail(l->diag, COVE_EBLOCKED,

@@ -60,12 +60,34 @@ static int find_next(struct find *f, struct cove_txn *txn, struct cove_id *id)
                                               prefix, id, &txn->diag);
 }
 
+/* A document that no version can show yet: which, and why. */
+static void find_blocked(struct find *f, struct cove_txn *txn,
+                         const struct cove_id *id)
+{
+    struct node_json *j = &f->a->reply;
+
+    f->found++;
+    node_json_open(j, '{');
+    node_json_key(j, "id");
+    node_json_id(j, id);
+    node_json_key(j, "state");
+    node_json_cstr(j, cove_doc_state_name(COVE_STATE_BLOCKED));
+    node_json_key(j, "why");
+    node_json_cstr(j, txn->diag.text);
+    node_json_close(j, '}');
+    cove_diag_clear(&txn->diag);
+}
+
 static int find_one(struct find *f, struct cove_txn *txn,
                     const struct cove_id *id)
 {
     struct cove_loaded *loaded;
     int err = node_load(txn, id, f->version, &loaded);
 
+    if (err == COVE_EBLOCKED) {
+        find_blocked(f, txn, id);
+        return 0;
+    }
     if (err == 0 && f->invalid) {
         struct cove_diag why = {0};
 

@@ -126,16 +126,23 @@ static int history_load(struct admin *a, struct cove_txn **txn,
 
     err = err != 0 ? err : admin_need(a, "id", given ? a : NULL);
     err = err != 0 ? err : admin_version(a, &version);
-    if (err == 0) {
-        err = node_begin(a->store, COVE_READ | COVE_VIEW, txn);
+    if (err != 0) {
+        return err;
     }
-    if (err == 0) {
-        err = node_load(*txn, &id, version, loaded);
+    err = node_begin(a->store, COVE_READ | COVE_VIEW, txn);
+    if (err != 0) {
+        return err;
+    }
+    err = node_load(*txn, &id, version, loaded);
+    if (err == COVE_EBLOCKED && version == NULL) { /* by register, then */
+        cove_abort(*txn);
+        err = node_begin(a->store, COVE_READ | COVE_RAW, txn);
         if (err != 0) {
-            return admin_end(a, *txn, err);
+            return err;
         }
+        err = node_load(*txn, &id, NULL, loaded);
     }
-    return err;
+    return err != 0 ? admin_end(a, *txn, err) : 0;
 }
 
 static int verb_history(struct admin *a)

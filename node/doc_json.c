@@ -160,13 +160,36 @@ static int view_fields(struct cove_loaded *loaded, struct node_json *j)
     return 0;
 }
 
+/* Where the document stands. The registers alone do not say whether a version
+ * could show it, so a raw one is loaded as the newest sees it. */
+static int doc_state(struct cove_txn *txn, struct cove_loaded *loaded,
+                     enum cove_doc_state *out)
+{
+    struct cove_load_request request = {.num = loaded->doc.num,
+                                        .mode = COVE_LOAD_VIEW,
+                                        .live_days = txn->store->live_days};
+    struct cove_loaded viewed;
+
+    if (!loaded->raw || loaded->doc.schema_num == 0) {
+        return cove_loaded_state(loaded, out);
+    }
+    int err = cove_load(txn->worker->catalog, txn->txn, &request, &txn->arena,
+                        &viewed, NULL);
+
+    if (err == COVE_EBLOCKED) {
+        *out = COVE_STATE_BLOCKED;
+        return 0;
+    }
+    return err != 0 ? err : cove_loaded_state(&viewed, out);
+}
+
 int node_doc_members(struct cove_txn *txn, struct cove_loaded *loaded,
                      struct node_json *j)
 {
     const struct cove_header *h = &loaded->doc.header;
     const struct cove_schema_doc *schema;
     enum cove_doc_state state;
-    int err = cove_loaded_state(loaded, &state);
+    int err = doc_state(txn, loaded, &state);
 
     if (err != 0) {
         return err;
