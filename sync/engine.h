@@ -73,8 +73,8 @@ void cove_conn_closed(struct cove_conn *conn);
 /* The store changed, by this process or another. */
 COVE_MUST_CHECK int cove_engine_changed(struct cove_engine *engine,
                                         uint64_t now_ms);
-/* Time passed; when to call again at the latest, in *next_ms. Batches that
- * wait for a common commit are committed here and in cove_engine_flush. */
+/* Time passed; when to call again at the latest, in *next_ms: at once where
+ * there is more to send than one turn should. Flushes too. */
 COVE_MUST_CHECK int cove_engine_tick(struct cove_engine *engine,
                                      uint64_t now_ms, uint64_t *next_ms);
 /* Commit what was ingested, acknowledge it, and let every connection send. The

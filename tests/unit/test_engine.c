@@ -511,6 +511,80 @@ START_TEST(what_is_held_of_a_replaced_store_is_forgotten)
 }
 END_TEST
 
+START_TEST(what_the_peer_refused_is_unsent_and_told_again)
+{
+    struct cove_id one = make(&alice, 1), two = make(&alice, 2);
+
+    client_is_up_to_date();
+    node_now += 100;
+    client_carry(&client);
+    ck_assert_uint_eq(node_unsent(&alice, &bob.kit.device), 0);
+    ck_assert_int_eq(cove_message_add_id(&client.list[0], &one), 0);
+    client_say_ack(&client, alice_at());
+    node_now += 100;
+    client_carry(&client);
+    ck_assert_uint_eq(node_unsent(&alice, &bob.kit.device), 1);
+    /* it counts once, though it changes */
+    kit_set(&alice.kit, &one, "a", 5);
+    kit_set(&alice.kit, &two, "a", 5);
+    ck_assert_uint_eq(node_unsent(&alice, &bob.kit.device), 2);
+    client_hang_up(&client);
+    client_dial(&client);
+    client_expect(&client, COVE_MESSAGE_HELLO);
+    ck_assert_int_eq(cove_message_add_id(&client.list[0], &one), 0);
+    /* of an unknown document nothing is said */
+    one.b[31] ^= 1;
+    ck_assert_int_eq(cove_message_add_id(&client.list[0], &one), 0);
+    one.b[31] ^= 1;
+    client_say_hello(&client, 0, alice_at(), alice_store(), 1 << 20);
+    client_expect_have(&client, &one);
+    client_expect_silence(&client);
+    client_say_ack(&client, alice_at());
+    node_now += 100;
+    client_carry(&client);
+    ck_assert_uint_eq(node_unsent(&alice, &bob.kit.device), 0);
+}
+END_TEST
+
+START_TEST(a_peer_that_is_dialled_gets_a_record)
+{
+    struct cove_store_txn *txn = kit_begin(&alice.kit, true);
+
+    ck_assert_int_eq(cove_peer_remove(alice.kit.repo, txn, &bob.kit.device), 0);
+    kit_commit(txn);
+    make(&alice, 1);
+    ck_assert_int_eq(link_dial(&wire, &alice, &bob), 0);
+    link_run(&wire);
+    ck_assert(link_stats(&wire, 0).in_sync);
+    ck_assert_uint_eq(node_record(&alice, &bob.kit.device).number, 2);
+    ck_assert_uint_eq(node_unsent(&alice, &bob.kit.device), 0);
+}
+END_TEST
+
+START_TEST(a_transaction_does_not_stay_open_for_long)
+{
+    struct cove_id ids[2];
+    struct cove_store_txn *txn;
+    struct cove_bytes header;
+    cove_num num;
+
+    client_is_up_to_date();
+    for (uint32_t i = 0; i < 2; i++) {
+        header = kit_header(&bob.kit, COVE_DOC_COMAP, &group, i, &ids[i]);
+        ck_assert_int_eq(cove_message_add_bytes(&client.list[0], header), 0);
+        client_say_unflushed();
+        cove_message_list_reset(&client.list[0]);
+        node_now += 20;
+    }
+    /* The second input found it old, and committed it. */
+    txn = kit_begin(&alice.kit, false);
+    ck_assert_int_eq(cove_repo_find(alice.kit.repo, txn, &ids[0], &num), 0);
+    ck_assert_int_eq(cove_repo_find(alice.kit.repo, txn, &ids[1], &num),
+                     COVE_ENOTFOUND);
+    cove_store_abort(txn);
+}
+END_TEST
+
 /* --- connections */
 
 START_TEST(the_newest_connection_tells_and_all_answer)
@@ -760,6 +834,16 @@ START_TEST(a_credit_of_2_to_the_63_is_bounded)
     alice_changed();
     client_expect_content(&client, 1, 1, 0);
     ck_assert(!cove_conn_done(client.conn));
+}
+END_TEST
+
+START_TEST(no_more_than_16_MiB_of_credit_are_given)
+{
+    cove_engine_free(alice.engine);
+    ck_assert_int_eq(node_start_with(&alice, UINT64_MAX), 0);
+    client_dial(&client);
+    client_expect(&client, COVE_MESSAGE_HELLO);
+    ck_assert_uint_eq(client.message.hello.credit, 16 << 20);
 }
 END_TEST
 
@@ -1026,6 +1110,9 @@ int main(void)
     ADD(a_failed_commit_acknowledges_nothing);
     ADD(a_store_that_was_replaced_begins_again);
     ADD(what_is_held_of_a_replaced_store_is_forgotten);
+    ADD(what_the_peer_refused_is_unsent_and_told_again);
+    ADD(a_peer_that_is_dialled_gets_a_record);
+    ADD(a_transaction_does_not_stay_open_for_long);
     ADD(the_newest_connection_tells_and_all_answer);
     ADD(a_fifth_connection_of_a_device_is_refused);
     ADD(a_second_store_with_one_device_key_is_refused_and_both_know);
@@ -1040,6 +1127,7 @@ int main(void)
     ADD(a_daemon_that_runs_for_months_renews_its_certificate);
     ADD(nothing_is_sent_without_credit);
     ADD(a_credit_of_2_to_the_63_is_bounded);
+    ADD(no_more_than_16_MiB_of_credit_are_given);
     ADD(more_credit_comes_when_half_is_used);
     ADD(a_peer_that_does_not_read_costs_little_and_is_not_drowned);
     ADD(an_empty_store_gets_everything_and_gives_what_it_writes);

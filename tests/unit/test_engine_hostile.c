@@ -1,5 +1,6 @@
 /* A hostile or damaged peer, and a machine that fails: nothing crashes, nothing
  * is kept that is wrong, the rest goes on, and what is refused is named. */
+#include "crdt/repo_internal.h"
 #include "tests/unit/author.h"
 #include "tests/unit/engine_fixture.h"
 
@@ -68,12 +69,12 @@ static void client_expect_ack(uint64_t position, size_t refused)
 START_TEST(what_breaks_the_dialogue_ends_the_connection)
 {
     static const char *const lines[] = {
-        "820a00",                   /* an unknown kind */
-        "821000",                   /* one that is kept for later */
-        "820501",                   /* malformed */
-        "820205",                   /* too short */
-        "8302187b80",               /* more settled than told */
-        "83051b00000000ffffffff80", /* acknowledged what was never told */
+        "820a00",           /* an unknown kind */
+        "821000",           /* one that is kept for later */
+        "820501",           /* malformed */
+        "820205",           /* too short */
+        "8302187b80",       /* more settled than told */
+        "83051affffffff80", /* acknowledged what was never told */
         "00",
     };
 
@@ -435,6 +436,27 @@ START_TEST(a_batch_behind_a_fork_is_asked_for_from_the_beginning)
 }
 END_TEST
 
+START_TEST(a_forged_batch_is_asked_for_again_though_it_was_asked_for)
+{
+    struct cove_hash digest = {.b = {1}};
+
+    author_set(&author, NOW_HLC, "a", 5);
+    author_set(&author, NOW_HLC + 1, "a", 6);
+    client_say_batch(0, 1, false);
+    client_skip(COVE_MESSAGE_POSITION);
+    client_say_have(&client, &doc, &digest);
+    ck_assert_uint_eq(client_expect_know(&client, &doc).count, 2);
+    client_say_batch(1, 2, true);
+    client_expect_silence(&client);
+    ck_assert_int_eq(cove_message_add_id(&client.list[2], &doc), 0);
+    client_say_content(&client);
+    /* now without bob's session: from its beginning */
+    ck_assert_uint_eq(client_expect_know(&client, &doc).count, 1);
+    client_say_batch(0, 2, false);
+    ck_assert_int_eq(kit_get(&alice.kit, &doc, "a"), 6);
+}
+END_TEST
+
 START_TEST(who_writes_without_the_right_is_dropped_after_64)
 {
     struct kit_member members[] = {{&alice.kit, "admin"}, {&bob.kit, "reader"}};
@@ -493,6 +515,35 @@ START_TEST(a_sentence_of_the_peer_cannot_write_on_the_terminal)
     }
     /* nor fill the log */
     ck_assert_uint_lt(alice.event_count, 80);
+}
+END_TEST
+
+/* --- a store that is damaged */
+
+START_TEST(a_damaged_document_does_not_keep_the_others_back)
+{
+    struct cove_id other = make(&alice, 2);
+    struct cove_store_txn *txn = kit_begin(&alice.kit, true);
+    struct cove_place place;
+
+    cove_place_start(&place);
+    cove_place_number(&place, kit_num(&alice.kit, txn, &doc));
+    ck_assert_int_eq(cove_store_put(txn, REPO_DOCS, cove_place_bytes(&place),
+                                    cove_bytes("\0garbage", 8)),
+                     0);
+    kit_commit(txn);
+    client_hang_up(&client);
+    client_dial(&client);
+    client_expect(&client, COVE_MESSAGE_HELLO);
+    client_say_hello(&client, 100, 1, alice_store(), 1 << 20);
+    client_expect_have(&client, &other);
+    client_expect_silence(&client); /* but no position */
+    ck_assert(node_saw(&alice, "damaged"));
+    ck_assert_int_eq(cove_message_add_know(&client.list[0], &doc, NULL, 0), 0);
+    ck_assert_int_eq(cove_message_put_know(&client.out, 0, &client.list[0]), 0);
+    client_say(&client, COVE_LANE_CONTROL);
+    client_expect_content(&client, 0, 0, 1);
+    ck_assert(!cove_conn_done(client.conn));
 }
 END_TEST
 
@@ -629,8 +680,10 @@ int main(void)
     ADD(more_refused_documents_than_are_listed_stop_the_position);
     ADD(a_fork_is_refused_and_not_held_against_the_peer);
     ADD(a_batch_behind_a_fork_is_asked_for_from_the_beginning);
+    ADD(a_forged_batch_is_asked_for_again_though_it_was_asked_for);
     ADD(who_writes_without_the_right_is_dropped_after_64);
     ADD(who_relays_what_others_had_no_right_to_is_not_to_blame);
+    ADD(a_damaged_document_does_not_keep_the_others_back);
     ADD(a_sentence_of_the_peer_cannot_write_on_the_terminal);
     suite_add_tcase(suite, tc);
     tcase_set_timeout(faults, 120);
