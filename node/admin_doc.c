@@ -24,6 +24,69 @@ static int verb_init(struct admin *a)
 
 /* ------------------------------------------------------------------ groups */
 
+/* A text item of the request, NUL-terminated in the arena; "" where it is no
+ * text, NULL where memory is out. */
+static const char *group_word(struct admin *a, struct cove_bytes item)
+{
+    struct cove_bytes text = {NULL, 0};
+
+    if (cove_value_kind(item) == COVE_KIND_TEXT) {
+        text = cove_value_text(item);
+    }
+    return cove_arena_printf(&a->arena, "%.*s", (int)text.len,
+                             (const char *)text.at);
+}
+
+/* "hex key": "role" as a device and its role. */
+static int group_member(struct admin *a, struct cove_reader *r,
+                        struct cove_key *device, enum cove_role *role)
+{
+    const char *key = group_word(a, cove_reader_item(r));
+    const char *name = group_word(a, cove_reader_item(r));
+
+    if (key == NULL || name == NULL) {
+        return COVE_ENOMEM;
+    }
+    if (cove_hex_parse(key, device->b, sizeof(device->b)) != 0) {
+        return cove_fail(&a->diag, COVE_EUSAGE,
+                         "member \"%s\": a device key has 64 hex digits "
+                         "(`cove key` shows one)",
+                         key);
+    }
+    if (cove_role_parse(name, role) != 0) {
+        return cove_fail(&a->diag, COVE_EUSAGE,
+                         "member %.16s…: role \"%s\"; there are admin, writer "
+                         "and reader",
+                         key, name);
+    }
+    return 0;
+}
+
+/* The same as a pair of the header's map. */
+static int group_pair(struct admin *a, const struct cove_key *device,
+                      enum cove_role role, struct cove_pair *out)
+{
+    struct cove_buf buf = {.alloc = a->store->alloc};
+    struct cove_bytes copy;
+    struct cove_writer w;
+    size_t key_len;
+
+    cove_writer_init(&w, &buf);
+    cove_writer_bytes(&w, device->b, sizeof(device->b));
+    key_len = buf.len;
+    cove_writer_cstr(&w, cove_role_name(role));
+    int err = w.err != 0
+                  ? w.err
+                  : cove_arena_copy(&a->arena, cove_buf_bytes(&buf), &copy);
+
+    cove_buf_clear(&buf);
+    if (err == 0) {
+        out->key = cove_bytes(copy.at, key_len);
+        out->value = cove_bytes(copy.at + key_len, copy.len - key_len);
+    }
+    return err;
+}
+
 /* The header's members map from the request's {"hex key": "role"}, with the
  * own device as admin where it is not named. */
 static int group_members(struct admin *a, struct cove_bytes given,
@@ -31,77 +94,33 @@ static int group_members(struct admin *a, struct cove_bytes given,
 {
     struct cove_pair *pairs;
     struct cove_reader r;
-    size_t n = 0;
+    struct cove_writer w;
     bool own = false;
     int err = 0;
 
     cove_reader_init(&r, given);
-    if (given.len > 0) {
-        n = cove_reader_map(&r);
-    }
-    pairs = cove_arena_array(&a->arena, n + 1, sizeof(*pairs));
-    uint8_t *keys = cove_arena_array(&a->arena, n + 1, 40);
+    size_t n = given.len > 0 ? cove_reader_map(&r) : 0;
 
-    if (pairs == NULL || keys == NULL) {
+    pairs = cove_arena_array(&a->arena, n + 1, sizeof(*pairs));
+    if (pairs == NULL) {
         return COVE_ENOMEM;
     }
-    for (size_t i = 0; i <= n && err == 0; i++) {
-        struct cove_buf key = {.alloc = a->store->alloc};
-        struct cove_writer w;
-        struct cove_key device = a->store->device;
-        enum cove_role role = COVE_ROLE_ADMIN;
-        struct cove_bytes copy;
+    for (size_t i = 0; i < n && err == 0; i++) {
+        struct cove_key device;
+        enum cove_role role;
 
-        if (i < n) {
-            struct cove_bytes hex = cove_reader_text(&r);
-            struct cove_bytes word = cove_reader_item(&r);
-            const char *text = cove_arena_printf(
-                &a->arena, "%.*s", (int)hex.len, (const char *)hex.at);
-            const char *name =
-                cove_value_kind(word) != COVE_KIND_TEXT
-                    ? ""
-                    : cove_arena_printf(&a->arena, "%.*s",
-                                        (int)cove_value_text(word).len,
-                                        (const char *)cove_value_text(word).at);
-
-            if (text == NULL || name == NULL) {
-                return COVE_ENOMEM;
-            }
-            if (cove_hex_parse(text, device.b, sizeof(device.b)) != 0) {
-                return cove_fail(
-                    &a->diag, COVE_EUSAGE,
-                    "member \"%s\": a device key has 64 hex digits "
-                    "(`cove key` shows one)",
-                    text);
-            }
-            if (cove_role_parse(name, &role) != 0) {
-                return cove_fail(&a->diag, COVE_EUSAGE,
-                                 "member %.16s…: role \"%s\"; there are admin, "
-                                 "writer and reader",
-                                 text, name);
-            }
+        err = group_member(a, &r, &device, &role);
+        if (err == 0) {
             own = own || memcmp(device.b, a->store->device.b, 32) == 0;
-        } else if (own) {
-            break;
-        }
-        cove_writer_init(&w, &key);
-        cove_writer_bytes(&w, device.b, sizeof(device.b));
-        cove_writer_cstr(&w, cove_role_name(role));
-        err = w.err;
-        if (err == 0) {
-            err = cove_arena_copy(&a->arena, cove_buf_bytes(&key), &copy);
-        }
-        cove_buf_clear(&key);
-        if (err == 0) {
-            pairs[i].key = cove_bytes(copy.at, 34);
-            pairs[i].value = cove_bytes(copy.at + 34, copy.len - 34);
+            err = group_pair(a, &device, role, &pairs[i]);
         }
     }
-    struct cove_writer w;
-
-    cove_writer_init(&w, out);
+    if (err == 0 && !own) {
+        err = group_pair(a, &a->store->device, COVE_ROLE_ADMIN, &pairs[n++]);
+    }
     if (err == 0) {
-        cove_writer_map_sorted(&w, pairs, n + !own);
+        cove_writer_init(&w, out);
+        cove_writer_map_sorted(&w, pairs, n);
         err = w.err;
     }
     return err;
