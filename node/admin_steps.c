@@ -144,14 +144,15 @@ static int status_steps(struct admin *a, struct cove_txn *txn,
         err = cove_history(txn->worker->repo, txn->txn, &doc, &txn->arena,
                            &s.events, &s.event_count);
     }
-    s.steps = cove_arena_array(&txn->arena, s.count + 1, sizeof(*s.steps));
+    s.steps = cove_arena_array(&txn->arena, s.count + 1,
+                               sizeof(const struct cove_step *));
     if (err != 0 || s.steps == NULL) {
         return err != 0 ? err : COVE_ENOMEM;
     }
     for (size_t i = 0; i < s.count; i++) {
         s.steps[i] = cove_journal_at(schema->journal, i);
     }
-    qsort(s.steps, s.count, sizeof(*s.steps), status_order);
+    qsort(s.steps, s.count, sizeof(const struct cove_step *), status_order);
     node_json_key(&a->reply, "steps");
     node_json_open(&a->reply, '[');
     for (size_t i = 0; err == 0 && i < s.count; i++) {
