@@ -253,9 +253,19 @@ uint64_t engine_peers_next(const struct cove_engine *engine)
 
 void engine_peers_forget(struct cove_engine *engine)
 {
-    for (struct engine_peer *peer = engine->peers; peer != NULL;
-         peer = peer->next) {
+    struct engine_peer **link = &engine->peers;
+
+    while (*link != NULL) {
+        struct engine_peer *peer = *link;
+
+        peer->dirty = peer->owed = false;
         peer->lost = true;
+        if (peer->conns == 0) {
+            *link = peer->next;
+            cove_alloc_free(engine->opt.alloc, peer);
+        } else {
+            link = &peer->next;
+        }
     }
 }
 
