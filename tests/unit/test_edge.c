@@ -3,6 +3,7 @@
  * what the edge asked of it, and when. */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -440,6 +441,20 @@ START_TEST(an_address_is_host_and_port_or_refused)
 }
 END_TEST
 
+/* A bare tree may have no /etc/hosts, and then no name to test with. */
+static bool names_resolve(void)
+{
+    struct addrinfo *list = NULL;
+    bool good = getaddrinfo("localhost", NULL, NULL, &list) == 0;
+
+    if (good) {
+        freeaddrinfo(list);
+    } else {
+        fprintf(stderr, "skipped: this machine does not know localhost\n");
+    }
+    return good;
+}
+
 START_TEST(port_0_picks_one_and_says_which)
 {
     ck_assert_str_eq(cove_edge_address(a.edge), "");
@@ -447,6 +462,14 @@ START_TEST(port_0_picks_one_and_says_which)
     ck_assert_int_eq(strncmp(cove_edge_address(a.edge), "127.0.0.1:", 10), 0);
     ck_assert_int_gt(atoi(cove_edge_address(a.edge) + 10), 0);
     ck_assert_int_eq(cove_edge_listen(a.edge, "127.0.0.1:0", NULL), COVE_EBUSY);
+}
+END_TEST
+
+START_TEST(a_name_can_be_listened_on)
+{
+    if (!names_resolve()) {
+        return;
+    }
     ck_assert_int_eq(cove_edge_listen(b.edge, "localhost:0", NULL), 0);
     ck_assert_ptr_nonnull(strrchr(cove_edge_address(b.edge), ':'));
 }
@@ -749,6 +772,9 @@ START_TEST(a_peer_is_found_by_name)
 {
     char address[64];
 
+    if (!names_resolve()) {
+        return;
+    }
     listen_b();
     snprintf(address, sizeof(address), "localhost%s",
              strrchr(cove_edge_address(b.edge), ':'));
