@@ -1052,6 +1052,7 @@ int main(void)
 #define ADD(test) tcase_add_test(tc, test)
     ADD(an_address_is_host_and_port_or_refused);
     ADD(port_0_picks_one_and_says_which);
+    ADD(a_name_can_be_listened_on);
     ADD(an_address_in_use_is_named);
     ADD(a_listed_peer_is_dialled_and_bytes_go_both_ways);
     ADD(the_engine_commits_once_a_turn_for_all_that_arrived);
