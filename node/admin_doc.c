@@ -106,8 +106,8 @@ static int group_members(struct admin *a, struct cove_bytes given,
         return COVE_ENOMEM;
     }
     for (size_t i = 0; i < n && err == 0; i++) {
-        struct cove_key device;
-        enum cove_role role;
+        struct cove_key device = {{0}};
+        enum cove_role role = COVE_ROLE_NONE;
 
         err = group_member(a, &r, &device, &role);
         if (err == 0) {
