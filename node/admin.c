@@ -107,6 +107,16 @@ int admin_version(struct admin *a, const char **out)
     return admin_text(a, "version", out);
 }
 
+int admin_document(struct admin *a, struct cove_id *id, const char **version)
+{
+    bool given;
+    int err = admin_id(a, "id", id, &given);
+
+    *version = NULL;
+    err = err != 0 ? err : admin_need(a, "id", given ? a : NULL);
+    return err != 0 ? err : admin_version(a, version);
+}
+
 int admin_mode(struct admin *a, unsigned write, unsigned *flags)
 {
     const char *mode = "view";

@@ -35,6 +35,9 @@ int admin_need(struct admin *a, const char *key, const void *given);
 /* The document that a member names, whole or by prefix. */
 int admin_id(struct admin *a, const char *key, struct cove_id *out,
              bool *given);
+/* The document that the request is about, which must be named, and the version
+ * it is to be seen at: NULL where the request says none. */
+int admin_document(struct admin *a, struct cove_id *id, const char **version);
 /* A version may be a number or a text ("2", a step's hex). */
 int admin_version(struct admin *a, const char **out);
 int admin_mode(struct admin *a, unsigned write, unsigned *flags);

@@ -231,12 +231,9 @@ static int doc_begin(struct admin *a, unsigned flags, struct cove_txn **txn,
                      struct cove_loaded **loaded)
 {
     struct cove_id id;
-    const char *version = NULL;
-    bool given;
-    int err = admin_id(a, "id", &id, &given);
+    const char *version;
+    int err = admin_document(a, &id, &version);
 
-    err = err != 0 ? err : admin_need(a, "id", given ? a : NULL);
-    err = err != 0 ? err : admin_version(a, &version);
     if (err == 0) {
         err = node_begin(a->store, flags, txn);
     }
