@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,4 +132,23 @@ void cli_schema_word(const char *word, json_t *request)
     json_object_set_new(request, "schema",
                         json_stringn(word, (size_t)(at - word)));
     json_object_set_new(request, "version", json_string(at + 1));
+}
+
+int cli_sub_run(struct cli *cli, const struct cli_sub *subs)
+{
+    const char *word = cli_word(cli);
+    char names[256] = "";
+    size_t len = 0;
+
+    for (const struct cli_sub *s = subs; s->name != NULL; s++) {
+        if (word != NULL && strcmp(word, s->name) == 0) {
+            return s->run(cli);
+        }
+        int n = snprintf(names + len, sizeof(names) - len, "%s%s",
+                         len == 0 ? "" : ", ", s->name);
+
+        len += n > 0 && (size_t)n < sizeof(names) - len ? (size_t)n : 0;
+    }
+    return cli_fail(CLI_USAGE, "%s needs one of: %s; `cove help %s` says more",
+                    cli->verb, names, cli->verb);
 }

@@ -51,6 +51,13 @@ struct cli_verb {
 
 extern const struct cli_verb cli_verbs[]; /* ends with name NULL */
 
+struct cli_sub { /* the second word of `schema put`, `migrate plan` … */
+    const char *name;
+    int (*run)(struct cli *cli);
+};
+/* Run the one that the next word names; ends with name NULL. */
+int cli_sub_run(struct cli *cli, const struct cli_sub *subs);
+
 /* --- args.c: each takes what it finds out of the words */
 bool cli_flag(struct cli *cli, const char *name);
 /* NULL where absent; *bad where the value behind it is missing. */
@@ -97,6 +104,11 @@ int cli_answer(struct cli *cli, json_t *request,
 /* A file whole, "-" standard input, as a text, freed by free(). Gives an exit
  * code, with a message; *out is NULL where that is not CLI_OK. */
 int cli_read_file(const char *path, char **out);
+/* A file's text as a member of a request. Gives an exit code, with a message.
+ */
+int cli_file_member(json_t *request, const char *key, const char *path);
+/* What publishing a schema or a migration gave, for people. */
+void cli_human_published(const json_t *reply);
 /* Print a JSON value on one line. */
 void cli_print_json(const json_t *value);
 /* A text for people: what steers a terminal is escaped. */

@@ -1,7 +1,7 @@
 /* run.c: migrating the documents of a schema in batches, with a cursor that is
  * committed together with what it counts. A run that died goes on where its
  * record says. */
-#include "migrate/publish.h"
+#include "migrate/run.h"
 
 #include "core/cbor.h"
 

@@ -4,6 +4,7 @@
 #ifndef COVE_NODE_ADMIN_H
 #define COVE_NODE_ADMIN_H
 
+#include "migrate/run.h"
 #include "node/node.h"
 
 struct admin {

@@ -4,6 +4,7 @@
  * and the next try succeeds as if nothing had been. */
 #include "core/json.h"
 #include "migrate/publish.h"
+#include "migrate/run.h"
 #include "tests/unit/repo_kit.h"
 
 static const char PART1[] =

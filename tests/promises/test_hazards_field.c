@@ -13,6 +13,7 @@
  *   f17          repo_fold.c, fold_op_id: the session's local number decides
  */
 #include "cove/error.h"
+#include "migrate/run.h"
 #include "tests/promises/shapes.h"
 #include "tests/promises/story.h"
 

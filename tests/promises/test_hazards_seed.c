@@ -27,6 +27,7 @@
  *   h40      run.c, run_count: what is ahead is not counted
  */
 #include "cove/error.h"
+#include "migrate/run.h"
 #include "tests/promises/shapes.h"
 #include "tests/promises/story.h"
 

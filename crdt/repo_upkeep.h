@@ -1,0 +1,66 @@
+/* repo_upkeep.h: what the repo can do besides reading and writing documents:
+ * counts that are kept and not scanned, the past of a document, and taking a
+ * document out of this store.
+ */
+#ifndef COVE_CRDT_REPO_UPKEEP_H
+#define COVE_CRDT_REPO_UPKEEP_H
+
+#include "crdt/repo.h"
+
+/* --- kept counts: documents of a schema by the epoch of their newest user
+ * write and by how they were last judged. A write or an arrival takes a
+ * document's judgement away; a load or a run gives it one again. They are kept
+ * up in the transaction that changes the document, so they never disagree with
+ * the documents. */
+struct cove_tally {
+    cove_num schema;
+    struct cove_step_id epoch; /* zero: none, or no epoch */
+    uint8_t plan[8]; /* first bytes of what it was judged by; zero: it is not
+                        judged since its last change */
+    uint8_t state;   /* opaque here; 0 where not judged */
+    uint64_t count;
+};
+/* The first tally behind *after in key order (all zero but the schema: the
+ * first of that schema; schema 0: documents without one).
+ * Errors: COVE_ENOTFOUND behind the last one of that schema. */
+COVE_MUST_CHECK int cove_repo_tally_next(struct cove_repo *repo,
+                                         struct cove_store_txn *txn,
+                                         const struct cove_tally *after,
+                                         struct cove_tally *out);
+/* Remember how a loaded document was judged; no write where it is the same. */
+COVE_MUST_CHECK int cove_repo_judge(struct cove_repo *repo,
+                                    struct cove_store_txn *txn,
+                                    struct cove_doc *doc, const uint8_t plan[8],
+                                    uint8_t state);
+
+/* Which versions a device speaks: the epoch of its newest user write in
+ * documents of a schema, and when that was. Kept like the tallies. */
+struct cove_spoken {
+    cove_num schema;
+    struct cove_key device;
+    struct cove_step_id epoch;
+    uint64_t hlc;
+};
+/* The first behind (schema, device) of *after. Errors: COVE_ENOTFOUND. */
+COVE_MUST_CHECK int cove_repo_spoken_next(struct cove_repo *repo,
+                                          struct cove_store_txn *txn,
+                                          const struct cove_spoken *after,
+                                          struct cove_spoken *out);
+
+/* --- the past: the state as of a time, from the transactions that have a time
+ * up to it (whatever order they arrived in). In the arena. */
+COVE_MUST_CHECK int cove_repo_state_at(struct cove_repo *repo,
+                                       struct cove_store_txn *txn,
+                                       const struct cove_doc *doc, uint64_t hlc,
+                                       struct cove_arena *arena,
+                                       struct cove_state *out,
+                                       struct cove_diag *diag);
+
+/* --- taking a document out of this store, wholly: for local drafts and for
+ * `reset`. A peer that has it would bring it back: the caller looks first.
+ * Errors: COVE_EIMMUTABLE (a group, account or journal that documents name). */
+COVE_MUST_CHECK int cove_repo_remove(struct cove_repo *repo,
+                                     struct cove_store_txn *txn, cove_num num,
+                                     struct cove_diag *diag);
+
+#endif

@@ -1,0 +1,38 @@
+/* where.h: a condition on a document's fields, as a view shows them.
+ *
+ *   {"status": "open", "size": {"$gte": 10, "$lt": 20}, "$or": [{…}, {…}]}
+ *
+ * Several members all have to hold. A member is a field with a value (equal)
+ * or with operators: $eq $ne $lt $lte $gt $gte $in $beginsWith $exists
+ * $null $invalid; or $and, $or (lists), $not (one condition). Values of
+ * different types are unequal and not ordered; integers and floats compare by
+ * number. Missing, deleted and null differ: {"$exists": false} is missing.
+ * Source: the selector language of CouchDB's _find, of which this is a part.
+ */
+#ifndef COVE_MIGRATE_WHERE_H
+#define COVE_MIGRATE_WHERE_H
+
+#include "migrate/load.h"
+
+#define COVE_WHERE_DEPTH 16
+#define COVE_WHERE_TERMS 256
+
+struct cove_where;
+
+/* Ownership: in the arena; `map` is borrowed. Errors: COVE_EUSAGE (names the
+ * operator or the place), COVE_ELIMIT. */
+COVE_MUST_CHECK int cove_where_parse(struct cove_arena *arena,
+                                     struct cove_bytes map,
+                                     const struct cove_where **out,
+                                     struct cove_diag *diag);
+/* A field that the version does not have is missing, and COVE_ENOTFOUND if
+ * *strict* names are wanted: cove_where_check. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_where_match(const struct cove_where *where,
+                                     struct cove_loaded *loaded, bool *out);
+/* Does the plan have every field that the condition names? Errors:
+ * COVE_ENOTFOUND, naming the first that it has not and those there are. */
+COVE_MUST_CHECK int cove_where_check(const struct cove_where *where,
+                                     const struct cove_plan *plan,
+                                     struct cove_diag *diag);
+
+#endif
