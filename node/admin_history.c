@@ -149,7 +149,7 @@ static int verb_history(struct admin *a)
     struct cove_loaded *loaded;
     struct cove_event *events;
     const char *field = NULL;
-    size_t count;
+    size_t count, wanted = 0;
     int err = admin_text(a, "field", &field);
 
     if (err == 0) {
@@ -168,9 +168,14 @@ static int verb_history(struct admin *a)
     for (size_t i = 0; err == 0 && i < count; i++) {
         if (history_wanted(&filter, events[i].reg)) {
             event_json(&a->reply, &events[i]);
+            wanted++;
         }
     }
     node_json_close(&a->reply, ']');
+    if (err == 0 && loaded->raw && field != NULL && wanted == 0) {
+        err = cove_fail(&txn->diag, COVE_ENOTFOUND,
+                        "nobody ever wrote \"%s\" in this document", field);
+    }
     return admin_end(a, txn, err);
 }
 

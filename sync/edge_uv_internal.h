@@ -23,7 +23,7 @@
 #define EDGE_LOOK_MS      100   /* how the peers are is looked at, likewise */
 #define EDGE_STEADY_MS    10000 /* open so long: failures are forgotten */
 #define EDGE_ADDRESS_MAX  128
-#define EDGE_SENTENCE_MAX 160
+#define EDGE_SENTENCE_MAX COVE_PEER_SENTENCE
 
 enum edge_stage {
     EDGE_RESOLVING,

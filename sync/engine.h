@@ -94,6 +94,7 @@ enum cove_peer_state {
     COVE_PEER_CRASHING,
     COVE_PEER_FAILED
 };
+#define COVE_PEER_SENTENCE 256 /* bytes of it, with the NUL */
 struct cove_peer_record {
     struct cove_key key;
     uint32_t number;         /* local, from 1 */
@@ -107,7 +108,7 @@ struct cove_peer_record {
     int64_t last_seen_ms;       /* wall clock, 0 = never */
     enum cove_peer_state state; /* as the daemon last wrote it */
     int64_t state_since_ms;
-    char error[160]; /* why the last connection ended, "" */
+    char error[COVE_PEER_SENTENCE]; /* why the last connection ended, "" */
 };
 COVE_MUST_CHECK int cove_peer_get(struct cove_repo *repo,
                                   struct cove_store_txn *txn,
