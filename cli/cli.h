@@ -72,6 +72,11 @@ int cli_end(struct cli *cli, bool bad);
 /* "Name@2" into name and version; frees nothing of word. */
 void cli_schema_word(const char *word, json_t *request);
 
+/* Every --where, joined by "and", as the library's condition; NULL where there
+ * is none. *bad where one is wrong, with the forms there are (where.c).
+ * Ownership: the caller's. */
+json_t *cli_where_option(struct cli *cli, bool *bad);
+
 /* --as VERSION, or NAME@VERSION, as the request's version. */
 void cli_as_option(struct cli *cli, json_t *request, bool *bad);
 /* The version that every schema which has it is spoken at from here on. */

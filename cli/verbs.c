@@ -45,10 +45,14 @@ const struct cli_verb cli_verbs[] = {
      "  --as VERSION     as this version sees them\n"
      "  --mode MODE      migrate (write back what is due), view (default), "
      "raw\n"
+     "  --where COND     only those that meet it; several all have to hold:\n"
+     "                   FIELD=TEXT FIELD:=JSON FIELD!=TEXT FIELD<X (<= > >=)\n"
+     "                   FIELD (exists) !FIELD (missing), or a JSON object\n"
      "  --limit N        at most N documents\n"
      "  --ids FILE       only these ids, one a line; - reads standard input\n"
      "  --invalid        only those with values that are not right, and why\n"
-     "Example:\n  cove --jsonl find Note --as 2 --limit 10"},
+     "Examples:\n  cove --jsonl find Note --as 2 --limit 10\n"
+     "  cove find Note --where 'stars>=3' --where '!archived'"},
     {"import", true, false, cli_import, "FILE [--schema SCHEMA[@VERSION]]",
      "make a document of each JSON line",
      "  --schema NAME    the schema (none: any keys)\n"

@@ -348,7 +348,11 @@ int cli_find(struct cli *cli)
     const char *mode = cli_option(cli, "--mode", &bad);
     struct find_run f = {
         .cli = cli, .request = json_object(), .lines = cli->lines};
+    json_t *where = cli_where_option(cli, &bad);
 
+    if (where != NULL) {
+        json_object_set_new(f.request, "where", where);
+    }
     if (cli_flag(cli, "--invalid")) {
         json_object_set_new(f.request, "invalid", json_true());
     }

@@ -6,7 +6,10 @@
  * or with operators: $eq $ne $lt $lte $gt $gte $in $beginsWith $exists
  * $null $invalid; or $and, $or (lists), $not (one condition). Values of
  * different types are unequal and not ordered; integers and floats compare by
- * number. Missing, deleted and null differ: {"$exists": false} is missing.
+ * number. Missing and null differ: {"$exists": false} is missing, and so is
+ * what was deleted. $ne is the opposite of $eq: a field that is missing, or
+ * did not convert, is unequal to everything. A value that is an object with
+ * names that begin with '$' stands behind $eq.
  * Source: the selector language of CouchDB's _find, of which this is a part.
  */
 #ifndef COVE_MIGRATE_WHERE_H

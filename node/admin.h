@@ -7,6 +7,8 @@
 #include "migrate/run.h"
 #include "node/node.h"
 
+struct cove_where;
+
 struct admin {
     struct cove *store;
     struct cove_bytes request; /* encoded map */
@@ -42,6 +44,8 @@ int admin_document(struct admin *a, struct cove_id *id, const char **version);
 /* A version may be a number or a text ("2", a step's hex). */
 int admin_version(struct admin *a, const char **out);
 int admin_mode(struct admin *a, unsigned write, unsigned *flags);
+/* The member "where", in the arena; NULL where absent. */
+int admin_where(struct admin *a, const struct cove_where **out);
 /* JSON text of a member that may be an object or a text of JSON. */
 int admin_json(struct admin *a, const char *key, struct cove_bytes *text);
 

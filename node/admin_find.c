@@ -1,7 +1,9 @@
 /* admin_find.c: find: the documents of a schema, or those named, a slice of
- * them a transaction, each as a version sees it. */
+ * them a transaction, each as a version sees it. A condition is asked of the
+ * view, whatever the mode, before the document counts or is migrated. */
 #include "core/cbor.h"
 #include "core/value.h"
+#include "migrate/where.h"
 #include "node/admin.h"
 
 #define FIND_SLICE 256 /* documents a transaction */
@@ -11,6 +13,7 @@ struct find {
     const char *schema;
     const char *version;
     unsigned flags;
+    const struct cove_where *where; /* NULL: all */
     bool invalid;  /* only documents with a value that is not right */
     int64_t limit; /* documents in the reply */
     uint64_t cursor;
@@ -18,6 +21,7 @@ struct find {
     struct cove_reader next_id;
     size_t ids_left;
     int64_t found;
+    int64_t unjudged; /* that no version shows, so that `where` could not ask */
     bool end;
 };
 
@@ -78,12 +82,39 @@ static void find_blocked(struct find *f, struct cove_txn *txn,
     cove_diag_clear(&txn->diag);
 }
 
+/* Does the condition hold? The arena is for this alone. */
+static int find_asked(struct find *f, struct cove_txn *txn,
+                      const struct cove_id *id, bool *met)
+{
+    struct cove_loaded loaded;
+    struct cove_arena arena;
+
+    cove_arena_init(&arena, f->a->store->alloc);
+    int err = node_view(txn, id, f->version, &arena, &loaded);
+
+    if (err == 0) {
+        err = cove_where_match(f->where, &loaded, met);
+    } else if (err == COVE_EBLOCKED) {
+        f->unjudged++;
+        cove_diag_clear(&txn->diag);
+        *met = false;
+        err = 0;
+    }
+    cove_arena_clear(&arena);
+    return err;
+}
+
 static int find_one(struct find *f, struct cove_txn *txn,
                     const struct cove_id *id)
 {
     struct cove_loaded *loaded;
-    int err = node_load(txn, id, f->version, &loaded);
+    bool met = true;
+    int err = f->where == NULL ? 0 : find_asked(f, txn, id, &met);
 
+    if (err != 0 || !met) {
+        return err;
+    }
+    err = node_load(txn, id, f->version, &loaded);
     if (err == COVE_EBLOCKED) {
         find_blocked(f, txn, id);
         return 0;
@@ -136,9 +167,11 @@ static int find_slice(struct find *f)
     return admin_end(f->a, txn, err);
 }
 
-/* A misspelt name is no empty result. */
+/* A misspelt name is no empty result, of a schema nor of a field. */
 static int find_known(struct find *f)
 {
+    const struct cove_plan *plan;
+    struct cove_step_id head;
     struct cove_txn *txn;
     cove_num num;
     int err = node_begin(f->a->store, COVE_READ | COVE_VIEW, &txn);
@@ -146,9 +179,29 @@ static int find_known(struct find *f)
     if (err != 0) {
         return err;
     }
-    return admin_end(f->a, txn,
-                     cove_catalog_find(txn->worker->catalog, txn->txn,
-                                       f->schema, &num, &txn->diag));
+    if (f->where == NULL) {
+        err = cove_catalog_find(txn->worker->catalog, txn->txn, f->schema, &num,
+                                &txn->diag);
+        return admin_end(f->a, txn, err);
+    }
+    err = node_head(txn, f->schema, f->version, &num, &head);
+    if (err == 0) {
+        err = cove_catalog_plan(txn->worker->catalog, txn->txn, num, &head,
+                                &plan);
+    }
+    if (err == 0) {
+        err = cove_where_check(f->where, plan, &txn->diag);
+    }
+    return admin_end(f->a, txn, err);
+}
+
+int admin_where(struct admin *a, const struct cove_where **out)
+{
+    struct cove_bytes map;
+
+    *out = NULL;
+    admin_value(a, "where", &map);
+    return map.len == 0 ? 0 : cove_where_parse(&a->arena, map, out, &a->diag);
 }
 
 static int verb_find(struct admin *a)
@@ -161,6 +214,7 @@ static int verb_find(struct admin *a)
     err = err != 0 ? err : admin_int(a, "after", &after);
     err = err != 0 ? err : admin_int(a, "limit", &f.limit);
     err = err != 0 ? err : admin_flag(a, "invalid", &f.invalid);
+    err = err != 0 ? err : admin_where(a, &f.where);
     err = err != 0 ? err : admin_mode(a, COVE_WRITE, &f.flags);
     admin_value(a, "ids", &f.ids);
     if (err == 0 && f.ids.len > 0 && cove_value_kind(f.ids) != COVE_KIND_LIST) {
@@ -187,10 +241,14 @@ static int verb_find(struct admin *a)
         node_json_key(&a->reply, "next");
         node_json_int(&a->reply, (int64_t)f.cursor);
     }
+    if (err == 0 && f.unjudged > 0) {
+        node_json_key(&a->reply, "unjudged");
+        node_json_int(&a->reply, f.unjudged);
+    }
     return err;
 }
 
 const struct admin_verb admin_find_verbs[] = {
-    {"find", "schema version after limit mode invalid ids", verb_find},
+    {"find", "schema version after limit mode where invalid ids", verb_find},
     {NULL, NULL, NULL},
 };

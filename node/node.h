@@ -77,6 +77,11 @@ int node_begin(struct cove *store, unsigned flags, struct cove_txn **out);
  * is not NULL. */
 int node_load(struct cove_txn *txn, const struct cove_id *id,
               const char *version, struct cove_loaded **out);
+/* Load what the same version sees, whatever the transaction's mode: nothing is
+ * written and nothing remembered; in an arena of the caller's. */
+int node_view(struct cove_txn *txn, const struct cove_id *id,
+              const char *version, struct cove_arena *arena,
+              struct cove_loaded *out);
 /* Throw the worker's cached journals away with the transaction: they saw writes
  * that will not be committed. */
 void node_forget(struct cove_txn *txn);

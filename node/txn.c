@@ -166,19 +166,10 @@ static int load_choose(void *ctx, const struct cove_schema_doc *schema,
 }
 
 static int load_fresh(struct cove_txn *txn, const struct cove_id *id,
-                      const char *version, struct cove_loaded *out)
+                      struct cove_load_request *request,
+                      struct cove_arena *arena, struct cove_loaded *out)
 {
-    struct load_choice choice = {txn, version};
-    struct cove_load_request request = {
-        .choose = load_choose,
-        .choose_ctx = &choice,
-        .live_days = txn->store->live_days,
-        .mode = (txn->flags & COVE_RAW) ? COVE_LOAD_RAW
-                : (txn->flags & COVE_WRITE) && !(txn->flags & COVE_VIEW)
-                    ? COVE_LOAD_MIGRATE
-                    : COVE_LOAD_VIEW,
-    };
-    int err = cove_repo_find(txn->worker->repo, txn->txn, id, &request.num);
+    int err = cove_repo_find(txn->worker->repo, txn->txn, id, &request->num);
 
     if (err == COVE_ENOTFOUND) {
         char text[COVE_ID_TEXT_MAX];
@@ -186,11 +177,34 @@ static int load_fresh(struct cove_txn *txn, const struct cove_id *id,
         cove_id_text(id, text);
         return cove_fail(&txn->diag, err, "no document %s here", text);
     }
+    request->choose = load_choose;
+    request->live_days = txn->store->live_days;
     if (err == 0) {
-        err = cove_load(txn->worker->catalog, txn->txn, &request, &txn->arena,
-                        out, &txn->diag);
+        err = cove_load(txn->worker->catalog, txn->txn, request, arena, out,
+                        &txn->diag);
     }
     return err;
+}
+
+static enum cove_load_mode load_mode(const struct cove_txn *txn)
+{
+    if (txn->flags & COVE_RAW) {
+        return COVE_LOAD_RAW;
+    }
+    return (txn->flags & COVE_WRITE) && !(txn->flags & COVE_VIEW)
+               ? COVE_LOAD_MIGRATE
+               : COVE_LOAD_VIEW;
+}
+
+int node_view(struct cove_txn *txn, const struct cove_id *id,
+              const char *version, struct cove_arena *arena,
+              struct cove_loaded *out)
+{
+    struct load_choice choice = {txn, version};
+    struct cove_load_request request = {.choose_ctx = &choice,
+                                        .mode = COVE_LOAD_VIEW};
+
+    return load_fresh(txn, id, &request, arena, out);
 }
 
 int node_load(struct cove_txn *txn, const struct cove_id *id,
@@ -204,12 +218,15 @@ int node_load(struct cove_txn *txn, const struct cove_id *id,
             return 0;
         }
     }
+    struct load_choice choice = {txn, version};
+    struct cove_load_request request = {.choose_ctx = &choice,
+                                        .mode = load_mode(txn)};
     struct node_doc *d = cove_arena_new(&txn->arena, sizeof(*d));
 
     if (d == NULL) {
         return COVE_ENOMEM;
     }
-    int err = load_fresh(txn, id, version, &d->loaded);
+    int err = load_fresh(txn, id, &request, &txn->arena, &d->loaded);
 
     if (err != 0) {
         return err;
