@@ -239,7 +239,7 @@ static int migration_begin(struct compile *c,
     cove_future_free(&f);
     if (rc == 0) {
         rc = cove_compile_init(c, body->parents, body->parent_count,
-                               request->migration->cbor, count);
+                               request->migration->seed, count);
     }
     for (size_t i = 0; i < count && rc == 0; i++) {
         c->fields[c->field_count++] = (*start)[i];
@@ -263,7 +263,7 @@ static int down_compile(const struct compile *up,
     if (m->down_count == 0) {
         return 0;
     }
-    rc = cove_compile_init(&c, &made->step, 1, m->cbor, up->field_count);
+    rc = cove_compile_init(&c, &made->step, 1, m->seed, up->field_count);
     if (rc != 0) {
         return rc;
     }

@@ -23,23 +23,31 @@
 
 /* A schema file, read and judged as a schema of documents. */
 struct cove_schema_file {
-    struct cove_bytes text;  /* as given; what the hash is of */
-    struct cove_bytes cbor;  /* the same, parsed */
+    struct cove_bytes cbor;  /* parsed */
+    struct cove_bytes text;  /* the one text of this content; see below */
     struct cove_hash hash;   /* H("cove/schema", text) */
     struct cove_bytes title; /* the schema's name */
     int64_t version;         /* 0 where the file does not say */
     const struct cove_schema *schema;
 };
 
-/* Errors: COVE_EJSON, COVE_EKEYWORD, COVE_EFORMAT (a keyword's value; no
- * title; not an object; required without property), COVE_ERESERVED (a field's
- * name), COVE_ESCHEMA (a default that its own field refuses; null is none),
+/* What is published and hashed is not the text as somebody laid it out but its
+ * content: compact JSON with the keys in the order of CBOR. So the same schema
+ * is the same step, from a file, inside a migration or inside an app.
+ * Errors: COVE_EJSON, COVE_EKEYWORD, COVE_EFORMAT (a keyword's value; no title;
+ * not an object; required without property), COVE_ERESERVED (a field's name),
+ * COVE_ESCHEMA (a default that its own field refuses; null is none),
  * COVE_ELIMIT. */
 COVE_MUST_CHECK int cove_schema_file_read(struct cove_arena *arena,
                                           struct cove_bytes text,
                                           const char *file_name,
                                           struct cove_schema_file *out,
                                           struct cove_diag *diag);
+/* The hash of a schema text's content, whatever its layout.
+ * Errors: COVE_EJSON, COVE_ELIMIT. */
+COVE_MUST_CHECK int cove_schema_content(struct cove_arena *arena,
+                                        struct cove_bytes text,
+                                        struct cove_hash *out);
 
 /* One word of a migration. The members are the map behind the word. */
 struct cove_word {
@@ -52,12 +60,19 @@ struct cove_word {
  * not looked up yet. */
 struct cove_migration {
     struct cove_bytes cbor;   /* the whole file */
+    struct cove_bytes seed;   /* what register ids are hashed from: the file
+                                 without targetSchema and hashes, which say
+                                 nothing that the words do not; all of it in
+                                 the older form */
     struct cove_bytes schema; /* its name; empty where only targetSchema's
                                  title says it */
     struct cove_bytes *from;  /* each a version in digits or a step in hex; */
     size_t from_count;        /* more than one: a merge of branches */
     int64_t to;
     struct cove_bytes target; /* the schema text, where the file holds it */
+    bool has_hash_from, has_hash_to;
+    struct cove_hash hash_from; /* of the schemas that the file was made for, */
+    struct cove_hash hash_to;   /* where it says so: checked at publishing */
     struct cove_bytes note;
     struct cove_word *words;
     size_t word_count;

@@ -1,28 +1,9 @@
-/* compile_file.c: reads schema and migration files: their form and what is in
- * them, nothing that needs the journal.
+/* compile_file.c: reads migration files: their form and what is in them,
+ * nothing that needs the journal.
  */
 #include <stdlib.h>
 
-#include "core/crypto.h"
-#include "core/json.h"
 #include "migrate/compile_parts.h"
-
-/* Read JSON into the arena. Errors: COVE_EJSON, COVE_ELIMIT, COVE_ENOMEM. */
-static int file_json(struct cove_arena *arena, struct cove_bytes text,
-                     const char *file_name, struct cove_bytes *out,
-                     struct cove_diag *diag)
-{
-    struct cove_buf buf;
-    int rc;
-
-    cove_buf_init(&buf, arena->alloc);
-    rc = cove_json_read_plain(text, file_name, &buf, diag);
-    if (rc == 0) {
-        rc = cove_arena_copy(arena, cove_buf_bytes(&buf), out);
-    }
-    cove_buf_clear(&buf);
-    return rc;
-}
 
 static enum cove_cbor_type item_type(struct cove_bytes item)
 {
@@ -30,116 +11,6 @@ static enum cove_cbor_type item_type(struct cove_bytes item)
 
     cove_reader_init(&r, item);
     return cove_reader_peek(&r);
-}
-
-/* --- schemas ------------------------------------------------------------ */
-
-/* Judge a property as a field of documents. */
-static int property_check(const struct cove_schema *schema,
-                          const struct cove_property *property,
-                          struct cove_diag *diag)
-{
-    int rc = cove_name_check(property->name, cove_bytes_text("schema"), diag);
-
-    if (rc != 0 || !property->has_default ||
-        cove_value_is_null(property->default_value)) {
-        return rc;
-    }
-    rc = cove_schema_check_field(schema, property->name,
-                                 property->default_value, diag);
-    if (rc != 0) {
-        cove_diag_context(diag, "schema: the default of \"%.*s\"",
-                          SHOWN(property->name));
-    }
-    return rc;
-}
-
-/* A name must be one that people can say: beside a version (Name@2), apart from
- * a document's id, and after `new`. */
-static int title_check(struct cove_bytes title, struct cove_diag *diag)
-{
-    bool control = false;
-
-    if (title.len == 0) {
-        return cove_fail(diag, COVE_EFORMAT,
-                         "schema: give it a \"title\": the schema's name");
-    }
-    for (size_t i = 0; i < title.len; i++) {
-        control = control || title.at[i] < 0x20 || title.at[i] == 0x7f;
-    }
-    if (title.len > COVE_MAX_KEY) {
-        return cove_fail(diag, COVE_ELIMIT,
-                         "schema: a title of %zu bytes; %d are the most",
-                         title.len, COVE_MAX_KEY);
-    }
-    if (control || memchr(title.at, '@', title.len) != NULL ||
-        (title.len >= 4 && memcmp(title.at, "co_z", 4) == 0) ||
-        cove_bytes_equal(title, cove_bytes_text("group"))) {
-        return cove_fail(diag, COVE_ERESERVED,
-                         "schema: it cannot be called \"%.*s\": \"group\", "
-                         "names with @ or control characters, and those that "
-                         "begin with co_z are reserved",
-                         SHOWN(title));
-    }
-    return 0;
-}
-
-/* Judge a schema as one of documents. */
-static int schema_check(const struct cove_schema *schema,
-                        struct cove_diag *diag)
-{
-    struct cove_bytes stray = cove_schema_stray(schema);
-    int rc;
-
-    if (!cove_schema_is_object(schema)) {
-        return cove_fail(diag, COVE_EFORMAT,
-                         "schema: a schema of documents has the type object");
-    }
-    rc = title_check(cove_schema_title(schema), diag);
-    if (rc != 0) {
-        return rc;
-    }
-    if (stray.at != NULL) {
-        return cove_fail(diag, COVE_EFORMAT,
-                         "schema: /required: there is no property \"%.*s\"",
-                         SHOWN(stray));
-    }
-    for (size_t i = 0; i < cove_schema_count(schema); i++) {
-        rc = property_check(schema, cove_schema_at(schema, i), diag);
-
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    return 0;
-}
-
-int cove_schema_file_read(struct cove_arena *arena, struct cove_bytes text,
-                          const char *file_name, struct cove_schema_file *out,
-                          struct cove_diag *diag)
-{
-    struct cove_schema_file file = {0};
-    int rc;
-
-    if (text.len > COVE_MAX_SCHEMA) {
-        return cove_fail(diag, COVE_ELIMIT,
-                         "%s: a schema has at most %d bytes, this one %zu",
-                         file_name, COVE_MAX_SCHEMA, text.len);
-    }
-    if ((rc = cove_arena_copy(arena, text, &file.text)) != 0 ||
-        (rc = file_json(arena, text, file_name, &file.cbor, diag)) != 0) {
-        return rc;
-    }
-    if ((rc = cove_schema_parse(arena, file.cbor, &file.schema, diag)) != 0 ||
-        (rc = schema_check(file.schema, diag)) != 0) {
-        cove_diag_context(diag, "%s", file_name);
-        return rc;
-    }
-    file.hash = cove_hash("cove/schema", text);
-    file.title = cove_schema_title(file.schema);
-    file.version = cove_schema_version(file.schema);
-    *out = file;
-    return 0;
 }
 
 /* --- migrations: the members -------------------------------------------- */
@@ -168,8 +39,9 @@ static int members_check(struct cove_bytes map, const char *const *known,
         if (known[i] == NULL) {
             return cove_fail(diag, COVE_ESTEP,
                              "migration: unknown member \"%.*s\"; it has "
-                             "{schema, from, to, steps, down, note} or "
-                             "{fromVersion, toVersion, targetSchema, script}",
+                             "{schema, from, to, steps, down, note, "
+                             "targetSchema, hashes} or {fromVersion, "
+                             "toVersion, targetSchema, script}",
                              SHOWN(name));
         }
     }
@@ -332,14 +204,125 @@ static int words_read(struct cove_arena *arena, struct cove_bytes list,
     return 0;
 }
 
+/* The target schema: a text is the schema's name, an object is the schema. */
+static int target_read(struct cove_arena *arena, struct cove_bytes item,
+                       struct cove_migration *m, struct cove_diag *diag)
+{
+    int rc;
+
+    if (item_type(item) == COVE_CBOR_TEXT) {
+        if (m->schema.len == 0) {
+            m->schema = cove_value_text(item);
+        }
+        return 0;
+    }
+    if (item_type(item) != COVE_CBOR_MAP) {
+        return file_fail(diag, "\"targetSchema\" must be the schema that "
+                               "documents have afterwards, or its name");
+    }
+    rc = cove_content_text(arena, item, &m->target);
+    return rc == COVE_ELIMIT
+               ? cove_fail(diag, rc,
+                           "migration: \"targetSchema\" has more than %d bytes",
+                           COVE_MAX_SCHEMA)
+               : rc;
+}
+
+/* {"from": HEX, "to": HEX}, or one of them. */
+static int hash_read(struct cove_bytes hashes, const char *key,
+                     struct cove_hash *out, bool *has, struct cove_diag *diag)
+{
+    char text[COVE_HEX_LEN(sizeof out->b)] = "";
+    struct cove_bytes item;
+
+    if (!cove_value_member(hashes, key, &item)) {
+        return 0;
+    }
+    if (item_type(item) == COVE_CBOR_TEXT &&
+        cove_value_text(item).len < sizeof text) {
+        memcpy(text, cove_value_text(item).at, cove_value_text(item).len);
+    }
+    if (cove_hex_parse(text, out->b, sizeof out->b) != 0) {
+        return cove_fail(diag, COVE_ESTEP,
+                         "migration: \"hashes\": \"%s\" must be the hash of a "
+                         "schema, 64 hex digits",
+                         key);
+    }
+    *has = true;
+    return 0;
+}
+
+static int hashes_read(struct cove_bytes item, struct cove_migration *m,
+                       struct cove_diag *diag)
+{
+    struct cove_reader r;
+    size_t known = 0;
+    int rc;
+
+    if (item_type(item) != COVE_CBOR_MAP) {
+        return file_fail(diag, "\"hashes\" must be an object: {from, to}");
+    }
+    rc = hash_read(item, "from", &m->hash_from, &m->has_hash_from, diag);
+    if (rc == 0) {
+        rc = hash_read(item, "to", &m->hash_to, &m->has_hash_to, diag);
+    }
+    known += m->has_hash_from;
+    known += m->has_hash_to;
+    cove_reader_init(&r, item);
+    if (rc == 0 && cove_reader_map(&r) != known) {
+        rc = file_fail(diag, "\"hashes\" has \"from\" and \"to\", no other "
+                             "member");
+    }
+    if (rc == 0 && m->has_hash_from && m->from_count > 1) {
+        rc = file_fail(diag, "\"hashes\": a merge has no one schema to come "
+                             "from: leave \"from\" out");
+    }
+    return rc;
+}
+
+/* The file without the members that only say again what words lead to. */
+static int seed_read(struct cove_arena *arena, struct cove_migration *m)
+{
+    struct cove_pair pairs[8];
+    struct cove_reader r;
+    struct cove_writer w;
+    struct cove_buf buf;
+    size_t count = 0;
+    int rc;
+
+    cove_reader_init(&r, m->cbor);
+    for (size_t left = cove_reader_map(&r); left > 0; left--) {
+        struct cove_reader key = r;
+        struct cove_bytes name = cove_reader_text(&key);
+        struct cove_pair pair;
+
+        pair.key = cove_reader_item(&r);
+        pair.value = cove_reader_item(&r);
+
+        if (!cove_bytes_equal(name, cove_bytes_text("targetSchema")) &&
+            !cove_bytes_equal(name, cove_bytes_text("hashes")) &&
+            count < COVE_ARRAY_LEN(pairs)) {
+            pairs[count++] = pair;
+        }
+    }
+    cove_buf_init(&buf, arena->alloc);
+    cove_writer_init(&w, &buf);
+    cove_writer_map_sorted(&w, pairs, count);
+    rc = w.err != 0 ? w.err
+                    : cove_arena_copy(arena, cove_buf_bytes(&buf), &m->seed);
+    cove_buf_clear(&buf);
+    return rc;
+}
+
 static int vocabulary_read(struct cove_arena *arena, struct cove_migration *m,
                            struct cove_diag *diag)
 {
-    static const char *const known[] = {"schema", "from", "to", "steps",
-                                        "down",   "note", NULL};
+    static const char *const known[] = {"schema",       "from",   "to",
+                                        "steps",        "down",   "note",
+                                        "targetSchema", "hashes", NULL};
     struct cove_bytes from;
     struct cove_bytes steps;
-    struct cove_bytes down;
+    struct cove_bytes more;
     int rc;
 
     if ((rc = members_check(m->cbor, known, diag)) != 0 ||
@@ -360,36 +343,16 @@ static int vocabulary_read(struct cove_arena *arena, struct cove_migration *m,
                          diag)) != 0) {
         return rc;
     }
-    if (cove_value_member(m->cbor, "down", &down)) {
-        return words_read(arena, down, "down", &m->down, &m->down_count, diag);
+    if (cove_value_member(m->cbor, "down", &more)) {
+        rc = words_read(arena, more, "down", &m->down, &m->down_count, diag);
     }
-    return 0;
-}
-
-/* The target schema: a text is the schema's name, an object is the schema. */
-static int target_read(struct cove_arena *arena, struct cove_bytes item,
-                       struct cove_migration *m, struct cove_diag *diag)
-{
-    struct cove_buf buf;
-    int rc;
-
-    if (item_type(item) == COVE_CBOR_TEXT) {
-        if (m->schema.len == 0) {
-            m->schema = cove_value_text(item);
-        }
-        return 0;
+    if (rc == 0 && cove_value_member(m->cbor, "targetSchema", &more)) {
+        rc = target_read(arena, more, m, diag);
     }
-    if (item_type(item) != COVE_CBOR_MAP) {
-        return file_fail(diag, "\"targetSchema\" must be the schema that "
-                               "documents have afterwards, or its name");
+    if (rc == 0 && cove_value_member(m->cbor, "hashes", &more)) {
+        rc = hashes_read(more, m, diag);
     }
-    cove_buf_init(&buf, arena->alloc);
-    rc = cove_json_write_plain(item, 0, &buf);
-    if (rc == 0) {
-        rc = cove_arena_copy(arena, cove_buf_bytes(&buf), &m->target);
-    }
-    cove_buf_clear(&buf);
-    return rc;
+    return rc != 0 ? rc : seed_read(arena, m);
 }
 
 static int recipe_read(struct cove_arena *arena, struct cove_migration *m,
@@ -422,6 +385,7 @@ static int recipe_read(struct cove_arena *arena, struct cove_migration *m,
         (rc = target_read(arena, target, m, diag)) != 0) {
         return rc;
     }
+    m->seed = m->cbor;
     return cove_recipe_read(arena, script, m, diag);
 }
 
@@ -439,7 +403,7 @@ int cove_migration_read(struct cove_arena *arena, struct cove_bytes text,
                          "%s: a migration has at most %d bytes, this one %zu",
                          file_name, COVE_MAX_STEP + COVE_MAX_SCHEMA, text.len);
     }
-    if ((rc = file_json(arena, text, file_name, &m.cbor, diag)) != 0) {
+    if ((rc = cove_file_json(arena, text, file_name, &m.cbor, diag)) != 0) {
         return rc;
     }
     if (item_type(m.cbor) != COVE_CBOR_MAP) {

@@ -1,7 +1,8 @@
 /* compile_parts.h: what the files of the compiler share; nobody else includes
  * it.
  *
- *   compile_file.c    files → struct cove_migration, struct cove_schema_file
+ *   compile_file.c    migration file → struct cove_migration
+ *   compile_schema.c  schema file → struct cove_schema_file
  *   compile_grammar.c one word: its members and their forms
  *   compile_pipe.c    pipelines: checked, undone
  *   compile_recipe.c  the older form → the same words
@@ -41,6 +42,20 @@ COVE_MUST_CHECK int cove_draft_end(struct cove_draft *d,
 COVE_MUST_CHECK int cove_draft_names(struct cove_arena *arena,
                                      const struct cove_bytes *names,
                                      size_t count, struct cove_bytes *out);
+
+/* --- compile_schema.c */
+
+/* Read JSON into the arena. Errors: COVE_EJSON, COVE_ELIMIT, COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_file_json(struct cove_arena *arena,
+                                   struct cove_bytes text,
+                                   const char *file_name,
+                                   struct cove_bytes *out,
+                                   struct cove_diag *diag);
+/* The one text of a schema's content: compact, keys in the order of CBOR.
+ * Errors: COVE_ELIMIT, COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_content_text(struct cove_arena *arena,
+                                      struct cove_bytes cbor,
+                                      struct cove_bytes *out);
 
 /* --- compile_grammar.c */
 

@@ -11,7 +11,7 @@
 #include "core/hlc.h"
 #include "core/value.h"
 #include "crdt/history.h"
-#include "migrate/compile.h"
+#include "migrate/publish_same.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -311,11 +311,11 @@ static int schema_again(struct publish *p, const struct cove_schema_doc *schema,
                         const struct cove_schema_file *file,
                         const char *file_name, struct cove_published *out)
 {
-    char hex[COVE_HEX_LEN(32)];
+    const struct publish_same s = {p->catalog, p->txn, &p->arena, schema};
     int64_t version = file->version == 0 ? 1 : file->version;
     const struct cove_step *step = journal_version(schema, version);
+    bool same;
 
-    cove_hex(cove_bytes(file->hash.b, 32), hex);
     if (step == NULL) {
         return cove_fail(p->diag, COVE_EBLOCKED,
                          "%.*s has no version %lld yet, and a later version "
@@ -324,8 +324,10 @@ static int schema_again(struct publish *p, const struct cove_schema_doc *schema,
                          (int)schema->name.len, (const char *)schema->name.at,
                          (long long)version, file_name);
     }
-    if (!cove_bytes_equal(step->schema, cove_bytes_text(hex))) {
-        return publish_drift(p, schema, step, file_name);
+    int err = cove_same_schema(&s, step, file, &same);
+
+    if (err != 0 || !same) {
+        return err != 0 ? err : publish_drift(p, schema, step, file_name);
     }
     out->num = schema->num;
     out->step = step->id;
@@ -489,21 +491,43 @@ int cove_prepare_migration(struct cove_catalog *catalog,
     return err;
 }
 
+/* The step that a file is already, NULL where it is none. */
+static int migration_again(struct publish *p,
+                           const struct cove_schema_doc *schema,
+                           const struct cove_prepared *m,
+                           const struct cove_step **out)
+{
+    const struct publish_same s = {p->catalog, p->txn, &p->arena, schema};
+    const struct cove_step *step =
+        cove_journal_find(schema->journal, &m->step.step);
+    bool same = step != NULL;
+    int err = 0;
+
+    if (step == NULL) {
+        step = journal_version(schema, m->step.version);
+        err = step == NULL ? 0 : cove_same_step(&s, step, m, &same);
+    }
+    *out = same ? step : NULL;
+    return err;
+}
+
 /* Refuse what history already says otherwise. */
 static int migration_allowed(struct publish *p,
                              const struct cove_schema_doc *schema,
                              const struct cove_prepared *m,
                              const char *file_name)
 {
-    const struct cove_step *same = journal_version(schema, m->step.version);
+    const struct publish_same s = {p->catalog, p->txn, &p->arena, schema};
+    const struct cove_step *other = journal_version(schema, m->step.version);
     size_t depth = 1;
-    int err = publish_allowed(p, schema->num);
+    int err = other != NULL ? publish_drift(p, schema, other, file_name)
+                            : publish_allowed(p, schema->num);
 
+    if (err == 0) {
+        err = cove_same_hashes(&s, m, file_name, p->diag);
+    }
     if (err != 0) {
         return err;
-    }
-    if (same != NULL) {
-        return publish_drift(p, schema, same, file_name);
     }
     for (size_t i = 0; i < cove_journal_count(schema->journal); i++) {
         struct cove_step_id parent;
@@ -528,6 +552,7 @@ int cove_publish_migration(struct cove_catalog *catalog,
     struct publish p;
     struct cove_prepared m = {0};
     const struct cove_schema_doc *schema = NULL;
+    const struct cove_step *held = NULL;
 
     publish_begin(&p, catalog, txn, diag);
     int err = cove_prepare_migration(catalog, txn, files, &p.arena, &m, diag);
@@ -536,10 +561,13 @@ int cove_publish_migration(struct cove_catalog *catalog,
         err = cove_catalog_open(catalog, txn, m.num, &schema);
     }
     if (err == 0) {
+        err = migration_again(&p, schema, &m, &held);
+    }
+    if (err == 0) {
         out->num = m.num;
-        out->step = m.step.step;
+        out->step = held != NULL ? held->id : m.step.step;
         out->version = m.step.version;
-        out->existed = cove_journal_find(schema->journal, &m.step.step) != NULL;
+        out->existed = held != NULL;
         if (out->existed) {
             goto out;
         }

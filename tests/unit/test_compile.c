@@ -62,7 +62,7 @@ START_TEST(a_register_id_is_the_name_and_a_hash_of_the_file)
 }
 END_TEST
 
-START_TEST(layout_of_a_file_does_not_change_its_registers)
+START_TEST(layout_of_a_file_does_not_change_its_step)
 {
     struct cove_compiled first;
     char *spaced = cove_arena_printf(&arena, " %s\n", V1);
@@ -70,10 +70,6 @@ START_TEST(layout_of_a_file_does_not_change_its_registers)
     publish(V1);
     first = root;
     publish(spaced);
-    /* but for the hash of the schema's text the two are alike */
-    ck_assert_str_eq((made = first, made_ops()), (made = root, made_ops()));
-    ck_assert_int_ne(memcmp(&first.step, &root.step, sizeof root.step), 0);
-    publish(V1);
     ck_assert_int_eq(memcmp(&first.step, &root.step, sizeof root.step), 0);
 }
 END_TEST
@@ -462,7 +458,7 @@ int main(void)
     const TTest *const all[] = {
         a_schema_becomes_registers_with_limits,
         a_register_id_is_the_name_and_a_hash_of_the_file,
-        layout_of_a_file_does_not_change_its_registers,
+        layout_of_a_file_does_not_change_its_step,
         a_long_name_is_cut_between_characters_and_stays_its_own_register,
         a_schema_that_cannot_be_published_is_refused_by_name,
         a_schema_beyond_the_limits_is_refused,
