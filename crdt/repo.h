@@ -75,7 +75,8 @@ enum cove_doc_flags {
     COVE_DOC_HAS_PRIVATE = 4,   /* a key is missing */
     COVE_DOC_HAS_HELD = 8,      /* transactions ahead of the clock */
     COVE_DOC_HAS_FORK = 16,     /* two logs claim one place: proof kept */
-    COVE_DOC_HAS_DENIED = 32    /* transactions of authors without the right */
+    COVE_DOC_HAS_DENIED = 32,   /* transactions of authors without the right */
+    COVE_DOC_LOCAL = 64         /* stays on this device: never synced */
 };
 
 /* A loaded document: everything in the arena given to load, valid until the
@@ -94,6 +95,8 @@ struct cove_doc {
     uint64_t changed;       /* change sequence of the last change */
     uint64_t next_held_hlc; /* smallest hlc that is held, or 0 */
     struct cove_hash clean; /* progress cache of migrations, opaque here */
+    uint8_t judged_plan[8]; /* how it was judged since its last change: */
+    uint8_t judged_state;   /* cove_repo_judge; zero: it was not */
     enum cove_role my_role; /* of this device */
     struct cove_arena *arena;
 };

@@ -197,7 +197,7 @@ static int append_log(struct append *a)
         a->work.counters.last_hlc = a->tx.hlc;
         a->work.counters.own_hlc = a->tx.hlc;
         a->record.others_grew = false;
-        memset(&a->record.clean, 0, sizeof(a->record.clean));
+        repo_tally_unjudge(&a->record);
     }
     return err;
 }
@@ -226,6 +226,10 @@ static int append_fold(struct append *a, struct cove_state *state)
         err = repo_history_error(state);
     }
     repo_history_detach(state);
+    if (err == 0 && repo_tally_counts(&a->tx)) {
+        err = repo_tally_native(&a->work, &a->record, &row->pub.device,
+                                a->tx.hlc, row->epoch);
+    }
     return err;
 }
 

@@ -30,6 +30,8 @@ int repo_doc_update(const struct repo_record *record, struct cove_doc *doc)
     doc->changed = record->changed;
     doc->next_held_hlc = record->next_held;
     doc->clean = record->clean;
+    memcpy(doc->judged_plan, record->count.plan, sizeof(doc->judged_plan));
+    doc->judged_state = record->count.state;
     doc->my_role = record->my_role;
     return 0;
 }
@@ -88,7 +90,7 @@ int cove_repo_load(struct cove_repo *repo, struct cove_store_txn *txn,
         err = repo_fold(&work, &record, &doc.state);
     }
     if (err == 0 && moved) {
-        memset(&record.clean, 0, sizeof(record.clean));
+        repo_tally_unjudge(&record);
         if (cove_store_writes(txn)) {
             err = doc_keep(&work, &record, &doc.state);
         }

@@ -170,12 +170,26 @@ bool repo_in_time(const struct cove_repo *repo, uint64_t hlc)
     return cove_hlc_ahead(hlc, repo_now(repo)) <= COVE_MAX_AHEAD_MS;
 }
 
+static int refresh_native(struct repo_work *work,
+                          const struct repo_tx_entry *entry,
+                          struct repo_tx_entry *newest)
+{
+    struct cove_tx tx;
+    int err = repo_tx_decode(work, entry, &tx);
+
+    if (err == 0 && repo_tally_counts(&tx)) {
+        *newest = *entry;
+    }
+    return err;
+}
+
 /* Show more of one session; its first held hlc in *held, 0 where none is. */
 static int refresh_row(struct repo_work *work, struct repo_record *record,
                        struct repo_row *row, uint64_t *held)
 {
     struct repo_walk walk;
     struct repo_tx_entry tx;
+    struct repo_tx_entry native = {.hlc = 0}; /* the newest */
     int err;
 
     *held = 0;
@@ -195,12 +209,19 @@ static int refresh_row(struct repo_work *work, struct repo_record *record,
             *held = tx.hlc;
             break;
         }
+        err = refresh_native(work, &tx, &native);
         row->pub.folded = walk.index;
         if (tx.hlc > work->counters.last_hlc) {
             work->counters.last_hlc = tx.hlc;
         }
     }
-    return err == COVE_ENOTFOUND ? 0 : err;
+    if (err == COVE_ENOTFOUND) {
+        err = 0;
+    }
+    return err != 0 || native.hlc == 0
+               ? err
+               : repo_tally_native(work, record, &row->pub.device, native.hlc,
+                                   native.epoch);
 }
 
 int repo_refresh(struct repo_work *work, struct repo_record *record,

@@ -24,6 +24,7 @@ struct ingest {
     struct cove_tx *txs;  /* the new ones, decoded */
     size_t count;
     struct cove_hash head; /* at the end of the batch */
+    uint32_t epoch;        /* interned, before the new ones */
     bool own;              /* it is this store's session: it ends */
     struct cove_ingest_result result;
 };
@@ -310,6 +311,39 @@ static void ingest_show(struct ingest *in)
     }
 }
 
+/* The newest user write among those that are shown. */
+static int ingest_tally(struct ingest *in)
+{
+    const struct repo_row *row = in->row;
+    const struct cove_tx *newest = NULL;
+    uint32_t epoch = in->epoch;
+    uint32_t epoch_newest = 0;
+    int err = 0;
+
+    for (size_t i = 0; i < in->count && err == 0; i++) {
+        const struct cove_tx *tx = &in->txs[i];
+
+        if (in->len + i >= row->pub.folded) {
+            break;
+        }
+        if (!tx->epoch_inherited) {
+            epoch = 0;
+            if (tx->has_epoch) {
+                err = repo_intern_epoch_find(&in->work, &tx->epoch, &epoch);
+            }
+        }
+        if (repo_tally_counts(tx)) {
+            newest = tx;
+            epoch_newest = epoch;
+        }
+    }
+    if (err != 0 || newest == NULL) {
+        return err;
+    }
+    return repo_tally_native(&in->work, &in->record, &row->pub.device,
+                             newest->hlc, epoch_newest);
+}
+
 /* A peer that knows more of our session than we do: we were restored from a
  * backup or cloned. The session ends, so that it cannot fork. */
 static void ingest_end_own(struct ingest *in)
@@ -330,6 +364,7 @@ static int ingest_keep(struct ingest *in)
     if (err != 0) {
         return err;
     }
+    in->epoch = in->row->epoch;
     err =
         repo_log_put(&in->work, &in->record, in->row, batch->txs + in->overlap,
                      in->txs, in->count, &batch->proof);
@@ -340,10 +375,13 @@ static int ingest_keep(struct ingest *in)
     in->row->pub.last_hlc = in->txs[in->count - 1].hlc;
     in->result.added = (uint32_t)in->count;
     in->result.have = in->row->pub.len;
-    memset(&in->record.clean, 0, sizeof(in->record.clean));
+    repo_tally_unjudge(&in->record);
     ingest_show(in);
     ingest_end_own(in);
-    err = repo_checkpoint(&in->work, &in->record, NULL);
+    err = ingest_tally(in);
+    if (err == 0) {
+        err = repo_checkpoint(&in->work, &in->record, NULL);
+    }
     if (err == 0) {
         err = repo_change_note(&in->work, &in->record, in->peer,
                                in->session_num, in->len);

@@ -15,6 +15,7 @@
  *   repo_chunk.c   one chunk of a log; repo_tx.c one transaction in it
  *   repo_log.c     chunks in the store, reading, iteration
  *   repo_append.c, repo_ingest.c, repo_fork.c, repo_changes.c
+ *   repo_tally.c   counts of documents, kept up by repo_record_write
  */
 #ifndef COVE_CRDT_REPO_INTERNAL_H
 #define COVE_CRDT_REPO_INTERNAL_H
@@ -27,7 +28,7 @@
 #include "crdt/pack.h"
 #include "crdt/repo.h"
 
-#define REPO_FORMAT      1u    /* of the store's records; meta "format" */
+#define REPO_FORMAT      2u    /* of the store's records; meta "format" */
 #define REPO_PART        60000 /* bytes of a part of a long record */
 #define REPO_CHUNK_BYTES 4000  /* a tail chunk grows up to one page */
 #define REPO_INLINE      1024  /* a first chunk this short lies in the record */
@@ -50,7 +51,9 @@ enum repo_tree {
     REPO_FORK_PROOFS, /* number, session, n → proof */
     REPO_RECORDS,     /* records of upper layers */
     REPO_PEERS,
-    REPO_RUNS
+    REPO_RUNS,
+    REPO_TALLIES, /* schema, epoch, plan, state → count */
+    REPO_SPOKEN   /* schema, device → epoch, hlc */
 };
 
 /* What every operation reads first and a writing one writes last. */
@@ -117,6 +120,12 @@ struct repo_row { /* a session in a document */
     struct cove_bytes inline_chunk; /* the only chunk, or empty: in the log */
 };
 
+struct repo_count { /* what a document is counted as in its schema */
+    uint32_t epoch; /* interned, of the newest native op; 0 = none */
+    uint8_t plan[8];
+    uint8_t state;
+};
+
 struct repo_record {
     cove_num num;
     struct cove_id id;
@@ -130,6 +139,10 @@ struct repo_record {
     enum cove_role my_role;
     uint64_t next_held; /* smallest hlc held for its time, or 0 */
     struct cove_hash clean;
+    uint64_t newest;           /* hlc of the newest native op; 0 = none */
+    struct repo_count count;   /* as it is now */
+    struct repo_count counted; /* as the store has it, where is_counted */
+    bool is_counted;
     uint64_t pending;     /* log bytes since the checkpoint */
     uint64_t state_bytes; /* of the checkpoint; 0 = there is none */
     size_t parts;         /* that the record has in the store; 0 = none */
@@ -180,6 +193,25 @@ COVE_MUST_CHECK int repo_record_insert(struct repo_work *work,
 COVE_MUST_CHECK int repo_record_digest(const struct repo_record *record,
                                        struct cove_arena *arena,
                                        struct cove_hash *out);
+
+/* repo_tally.c */
+/* Count the document as its record says now; for repo_record_write. */
+COVE_MUST_CHECK int repo_tally_move(struct repo_work *work,
+                                    struct repo_record *record);
+/* Count it no longer. */
+COVE_MUST_CHECK int repo_tally_leave(struct repo_work *work,
+                                     struct repo_record *record);
+/* Something changed: what was found out about the document no longer holds. */
+void repo_tally_unjudge(struct repo_record *record);
+/* Is it a user's write that is folded into the state? */
+bool repo_tally_counts(const struct cove_tx *tx);
+/* Such a transaction is shown, the last one of its session. epoch
+ * is interned, 0 = none. Only the record is changed, but for what the device
+ * speaks. */
+COVE_MUST_CHECK int repo_tally_native(struct repo_work *work,
+                                      struct repo_record *record,
+                                      const struct cove_key *device,
+                                      uint64_t hlc, uint32_t epoch);
 
 /* repo_find.c */
 /* The number of an id, given if it has none; held or only referenced. */

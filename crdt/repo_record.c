@@ -7,7 +7,9 @@
 
 enum record_bits { /* above the public flags */
                    RECORD_OTHERS_GREW = 1 << 8,
-                   RECORD_CLEAN = 1 << 9
+                   RECORD_CLEAN = 1 << 9,
+                   RECORD_JUDGED = 1 << 10,
+                   RECORD_NATIVE = 1 << 11 /* has a native op */
 };
 
 enum row_bits { /* the role is in the lowest two */
@@ -97,6 +99,56 @@ uint64_t repo_record_created(const struct repo_record *record)
                : 0;
 }
 
+/* Most often the newest native op is in the last transaction of all, and its
+ * distance from that is 0. */
+static uint64_t record_last_hlc(const struct repo_record *record)
+{
+    uint64_t last = 0;
+
+    for (size_t i = 0; i < record->row_count; i++) {
+        if (record->rows[i].pub.last_hlc > last) {
+            last = record->rows[i].pub.last_hlc;
+        }
+    }
+    return last;
+}
+
+static bool record_judged(const struct repo_record *record)
+{
+    static const uint8_t none[8];
+
+    return record->count.state != 0 ||
+           memcmp(record->count.plan, none, sizeof(none)) != 0;
+}
+
+static void record_pack_count(struct cove_packer *p,
+                              const struct repo_record *record)
+{
+    if (record_judged(record)) {
+        cove_pack_raw(p, record->count.plan, sizeof(record->count.plan));
+        cove_pack_byte(p, record->count.state);
+    }
+    if (record->newest != 0) {
+        cove_pack_varint(p, record_last_hlc(record) - record->newest);
+        cove_pack_varint(p, record->count.epoch);
+    }
+}
+
+static void record_unpack_count(struct cove_unpacker *u, uint64_t bits,
+                                struct repo_record *record)
+{
+    if (bits & RECORD_JUDGED) {
+        cove_unpack_raw(u, record->count.plan, sizeof(record->count.plan));
+        record->count.state = cove_unpack_byte(u);
+    }
+    if (bits & RECORD_NATIVE) {
+        record->newest = record_last_hlc(record) - cove_unpack_varint(u);
+        record->count.epoch = cove_unpack_u32(u);
+    }
+    record->counted = record->count;
+    record->is_counted = (record->flags & COVE_DOC_LOCAL) == 0;
+}
+
 int repo_record_write(struct repo_work *work, struct repo_record *record)
 {
     static const struct cove_hash none;
@@ -107,6 +159,8 @@ int repo_record_write(struct repo_work *work, struct repo_record *record)
 
     bits |= record->others_grew ? RECORD_OTHERS_GREW : 0;
     bits |= clean ? RECORD_CLEAN : 0;
+    bits |= record_judged(record) ? RECORD_JUDGED : 0;
+    bits |= record->newest != 0 ? RECORD_NATIVE : 0;
     cove_buf_init(&buf, work->repo->opt.alloc);
     cove_packer_init(&p, &buf);
     cove_pack_varint(&p, bits);
@@ -129,6 +183,7 @@ int repo_record_write(struct repo_work *work, struct repo_record *record)
     for (size_t i = 0; i < record->row_count; i++) {
         row_pack(&p, &record->rows[i], repo_record_created(record));
     }
+    record_pack_count(&p, record);
     if (err == 0) {
         err = p.err;
     }
@@ -137,7 +192,7 @@ int repo_record_write(struct repo_work *work, struct repo_record *record)
                               cove_buf_bytes(&buf), &record->parts);
     }
     cove_buf_clear(&buf);
-    return err;
+    return err != 0 ? err : repo_tally_move(work, record);
 }
 
 static int record_rows(struct repo_work *work, struct cove_unpacker *u,
@@ -195,6 +250,7 @@ static int record_unpack(struct repo_work *work, struct cove_bytes bytes,
     record->state_parts = (size_t)cove_unpack_varint(&u);
     err = record_rows(work, &u, record);
     if (err == 0) {
+        record_unpack_count(&u, bits, record);
         err = cove_unpacker_done(&u);
     }
     return err;
