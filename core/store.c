@@ -106,6 +106,7 @@ int cove_store_begin(struct cove_store *store, bool write,
     }
     txn->store = store;
     txn->cursors = NULL;
+    txn->endings = NULL;
     txn->writes = 0;
     txn->failed = 0;
     txn->write = write;
@@ -116,6 +117,36 @@ int cove_store_begin(struct cove_store *store, bool write,
 bool cove_store_writes(const struct cove_store_txn *txn)
 {
     return txn->write;
+}
+
+void cove_store_at_end(struct cove_store_txn *txn,
+                       struct cove_store_ending *ending)
+{
+    assert(txn->write);
+    ending->next = txn->endings;
+    txn->endings = ending;
+}
+
+static int txn_before_commit(struct cove_store_txn *txn)
+{
+    int err = txn->failed;
+
+    for (struct cove_store_ending *e = txn->endings; e != NULL && err == 0;
+         e = e->next) {
+        err = e->before(e, txn);
+    }
+    return err != 0 ? err : cove_store_ask(txn->store, "commit");
+}
+
+/* The transaction itself is gone; what waits for its end stands alone. */
+static void txn_after(struct cove_store_ending *ending)
+{
+    while (ending != NULL) {
+        struct cove_store_ending *next = ending->next;
+
+        ending->after(ending); /* may free itself */
+        ending = next;
+    }
 }
 
 /* Cursors outlive their transaction, good for nothing but to be closed. */
@@ -137,10 +168,12 @@ void cove_store_abort(struct cove_store_txn *txn)
     }
 
     struct cove_store *store = txn->store;
+    struct cove_store_ending *endings = txn->endings;
     bool write = txn->write;
 
     txn_detach_cursors(txn);
     store->table->abort(txn);
+    txn_after(endings);
     if (write) {
         store_leave(store);
     }
@@ -150,14 +183,18 @@ int cove_store_commit(struct cove_store_txn *txn)
 {
     struct cove_store *store = txn->store;
     bool write = txn->write;
-    int err = txn->failed != 0 ? txn->failed : cove_store_ask(store, "commit");
+    int err = txn_before_commit(txn);
 
     if (err != 0) {
         cove_store_abort(txn);
         return store_note(store, err);
     }
+
+    struct cove_store_ending *endings = txn->endings;
+
     txn_detach_cursors(txn);
     err = store_note(store, store->table->commit(txn));
+    txn_after(endings);
     if (write) {
         store_leave(store);
     }

@@ -78,12 +78,26 @@ void cove_store_close(struct cove_store *store);
  * see above), COVE_EIO, COVE_ECORRUPT, COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_store_begin(struct cove_store *store, bool write,
                                      struct cove_store_txn **out);
-/* Errors: COVE_ENOSPC, COVE_EIO, those of put, and the one an earlier write
- * in it failed with; the transaction is gone either way. */
+/* Errors: COVE_ENOSPC, COVE_EIO, those of put, those of what is to be done
+ * before it (at_end), and the one an earlier write in it failed with; the
+ * transaction is gone either way. */
 COVE_MUST_CHECK int cove_store_commit(struct cove_store_txn *txn);
 void cove_store_abort(struct cove_store_txn *txn);
 /* Is it a write transaction? */
 bool cove_store_writes(const struct cove_store_txn *txn);
+
+/* What somebody who writes in a transaction wants done at its end, however it
+ * is ended and by whom: `before` runs in commit and may still write, and an
+ * error of it makes the commit an abort; `after` runs when the transaction is
+ * over, committed or not. Embedded in whatever it is about. */
+struct cove_store_ending {
+    int (*before)(struct cove_store_ending *ending, struct cove_store_txn *txn);
+    void (*after)(struct cove_store_ending *ending);
+    struct cove_store_ending *next;
+};
+/* Once per transaction and ending; it must live until `after`. */
+void cove_store_at_end(struct cove_store_txn *txn,
+                       struct cove_store_ending *ending);
 
 /* Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int cove_store_get(struct cove_store_txn *txn, unsigned tree,

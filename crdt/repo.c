@@ -266,6 +266,7 @@ int cove_repo_open(const struct cove_repo_options *opt, struct cove_repo **out,
     }
     repo->opt = *opt;
     cove_arena_init(&repo->scratch, opt->alloc);
+    repo_group_init(repo);
     if (pthread_mutex_init(&repo->lock, NULL) != 0) {
         cove_alloc_free(opt->alloc, repo);
         return COVE_ENOMEM;
@@ -291,6 +292,7 @@ void cove_repo_close(struct cove_repo *repo)
 
     pthread_mutex_destroy(&repo->lock);
     repo_shapes_clear(repo);
+    repo_group_clear(repo);
     cove_arena_clear(&repo->scratch);
     cove_crypto_wipe(&repo->opt.secret, sizeof(repo->opt.secret));
     cove_alloc_free(alloc, repo);

@@ -45,6 +45,8 @@ struct cove_repo_options {
     struct cove_key device;
     bool new_session; /* the store was restored or cloned: do not go on with
                          its session */
+    unsigned group_leaves; /* most documents that one signature is for;
+                              0 = as is usual */
 };
 #define COVE_REPO_TREES 16
 
@@ -154,9 +156,10 @@ COVE_MUST_CHECK int cove_repo_outline(struct cove_repo *repo,
 
 /* --- own writes */
 
-/* Append one transaction of this device: hlc, seen, auth, chain, signature
- * and fold are made here; tx gives kind, epoch, ops. Several appends in one
- * store transaction are one commit. `doc` is brought up to date.
+/* Append one transaction of this device: hlc, seen, auth, chain and fold are
+ * made here; tx gives kind, epoch, ops. Several appends in one store
+ * transaction are one commit and, by whoever ends it, are signed at once
+ * before it. The repo must not be closed before. `doc` is brought up to date.
  * Errors: COVE_EDENIED, COVE_ELIMIT, COVE_ECLOCK, store errors. */
 COVE_MUST_CHECK int cove_repo_append(struct cove_repo *repo,
                                      struct cove_store_txn *txn,

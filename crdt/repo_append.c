@@ -2,7 +2,9 @@
  *
  * All of it happens inside one write transaction of the store: what the
  * session's length, head and last time are is read there and written there, so
- * two processes that take turns extend one log and never fork it.
+ * two processes that take turns extend one log and never fork it. The new head
+ * is signed before that transaction is committed, with all others in it
+ * (repo_group.c).
  */
 #include <inttypes.h>
 
@@ -183,14 +185,10 @@ static int append_log(struct append *a)
 {
     struct repo_row *row = a->row;
     struct cove_bytes bytes = cove_buf_bytes(&a->bytes);
-    struct cove_proof proof = {.grouped = false};
 
     row->pub.head = cove_chain_next(&row->pub.head, bytes);
-    cove_head_sign(&a->work.repo->opt.secret, &a->record.id, &row->pub.session,
-                   row->pub.len + 1, &row->pub.head, &proof);
 
-    int err =
-        repo_log_put(&a->work, &a->record, row, &bytes, &a->tx, 1, &proof);
+    int err = repo_log_put(&a->work, &a->record, row, &bytes, &a->tx, 1, NULL);
 
     if (err == 0) {
         row->pub.last_hlc = a->tx.hlc;

@@ -6,9 +6,19 @@
  */
 #include "crdt/repo_internal.h"
 
-static void proof_pack(struct cove_packer *p, const struct cove_proof *proof)
+enum { PROOF_PLAIN, PROOF_PATH, PROOF_GROUP };
+
+static void proof_pack(struct cove_packer *p, const struct repo_proof *held)
 {
-    cove_pack_byte(p, proof->grouped ? 1 : 0);
+    const struct cove_proof *proof = &held->whole;
+
+    if (held->group != 0) {
+        cove_pack_byte(p, PROOF_GROUP);
+        cove_pack_varint(p, held->group);
+        cove_pack_varint(p, held->leaf);
+        return;
+    }
+    cove_pack_byte(p, proof->grouped ? PROOF_PATH : PROOF_PLAIN);
     cove_pack_raw(p, proof->signature.b, sizeof(proof->signature.b));
     if (!proof->grouped) {
         return;
@@ -22,14 +32,21 @@ static void proof_pack(struct cove_packer *p, const struct cove_proof *proof)
 }
 
 static int proof_unpack(struct cove_unpacker *u, struct cove_arena *arena,
-                        struct cove_proof *proof)
+                        struct repo_proof *held)
 {
-    memset(proof, 0, sizeof(*proof));
+    struct cove_proof *proof = &held->whole;
+
+    memset(held, 0, sizeof(*held));
 
     uint8_t kind = cove_unpack_byte(u);
 
+    if (kind == PROOF_GROUP) {
+        held->group = cove_unpack_varint(u);
+        held->leaf = cove_unpack_u32(u);
+        return u->err != 0 || held->group == 0 ? COVE_ECORRUPT : 0;
+    }
     cove_unpack_raw(u, proof->signature.b, sizeof(proof->signature.b));
-    if (kind == 0) {
+    if (kind == PROOF_PLAIN) {
         return u->err;
     }
     proof->grouped = true;
@@ -38,7 +55,7 @@ static int proof_unpack(struct cove_unpacker *u, struct cove_arena *arena,
 
     uint64_t len = cove_unpack_varint(u);
 
-    if (u->err != 0 || kind > 1 || len > COVE_MAX_MERKLE) {
+    if (u->err != 0 || kind > PROOF_PATH || len > COVE_MAX_MERKLE) {
         return COVE_ECORRUPT;
     }
     proof->path_len = (size_t)len;

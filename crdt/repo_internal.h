@@ -14,6 +14,7 @@
  *   repo_doc.c     load, brief, digest
  *   repo_chunk.c   one chunk of a log; repo_tx.c one transaction in it
  *   repo_log.c     chunks in the store, reading, iteration
+ *   repo_group.c   one signature for all that a transaction appends
  *   repo_append.c, repo_ingest.c, repo_fork.c, repo_changes.c
  *   repo_tally.c   counts of documents, kept up by repo_record_write
  */
@@ -25,6 +26,7 @@
 #include "core/arena.h"
 #include "core/hlc.h"
 #include "core/limits.h"
+#include "crdt/merkle.h"
 #include "crdt/pack.h"
 #include "crdt/repo.h"
 
@@ -37,6 +39,9 @@
 #define REPO_CACHE       512   /* slots of the intern cache, a power of two */
 #define REPO_SHAPES      64    /* header shapes in memory */
 #define REPO_FORKS       4     /* proofs kept per session */
+/* Leaves of a group: a signature costs little then, its record fills two pages
+ * and a path has at most eight hashes. */
+#define REPO_GROUP_LEAVES 252
 
 enum repo_tree {
     REPO_META,        /* name → record of the repo itself */
@@ -53,7 +58,8 @@ enum repo_tree {
     REPO_PEERS,
     REPO_RUNS,
     REPO_TALLIES, /* schema, epoch, plan, state → count */
-    REPO_SPOKEN   /* schema, device → epoch, hlc */
+    REPO_SPOKEN,  /* schema, device → epoch, hlc */
+    REPO_GROUPS   /* number [1] → group signature, leaves */
 };
 
 /* What every operation reads first and a writing one writes last. */
@@ -91,11 +97,37 @@ struct repo_slot { /* num 0 = empty */
 
 struct repo_shape;
 
+/* repo_group.c: what the write transaction under way has appended and not
+ * signed. Only its thread looks here. */
+struct repo_group {
+    struct cove_store_ending ending;
+    struct cove_repo *repo;
+    struct cove_store_txn *txn; /* NULL: nothing gathered */
+    uint64_t num;               /* while there are leaves */
+    struct cove_buf leaves;     /* hashes */
+    cove_num first;             /* document and session of the first leaf */
+    struct cove_session_id first_session;
+    struct cove_buf lost; /* struct repo_group_lost */
+};
+struct repo_group_lost { /* so many chunks name it no longer */
+    uint64_t group;
+    uint64_t count;
+};
+/* The tree that paths were last made from. */
+struct repo_group_tree {
+    uint64_t num; /* 0 = none */
+    struct cove_signature signature;
+    struct cove_merkle merkle;
+    struct cove_arena arena;
+};
+
 struct cove_repo {
     struct cove_repo_options opt;
     uint8_t store_id[16];
     struct cove_arena scratch; /* of write transactions: one at a time */
-    pthread_mutex_t lock;      /* guards the cache */
+    struct repo_group group;
+    pthread_mutex_t lock; /* guards what follows */
+    struct repo_group_tree tree;
     uint8_t cache_stamp[8];
     struct repo_slot by_num[REPO_CACHE];
     struct repo_slot by_key[REPO_CACHE];

@@ -240,6 +240,23 @@ static int log_tail(struct repo_work *work, struct repo_record *record,
     return 0;
 }
 
+static int log_prove(struct repo_work *work, const struct repo_record *record,
+                     const struct repo_row *row, const struct cove_proof *proof,
+                     size_t count, struct repo_chunk *chunk)
+{
+    uint32_t end = row->pub.len + (uint32_t)count;
+
+    if (proof == NULL) {
+        return repo_group_sign(work, record, row, end, &chunk->proof);
+    }
+
+    int err = repo_group_release(work, &chunk->proof);
+
+    memset(&chunk->proof, 0, sizeof(chunk->proof));
+    chunk->proof.whole = *proof;
+    return err;
+}
+
 int repo_log_put(struct repo_work *work, struct repo_record *record,
                  struct repo_row *row, const struct cove_bytes *txs,
                  const struct cove_tx *decoded, size_t count,
@@ -269,8 +286,10 @@ int repo_log_put(struct repo_work *work, struct repo_record *record,
                            &before, &packed);
     }
     if (err == 0) {
+        err = log_prove(work, record, row, proof, count, &chunk);
+    }
+    if (err == 0) {
         chunk.count += (uint32_t)count;
-        chunk.proof = *proof;
         chunk.packed = cove_buf_bytes(&packed);
         err = log_store(work, record, row, &chunk);
     }
@@ -282,6 +301,31 @@ int repo_log_put(struct repo_work *work, struct repo_record *record,
     }
     cove_buf_clear(&packed);
     return err;
+}
+
+int repo_log_sign_anew(struct repo_work *work, struct repo_record *record,
+                       struct repo_row *row, const struct repo_proof *proof)
+{
+    struct repo_chunk chunk;
+    struct cove_buf packed;
+    int err = log_find(work, record->num, row, row->pub.len - 1, &chunk);
+
+    if (err != 0) {
+        return err;
+    }
+    if (chunk.proof.group != proof->group || chunk.proof.leaf != proof->leaf) {
+        return COVE_ENOTFOUND;
+    }
+    cove_buf_init(&packed, work->repo->opt.alloc);
+    err = cove_buf_append(&packed, chunk.packed);
+    if (err == 0) {
+        chunk.packed = cove_buf_bytes(&packed);
+        memset(&chunk.proof, 0, sizeof(chunk.proof));
+        chunk.proof.whole = proof->whole;
+        err = log_store(work, record, row, &chunk);
+    }
+    cove_buf_clear(&packed);
+    return err != 0 ? err : repo_record_write(work, record);
 }
 
 /* --- reading for sending */
@@ -310,6 +354,7 @@ static int read_grow(struct cove_arena *arena, struct cove_batch *batch,
 static int read_chunks(struct repo_work *work, struct repo_walk *walk,
                        size_t max_bytes, struct cove_batch *batch)
 {
+    struct repo_proof proof = {.group = 0};
     size_t cap = 8;
     size_t len = 0;
     size_t whole = 0;
@@ -323,7 +368,7 @@ static int read_chunks(struct repo_work *work, struct repo_walk *walk,
         struct cove_bytes tx;
 
         if (walk->index - walk->chunk.start >= walk->chunk.count) {
-            batch->proof = walk->chunk.proof;
+            proof = walk->chunk.proof;
             whole = batch->tx_count;
             if (len >= max_bytes) {
                 break;
@@ -352,7 +397,10 @@ static int read_chunks(struct repo_work *work, struct repo_walk *walk,
     if (err == COVE_ENOTFOUND) {
         err = 0;
     }
-    return err == 0 && whole == 0 ? COVE_ECORRUPT : err;
+    if (err == 0 && whole == 0) {
+        err = COVE_ECORRUPT;
+    }
+    return err != 0 ? err : repo_group_proof(work, &proof, &batch->proof);
 }
 
 int cove_repo_read(struct cove_repo *repo, struct cove_store_txn *txn,

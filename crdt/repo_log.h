@@ -7,13 +7,20 @@
 
 #include "crdt/repo_internal.h"
 
+/* What signs the end of a chunk. */
+struct repo_proof {
+    uint64_t group; /* its number, or 0: `whole` */
+    uint32_t leaf;  /* in the group */
+    struct cove_proof whole;
+};
+
 /* repo_chunk.c: a chunk is [start, start + count) of a session, its end
  * signed. */
 struct repo_chunk {
     uint32_t start;
     uint32_t count;
     uint32_t epoch; /* interned, before the first transaction */
-    struct cove_proof proof;
+    struct repo_proof proof;
     struct cove_bytes packed; /* the transactions */
 };
 COVE_MUST_CHECK int repo_chunk_decode(struct cove_bytes value,
@@ -81,13 +88,40 @@ COVE_MUST_CHECK int repo_walk_bytes(struct repo_work *work,
                                     struct repo_walk *walk,
                                     struct cove_bytes *out);
 /* Put [row->len …] behind the log and move len, tail, epoch and the inline
- * chunk on; head, last_hlc and the record are the caller's to write. */
+ * chunk on; last_hlc and the record are the caller's to write. proof NULL: they
+ * are this device's and row->head is the new one; the group signs it. */
 COVE_MUST_CHECK int repo_log_put(struct repo_work *work,
                                  struct repo_record *record,
                                  struct repo_row *row,
                                  const struct cove_bytes *txs,
                                  const struct cove_tx *decoded, size_t count,
                                  const struct cove_proof *proof);
+
+/* Give the session's last chunk this proof in place of that of the group and
+ * leaf in it, and write the record. Errors: COVE_ENOTFOUND where the chunk has
+ * another one. */
+COVE_MUST_CHECK int repo_log_sign_anew(struct repo_work *work,
+                                       struct repo_record *record,
+                                       struct repo_row *row,
+                                       const struct repo_proof *proof);
+
+/* repo_group.c */
+void repo_group_init(struct cove_repo *repo);
+void repo_group_clear(struct cove_repo *repo);
+/* Sign row->head, at the end given, before the commit: a leaf of the group
+ * under way. *proof: the chunk's former one, or zero; replaced. */
+COVE_MUST_CHECK int repo_group_sign(struct repo_work *work,
+                                    const struct repo_record *record,
+                                    const struct repo_row *row, uint32_t end,
+                                    struct repo_proof *proof);
+/* A chunk with this proof is about to go, or to be signed otherwise. */
+COVE_MUST_CHECK int repo_group_release(struct repo_work *work,
+                                       const struct repo_proof *proof);
+/* The proof as it travels; its path in the arena. Bytes borrowed from the store
+ * may be gone after it. */
+COVE_MUST_CHECK int repo_group_proof(struct repo_work *work,
+                                     const struct repo_proof *proof,
+                                     struct cove_proof *out);
 
 /* repo_state.c. Read gives COVE_ECORRUPT where the checkpoint cannot be used;
  * the caller then folds the whole log. */

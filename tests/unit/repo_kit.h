@@ -18,6 +18,7 @@ struct kit {
     struct cove_secret secret;
     struct cove_key device;
     struct cove_repo *repo;
+    unsigned group_leaves;   /* most documents a signature is for; 0: usual */
     struct cove_arena arena; /* for whatever a test reads */
     struct cove_diag diag;
 };
@@ -29,7 +30,8 @@ static inline int kit_open_with(struct kit *k, bool new_session)
                                     .store = k->store.store,
                                     .secret = k->secret,
                                     .device = k->device,
-                                    .new_session = new_session};
+                                    .new_session = new_session,
+                                    .group_leaves = k->group_leaves};
 
     cove_diag_clear(&k->diag);
     return cove_repo_open(&opt, &k->repo, &k->diag);

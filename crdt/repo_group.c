@@ -1,0 +1,443 @@
+/* repo_group.c: one signature for all that a transaction appends.
+ *
+ * An append signs nothing. It puts its document's head, as a leaf, to the
+ * group that its store transaction gathers, and the chunk names group and leaf
+ * instead of holding a proof. Before the commit the tree over the leaves is
+ * made and its root signed; leaves and signature are kept once, and a reader
+ * makes a leaf's path from them. The store itself calls for it (at_end), so a
+ * commit cannot leave a head unsigned. A group that is full is signed early,
+ * and a transaction with one leaf signs that head plainly.
+ *
+ * A group counts the chunks that name it. A chunk that grows is signed anew
+ * and lets go of its former group; such losses are gathered too and taken off
+ * before the commit. A group that nothing names is removed.
+ *
+ * A group's number is the change sequence of its first leaf.
+ */
+#include <stdlib.h>
+
+#include "crdt/repo_internal.h"
+
+struct group_head { /* docs/FORMAT.md "Group" */
+    uint64_t named; /* by so many chunks */
+    struct cove_signature signature;
+};
+
+static void group_place(struct cove_place *place, uint64_t num, bool leaves)
+{
+    cove_place_start(place);
+    cove_place_number(place, num);
+    if (leaves) {
+        cove_place_number(place, 1);
+    }
+}
+
+static int group_head_put(struct repo_work *work, uint64_t num,
+                          const struct group_head *head)
+{
+    struct cove_place place;
+    struct cove_packer p;
+    struct cove_buf buf;
+
+    cove_buf_init(&buf, work->repo->opt.alloc);
+    cove_packer_init(&p, &buf);
+    cove_pack_varint(&p, head->named);
+    cove_pack_raw(&p, head->signature.b, sizeof(head->signature.b));
+    group_place(&place, num, false);
+
+    int err = p.err != 0 ? p.err
+                         : cove_store_put(work->txn, REPO_GROUPS,
+                                          cove_place_bytes(&place),
+                                          cove_buf_bytes(&buf));
+
+    cove_buf_clear(&buf);
+    return err;
+}
+
+static int group_head_get(struct repo_work *work, uint64_t num,
+                          struct group_head *out)
+{
+    struct cove_place place;
+    struct cove_unpacker u;
+    struct cove_bytes value;
+
+    group_place(&place, num, false);
+
+    int err = cove_store_get(work->txn, REPO_GROUPS, cove_place_bytes(&place),
+                             &value);
+
+    if (err != 0) {
+        return err == COVE_ENOTFOUND ? COVE_ECORRUPT : err;
+    }
+    cove_unpacker_init(&u, value);
+    out->named = cove_unpack_varint(&u);
+    cove_unpack_raw(&u, out->signature.b, sizeof(out->signature.b));
+    return cove_unpacker_done(&u);
+}
+
+static int group_remove(struct repo_work *work, uint64_t num)
+{
+    struct cove_place place;
+
+    group_place(&place, num, true);
+
+    int err = cove_store_del(work->txn, REPO_GROUPS, cove_place_bytes(&place));
+
+    if (err == 0) {
+        group_place(&place, num, false);
+        err = cove_store_del(work->txn, REPO_GROUPS, cove_place_bytes(&place));
+    }
+    return err == COVE_ENOTFOUND ? COVE_ECORRUPT : err;
+}
+
+/* --- sealing */
+
+static struct cove_bytes group_leaves(const struct repo_group *group)
+{
+    return cove_buf_bytes(&group->leaves);
+}
+
+static size_t group_count(const struct repo_group *group)
+{
+    return group->leaves.len / sizeof(struct cove_hash);
+}
+
+/* Sign what is gathered and keep it; the next leaf begins another group. */
+static int group_seal(struct repo_work *work)
+{
+    struct repo_group *group = &work->repo->group;
+    struct group_head head = {.named = group_count(group)};
+    struct cove_merkle tree;
+    struct cove_place place;
+
+    if (head.named == 0) {
+        return 0;
+    }
+
+    int err = cove_merkle_build((const struct cove_hash *)group->leaves.at,
+                                head.named, work->arena, &tree);
+
+    if (err == 0) {
+        cove_group_sign(&work->repo->opt.secret, tree.count[0],
+                        cove_merkle_root(&tree), &head.signature);
+        err = group_head_put(work, group->num, &head);
+    }
+    if (err == 0) {
+        group_place(&place, group->num, true);
+        err = cove_store_put(work->txn, REPO_GROUPS, cove_place_bytes(&place),
+                             group_leaves(group));
+    }
+    if (err == 0) {
+        group->leaves.len = 0;
+    }
+    return err;
+}
+
+/* The only leaf: its chunk takes a plain signature, and there is no group.
+ * Where the chunk is not the session's last any more, a group stays. */
+static int group_seal_plain(struct repo_work *work)
+{
+    struct repo_group *group = &work->repo->group;
+    struct repo_proof proof = {.group = group->num};
+    struct repo_record record;
+    int err = repo_record_read(work, group->first, &record);
+
+    if (err == COVE_ENOTFOUND) {
+        return 0;
+    }
+    if (err != 0) {
+        return err;
+    }
+
+    struct repo_row *row = repo_record_row(&record, &group->first_session);
+
+    if (row == NULL) {
+        return 0;
+    }
+    cove_head_sign(&work->repo->opt.secret, &record.id, &row->pub.session,
+                   row->pub.len, &row->pub.head, &proof.whole);
+    err = repo_log_sign_anew(work, &record, row, &proof);
+    if (err == 0) {
+        group->leaves.len = 0;
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+/* --- letting go of groups */
+
+static int lost_order(const void *left, const void *right)
+{
+    const struct repo_group_lost *a = left;
+    const struct repo_group_lost *b = right;
+
+    return (a->group > b->group) - (a->group < b->group);
+}
+
+static int group_lose(struct repo_work *work, uint64_t num, uint64_t count)
+{
+    struct group_head head;
+    int err = group_head_get(work, num, &head);
+
+    if (err != 0) {
+        return err;
+    }
+    if (head.named < count) {
+        return COVE_ECORRUPT;
+    }
+    head.named -= count;
+    return head.named == 0 ? group_remove(work, num)
+                           : group_head_put(work, num, &head);
+}
+
+static int group_settle(struct repo_work *work)
+{
+    struct cove_buf *buf = &work->repo->group.lost;
+    struct repo_group_lost *lost = (struct repo_group_lost *)(void *)buf->at;
+    size_t count = buf->len / sizeof(*lost);
+    int err = 0;
+
+    if (count > 1) {
+        qsort(lost, count, sizeof(*lost), lost_order);
+    }
+    for (size_t i = 0; i < count && err == 0;) {
+        uint64_t num = lost[i].group;
+        uint64_t sum = 0;
+
+        for (; i < count && lost[i].group == num; i++) {
+            sum += lost[i].count;
+        }
+        err = group_lose(work, num, sum);
+    }
+    return err;
+}
+
+/* --- the transaction's end */
+
+static int group_before(struct cove_store_ending *ending,
+                        struct cove_store_txn *txn)
+{
+    struct repo_group *group = (struct repo_group *)(void *)ending;
+    struct repo_work work;
+    int err = repo_work_write(&work, group->repo, txn, NULL);
+
+    if (err == 0 && group_count(group) == 1) {
+        err = group_seal_plain(&work);
+    }
+    if (err == 0) {
+        err = group_seal(&work);
+    }
+    return err != 0 ? err : group_settle(&work);
+}
+
+static void group_after(struct cove_store_ending *ending)
+{
+    struct repo_group *group = (struct repo_group *)(void *)ending;
+
+    group->txn = NULL;
+    group->leaves.len = 0;
+    group->lost.len = 0;
+}
+
+static struct repo_group *group_of(struct repo_work *work)
+{
+    struct repo_group *group = &work->repo->group;
+
+    if (group->txn == NULL) {
+        group->txn = work->txn;
+        cove_store_at_end(work->txn, &group->ending);
+    }
+    return group;
+}
+
+void repo_group_init(struct cove_repo *repo)
+{
+    struct repo_group *group = &repo->group;
+
+    group->ending.before = group_before;
+    group->ending.after = group_after;
+    group->repo = repo;
+    cove_buf_init(&group->leaves, repo->opt.alloc);
+    cove_buf_init(&group->lost, repo->opt.alloc);
+    cove_arena_init(&repo->tree.arena, repo->opt.alloc);
+}
+
+void repo_group_clear(struct cove_repo *repo)
+{
+    cove_buf_clear(&repo->group.leaves);
+    cove_buf_clear(&repo->group.lost);
+    cove_arena_clear(&repo->tree.arena);
+}
+
+/* --- signing */
+
+static int group_add(struct repo_work *work, cove_num num,
+                     const struct cove_session_id *session,
+                     struct repo_proof *proof)
+{
+    struct repo_group *group = group_of(work);
+    unsigned most = work->repo->opt.group_leaves;
+    struct cove_hash none = {{0}};
+    int err = 0;
+
+    if (group_count(group) >= (most != 0 ? most : REPO_GROUP_LEAVES)) {
+        err = group_seal(work);
+    }
+    if (err == 0) {
+        err = cove_buf_append(&group->leaves, cove_bytes(&none, sizeof(none)));
+    }
+    if (err != 0) {
+        return err;
+    }
+    if (group_count(group) == 1) {
+        group->num = work->counters.sequence + 1;
+        group->first = num;
+        group->first_session = *session;
+    }
+    memset(proof, 0, sizeof(*proof));
+    proof->group = group->num;
+    proof->leaf = (uint32_t)group_count(group) - 1;
+    return 0;
+}
+
+int repo_group_sign(struct repo_work *work, const struct repo_record *record,
+                    const struct repo_row *row, uint32_t end,
+                    struct repo_proof *proof)
+{
+    struct repo_group *group = &work->repo->group;
+    bool in_it = group->txn != NULL && group_count(group) > 0 &&
+                 proof->group == group->num;
+    int err = 0;
+
+    if (!in_it) {
+        err = repo_group_release(work, proof);
+        if (err == 0) {
+            err = group_add(work, record->num, &row->pub.session, proof);
+        }
+    }
+    if (err == 0) {
+        struct cove_hash leaf =
+            cove_merkle_leaf(&record->id, &row->pub.session, &row->pub.device,
+                             end, &row->pub.head);
+
+        memcpy(group->leaves.at + proof->leaf * sizeof(leaf), &leaf,
+               sizeof(leaf));
+    }
+    return err;
+}
+
+int repo_group_release(struct repo_work *work, const struct repo_proof *proof)
+{
+    struct repo_group_lost lost = {.group = proof->group, .count = 1};
+
+    if (proof->group == 0) {
+        return 0;
+    }
+
+    struct cove_buf *buf = &group_of(work)->lost;
+
+    if (buf->len > 0) {
+        struct repo_group_lost *last =
+            (struct repo_group_lost *)(void *)(buf->at + buf->len) - 1;
+
+        if (last->group == proof->group) {
+            last->count++;
+            return 0;
+        }
+    }
+    return cove_buf_append(buf, cove_bytes(&lost, sizeof(lost)));
+}
+
+/* --- reading */
+
+/* Make the tree of a group, which lies in the repo while it is read from. */
+static int tree_build(struct repo_work *work, uint64_t num,
+                      const struct group_head *head)
+{
+    struct repo_group_tree *tree = &work->repo->tree;
+    struct cove_place place;
+    struct cove_bytes leaves;
+    struct cove_hash *copy;
+
+    tree->num = 0;
+    cove_arena_reset(&tree->arena);
+    group_place(&place, num, true);
+
+    int err = cove_store_get(work->txn, REPO_GROUPS, cove_place_bytes(&place),
+                             &leaves);
+
+    if (err == COVE_ENOTFOUND ||
+        (err == 0 && leaves.len % sizeof(*copy) != 0)) {
+        return COVE_ECORRUPT;
+    }
+    if (err != 0) {
+        return err;
+    }
+    err = cove_merkle_build((const struct cove_hash *)leaves.at,
+                            leaves.len / sizeof(*copy), &tree->arena,
+                            &tree->merkle);
+    if (err == 0) {
+        tree->num = num;
+        tree->signature = head->signature;
+    }
+    return err == COVE_ELIMIT ? COVE_ECORRUPT : err;
+}
+
+static int tree_proof(struct repo_work *work, const struct repo_proof *proof,
+                      const struct group_head *head, struct cove_proof *out)
+{
+    struct repo_group_tree *tree = &work->repo->tree;
+    int err = 0;
+
+    if (tree->num != proof->group || memcmp(&tree->signature, &head->signature,
+                                            sizeof(head->signature)) != 0) {
+        err = tree_build(work, proof->group, head);
+    }
+    if (err == 0 && proof->leaf >= tree->merkle.count[0]) {
+        err = COVE_ECORRUPT;
+    }
+    if (err == 0) {
+        out->grouped = true;
+        out->signature = head->signature;
+        out->leaf = proof->leaf;
+        out->leaves = tree->merkle.count[0];
+        out->path_len = cove_merkle_path(&tree->merkle, proof->leaf, out->path);
+    }
+    return err;
+}
+
+int repo_group_proof(struct repo_work *work, const struct repo_proof *proof,
+                     struct cove_proof *out)
+{
+    const struct repo_group *group = &work->repo->group;
+    struct cove_proof whole = {.grouped = true};
+    struct group_head head;
+    int err = 0;
+
+    if (proof->group == 0) {
+        *out = proof->whole;
+        return 0;
+    }
+    whole.path =
+        cove_arena_array(work->arena, COVE_MAX_MERKLE, sizeof(*whole.path));
+    if (whole.path == NULL) {
+        return COVE_ENOMEM;
+    }
+    /* In the transaction that gathers: signed as far as it is. */
+    if (cove_store_writes(work->txn) && group->txn != NULL &&
+        group->num == proof->group) {
+        err = group_seal(work);
+    }
+    if (err == 0) {
+        err = group_head_get(work, proof->group, &head);
+    }
+    if (err != 0) {
+        return err;
+    }
+    pthread_mutex_lock(&work->repo->lock);
+    err = tree_proof(work, proof, &head, &whole);
+    pthread_mutex_unlock(&work->repo->lock);
+    if (err == 0) {
+        *out = whole;
+    }
+    return err;
+}
