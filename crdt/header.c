@@ -191,3 +191,29 @@ enum cove_role cove_header_role(const struct cove_header *header,
     }
     return COVE_ROLE_NONE;
 }
+
+int cove_header_local_group(const struct cove_key *device, struct cove_buf *out,
+                            struct cove_id *id)
+{
+    static const uint8_t local[] = {0x65, 'l', 'o', 'c', 'a', 'l'};
+    struct cove_header header = {.version = COVE_FORMAT_VERSION,
+                                 .type = COVE_DOC_GROUP,
+                                 .unique = cove_bytes(local, sizeof(local))};
+    struct cove_buf members;
+    struct cove_writer w;
+
+    cove_buf_init(&members, out->alloc);
+    cove_writer_init(&w, &members);
+    cove_writer_map(&w, 1);
+    cove_writer_bytes(&w, device->b, sizeof(device->b));
+    cove_writer_cstr(&w, cove_role_name(COVE_ROLE_ADMIN));
+
+    int err = w.err;
+
+    if (err == 0) {
+        header.members = cove_buf_bytes(&members);
+        err = cove_header_encode(&header, out, id, NULL);
+    }
+    cove_buf_clear(&members);
+    return err;
+}

@@ -71,6 +71,12 @@ COVE_MUST_CHECK int cove_header_decode(struct cove_bytes in,
                                        struct cove_diag *diag);
 struct cove_id cove_header_id(struct cove_bytes encoded);
 
+/* The header of the group that a device keeps local documents in: derivable,
+ * and the device is its only member. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_header_local_group(const struct cove_key *device,
+                                            struct cove_buf *out,
+                                            struct cove_id *id);
+
 /* The role that a group's or account's header gives a device. */
 enum cove_role cove_header_role(const struct cove_header *header,
                                 const struct cove_key *device);

@@ -256,6 +256,19 @@ static int identity_open(struct cove_repo *repo, struct cove_diag *diag)
     return cove_store_commit(txn);
 }
 
+/* Only its id: the group itself is made with the first local document. */
+static int local_group(struct cove_repo *repo)
+{
+    struct cove_buf header;
+
+    cove_buf_init(&header, repo->opt.alloc);
+
+    int err = cove_header_local_group(&repo->opt.device, &header, &repo->local);
+
+    cove_buf_clear(&header);
+    return err;
+}
+
 int cove_repo_open(const struct cove_repo_options *opt, struct cove_repo **out,
                    struct cove_diag *diag)
 {
@@ -272,8 +285,11 @@ int cove_repo_open(const struct cove_repo_options *opt, struct cove_repo **out,
         return COVE_ENOMEM;
     }
 
-    int err = identity_open(repo, diag);
+    int err = local_group(repo);
 
+    if (err == 0) {
+        err = identity_open(repo, diag);
+    }
     if (err != 0) {
         cove_repo_close(repo);
         return err;

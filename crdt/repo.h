@@ -145,6 +145,7 @@ struct cove_doc_outline {
     struct cove_id id;
     struct cove_bytes header_bytes;
     cove_num owner;                    /* whose members may read; 0 = itself */
+    bool local;                        /* nobody but this device may read */
     struct cove_doc_session *sessions; /* sorted by session id */
     size_t session_count;
     struct cove_hash digest;

@@ -132,6 +132,10 @@ int repo_change_note(struct repo_work *work, struct repo_record *record,
                                  .from = from};
     int err = 0;
 
+    if (record->flags & COVE_DOC_LOCAL) { /* nobody is to be told */
+        record->changed = ++work->counters.sequence;
+        return 0;
+    }
     if (peer == REPO_PEER_OPEN) {
         entry.origin = CHANGE_OPEN;
         entry.peer = 0;
@@ -146,6 +150,17 @@ int repo_change_note(struct repo_work *work, struct repo_record *record,
         record->changed = ++work->counters.sequence;
     }
     return err;
+}
+
+int repo_change_drop(struct repo_work *work, const struct repo_record *record)
+{
+    struct cove_place place;
+
+    if (record->flags & COVE_DOC_LOCAL) {
+        return 0;
+    }
+    change_place(&place, record->changed);
+    return cove_store_del(work->txn, REPO_CHANGES, cove_place_bytes(&place));
 }
 
 int cove_repo_change_after(struct cove_repo *repo, struct cove_store_txn *txn,

@@ -168,21 +168,39 @@ static uint64_t find_schema_key(cove_num schema)
 }
 
 /* Under its schema's journal, a journal under that of all journals. */
-static int find_index(struct repo_work *work, const struct repo_record *record)
+int repo_index_place(const struct repo_record *record, struct cove_place *out)
 {
-    struct cove_place place;
     cove_num schema = record->header.type == COVE_DOC_JOURNAL
                           ? COVE_NUM_JOURNALS
                           : record->schema;
 
     if (schema == 0) {
+        return COVE_ENOTFOUND;
+    }
+    cove_place_start(out);
+    cove_place_number(out, find_schema_key(schema));
+    cove_place_number(out, record->num);
+    return 0;
+}
+
+static int find_index(struct repo_work *work, const struct repo_record *record)
+{
+    struct cove_place place;
+
+    if (repo_index_place(record, &place) != 0) {
         return 0;
     }
-    cove_place_start(&place);
-    cove_place_number(&place, find_schema_key(schema));
-    cove_place_number(&place, record->num);
     return cove_store_put(work->txn, REPO_SCHEMAS, cove_place_bytes(&place),
                           cove_bytes(NULL, 0));
+}
+
+static bool find_is_local(const struct cove_repo *repo,
+                          const struct cove_id *id,
+                          const struct cove_header *header)
+{
+    const struct cove_id *owner = header->has_owner ? &header->owner : id;
+
+    return memcmp(owner, &repo->local, sizeof(*owner)) == 0;
 }
 
 /* Put a record for a header that is decoded and not held. */
@@ -207,6 +225,9 @@ static int find_insert(struct repo_work *work, struct cove_bytes bytes,
     }
     if (err == 0) {
         record.flags = known ? 0 : COVE_DOC_OWNER_MISSING;
+        if (find_is_local(work->repo, id, header)) {
+            record.flags |= COVE_DOC_LOCAL;
+        }
         err = find_index(work, &record);
     }
     if (err == 0) {
@@ -314,6 +335,11 @@ int cove_repo_ingest_header(struct cove_repo *repo, struct cove_store_txn *txn,
         return err;
     }
     err = cove_header_decode(header, &decoded, diag);
+    if (err == 0 && find_is_local(repo, id, &decoded)) {
+        err = cove_fail(diag, COVE_EFORMAT,
+                        "the header belongs to this device's local documents, "
+                        "which no peer can have");
+    }
     if (err == 0) {
         err = repo_work_write(&work, repo, txn, diag);
     }

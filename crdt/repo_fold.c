@@ -336,7 +336,8 @@ int repo_fold_tx(struct repo_work *work, const struct repo_row *row,
 }
 
 static int fold_row(struct repo_work *work, struct repo_record *record,
-                    const struct repo_row *row, struct cove_state *state)
+                    const struct repo_row *row, uint64_t until,
+                    struct cove_state *state)
 {
     struct repo_walk walk;
     struct repo_tx_entry entry;
@@ -352,6 +353,9 @@ static int fold_row(struct repo_work *work, struct repo_record *record,
         struct cove_tx tx;
 
         err = repo_walk_next(work, &walk, &entry);
+        if (err == 0 && entry.hlc > until) {
+            return 0; /* a session's times only rise */
+        }
         if (err == 0) {
             err = repo_tx_decode(work, &entry, &tx);
         }
@@ -360,6 +364,22 @@ static int fold_row(struct repo_work *work, struct repo_record *record,
         }
     }
     return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+/* The tail of each session behind its mark, up to a time. */
+static int fold_rows(struct repo_work *work, struct repo_record *record,
+                     uint64_t until, struct cove_state *state)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < record->row_count && err == 0; i++) {
+        err = fold_row(work, record, &record->rows[i], until, state);
+    }
+    if (err == 0) {
+        cove_state_settle(state);
+        err = repo_history_error(state);
+    }
+    return err;
 }
 
 static bool fold_is_clean(const struct repo_record *record)
@@ -395,15 +415,19 @@ int repo_fold(struct repo_work *work, struct repo_record *record,
             err = 0;
         }
     }
-    if (err != 0 || fold_is_clean(record)) {
-        return err;
-    }
-    for (size_t i = 0; i < record->row_count && err == 0; i++) {
-        err = fold_row(work, record, &record->rows[i], state);
-    }
+    return err != 0 || fold_is_clean(record)
+               ? err
+               : fold_rows(work, record, UINT64_MAX, state);
+}
+
+int repo_fold_until(struct repo_work *work, struct repo_record *record,
+                    uint64_t until, struct cove_state *state)
+{
+    int err = fold_start(work, record, state);
+
     if (err == 0) {
-        cove_state_settle(state);
-        err = repo_history_error(state);
+        fold_forget(record, state);
+        err = fold_rows(work, record, until, state);
     }
     return err;
 }

@@ -17,6 +17,7 @@
  *   repo_group.c   one signature for all that a transaction appends
  *   repo_append.c, repo_ingest.c, repo_fork.c, repo_changes.c
  *   repo_tally.c   counts of documents, kept up by repo_record_write
+ *   repo_at.c, repo_remove.c
  */
 #ifndef COVE_CRDT_REPO_INTERNAL_H
 #define COVE_CRDT_REPO_INTERNAL_H
@@ -124,6 +125,7 @@ struct repo_group_tree {
 struct cove_repo {
     struct cove_repo_options opt;
     uint8_t store_id[16];
+    struct cove_id local;      /* this device's group of local documents */
     struct cove_arena scratch; /* of write transactions: one at a time */
     struct repo_group group;
     pthread_mutex_t lock; /* guards what follows */
@@ -257,6 +259,11 @@ COVE_MUST_CHECK int repo_owner(struct repo_work *work,
                                const struct repo_record *record,
                                struct cove_header *out);
 
+/* The place of a document in the index of its schema; COVE_ENOTFOUND where it
+ * is in none. */
+COVE_MUST_CHECK int repo_index_place(const struct repo_record *record,
+                                     struct cove_place *out);
+
 /* repo_doc.c */
 /* Make doc say what the record says, but for its state. */
 COVE_MUST_CHECK int repo_doc_update(const struct repo_record *record,
@@ -272,6 +279,9 @@ enum cove_doc_class repo_class(const struct cove_header *header);
 COVE_MUST_CHECK int repo_change_note(struct repo_work *work,
                                      struct repo_record *record, uint32_t peer,
                                      uint32_t session, uint32_t from);
+/* Take the document's change away. */
+COVE_MUST_CHECK int repo_change_drop(struct repo_work *work,
+                                     const struct repo_record *record);
 
 /* repo_fork.c */
 COVE_MUST_CHECK int repo_fork_keep(struct repo_work *work,

@@ -159,6 +159,11 @@ bool repo_in_time(const struct cove_repo *repo, uint64_t hlc);
 COVE_MUST_CHECK int repo_fold(struct repo_work *work,
                               struct repo_record *record,
                               struct cove_state *state);
+/* The state as of a time, from the log alone; no mark of the record stands
+ * afterwards. */
+COVE_MUST_CHECK int repo_fold_until(struct repo_work *work,
+                                    struct repo_record *record, uint64_t until,
+                                    struct cove_state *state);
 /* Fold one decoded transaction. epoch: interned, as it stands with it. */
 COVE_MUST_CHECK int repo_fold_tx(struct repo_work *work,
                                  const struct repo_row *row, uint32_t index,

@@ -129,7 +129,7 @@ int give_outline(struct cove_conn *conn, struct cove_store_txn *txn,
     if (err == 0) {
         err = give_role(conn, txn, out->owner != 0 ? out->owner : num, &role);
     }
-    *may = role >= COVE_ROLE_READER;
+    *may = role >= COVE_ROLE_READER && !out->local;
     return err;
 }
 

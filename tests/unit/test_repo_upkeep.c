@@ -363,6 +363,566 @@ START_TEST(arrivals_are_counted_when_they_are_shown)
 }
 END_TEST
 
+/* --- the past */
+
+/* What a register held as of an hlc; INT64_MIN where nothing. */
+static int64_t value_at(struct kit *k, const struct cove_id *id,
+                        const char *reg, uint64_t hlc)
+{
+    struct cove_store_txn *txn = kit_begin(k, false);
+    struct cove_doc doc = kit_load(k, txn, id);
+    struct cove_doc then = doc;
+    int64_t value;
+
+    ck_assert_int_eq(cove_repo_state_at(k->repo, txn, &doc, hlc, &k->arena,
+                                        &then.state, &k->diag),
+                     0);
+    value = kit_value(&then, reg);
+    cove_store_abort(txn);
+    return value;
+}
+
+START_TEST(the_past_is_what_was_written_up_to_a_time)
+{
+    struct home h;
+    uint64_t times[60];
+
+    home_open(&h, _i);
+    for (int i = 0; i < 60; i++) { /* far enough for a checkpoint */
+        char reg[64];
+
+        snprintf(reg, sizeof(reg), "a register with a long name %d", i % 3);
+        h.kit.env.now_ms += 1000;
+        kit_set(&h.kit, &h.doc, "n", i == 40 ? INT64_MIN : i);
+        kit_set(&h.kit, &h.doc, reg, i);
+        times[i] = home_look(&h).sessions[0].last_hlc;
+        cove_arena_reset(&h.kit.arena);
+    }
+    ck_assert_int_eq(value_at(&h.kit, &h.doc, "n", 1), INT64_MIN);
+    for (int i = 0; i < 60; i++) {
+        ck_assert_int_eq(value_at(&h.kit, &h.doc, "n", times[i]),
+                         i == 40 ? INT64_MIN : i);
+        /* The last one but its own register's write. */
+        ck_assert_int_eq(value_at(&h.kit, &h.doc, "n", times[i] - 1),
+                         i == 40 ? INT64_MIN : i);
+    }
+    ck_assert_int_eq(value_at(&h.kit, &h.doc, "n", UINT64_MAX), 59);
+    ck_assert_int_eq(kit_get(&h.kit, &h.doc, "n"), 59);
+    kit_close(&h.kit);
+}
+END_TEST
+
+START_TEST(what_came_late_belongs_to_the_time_it_was_written)
+{
+    struct home h;
+    struct author bob;
+    struct kit who;
+    struct cove_id id;
+    struct cove_ingest_result result;
+    uint64_t hlc;
+
+    home_open(&h, _i);
+    kit_open(&who, FIXTURE_MEMORY, 2);
+
+    struct kit_member members[] = {{&h.kit, "admin"}, {&who, "writer"}};
+
+    home_create(&h, kit_group(&h.kit, members, 2, &h.group));
+    home_create(&h, kit_header(&h.kit, COVE_DOC_COMAP, &h.group, 3, &id));
+    h.kit.env.now_ms += 60000;
+    kit_set(&h.kit, &id, "a", 2);
+    hlc = ((uint64_t)h.kit.env.now_ms - 30000) << 16;
+    author_init(&bob, &who, &h.kit, &id, 5);
+    author_set(&bob, hlc, "a", 1);
+    author_set(&bob, hlc + ((uint64_t)60000 << 16), "a", 3);
+
+    struct cove_batch batch = author_batch(&bob, 0, 2);
+
+    ck_assert_int_eq(kit_ingest(&h.kit, &batch, 1, &result), 0);
+    ck_assert_int_eq(value_at(&h.kit, &id, "a", hlc - 1), INT64_MIN);
+    ck_assert_int_eq(value_at(&h.kit, &id, "a", hlc), 1);
+    ck_assert_int_eq(
+        value_at(&h.kit, &id, "a", (uint64_t)h.kit.env.now_ms << 16), 2);
+    ck_assert_int_eq(value_at(&h.kit, &id, "a", UINT64_MAX), 3);
+    kit_close(&who);
+    kit_close(&h.kit);
+}
+END_TEST
+
+/* --- removing */
+
+static int remove_doc(struct kit *k, const struct cove_id *id)
+{
+    struct cove_store_txn *txn = kit_begin(k, true);
+    int err = cove_repo_remove(k->repo, txn, kit_num(k, txn, id), &k->diag);
+
+    if (err == 0) {
+        kit_commit(txn);
+    } else {
+        cove_store_abort(txn);
+    }
+    return err;
+}
+
+static uint64_t tree_entries(struct kit *k, unsigned tree)
+{
+    struct cove_store_txn *txn = kit_begin(k, false);
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry;
+    uint64_t count = 0;
+
+    ck_assert_int_eq(cove_store_cursor_open(txn, tree, &cursor), 0);
+
+    int err = cove_store_cursor_seek(cursor, cove_bytes(NULL, 0), &entry);
+
+    while (err == 0) {
+        count++;
+        err = cove_store_cursor_next(cursor, &entry);
+    }
+    cove_store_cursor_close(cursor);
+    cove_store_abort(txn);
+    return count;
+}
+
+START_TEST(nothing_of_a_removed_document_stays)
+{
+    static const unsigned trees[] = {
+        REPO_IDS,     REPO_DOCS,    REPO_LOG,         REPO_STATES,
+        REPO_SCHEMAS, REPO_CHANGES, REPO_FORK_PROOFS, REPO_TALLIES};
+    struct home h;
+    uint64_t before[COVE_ARRAY_LEN(trees)];
+    struct cove_id id;
+    cove_num num;
+
+    home_open(&h, _i);
+    kit_set(&h.kit, &h.doc, "a", 1);
+    for (size_t i = 0; i < COVE_ARRAY_LEN(trees); i++) {
+        before[i] = tree_entries(&h.kit, trees[i]);
+    }
+    home_create(&h, kit_header(&h.kit, COVE_DOC_COMAP, &h.group, 3, &id));
+    for (int i = 0; i < 300; i++) {
+        char reg[16];
+
+        snprintf(reg, sizeof(reg), "r%d", i % 50);
+        write_at(&h.kit, &id, i, (uint8_t)(1 + i % 3));
+        kit_set(&h.kit, &id, reg, i);
+        cove_arena_reset(&h.kit.arena);
+    }
+    ck_assert_uint_gt(tree_entries(&h.kit, REPO_STATES), 0);
+    ck_assert_uint_gt(tree_entries(&h.kit, REPO_LOG), 1);
+    judge(&h.kit, &id, 3, 3);
+    ck_assert_int_eq(remove_doc(&h.kit, &id), 0);
+    for (size_t i = 0; i < COVE_ARRAY_LEN(trees); i++) {
+        ck_assert_uint_eq(tree_entries(&h.kit, trees[i]), before[i]);
+    }
+    assert_recount(&h.kit);
+
+    struct cove_store_txn *txn = kit_begin(&h.kit, true);
+
+    ck_assert_int_eq(cove_repo_find(h.kit.repo, txn, &id, &num),
+                     COVE_ENOTFOUND);
+    ck_assert_int_eq(cove_repo_remove(h.kit.repo, txn, 99, &h.kit.diag),
+                     COVE_ENOTFOUND);
+    cove_store_abort(txn);
+    ck_assert_int_eq(kit_get(&h.kit, &h.doc, "a"), 1);
+    kit_close(&h.kit);
+}
+END_TEST
+
+START_TEST(a_document_made_again_after_its_removal_does_not_fork)
+{
+    struct home h;
+    struct cove_id id;
+    struct cove_bytes header;
+    struct cove_session_id first;
+    struct cove_doc doc;
+
+    home_open(&h, _i);
+    header = kit_header(&h.kit, COVE_DOC_COMAP, &h.group, 3, &id);
+
+    cove_num num = home_create(&h, header);
+
+    kit_set(&h.kit, &id, "a", 1);
+
+    struct cove_store_txn *txn = kit_begin(&h.kit, false);
+
+    doc = kit_load(&h.kit, txn, &id);
+    first = doc.sessions[0].session;
+    cove_store_abort(txn);
+    ck_assert_int_eq(remove_doc(&h.kit, &id), 0);
+    ck_assert_uint_ne(home_create(&h, header), num);
+    ck_assert_int_eq(kit_get(&h.kit, &id, "a"), INT64_MIN);
+    kit_set(&h.kit, &id, "a", 2);
+    txn = kit_begin(&h.kit, false);
+    doc = kit_load(&h.kit, txn, &id);
+    ck_assert_uint_eq(doc.session_count, 1);
+    ck_assert_mem_ne(&doc.sessions[0].session, &first, sizeof(first));
+    cove_store_abort(txn);
+    kit_close(&h.kit);
+}
+END_TEST
+
+START_TEST(what_documents_name_is_not_removed)
+{
+    struct home h;
+    struct cove_id journal;
+    struct cove_id child;
+
+    home_open(&h, _i);
+    ck_assert_int_eq(remove_doc(&h.kit, &h.group), COVE_EIMMUTABLE);
+    ck_assert_ptr_nonnull(strstr(h.kit.diag.text, "remove them first"));
+
+    struct cove_bytes header =
+        kit_header(&h.kit, COVE_DOC_JOURNAL, &h.group, 4, &journal);
+
+    home_create(&h, header);
+
+    uint8_t meta[45] = {0xa1, 0x67, '$',  's',  'c',  'h', 'e',
+                        'm',  'a',  0xa1, 0x60, 0x58, 0x20};
+    struct cove_header of = {.type = COVE_DOC_COMAP,
+                             .has_owner = true,
+                             .owner = h.group,
+                             .meta = cove_bytes(meta, sizeof(meta))};
+    uint8_t nonce[16] = {3};
+    struct cove_buf out;
+
+    memcpy(meta + 13, journal.b, 32);
+    of.nonce = cove_bytes(nonce, sizeof(nonce));
+    cove_buf_init(&out, &h.kit.heap.alloc);
+    ck_assert_int_eq(cove_header_encode(&of, &out, &child, NULL), 0);
+    home_create(&h, cove_buf_bytes(&out));
+    cove_buf_clear(&out);
+    ck_assert_int_eq(remove_doc(&h.kit, &journal), COVE_EIMMUTABLE);
+    ck_assert_int_eq(remove_doc(&h.kit, &child), 0);
+    ck_assert_int_eq(remove_doc(&h.kit, &journal), 0);
+    ck_assert_int_eq(remove_doc(&h.kit, &h.group), COVE_EIMMUTABLE);
+    ck_assert_int_eq(remove_doc(&h.kit, &h.doc), 0);
+    ck_assert_int_eq(remove_doc(&h.kit, &h.group), 0);
+    ck_assert_uint_eq(tree_entries(&h.kit, REPO_DOCS), 0);
+    ck_assert_uint_eq(tree_entries(&h.kit, REPO_TALLIES), 0);
+    kit_close(&h.kit);
+}
+END_TEST
+
+/* --- local documents */
+
+START_TEST(a_local_document_is_in_no_change_and_no_count)
+{
+    struct home h;
+    struct cove_id group;
+    struct cove_id id;
+    struct cove_buf out;
+    struct cove_change change;
+    cove_num num;
+
+    home_open(&h, _i);
+    cove_buf_init(&out, &h.kit.heap.alloc);
+    ck_assert_int_eq(cove_header_local_group(&h.kit.device, &out, &group), 0);
+
+    uint64_t changes = tree_entries(&h.kit, REPO_CHANGES);
+
+    home_create(&h, cove_buf_bytes(&out));
+    num = home_create(&h, kit_header(&h.kit, COVE_DOC_COMAP, &group, 5, &id));
+    write_at(&h.kit, &id, 1, 1);
+    write_at(&h.kit, &id, 2, 2);
+    judge(&h.kit, &id, 1, 1);
+    ck_assert_uint_eq(tree_entries(&h.kit, REPO_CHANGES), changes);
+    ck_assert_uint_eq(counted(&h.kit, &id, 2, 1, 1), 0);
+    assert_recount(&h.kit);
+
+    struct cove_store_txn *txn = kit_begin(&h.kit, false);
+    struct cove_doc doc = kit_load(&h.kit, txn, &id);
+    struct cove_doc_outline outline;
+    uint64_t after = 0;
+
+    ck_assert_uint_eq(doc.flags & COVE_DOC_LOCAL, COVE_DOC_LOCAL);
+    ck_assert_int_eq(
+        cove_repo_outline(h.kit.repo, txn, num, &h.kit.arena, &outline), 0);
+    ck_assert(outline.local);
+    while (cove_repo_change_after(h.kit.repo, txn, after, &change) == 0) {
+        after = change.sequence;
+        ck_assert_uint_ne(change.num, num);
+    }
+    cove_store_abort(txn);
+
+    /* Its log goes on in one session, removed or not. */
+    ck_assert_int_eq(remove_doc(&h.kit, &id), 0);
+    ck_assert_int_eq(remove_doc(&h.kit, &group), 0);
+    assert_recount(&h.kit);
+
+    /* And nobody can bring one. */
+    txn = kit_begin(&h.kit, true);
+    ck_assert_int_eq(cove_repo_ingest_header(h.kit.repo, txn, &group,
+                                             cove_buf_bytes(&out), &num,
+                                             &h.kit.diag),
+                     COVE_EFORMAT);
+
+    struct cove_bytes header =
+        kit_header(&h.kit, COVE_DOC_COMAP, &group, 6, &id);
+
+    ck_assert_int_eq(cove_repo_ingest_header(h.kit.repo, txn, &id, header, &num,
+                                             &h.kit.diag),
+                     COVE_EFORMAT);
+    cove_store_abort(txn);
+    cove_buf_clear(&out);
+    kit_close(&h.kit);
+}
+END_TEST
+
+/* --- any history */
+
+#define MIX_DOCS  8
+#define MIX_STEPS 400
+
+struct mix {
+    struct home h;
+    struct kit bob;
+    struct cove_id ids[MIX_DOCS];
+    struct cove_bytes headers[MIX_DOCS];
+    bool here[MIX_DOCS];
+    struct cove_arena kept; /* of the headers */
+    uint64_t seed;
+};
+
+static uint32_t mix_random(struct mix *m, uint32_t below)
+{
+    m->seed ^= m->seed << 13;
+    m->seed ^= m->seed >> 7;
+    m->seed ^= m->seed << 17;
+    return (uint32_t)(m->seed >> 33) % below;
+}
+
+static void mix_open(struct mix *m, int kind, uint64_t seed)
+{
+    memset(m, 0, sizeof(*m));
+    m->seed = seed * 2654435761u + 99;
+    home_open(&m->h, kind);
+    kit_open(&m->bob, FIXTURE_MEMORY, 2);
+    cove_arena_init(&m->kept, &m->h.kit.heap.alloc);
+
+    struct kit_member members[] = {{&m->h.kit, "admin"}, {&m->bob, "writer"}};
+    struct cove_bytes group = kit_group(&m->h.kit, members, 2, &m->h.group);
+
+    home_create(&m->h, group);
+    kit_take_header(&m->bob, &m->h.group, group);
+    for (uint32_t i = 0; i < MIX_DOCS; i++) {
+        struct cove_bytes header = kit_header(&m->h.kit, COVE_DOC_COMAP,
+                                              &m->h.group, 10 + i, &m->ids[i]);
+
+        ck_assert_int_eq(cove_arena_copy(&m->kept, header, &m->headers[i]), 0);
+        kit_take_header(&m->bob, &m->ids[i], header);
+    }
+}
+
+static void mix_step(struct mix *m)
+{
+    struct kit *k = &m->h.kit;
+    uint32_t d = mix_random(m, MIX_DOCS);
+    uint8_t epoch = (uint8_t)mix_random(m, 4);
+    const struct cove_id *id = &m->ids[d];
+
+    k->env.now_ms += mix_random(m, 5000);
+    int64_t ahead = k->env.now_ms + mix_random(m, 700000);
+
+    /* Often so far ahead that what bob writes is held here. */
+    m->bob.env.now_ms = ahead > m->bob.env.now_ms ? ahead : m->bob.env.now_ms;
+    switch (mix_random(m, 8)) {
+    case 0:
+    case 1:
+        home_create(&m->h, m->headers[d]);
+        m->here[d] = true;
+        break;
+    case 2:
+        if (m->here[d] && mix_random(m, 3) == 0) {
+            ck_assert_int_eq(remove_doc(k, id), 0);
+            m->here[d] = false;
+        }
+        break;
+    case 3:
+        write_at(&m->bob, id, d, epoch);
+        break;
+    case 4:
+        if (m->here[d]) {
+            kit_sync(&m->bob, k, id);
+        }
+        break;
+    case 5:
+        if (m->here[d]) {
+            judge(k, id, (uint8_t)(1 + mix_random(m, 2)), epoch);
+        }
+        break;
+    default:
+        if (m->here[d]) {
+            write_at(k, id, d, epoch);
+        }
+        break;
+    }
+    cove_arena_reset(&m->bob.arena);
+}
+
+/* A load that may write takes note of what was held and has come into its
+ * time, as an app's loads do. */
+static void mix_load_all(struct kit *k)
+{
+    struct cove_store_txn *txn = kit_begin(k, true);
+    struct cove_doc doc;
+    cove_num num = 0;
+
+    while (cove_repo_next(k->repo, txn, 0, num, &num) == 0) {
+        ck_assert_int_eq(
+            cove_repo_load(k->repo, txn, num, &k->arena, &doc, &k->diag), 0);
+    }
+    kit_commit(txn);
+    cove_arena_reset(&k->arena);
+}
+
+START_TEST(after_any_history_the_counts_are_those_of_a_scan)
+{
+    struct mix m;
+
+    mix_open(&m, _i % FIXTURE_KINDS, (uint64_t)_i + 1);
+    for (int i = 0; i < MIX_STEPS; i++) {
+        mix_step(&m);
+        if (i % 5 == 0) {
+            mix_load_all(&m.h.kit);
+            assert_recount(&m.h.kit);
+        }
+    }
+    kit_reopen(&m.h.kit);
+    assert_recount(&m.h.kit);
+    cove_arena_clear(&m.kept);
+    kit_close(&m.bob);
+    kit_close(&m.h.kit);
+}
+END_TEST
+
+/* --- faults */
+
+typedef int fault_step(struct home *h, struct cove_store_txn *txn);
+
+static int fault_judge(struct home *h, struct cove_store_txn *txn)
+{
+    struct cove_arena arena;
+    struct cove_doc doc;
+    uint8_t plan[8] = {9};
+    cove_num num;
+
+    cove_arena_init(&arena, &h->kit.heap.alloc);
+
+    int err = cove_repo_find(h->kit.repo, txn, &h->doc, &num);
+
+    if (err == 0) {
+        err = cove_repo_load(h->kit.repo, txn, num, &arena, &doc, NULL);
+    }
+    if (err == 0) {
+        err = cove_repo_judge(h->kit.repo, txn, &doc, plan, 2);
+    }
+    cove_arena_clear(&arena);
+    return err;
+}
+
+static int fault_remove(struct home *h, struct cove_store_txn *txn)
+{
+    cove_num num;
+    int err = cove_repo_find(h->kit.repo, txn, &h->doc, &num);
+
+    return err != 0 ? err
+                    : cove_repo_remove(h->kit.repo, txn, num, &h->kit.diag);
+}
+
+static int fault_past(struct home *h, struct cove_store_txn *txn)
+{
+    struct cove_arena arena;
+    struct cove_state state;
+    struct cove_doc doc;
+    cove_num num;
+
+    cove_arena_init(&arena, &h->kit.heap.alloc);
+
+    int err = cove_repo_find(h->kit.repo, txn, &h->doc, &num);
+
+    if (err == 0) {
+        err = cove_repo_load(h->kit.repo, txn, num, &arena, &doc, NULL);
+    }
+    if (err == 0) {
+        err = cove_repo_state_at(h->kit.repo, txn, &doc, UINT64_MAX, &arena,
+                                 &state, NULL);
+    }
+    cove_arena_clear(&arena);
+    return err;
+}
+
+static int fault_once(struct home *h, fault_step *step,
+                      struct fixture_fault *fault)
+{
+    struct cove_store_txn *txn;
+    int err;
+
+    if (fault != NULL) {
+        cove_store_set_fault(h->kit.store.store, fixture_hook, fault);
+    }
+    err = cove_store_begin(h->kit.store.store, true, &txn);
+    if (err == 0) {
+        err = step(h, txn);
+        if (err == 0) {
+            err = cove_store_commit(txn);
+        } else {
+            cove_store_abort(txn);
+        }
+    }
+    cove_store_set_fault(h->kit.store.store, NULL, NULL);
+    return err;
+}
+
+static void fault_loop(fault_step *step, bool of_store)
+{
+    for (long n = 1;; n++) {
+        struct home h;
+        struct fixture_fault fault = {.fail_at = n, .code = COVE_ENOSPC};
+
+        home_open(&h, FIXTURE_MEMORY);
+        write_at(&h.kit, &h.doc, 5, 1);
+        cove_arena_clear(&h.kit.arena);
+        h.kit.heap.calls = 0;
+        h.kit.heap.fail_at = of_store ? 0 : n;
+
+        int err = fault_once(&h, step, of_store ? &fault : NULL);
+        bool failed = (of_store ? fault.calls : h.kit.heap.calls) >= n;
+
+        h.kit.heap.fail_at = 0;
+        assert_recount(&h.kit);
+        if (err != 0) {
+            ck_assert_int_eq(err, of_store ? COVE_ENOSPC : COVE_ENOMEM);
+            ck_assert_int_eq(kit_get(&h.kit, &h.doc, "a"), 5);
+            ck_assert_uint_eq(counted(&h.kit, &h.doc, 1, 0, 0), 1);
+        }
+        kit_close(&h.kit);
+        if (err == 0 && !failed) {
+            return;
+        }
+    }
+}
+
+START_TEST(a_failed_judgement_changes_nothing)
+{
+    fault_loop(fault_judge, false);
+    fault_loop(fault_judge, true);
+}
+END_TEST
+
+START_TEST(a_failed_removal_changes_nothing)
+{
+    fault_loop(fault_remove, false);
+    fault_loop(fault_remove, true);
+}
+END_TEST
+
+START_TEST(a_failed_look_at_the_past_gives_its_code)
+{
+    fault_loop(fault_past, false);
+    fault_loop(fault_past, true);
+}
+END_TEST
+
 #define BOTH(name) tcase_add_loop_test(both, name, 0, FIXTURE_KINDS)
 
 int main(void)
@@ -377,6 +937,17 @@ int main(void)
     BOTH(a_judgement_that_stands_writes_nothing);
     BOTH(a_device_speaks_the_epoch_of_its_newest_write);
     BOTH(arrivals_are_counted_when_they_are_shown);
+    BOTH(the_past_is_what_was_written_up_to_a_time);
+    BOTH(what_came_late_belongs_to_the_time_it_was_written);
+    BOTH(nothing_of_a_removed_document_stays);
+    BOTH(a_document_made_again_after_its_removal_does_not_fork);
+    BOTH(what_documents_name_is_not_removed);
+    BOTH(a_local_document_is_in_no_change_and_no_count);
+    tcase_add_loop_test(both, after_any_history_the_counts_are_those_of_a_scan,
+                        0, 8);
+    tcase_add_test(both, a_failed_judgement_changes_nothing);
+    tcase_add_test(both, a_failed_removal_changes_nothing);
+    tcase_add_test(both, a_failed_look_at_the_past_gives_its_code);
     suite_add_tcase(suite, both);
     return harness_run(suite);
 }

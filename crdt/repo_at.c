@@ -1,0 +1,37 @@
+/* repo_at.c: the past of a document.
+ *
+ * The log has everything, and in one session times only rise: so the state as
+ * of a time is each session folded up to the first transaction behind it. What
+ * was written then but came later is in it: it is what stood at that time, not
+ * what this store knew of it. The checkpoint is of no use here.
+ */
+#include "crdt/repo_upkeep.h"
+
+#include "crdt/repo_internal.h"
+
+int cove_repo_state_at(struct cove_repo *repo, struct cove_store_txn *txn,
+                       const struct cove_doc *doc, uint64_t hlc,
+                       struct cove_arena *arena, struct cove_state *out,
+                       struct cove_diag *diag)
+{
+    struct repo_record record;
+    struct cove_state state;
+    struct repo_work work;
+    bool moved;
+    int err = repo_work_begin(&work, repo, txn, arena, diag);
+
+    if (err == 0) {
+        err = repo_record_read(&work, doc->num, &record);
+    }
+    if (err == 0) {
+        err = repo_refresh(&work, &record, &moved);
+    }
+    if (err == 0) {
+        err = repo_fold_until(&work, &record, hlc, &state);
+    }
+    if (err == 0) {
+        repo_history_detach(&state);
+        *out = state;
+    }
+    return err;
+}

@@ -1,0 +1,186 @@
+/* repo_remove.c: taking a document out of this store.
+ *
+ * All that is kept under its number goes, its change and its count too, and
+ * last its id. The number is never given again, so that nothing that remembers
+ * it can mean another document. What is interned stays: other documents use it.
+ *
+ * This device may have signed transactions in the document. Should it be made
+ * again, by its derivable header or from a peer that has a part of it, to go on
+ * in the same session would be to sign a second log for one place: the session
+ * ends. A local document was never anywhere else, and its header is random.
+ */
+#include "crdt/repo_upkeep.h"
+
+#include "crdt/repo_internal.h"
+
+/* --- what names it */
+
+static int remove_refuse(struct repo_work *work,
+                         const struct repo_record *record, const char *as)
+{
+    char id[COVE_ID_TEXT_MAX];
+
+    cove_id_text(&record->id, id);
+    return cove_fail(work->diag, COVE_EIMMUTABLE,
+                     "%s is the %s of documents here; remove them first", id,
+                     as);
+}
+
+/* Is it the owner of a document? There is no index for a question that is
+ * asked this rarely: each record is read. */
+static int remove_check_owner(struct repo_work *work,
+                              const struct repo_record *record)
+{
+    struct repo_work each = *work;
+    struct cove_arena arena;
+    cove_num num = 0;
+    int err;
+
+    cove_arena_init(&arena, work->repo->opt.alloc);
+    each.arena = &arena;
+    while ((err = cove_repo_next(work->repo, work->txn, 0, num, &num)) == 0) {
+        struct repo_record other;
+
+        cove_arena_reset(&arena);
+        err = repo_record_read(&each, num, &other);
+        if (err == 0 && other.owner == record->num) {
+            err = remove_refuse(work, record, "owner");
+        }
+        if (err != 0) {
+            break;
+        }
+    }
+    cove_arena_clear(&arena);
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+static int remove_check(struct repo_work *work,
+                        const struct repo_record *record)
+{
+    cove_num first;
+    int err;
+
+    switch (repo_class(&record->header)) {
+    case COVE_CLASS_RIGHTS:
+        return remove_check_owner(work, record);
+    case COVE_CLASS_JOURNAL:
+        err = cove_repo_next(work->repo, work->txn, record->num, 0, &first);
+        if (err == 0) {
+            err = remove_refuse(work, record, "schema");
+        }
+        return err == COVE_ENOTFOUND ? 0 : err;
+    case COVE_CLASS_REGISTRY:
+    case COVE_CLASS_CONTENT:
+        break;
+    }
+    return 0;
+}
+
+/* --- what is kept of it */
+
+/* All entries whose keys begin with the number. */
+static int remove_under(struct repo_work *work, unsigned tree, uint64_t num)
+{
+    struct cove_place place;
+    int err;
+
+    cove_place_start(&place);
+    cove_place_number(&place, num);
+    for (;;) {
+        struct cove_store_cursor *cursor;
+        struct cove_entry entry;
+        uint8_t key[COVE_STORE_MAX_KEY];
+        size_t len = 0;
+
+        err = cove_store_cursor_open(work->txn, tree, &cursor);
+        if (err != 0) {
+            return err;
+        }
+        err = cove_store_cursor_seek(cursor, cove_place_bytes(&place), &entry);
+        if (err == 0) {
+            len = entry.key.len;
+            memcpy(key, entry.key.at, len);
+        }
+        cove_store_cursor_close(cursor);
+        if (err != 0 || len < place.len ||
+            memcmp(key, place.b, place.len) != 0) {
+            return err == COVE_ENOTFOUND ? 0 : err;
+        }
+        err = cove_store_del(work->txn, tree, cove_bytes(key, len));
+        if (err != 0) {
+            return err;
+        }
+    }
+}
+
+static int remove_index(struct repo_work *work,
+                        const struct repo_record *record)
+{
+    struct cove_place place;
+
+    return repo_index_place(record, &place) != 0
+               ? 0
+               : cove_store_del(work->txn, REPO_SCHEMAS,
+                                cove_place_bytes(&place));
+}
+
+static void remove_end_session(struct repo_work *work,
+                               const struct repo_record *record)
+{
+    if (record->flags & COVE_DOC_LOCAL) {
+        return;
+    }
+    for (size_t i = 0; i < record->row_count; i++) {
+        if (record->rows[i].num == work->counters.own_session) {
+            work->counters.own_session = 0;
+        }
+    }
+}
+
+static int remove_all(struct repo_work *work, struct repo_record *record)
+{
+    static const unsigned trees[] = {REPO_LOG, REPO_STATES, REPO_FORK_PROOFS,
+                                     REPO_DOCS};
+    int err = repo_tally_leave(work, record);
+
+    if (err == 0) {
+        err = repo_change_drop(work, record);
+    }
+    if (err == 0) {
+        err = remove_index(work, record);
+    }
+    for (size_t i = 0; i < COVE_ARRAY_LEN(trees) && err == 0; i++) {
+        err = remove_under(work, trees[i], record->num);
+    }
+    if (err == 0 && record->header.type == COVE_DOC_JOURNAL) {
+        err = remove_under(work, REPO_SPOKEN, record->num);
+    }
+    if (err == 0) {
+        err = cove_store_del(work->txn, REPO_IDS,
+                             cove_bytes(record->id.b, sizeof(record->id.b)));
+    }
+    return err == COVE_ENOTFOUND ? COVE_ECORRUPT : err;
+}
+
+int cove_repo_remove(struct cove_repo *repo, struct cove_store_txn *txn,
+                     cove_num num, struct cove_diag *diag)
+{
+    struct repo_record record;
+    struct repo_work work;
+    int err = repo_work_write(&work, repo, txn, diag);
+
+    if (err == 0) {
+        err = repo_record_read(&work, num, &record);
+    }
+    if (err == 0) {
+        err = remove_check(&work, &record);
+    }
+    if (err == 0) {
+        err = remove_all(&work, &record);
+    }
+    if (err == 0) {
+        remove_end_session(&work, &record);
+        err = repo_work_end(&work);
+    }
+    return err;
+}
