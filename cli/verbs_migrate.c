@@ -220,6 +220,7 @@ int cli_migrate(struct cli *cli)
         {"publish", migrate_publish},
         {"status", migrate_status},
         {"run", migrate_run},
+        {"log", cli_migrate_log},
         {NULL, NULL},
     };
 

@@ -26,6 +26,18 @@ COVE_MUST_CHECK int cove_activity_note(struct cove_catalog *catalog,
                                        const struct cove_activity *activity,
                                        struct cove_diag *diag);
 
+/* The same of one step: details {"step": hex, "version"}. */
+struct cove_activity_step {
+    const char *what;
+    struct cove_bytes schema;
+    struct cove_step_id step;
+    int64_t version;
+};
+COVE_MUST_CHECK int cove_activity_note_step(
+    struct cove_catalog *catalog, struct cove_store_txn *txn,
+    const struct cove_id *owner, const struct cove_activity_step *step,
+    struct cove_diag *diag);
+
 struct cove_activity_entry {
     struct cove_bytes key;
     struct cove_bytes map; /* encoded, checked to be a map */

@@ -11,6 +11,7 @@
 #include "core/hlc.h"
 #include "core/value.h"
 #include "crdt/history.h"
+#include "migrate/activity.h"
 #include "migrate/publish_same.h"
 
 #include <stdio.h>
@@ -239,6 +240,18 @@ static int registry_note(struct publish *p, const struct cove_id *owner,
     return err != 0 ? err : entry_ensure(p, num, path, value);
 }
 
+/* Note for people who published what. */
+static int publish_note(struct publish *p, const struct cove_id *owner,
+                        const struct cove_compiled *step)
+{
+    const struct cove_activity_step note = {.what = "publish",
+                                            .schema = step->name,
+                                            .step = step->step,
+                                            .version = step->version};
+
+    return cove_activity_note_step(p->catalog, p->txn, owner, &note, p->diag);
+}
+
 /* ---------------------------------------------------------------- a schema */
 
 /* The journal of this owner that has the name. COVE_ENOTFOUND. */
@@ -362,6 +375,9 @@ static int schema_first(struct publish *p, const struct cove_id *owner,
     }
     if (err == 0) {
         err = registry_note(p, owner, &id, &root, 0);
+    }
+    if (err == 0) {
+        err = publish_note(p, owner, &root);
     }
     if (err == 0) {
         out->num = num;
@@ -583,6 +599,9 @@ int cove_publish_migration(struct cove_catalog *catalog,
         err = publish_write(&p, m.num, &m.step, &m.file);
         if (err == 0) {
             err = registry_note(&p, &owner, &journal, &m.step, from);
+        }
+        if (err == 0) {
+            err = publish_note(&p, &owner, &m.step);
         }
     }
 out:
