@@ -215,7 +215,7 @@ def wrong_usage_is_exit_2(cove):
                 (["import"], ["file"]), (["import", "-", "--schema", "Note", "--as", "x"], ["x"]),
                 (["new", "group", "--member", "x=writer"], ["64 hex"]),
                 (["new", "group", "--member", d.node.key + "=boss"], ["boss", "reader"]),
-                (["schema"], ["schema put"]), (["schema", "nope"], ["schema put"]),
+                (["schema"], ["put", "help schema"]), (["schema", "nope"], ["put"]),
                 (["schema", "put"], ["file"]), (["schema", "show"], ["name"]),
                 (["migrate"], ["publish"]), (["migrate", "run"], ["name"]),
                 (["migrate", "run", "Note", "--batch", "x"], ["--batch x"]),
