@@ -269,6 +269,9 @@ static int down_compile(const struct compile *up,
     }
     memcpy(c.fields, up->fields, up->field_count * sizeof *c.fields);
     c.field_count = up->field_count;
+    for (size_t i = 0; i < start_count; i++) {
+        c.fields[i].restores = start[i].visible && !c.fields[i].visible;
+    }
     if ((rc = cove_compile_words(&c, m->down, m->down_count)) != 0 ||
         (rc = cove_difference_all(&d, start, start_count, c.fields,
                                   c.field_count)) != 0) {

@@ -30,7 +30,7 @@ struct grammar_member {
 
 struct grammar_word {
     const char *word;
-    struct grammar_member members[5]; /* ends with a name NULL */
+    struct grammar_member members[6]; /* ends with a name NULL */
     const char *example;
 };
 
@@ -66,21 +66,24 @@ static const struct grammar_word words[] = {
      {{"field", FORM_NAME, true},
       {"to", FORM_TARGET, false},
       {"forward", FORM_PIPE, true},
-      {"back", FORM_PIPE_NULL, false}},
+      {"back", FORM_PIPE_NULL, false},
+      {"lossy", FORM_BOOL, false}},
      "{\"convert\":{\"field\":\"size\",\"to\":{\"type\":\"integer\"},"
      "\"forward\":[\"int_of_text\"],\"back\":[\"text_of_int\"]}}"},
     {"split",
      {{"field", FORM_NAME, true},
       {"into", FORM_NAMES, true},
       {"pattern", FORM_LITERALS, true},
-      {"lenient", FORM_BOOL, false}},
+      {"lenient", FORM_BOOL, false},
+      {"lossy", FORM_BOOL, false}},
      "{\"split\":{\"field\":\"name\",\"into\":[\"first\",\"last\"],"
      "\"pattern\":[\"\",\" \",\"\"]}}"},
     {"join",
      {{"fields", FORM_NAMES, true},
       {"into", FORM_NAME, true},
       {"pattern", FORM_LITERALS, true},
-      {"lenient", FORM_BOOL, false}},
+      {"lenient", FORM_BOOL, false},
+      {"lossy", FORM_BOOL, false}},
      "{\"join\":{\"fields\":[\"first\",\"last\"],\"into\":\"name\","
      "\"pattern\":[\"\",\" \",\"\"]}}"},
     {"compute",

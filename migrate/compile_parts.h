@@ -96,6 +96,7 @@ struct compile_field {
     struct cove_bytes reg;
     enum cove_type type;
     bool visible;
+    bool restores; /* in `down`: hidden by the steps it takes back */
     bool required;
     bool has_default;
     struct cove_bytes default_value; /* encoded */

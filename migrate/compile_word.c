@@ -157,10 +157,12 @@ static int show_find(struct compile *c, const struct cove_word *word,
     for (size_t i = 0; i < c->field_count; i++) {
         struct compile_field *field = &c->fields[i];
 
-        if (!show_means(field, word)) {
+        if (!show_means(field, word) ||
+            (found != NULL && found->restores && !field->restores)) {
             continue;
         }
-        if (found != NULL) {
+        /* what down takes back goes before what was hidden long ago */
+        if (found != NULL && found->restores == field->restores) {
             return cove_fail(c->diag, COVE_EAMBIGUOUS,
                              "%.*s: several hidden fields were called "
                              "\"%.*s\", such as %s %.*s and %s %.*s; add "

@@ -3,7 +3,8 @@
  * Keywords: type, properties, required, enum, const, minimum, maximum,
  * minLength, maxLength (both count code points), items, additionalProperties,
  * default. Notes, carried and not judged: $schema, $id, $comment, title,
- * description, examples. At the top also Cove's own `version`, the human
+ * description, examples; and x-ref, the name of the schema whose documents are
+ * referred to, and x-index, true where the app wants an index. At the top also Cove's own `version`, the human
  * version number. Any other keyword is refused by name: a rule that is not
  * enforced must not look as if it were.
  *

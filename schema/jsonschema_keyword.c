@@ -126,6 +126,30 @@ static int keyword_version(struct schema_parse *p, struct schema_node *node,
     return 0;
 }
 
+/* Kept for those who read the schema: which documents are referred to. */
+static int keyword_reference(struct schema_parse *p, struct schema_node *node,
+                             struct cove_bytes item, struct schema_place at)
+{
+    (void)node;
+    if (item_type(item) != COVE_CBOR_TEXT || item_text(item).len == 0) {
+        return cove_schema_malformed(p, at, "must be a schema's name");
+    }
+    return 0;
+}
+
+static int keyword_index(struct schema_parse *p, struct schema_node *node,
+                         struct cove_bytes item, struct schema_place at)
+{
+    struct cove_reader r;
+
+    (void)node;
+    cove_reader_init(&r, item);
+    if (item_type(item) != COVE_CBOR_BOOL || !cove_reader_bool(&r)) {
+        return cove_schema_malformed(p, at, "must be true");
+    }
+    return 0;
+}
+
 static int type_add(struct schema_parse *p, struct schema_node *node,
                     struct cove_bytes item, struct schema_place at)
 {
@@ -373,6 +397,8 @@ static const struct {
     {"title", keyword_title, false},
     {"description", keyword_note, false},
     {"examples", keyword_examples, false},
+    {"x-ref", keyword_reference, false},
+    {"x-index", keyword_index, false},
     {"version", keyword_version, true},
 };
 

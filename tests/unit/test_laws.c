@@ -1,0 +1,130 @@
+/* test_laws.c: a step that says nothing is lost is tried on values. */
+#include "migrate/laws.h"
+#include "tests/unit/compile_kit.h"
+
+#define TEXT "'a':{'type':'string'}"
+
+/* A migration of {a: text} by this one word, judged; 0 or what is said. */
+static int judge(const char *word, const char *properties)
+{
+    struct cove_migration m;
+    struct cove_laws laws = {.seed = 7};
+    struct cove_law_break broken;
+
+    publish("{'title':'T','version':1,'properties':{" TEXT "}}");
+    ck_assert_msg(migrate(migration_text(word), target_text(properties, "")) ==
+                      0,
+                  "%s", diag.text);
+    ck_assert_int_eq(cove_migration_read(&arena, json(migration_text(word)),
+                                         "m.json", &m, &diag),
+                     0);
+    laws.body = made.body;
+    laws.journal = journal;
+    laws.words = m.words;
+    laws.word_count = m.word_count;
+    return cove_laws_judge(&arena, &laws, &broken, &diag);
+}
+
+START_TEST(s31_a_step_that_says_lossless_and_is_not_is_refused_by_example)
+{
+    ck_assert_int_eq(
+        judge("{'convert':{'field':'a','forward':['lower'],'back':[]}}", TEXT),
+        COVE_ECONDITION);
+    ck_assert_ptr_nonnull(strstr(said(), "'a': lower is not lossless: 'Ada' "
+                                         "becomes 'ada' and comes back as "
+                                         "'ada'; mark it lossy"));
+}
+END_TEST
+
+START_TEST(what_is_marked_lossy_is_let_pass)
+{
+    ck_assert_int_eq(judge("{'convert':{'field':'a','forward':['lower'],"
+                           "'back':[],'lossy':true}}",
+                           TEXT),
+                     0);
+    ck_assert_int_eq(judge("{'convert':{'field':'a','forward':['lower'],"
+                           "'back':[],'lossy':false}}",
+                           TEXT),
+                     COVE_ECONDITION);
+}
+END_TEST
+
+START_TEST(what_does_not_convert_breaks_no_law)
+{
+    ck_assert_int_eq(judge("{'convert':{'field':'a','to':{'type':'integer'},"
+                           "'forward':['int_of_text']}}",
+                           "'a':{'type':'integer'}"),
+                     0);
+    ck_assert_int_eq(judge("{'convert':{'field':'a','forward':['lower'],"
+                           "'back':null}}",
+                           TEXT),
+                     0);
+}
+END_TEST
+
+START_TEST(a_table_that_puts_two_values_into_one_is_refused)
+{
+    ck_assert_int_eq(judge("{'convert':{'field':'a','forward':[{'table':[['blu'"
+                           ",'blue'],['blue','blue']]}],'back':[{'table':[["
+                           "'blue','blue']]}]}}",
+                           TEXT),
+                     COVE_ECONDITION);
+    ck_assert_ptr_nonnull(
+        strstr(said(), "'blu' becomes 'blue' and comes back as 'blue'"));
+}
+END_TEST
+
+START_TEST(a_split_joins_to_the_text_again)
+{
+    ck_assert_int_eq(judge("{'split':{'field':'a','into':['b','c'],"
+                           "'pattern':['',' ','']}}",
+                           "'b':{'type':'string'},'c':{'type':'string'}"),
+                     0);
+    ck_assert_int_eq(judge("{'split':{'field':'a','into':['b','c'],"
+                           "'pattern':['',' <','>'],'lenient':true}}",
+                           "'b':{'type':'string'},'c':{'type':'string'}"),
+                     0);
+    /* one part in brackets that may be missing: which were there is lost */
+    ck_assert_int_eq(judge("{'split':{'field':'a','into':['b'],"
+                           "'pattern':['<','>'],'lenient':true}}",
+                           "'b':{'type':'string'}"),
+                     COVE_ECONDITION);
+}
+END_TEST
+
+START_TEST(a_body_alone_is_judged_for_values_of_every_type)
+{
+    struct cove_law_break broken;
+
+    ck_assert_int_eq(judge("{'convert':{'field':'a','forward':['upper'],"
+                           "'back':[],'lossy':true}}",
+                           TEXT),
+                     0);
+    ck_assert_int_eq(cove_laws_check(&arena, made.body, 1, &broken, &diag),
+                     COVE_ECONDITION);
+    ck_assert_str_eq(broken.law, "forward then back");
+    ck_assert_uint_gt(broken.value.len, 0);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const all[] = {
+        s31_a_step_that_says_lossless_and_is_not_is_refused_by_example,
+        what_is_marked_lossy_is_let_pass,
+        what_does_not_convert_breaks_no_law,
+        a_table_that_puts_two_values_into_one_is_refused,
+        a_split_joins_to_the_text_again,
+        a_body_alone_is_judged_for_values_of_every_type,
+    };
+    Suite *suite = suite_create("laws");
+    TCase *tests = tcase_create("laws");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    for (size_t i = 0; i < COVE_ARRAY_LEN(all); i++) {
+        tcase_add_test(tests, all[i]);
+    }
+    suite_add_tcase(suite, tests);
+    return harness_run(suite);
+}
