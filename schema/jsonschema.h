@@ -4,9 +4,9 @@
  * minLength, maxLength (both count code points), items, additionalProperties,
  * default. Notes, carried and not judged: $schema, $id, $comment, title,
  * description, examples; and x-ref, the name of the schema whose documents are
- * referred to, and x-index, true where the app wants an index. At the top also Cove's own `version`, the human
- * version number. Any other keyword is refused by name: a rule that is not
- * enforced must not look as if it were.
+ * referred to, and x-index, true where the app wants an index. At the top also
+ * Cove's own `version`, the human version number. Any other keyword is refused
+ * by name: a rule that is not enforced must not look as if it were.
  *
  * Where values of Cove and JSON differ:
  *   - 3.0 is a float. "integer" does not hold it (write 3), as a register of
