@@ -73,12 +73,14 @@ COVE_MUST_CHECK int cove_catalog_head(struct cove_catalog *catalog,
                                       const char *version,
                                       struct cove_step_id *out,
                                       struct cove_diag *diag);
-/* The newest active step, NULL where nothing is active. */
+/* The newest active version, NULL where nothing is active. Annotations (steps
+ * that are no version, schema/step_extra.h) are never a head, here and below.
+ */
 const struct cove_step *cove_journal_newest(const struct cove_journal *journal);
-/* Does no other active step stand on this one? */
+/* Is it an active version on which no other one stands? */
 bool cove_journal_leaf(const struct cove_journal *journal,
                        const struct cove_step *step);
-/* Is there more than one leaf, or one version number on two active steps? */
+/* Is there more than one leaf? A step that has them all as parents ends it. */
 bool cove_schema_doc_forked(const struct cove_schema_doc *schema);
 /* The compiled plan, cached. Errors: COVE_EBLOCKED, COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_catalog_plan(struct cove_catalog *catalog,

@@ -114,11 +114,14 @@ static size_t head_depth(const struct cove_journal *journal,
 bool cove_journal_leaf(const struct cove_journal *journal,
                        const struct cove_step *step)
 {
+    if (step->state != COVE_STEP_ACTIVE || step->annotation) {
+        return false;
+    }
     for (size_t i = 0; i < cove_journal_count(journal); i++) {
         const struct cove_step *other = cove_journal_at(journal, i);
 
-        if (other != step &&
-            cove_journal_descends(journal, &other->id, &step->id)) {
+        if (other != step && !other->annotation &&
+            cove_journal_step_descends(journal, other, step)) {
             return false;
         }
     }
@@ -134,7 +137,7 @@ const struct cove_step *cove_journal_newest(const struct cove_journal *journal)
     for (size_t i = 0; i < cove_journal_count(journal); i++) {
         const struct cove_step *s = cove_journal_at(journal, i);
 
-        if (s->state != COVE_STEP_ACTIVE || !cove_journal_leaf(journal, s)) {
+        if (!cove_journal_leaf(journal, s)) {
             continue;
         }
         int64_t mine = s->has_version ? s->version : 0;
@@ -155,20 +158,7 @@ bool cove_schema_doc_forked(const struct cove_schema_doc *schema)
     size_t leaves = 0;
 
     for (size_t i = 0; i < cove_journal_count(j); i++) {
-        const struct cove_step *s = cove_journal_at(j, i);
-
-        if (s->state != COVE_STEP_ACTIVE) {
-            continue;
-        }
-        leaves += cove_journal_leaf(j, s);
-        for (size_t k = i + 1; k < cove_journal_count(j); k++) {
-            const struct cove_step *t = cove_journal_at(j, k);
-
-            if (t->state == COVE_STEP_ACTIVE && s->has_version &&
-                t->has_version && s->version == t->version) {
-                return true;
-            }
-        }
+        leaves += cove_journal_leaf(j, cove_journal_at(j, i));
     }
     return leaves > 1;
 }
@@ -247,7 +237,7 @@ int cove_schema_doc_head(const struct cove_schema_doc *schema,
     for (size_t i = 0; i < cove_journal_count(schema->journal); i++) {
         const struct cove_step *s = cove_journal_at(schema->journal, i);
 
-        if (!head_matches(s, version)) {
+        if (s->annotation || !head_matches(s, version)) {
             continue;
         }
         if (s->state != COVE_STEP_ACTIVE) {

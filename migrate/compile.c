@@ -7,19 +7,9 @@
 #include <stdlib.h>
 
 #include "migrate/compile_check.h"
+#include "schema/step_extra.h"
 
 /* --- bodies ------------------------------------------------------------- */
-
-struct body {
-    const struct cove_step_id *parents; /* sorted */
-    size_t parent_count;
-    const struct compile_op *ops;
-    size_t op_count;
-    struct cove_bytes name; /* empty: absent, and so the rest */
-    int64_t version;
-    const struct cove_hash *schema;
-    struct cove_bytes note;
-};
 
 /* An encoded list of ready items. */
 static int ops_list(struct cove_arena *arena, const struct compile_op *ops,
@@ -40,8 +30,8 @@ static int ops_list(struct cove_arena *arena, const struct compile_op *ops,
     return rc;
 }
 
-static int parents_list(struct cove_arena *arena, const struct body *body,
-                        struct cove_bytes *out)
+static int parents_list(struct cove_arena *arena,
+                        const struct compile_body *body, struct cove_bytes *out)
 {
     struct cove_bytes *names =
         cove_arena_array(arena, body->parent_count + 1, sizeof *names);
@@ -62,7 +52,7 @@ static int parents_list(struct cove_arena *arena, const struct body *body,
     return cove_draft_names(arena, names, body->parent_count, out);
 }
 
-static int body_write(struct cove_arena *arena, const struct body *body,
+static int body_write(struct cove_arena *arena, const struct compile_body *body,
                       struct cove_bytes *out)
 {
     struct cove_bytes parents = {NULL, 0};
@@ -81,8 +71,10 @@ static int body_write(struct cove_arena *arena, const struct body *body,
     cove_draft_item(&d, "parents", parents);
     cove_draft_item(&d, "ops", ops);
     if (body->name.len > 0) {
-        cove_hex(cove_bytes(body->schema->b, sizeof body->schema->b), hex);
         cove_draft_text(&d, "name", body->name);
+    }
+    if (body->version > 0) {
+        cove_hex(cove_bytes(body->schema->b, sizeof body->schema->b), hex);
         cove_draft_item(&d, "version", version);
         cove_draft_text(&d, "schema", cove_bytes_text(hex));
     }
@@ -92,8 +84,8 @@ static int body_write(struct cove_arena *arena, const struct body *body,
     return cove_draft_end(&d, out);
 }
 
-static int compiled_fill(struct compile *c, const struct body *body,
-                         struct cove_compiled *out)
+int cove_body_end(struct compile *c, const struct compile_body *body,
+                  struct cove_compiled *out)
 {
     int rc = body_write(c->arena, body, &out->body);
 
@@ -123,7 +115,7 @@ int cove_compile_root(struct cove_arena *arena,
                         .diag = diag,
                         .target = schema->schema,
                         .label = cove_bytes_text("schema")};
-    struct body body = {
+    struct compile_body body = {
         .name = schema->title, .version = 1, .schema = &schema->hash};
     struct compile_check check = {arena, NULL, schema->schema,
                                   NULL,  NULL, diag};
@@ -151,7 +143,7 @@ int cove_compile_root(struct cove_arena *arena,
     }
     body.ops = c.ops;
     body.op_count = c.op_count;
-    if ((rc = compiled_fill(&c, &body, &made)) != 0 ||
+    if ((rc = cove_body_end(&c, &body, &made)) != 0 ||
         (rc = cove_compile_judge(&check, made.body)) != 0) {
         return rc;
     }
@@ -169,7 +161,7 @@ static int parent_order(const void *a, const void *b)
 /* The parents, sorted, each once. */
 static int parents_sort(struct cove_arena *arena,
                         const struct cove_compile_request *request,
-                        struct body *body)
+                        struct compile_body *body)
 {
     struct cove_step_id *parents =
         cove_arena_array(arena, request->parent_count + 1, sizeof *parents);
@@ -217,11 +209,11 @@ static int request_check(const struct cove_compile_request *request,
  * they stay. */
 static int migration_begin(struct compile *c,
                            const struct cove_compile_request *request,
-                           const struct body *body,
+                           const struct compile_body *body,
                            struct compile_field **start)
 {
-    const struct body merge = {.parents = body->parents,
-                               .parent_count = body->parent_count};
+    const struct compile_body merge = {.parents = body->parents,
+                                       .parent_count = body->parent_count};
     struct cove_bytes empty;
     struct future f;
     size_t count = 0;
@@ -245,6 +237,35 @@ static int migration_begin(struct compile *c,
         c->fields[c->field_count++] = (*start)[i];
     }
     return rc;
+}
+
+/* The words of `down` as they stand, for whoever takes the version back. */
+static int down_keep(struct compile *c, const struct cove_migration *m)
+{
+    struct cove_draft d;
+    struct cove_bytes words = {NULL, 0};
+    int rc;
+
+    if (m->down_count == 0) {
+        return 0;
+    }
+    c->label = cove_bytes_text("down");
+    cove_draft_init(&d, c->arena);
+    rc = cove_words_list(c->arena, m->down, m->down_count, &words);
+    cove_draft_item(&d, "words", words);
+    return rc != 0 ? rc : cove_op_end(c, &d, COVE_EXTRA_DOWN);
+}
+
+int cove_op_back(struct compile *c, const struct cove_step_id *step)
+{
+    char hex[COVE_HEX_LEN(sizeof step->b)];
+    struct cove_draft d;
+
+    c->label = cove_bytes_text("down");
+    cove_hex(cove_bytes(step->b, sizeof step->b), hex);
+    cove_draft_init(&d, c->arena);
+    cove_draft_text(&d, "step", cove_bytes_text(hex));
+    return cove_op_end(c, &d, COVE_EXTRA_BACK);
 }
 
 /* `down` goes over the fields as the steps left them, and must lead back to
@@ -295,10 +316,10 @@ int cove_compile_migration(struct cove_arena *arena,
                                   .journal = request->journal,
                                   .schema = request->target->schema,
                                   .diag = diag};
-    struct body body = {.name = request->target->title,
-                        .version = m->to,
-                        .schema = &request->target->hash,
-                        .note = m->note};
+    struct compile_body body = {.name = request->target->title,
+                                .version = m->to,
+                                .schema = &request->target->hash,
+                                .note = m->note};
     struct cove_compiled made = {0};
     struct compile_field *start = NULL;
     size_t start_count;
@@ -310,13 +331,15 @@ int cove_compile_migration(struct cove_arena *arena,
         return rc;
     }
     start_count = c.field_count;
-    if ((rc = cove_compile_words(&c, m->words, m->word_count)) != 0) {
+    if ((rc = cove_compile_words(&c, m->words, m->word_count)) != 0 ||
+        (rc = down_keep(&c, m)) != 0 ||
+        (m->back != NULL && (rc = cove_op_back(&c, m->back)) != 0)) {
         return rc;
     }
     body.ops = c.ops;
     body.op_count = c.op_count;
     check.ops = c.ops;
-    if ((rc = compiled_fill(&c, &body, &made)) != 0 ||
+    if ((rc = cove_body_end(&c, &body, &made)) != 0 ||
         (rc = cove_compile_judge(&check, made.body)) != 0 ||
         (rc = down_compile(&c, request, start, start_count, &made)) != 0) {
         return rc;

@@ -78,6 +78,7 @@ struct cove_migration {
     size_t word_count;
     struct cove_word *down; /* how to take it back in a later version */
     size_t down_count;
+    const struct cove_step_id *back; /* the version it goes back to, or NULL */
 };
 
 /* Errors: COVE_EJSON, COVE_ESTEP (an unknown word, member or form). */
@@ -86,6 +87,16 @@ COVE_MUST_CHECK int cove_migration_read(struct cove_arena *arena,
                                         const char *file_name,
                                         struct cove_migration *out,
                                         struct cove_diag *diag);
+
+/* A list of words [{word: members}, …] as published, back into words and the
+ * other way round. Errors: COVE_ESTEP (labels begin with `what`). */
+COVE_MUST_CHECK int cove_words_read(struct cove_arena *arena,
+                                    struct cove_bytes list, const char *what,
+                                    struct cove_word **out, size_t *count,
+                                    struct cove_diag *diag);
+COVE_MUST_CHECK int cove_words_list(struct cove_arena *arena,
+                                    const struct cove_word *words, size_t count,
+                                    struct cove_bytes *out);
 
 struct cove_compiled {
     struct cove_bytes body; /* of the step, canonical CBOR */

@@ -156,9 +156,9 @@ static int versions_check(const struct cove_migration *m,
 /* --- migrations: the words ---------------------------------------------- */
 
 /* Read a list of words: [{word: members}, …]. */
-static int words_read(struct cove_arena *arena, struct cove_bytes list,
-                      const char *what, struct cove_word **out, size_t *count,
-                      struct cove_diag *diag)
+int cove_words_read(struct cove_arena *arena, struct cove_bytes list,
+                    const char *what, struct cove_word **out, size_t *count,
+                    struct cove_diag *diag)
 {
     struct cove_reader r;
     struct cove_word *words;
@@ -202,6 +202,26 @@ static int words_read(struct cove_arena *arena, struct cove_bytes list,
     }
     *out = words;
     return 0;
+}
+
+int cove_words_list(struct cove_arena *arena, const struct cove_word *words,
+                    size_t count, struct cove_bytes *out)
+{
+    struct cove_buf buf;
+    struct cove_writer w;
+    int rc;
+
+    cove_buf_init(&buf, arena->alloc);
+    cove_writer_init(&w, &buf);
+    cove_writer_list(&w, count);
+    for (size_t i = 0; i < count; i++) {
+        cove_writer_map(&w, 1);
+        cove_writer_text(&w, words[i].word);
+        cove_writer_item(&w, words[i].members);
+    }
+    rc = w.err != 0 ? w.err : cove_arena_copy(arena, cove_buf_bytes(&buf), out);
+    cove_buf_clear(&buf);
+    return rc;
 }
 
 /* The target schema: a text is the schema's name, an object is the schema. */
@@ -339,12 +359,13 @@ static int vocabulary_read(struct cove_arena *arena, struct cove_migration *m,
         return file_fail(diag, "\"steps\" is missing: the list of words");
     }
     if ((rc = from_read(arena, from, m, diag)) != 0 ||
-        (rc = words_read(arena, steps, "step", &m->words, &m->word_count,
-                         diag)) != 0) {
+        (rc = cove_words_read(arena, steps, "step", &m->words, &m->word_count,
+                              diag)) != 0) {
         return rc;
     }
     if (cove_value_member(m->cbor, "down", &more)) {
-        rc = words_read(arena, more, "down", &m->down, &m->down_count, diag);
+        rc = cove_words_read(arena, more, "down", &m->down, &m->down_count,
+                             diag);
     }
     if (rc == 0 && cove_value_member(m->cbor, "targetSchema", &more)) {
         rc = target_read(arena, more, m, diag);

@@ -164,6 +164,25 @@ COVE_MUST_CHECK int cove_field_limit(struct compile *c,
 COVE_MUST_CHECK int cove_op_end(struct compile *c, struct cove_draft *d,
                                 const char *kind);
 
+/* --- compile.c: bodies */
+struct compile_body {
+    const struct cove_step_id *parents; /* sorted */
+    size_t parent_count;
+    const struct compile_op *ops;
+    size_t op_count;
+    struct cove_bytes name; /* empty: no name, version or schema */
+    int64_t version;        /* 0: no version or schema, a name at most */
+    const struct cove_hash *schema;
+    struct cove_bytes note;
+};
+/* The op that says which version this one goes back to. */
+COVE_MUST_CHECK int cove_op_back(struct compile *c,
+                                 const struct cove_step_id *step);
+/* The body as canonical CBOR, and its id. Errors: COVE_ELIMIT. */
+COVE_MUST_CHECK int cove_body_end(struct compile *c,
+                                  const struct compile_body *body,
+                                  struct cove_compiled *out);
+
 /* --- compile_word.c: add the ops of the words. */
 COVE_MUST_CHECK int cove_compile_words(struct compile *c,
                                        const struct cove_word *words,

@@ -36,8 +36,8 @@ static void heads_add(struct load *l, const struct cove_step_id *head)
 {
     const struct cove_step *step = cove_journal_find(l->journal, head);
 
-    if (step == NULL || step->state != COVE_STEP_ACTIVE ||
-        l->head_count == LOAD_HEADS) {
+    if (step == NULL || step->state != COVE_STEP_ACTIVE || step->annotation ||
+        step->retired || l->head_count == LOAD_HEADS) {
         return;
     }
     for (size_t i = 0; i < l->head_count; i++) {

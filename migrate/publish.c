@@ -89,10 +89,11 @@ static int publish_write(struct publish *p, cove_num num,
                          const struct cove_schema_file *file)
 {
     struct cove_bytes text;
-    int err = cove_value_of_text(&p->arena, file->text, &text);
+    int err = 0;
 
-    if (err == 0) {
-        err = entry_hashed(p, num, file->hash.b, text);
+    if (file->text.len > 0) { /* an annotation has none */
+        err = cove_value_of_text(&p->arena, file->text, &text);
+        err = err != 0 ? err : entry_hashed(p, num, file->hash.b, text);
     }
     if (err == 0) {
         err = entry_hashed(p, num, step->step.b, step->body);
@@ -520,6 +521,63 @@ static int migration_allowed(struct publish *p,
     return 0;
 }
 
+static int prepared_publish(struct publish *p, const struct cove_prepared *m,
+                            const char *name, struct cove_published *out)
+{
+    const struct cove_schema_doc *schema = NULL;
+    const struct cove_step *held = NULL, *parent;
+    int err = cove_catalog_open(p->catalog, p->txn, m->num, &schema);
+
+    if (err == 0) {
+        err = migration_again(p, schema, m, &held);
+    }
+    if (err != 0) {
+        return err;
+    }
+    out->num = m->num;
+    out->step = held != NULL ? held->id : m->step.step;
+    out->version = m->step.version;
+    out->existed = held != NULL;
+    if (out->existed) {
+        return 0;
+    }
+
+    struct cove_id owner = schema->owner, journal = schema->id;
+
+    parent = cove_journal_find(schema->journal,
+                               (const struct cove_step_id *)m->parents.at);
+
+    int64_t from = parent != NULL && parent->has_version ? parent->version : 0;
+
+    err = migration_allowed(p, schema, m, name);
+    if (err == 0) {
+        err = publish_write(p, m->num, &m->step, &m->file);
+    }
+    if (err == 0 && m->step.version > 0) {
+        err = registry_note(p, &owner, &journal, &m->step, from);
+    }
+    if (err == 0 && m->step.version > 0) {
+        err = publish_note(p, &owner, &m->step);
+    }
+    return err;
+}
+
+int cove_publish_prepared(struct cove_catalog *catalog,
+                          struct cove_store_txn *txn,
+                          const struct cove_prepared *prepared,
+                          const char *name, struct cove_published *out,
+                          struct cove_diag *diag)
+{
+    struct publish p;
+
+    publish_begin(&p, catalog, txn, diag);
+
+    int err = prepared_publish(&p, prepared, name, out);
+
+    cove_arena_clear(&p.arena);
+    return err;
+}
+
 int cove_publish_migration(struct cove_catalog *catalog,
                            struct cove_store_txn *txn,
                            const struct cove_migration_files *files,
@@ -527,44 +585,13 @@ int cove_publish_migration(struct cove_catalog *catalog,
 {
     struct publish p;
     struct cove_prepared m = {0};
-    const struct cove_schema_doc *schema = NULL;
-    const struct cove_step *held = NULL;
 
     publish_begin(&p, catalog, txn, diag);
     int err = cove_prepare_migration(catalog, txn, files, &p.arena, &m, diag);
 
     if (err == 0) {
-        err = cove_catalog_open(catalog, txn, m.num, &schema);
+        err = prepared_publish(&p, &m, files->name, out);
     }
-    if (err == 0) {
-        err = migration_again(&p, schema, &m, &held);
-    }
-    if (err == 0) {
-        out->num = m.num;
-        out->step = held != NULL ? held->id : m.step.step;
-        out->version = m.step.version;
-        out->existed = held != NULL;
-        if (out->existed) {
-            goto out;
-        }
-        err = migration_allowed(&p, schema, &m, files->name);
-    }
-    if (err == 0) {
-        struct cove_id owner = schema->owner, journal = schema->id;
-        const struct cove_step *parent = cove_journal_find(
-            schema->journal, (const struct cove_step_id *)m.parents.at);
-        int64_t from =
-            parent != NULL && parent->has_version ? parent->version : 0;
-
-        err = publish_write(&p, m.num, &m.step, &m.file);
-        if (err == 0) {
-            err = registry_note(&p, &owner, &journal, &m.step, from);
-        }
-        if (err == 0) {
-            err = publish_note(&p, &owner, &m.step);
-        }
-    }
-out:
     cove_arena_clear(&p.arena);
     return err;
 }

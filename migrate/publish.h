@@ -50,6 +50,15 @@ COVE_MUST_CHECK int cove_prepare_migration(
     struct cove_catalog *catalog, struct cove_store_txn *txn,
     const struct cove_migration_files *files, struct cove_arena *arena,
     struct cove_prepared *out, struct cove_diag *diag);
+/* Publish what was prepared, here or by retreat.h and retire.h (a step without
+ * a version: an annotation, which has no schema either). `name` is what
+ * messages call it. Errors: COVE_EDENIED, COVE_EDRIFT, COVE_ELIMIT. */
+COVE_MUST_CHECK int cove_publish_prepared(struct cove_catalog *catalog,
+                                          struct cove_store_txn *txn,
+                                          const struct cove_prepared *prepared,
+                                          const char *name,
+                                          struct cove_published *out,
+                                          struct cove_diag *diag);
 /* Prepare and publish. Errors: as above, and COVE_EDENIED, COVE_EDRIFT (the
  * version is published already, as another step: says by whom and when),
  * COVE_ELIMIT. */

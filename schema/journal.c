@@ -13,6 +13,7 @@
 #include "core/crypto.h"
 #include "core/limits.h"
 #include "schema/step.h"
+#include "schema/step_extra.h"
 
 #define JOURNAL_WORD 64
 
@@ -244,6 +245,7 @@ static int journal_read(struct cove_journal *journal,
         return err;
     }
     step->state = COVE_STEP_WAITING;
+    step->annotation = cove_step_is_annotation(step);
     if (!hopeless) {
         *left = step->parent_count;
     }
@@ -465,6 +467,30 @@ static int journal_index_registers(struct cove_journal *journal,
     return 0;
 }
 
+/* "Versions before this step are retired", where an active step says so of an
+ * active one that is a version itself. */
+static void journal_retire(struct cove_journal *journal)
+{
+    for (size_t i = 0; i < journal->count; i++) {
+        const struct cove_step *says = &journal->steps[i], *stays;
+        struct cove_step_id id;
+        size_t at = 0;
+
+        while (says->state == COVE_STEP_ACTIVE &&
+               cove_step_extra_step(says, COVE_EXTRA_RETIRE, &at, &id)) {
+            stays = cove_journal_find(journal, &id);
+            for (size_t k = 0; stays != NULL && k < journal->count; k++) {
+                struct cove_step *step = &journal->steps[k];
+
+                if (step != stays && !stays->annotation &&
+                    cove_journal_step_descends(journal, stays, step)) {
+                    step->retired = true;
+                }
+            }
+        }
+    }
+}
+
 static void journal_set_fingerprint(struct cove_journal *journal)
 {
     struct cove_hasher hasher;
@@ -503,6 +529,9 @@ static int journal_build(struct cove_journal *journal,
     }
     if (err == 0) {
         err = journal_index_registers(journal, scratch);
+    }
+    if (err == 0) {
+        journal_retire(journal);
     }
     return err;
 }

@@ -31,6 +31,8 @@ struct cove_step { /* owned by the journal */
     struct cove_bytes name; /* schema name, empty where absent */
     bool has_version;
     int64_t version;
+    bool annotation; /* says something about versions and is none */
+    bool retired;    /* active, and before a step that x-retire names */
     struct cove_bytes schema; /* hex of the schema text's hash, or empty */
     struct cove_bytes note;
 };
