@@ -151,6 +151,7 @@ int cli_log(struct cli *cli);
 int cli_schema(struct cli *cli);
 int cli_migrate(struct cli *cli);
 int cli_migrate_log(struct cli *cli);
+int cli_migrate_down(struct cli *cli);
 int cli_peer(struct cli *cli);
 int cli_serve(struct cli *cli);
 int cli_sync(struct cli *cli);

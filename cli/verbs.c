@@ -78,12 +78,16 @@ const struct cli_verb cli_verbs[] = {
      "                         version name it. Idempotent.\n"
      "  show NAME --text       the schema's own text"},
     {"migrate", true, false, cli_migrate,
-     "plan FILE | publish FILE | status [NAME] | run NAME | log [NAME]",
+     "plan FILE | publish FILE | status [NAME] | run NAME | down NAME | log "
+     "[NAME]",
      "publish and run migrations",
      "  --schema FILE    the schema that the migration leads to\n"
      "  plan: what documents would show; nothing is written. --sample N\n"
      "  run NAME [--to VERSION] [--batch N]: write back what is due, in "
      "batches\n"
+     "  down NAME --steps N | --to VERSION | --undo: a later version with the "
+     "fields\n"
+     "       of an earlier one. --dry-run, --accept-data-loss\n"
      "  log [NAME] [--limit N]: who published, ran and changed what, and when\n"
      "Example:\n  cove migrate publish note.v1-to-v2.json --schema "
      "note.v2.schema.json"},

@@ -216,9 +216,13 @@ static int migrate_publish(struct cli *cli)
 int cli_migrate(struct cli *cli)
 {
     static const struct cli_sub subs[] = {
-        {"plan", migrate_plan},     {"publish", migrate_publish},
-        {"status", migrate_status}, {"run", migrate_run},
-        {"log", cli_migrate_log},   {NULL, NULL},
+        {"plan", migrate_plan},
+        {"publish", migrate_publish},
+        {"status", migrate_status},
+        {"run", migrate_run},
+        {"down", cli_migrate_down},
+        {"log", cli_migrate_log},
+        {NULL, NULL},
     };
 
     return cli_sub_run(cli, subs);

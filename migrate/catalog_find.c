@@ -177,22 +177,32 @@ static bool head_matches(const struct cove_step *s, const char *asked)
     return strlen(asked) >= 8 && strncmp(hex, asked, strlen(asked)) == 0;
 }
 
-/* Name the versions that there are, for the message. */
+/* Name the versions that there are, in order, for the message. */
 static int head_unknown(const struct cove_schema_doc *doc, const char *asked,
                         struct cove_diag *diag)
 {
     char list[256] = "";
     size_t len = 0;
+    int64_t last = INT64_MIN;
 
-    for (size_t i = 0; i < cove_journal_count(doc->journal); i++) {
-        const struct cove_step *s = cove_journal_at(doc->journal, i);
+    for (bool more = true; more && len < sizeof(list) - 24;) {
+        int64_t next = INT64_MAX;
 
-        if (s->state == COVE_STEP_ACTIVE && s->has_version &&
-            len < sizeof(list) - 24) {
-            len +=
-                (size_t)snprintf(list + len, sizeof(list) - len, "%s%lld",
-                                 len == 0 ? "" : ", ", (long long)s->version);
+        more = false;
+        for (size_t i = 0; i < cove_journal_count(doc->journal); i++) {
+            const struct cove_step *s = cove_journal_at(doc->journal, i);
+
+            if (s->state == COVE_STEP_ACTIVE && s->has_version &&
+                s->version > last && s->version <= next) {
+                next = s->version;
+                more = true;
+            }
         }
+        if (more) {
+            len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%lld",
+                                    len == 0 ? "" : ", ", (long long)next);
+        }
+        last = next;
     }
     return cove_fail(diag, COVE_ENOTFOUND,
                      "%.*s has no version %s here; held: %s",

@@ -203,9 +203,9 @@ static int registry_note(struct publish *p, const struct cove_id *owner,
 
 /* Note for people who published what. */
 static int publish_note(struct publish *p, const struct cove_id *owner,
-                        const struct cove_compiled *step)
+                        const char *what, const struct cove_compiled *step)
 {
-    const struct cove_activity_step note = {.what = "publish",
+    const struct cove_activity_step note = {.what = what,
                                             .schema = step->name,
                                             .step = step->step,
                                             .version = step->version};
@@ -338,7 +338,7 @@ static int schema_first(struct publish *p, const struct cove_id *owner,
         err = registry_note(p, owner, &id, &root, 0);
     }
     if (err == 0) {
-        err = publish_note(p, owner, &root);
+        err = publish_note(p, owner, "publish", &root);
     }
     if (err == 0) {
         out->num = num;
@@ -556,8 +556,9 @@ static int prepared_publish(struct publish *p, const struct cove_prepared *m,
     if (err == 0 && m->step.version > 0) {
         err = registry_note(p, &owner, &journal, &m->step, from);
     }
-    if (err == 0 && m->step.version > 0) {
-        err = publish_note(p, &owner, &m->step);
+    if (err == 0) {
+        err = publish_note(p, &owner, m->what != NULL ? m->what : "publish",
+                           &m->step);
     }
     return err;
 }

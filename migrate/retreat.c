@@ -450,6 +450,7 @@ static int retreat_begin(struct retreat *r)
         return err;
     }
     out->step.num = r->request->num;
+    out->step.what = "down";
     out->from = version_of(r->head);
     out->to = version_of(r->back);
     out->back = r->back->id;

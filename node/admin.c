@@ -216,7 +216,7 @@ static const struct admin_verb *admin_find(const char *name)
     const struct admin_verb *tables[] = {
         admin_doc_verbs,    admin_history_verbs,  admin_find_verbs,
         admin_schema_verbs, admin_migrate_verbs,  admin_peer_verbs,
-        admin_status_verbs, admin_activity_verbs,
+        admin_status_verbs, admin_activity_verbs, admin_down_verbs,
     };
 
     for (size_t i = 0; i < COVE_ARRAY_LEN(tables); i++) {

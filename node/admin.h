@@ -70,6 +70,7 @@ extern const struct admin_verb admin_find_verbs[];
 extern const struct admin_verb admin_schema_verbs[];
 extern const struct admin_verb admin_migrate_verbs[];
 extern const struct admin_verb admin_activity_verbs[];
+extern const struct admin_verb admin_down_verbs[];
 extern const struct admin_verb admin_peer_verbs[];
 extern const struct admin_verb admin_status_verbs[];
 

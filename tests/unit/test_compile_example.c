@@ -66,7 +66,15 @@ START_TEST(the_example_compiles)
         "'}],'from':'depends~1'},{'op':'hide','reg':'depends~1'},{'op':'add','"
         "reg':'priority~2','name':'priority','type':'text'},{'op':'limit','reg'"
         ":'priority~2','default':'optional','required':true},{'op':'hide','reg'"
-        ":'description~1'},{'op':'x-remove','reg':'description~1'}]");
+        ":'description~1'},{'op':'x-remove','reg':'description~1'},"
+        "{'op':'x-down','words':[{'rename':{'to':'section','from':'cate"
+        "gory'}},{'hide':{'field':'maintainerName'}},{'hide':{'field':'"
+        "maintainerAddress'}},{'show':{'field':'maintainer'}},{'hide':{"
+        "'field':'installedSize'}},{'show':{'type':'string','field':'in"
+        "stalledSize'}},{'hide':{'field':'depends'}},{'show':{'type':'s"
+        "tring','field':'depends'}},{'hide':{'field':'priority'}},{'sho"
+        "w':{'field':'description'}}]}"
+        "]");
     ck_assert_uint_gt(made.down.len, 1);
     cove_journal_free(both);
 }

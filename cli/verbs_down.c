@@ -1,0 +1,92 @@
+/* verbs_down.c: migrate down: taking a schema back. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+
+static void human_names(const char *what, const json_t *list)
+{
+    json_t *item;
+    size_t i;
+
+    if (json_array_size(list) == 0) {
+        return;
+    }
+    printf("  %-8s", what);
+    json_array_foreach(list, i, item)
+    {
+        fputs(i == 0 ? "" : ", ", stdout);
+        if (json_is_string(item)) {
+            cli_print_text(json_string_value(item));
+        } else {
+            cli_print_text(cli_text(item, "was"));
+            fputs(" -> ", stdout);
+            cli_print_text(cli_text(item, "name"));
+        }
+    }
+    putchar('\n');
+}
+
+static void human_down(const json_t *reply)
+{
+    printf("version %" JSON_INTEGER_FORMAT
+           " shows what version %" JSON_INTEGER_FORMAT " shows%s\n",
+           cli_int(reply, "version"), cli_int(reply, "to"),
+           json_is_true(json_object_get(reply, "words"))
+               ? ", by the words of its own migrations"
+               : "");
+    human_names("shows", json_object_get(reply, "shown"));
+    human_names("hides", json_object_get(reply, "hidden"));
+    human_names("renames", json_object_get(reply, "renamed"));
+    human_names("limits", json_object_get(reply, "limited"));
+    human_names("invalid", json_object_get(reply, "lost"));
+    if (json_object_get(reply, "why") != NULL) {
+        fputs("  its own words do not fit: ", stdout);
+        cli_print_text(cli_text(reply, "why"));
+        putchar('\n');
+    }
+    printf(json_object_get(reply, "journal") == NULL
+               ? "nothing was written\n"
+               : "nothing is lost: version %" JSON_INTEGER_FORMAT
+                 " goes on, and edits show in both\n",
+           cli_int(reply, "from"));
+}
+
+int cli_migrate_down(struct cli *cli)
+{
+    json_t *request = json_pack("{s:s}", "do", "migrate.down");
+    bool bad = false, undo = cli_flag(cli, "--undo");
+    bool loss = cli_flag(cli, "--accept-data-loss");
+    bool dry = cli_flag(cli, "--dry-run");
+    const char *to = cli_option(cli, "--to", &bad);
+    json_int_t steps = 0;
+    bool counted = cli_option_number(cli, "--steps", &bad, &steps);
+    const char *name = cli_word(cli);
+    int code = cli_end(cli, bad);
+
+    if (code == CLI_OK && name == NULL) {
+        code = cli_fail(CLI_USAGE, "migrate down needs a schema's name");
+    }
+    if (code == CLI_OK && counted + (to != NULL) + undo != 1) {
+        code = cli_fail(CLI_USAGE, "migrate down needs one of --steps N, --to "
+                                   "VERSION and --undo");
+    }
+    if (code != CLI_OK) {
+        json_decref(request);
+        return code;
+    }
+    json_object_set_new(request, "schema", json_string(name));
+    if (counted) {
+        json_object_set_new(request, "steps", json_integer(steps));
+    } else if (undo) {
+        json_object_set_new(request, "undo", json_true());
+    } else {
+        json_object_set_new(request, "to", json_string(to));
+    }
+    if (loss) {
+        json_object_set_new(request, "acceptDataLoss", json_true());
+    }
+    if (dry) {
+        json_object_set_new(request, "dry", json_true());
+    }
+    return cli_answer(cli, request, human_down);
+}
