@@ -143,6 +143,15 @@ COVE_MUST_CHECK int cove_store_usage(struct cove_store *store,
 /* Clear readers of dead processes away. */
 COVE_MUST_CHECK int cove_store_reap(struct cove_store *store, int *dead);
 
+/* Copy the store as it is now, while others read and write it, to a new
+ * directory that can be opened as a store; compacted, durable, mode 0600.
+ * Nothing is ever written over: what stands at `path` stays.
+ * Errors: COVE_EEXIST, COVE_EUNSUPPORTED (a store in memory), COVE_EACCES,
+ * COVE_ENOTFOUND, COVE_ENOSPC, COVE_EIO, COVE_ECORRUPT (no copy is left); diag
+ * names the path. */
+COVE_MUST_CHECK int cove_store_copy(struct cove_store *store, const char *path,
+                                    struct cove_diag *diag);
+
 /* Set the fault hook; NULL takes it away. */
 void cove_store_set_fault(struct cove_store *store, cove_store_fault *fault,
                           void *ctx);

@@ -502,6 +502,11 @@ static int disk_reap(struct cove_store *base, int *dead)
     return cove_lmdb_reap(&((struct disk_store *)base)->lmdb, dead);
 }
 
+static int disk_copy(struct cove_store *base, int fd)
+{
+    return cove_lmdb_copy(&((struct disk_store *)base)->lmdb, fd);
+}
+
 static void disk_close(struct cove_store *base)
 {
     struct disk_store *store = (struct disk_store *)base;
@@ -544,6 +549,7 @@ static const struct cove_store_table disk_table = {
     .cursor_last = disk_cursor_last,
     .usage = disk_usage,
     .reap = disk_reap,
+    .copy = disk_copy,
 };
 
 static int disk_open(struct disk_store *store, const char *dir,
@@ -572,13 +578,8 @@ int cove_store_open_lmdb(const char *dir, const struct cove_store_options *opt,
                          struct cove_store **out, struct cove_diag *diag)
 {
     struct disk_store *store = cove_alloc_zero(opt->alloc, 1, sizeof(*store));
-
-    if (store == NULL) {
-        return cove_fail(diag, COVE_ENOMEM,
-                         "%s: out of memory; try again when some is free", dir);
-    }
-
-    int err = cove_store_init(&store->base, &disk_table, opt);
+    int err = store == NULL ? COVE_ENOMEM
+                            : cove_store_init(&store->base, &disk_table, opt);
 
     if (err != 0) {
         cove_alloc_free(opt->alloc, store);

@@ -246,6 +246,13 @@ int cove_lmdb_reap(struct cove_lmdb *lmdb, int *dead)
     return lmdb_code(mdb_reader_check(lmdb->env, dead));
 }
 
+int cove_lmdb_copy(struct cove_lmdb *lmdb, int fd)
+{
+    int err = lmdb_code(mdb_env_copyfd2(lmdb->env, fd, MDB_CP_COMPACT));
+
+    return err == COVE_LMDB_RESIZED ? COVE_EBUSY : err;
+}
+
 /* Open LMDB's environment; LMDB's code. */
 static int open_env(struct cove_lmdb *lmdb, const struct cove_store_dir *dir,
                     const struct cove_store_options *opt)

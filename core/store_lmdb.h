@@ -83,5 +83,7 @@ int cove_lmdb_cursor_last(struct MDB_cursor *cursor, struct cove_entry *out);
 int cove_lmdb_usage(const struct cove_lmdb *lmdb, struct MDB_txn *txn,
                     struct cove_store_usage *out);
 int cove_lmdb_reap(struct cove_lmdb *lmdb, int *dead);
+/* Errors: COVE_ENOSPC, COVE_EIO, COVE_ECORRUPT, COVE_EBUSY. */
+int cove_lmdb_copy(struct cove_lmdb *lmdb, int fd);
 
 #endif

@@ -38,6 +38,9 @@ struct cove_store_table {
                        struct cove_entry *out);
     int (*usage)(struct cove_store_txn *txn, struct cove_store_usage *out);
     int (*reap)(struct cove_store *store, int *dead);
+    /* Write a compact copy to a file, in a read transaction of the caller's.
+     * NULL: there is nothing to copy. */
+    int (*copy)(struct cove_store *store, int fd);
 };
 
 struct cove_store {

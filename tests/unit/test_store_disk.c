@@ -394,6 +394,117 @@ START_TEST(too_many_readers_are_busy)
 }
 END_TEST
 
+/* --- copies */
+
+static void copy_name(const struct fixture *f, struct fixture *copy)
+{
+    fixture_init(copy, FIXTURE_MEMORY);
+    copy->kind = FIXTURE_LMDB;
+    copy->opt.create = false;
+    fixture_rename(copy, f, ".copy");
+}
+
+START_TEST(a_copy_is_the_store_as_it_was)
+{
+    struct fixture f;
+    struct fixture copy;
+    struct cove_diag diag = {.code = 0};
+    char key[16];
+
+    fixture_setup(&f, FIXTURE_LMDB);
+    copy_name(&f, &copy);
+    for (int i = 0; i < 500; i++) {
+        snprintf(key, sizeof(key), "key %03d", i);
+        fixture_put(&f, (unsigned)i % 4, key, "value");
+    }
+
+    /* A reader and an unfinished writer are no hindrance. */
+    struct cove_store_txn *reader = fixture_begin(&f, false);
+    struct cove_store_txn *writer = fixture_begin(&f, true);
+
+    ck_assert_int_eq(put_text(writer, 0, "not yet", "there"), 0);
+    ck_assert_int_eq(cove_store_copy(f.store, copy.dir, &diag), 0);
+    ck_assert_int_eq(cove_store_commit(writer), 0);
+    cove_store_abort(reader);
+    fixture_put(&f, 0, "later", "value");
+
+    ck_assert_int_eq(fixture_open(&copy), 0);
+    for (int i = 0; i < 500; i++) {
+        snprintf(key, sizeof(key), "key %03d", i);
+        fixture_assert(&copy, (unsigned)i % 4, key, "value");
+    }
+    fixture_assert(&copy, 0, "not yet", NULL);
+    fixture_assert(&copy, 0, "later", NULL);
+    fixture_put(&copy, 0, "its own", "life");
+    fixture_assert(&f, 0, "its own", NULL);
+    fixture_assert(&f, 0, "not yet", "there");
+    fixture_teardown(&copy);
+    fixture_teardown(&f);
+}
+END_TEST
+
+START_TEST(a_copy_writes_over_nothing)
+{
+    struct fixture f;
+    struct fixture copy;
+    struct cove_diag diag = {.code = 0};
+
+    fixture_setup(&f, FIXTURE_LMDB);
+    copy_name(&f, &copy);
+    ck_assert_int_eq(mkdir(copy.dir, 0700), 0);
+    ck_assert_int_eq(cove_store_copy(f.store, copy.dir, &diag), COVE_EEXIST);
+    ck_assert_ptr_nonnull(strstr(diag.text, copy.dir));
+    ck_assert_int_eq(rmdir(copy.dir), 0); /* it is still empty */
+    ck_assert_int_eq(cove_store_copy(f.store, f.dir, &diag), COVE_EEXIST);
+    ck_assert_int_eq(cove_store_copy(f.store, "/no/such/place", &diag),
+                     COVE_ENOTFOUND);
+    fixture_teardown(&f);
+}
+END_TEST
+
+START_TEST(a_failed_copy_leaves_nothing)
+{
+    struct fixture f;
+    struct fixture copy;
+    struct cove_diag diag = {.code = 0};
+    struct stat st;
+    long n = 1;
+    int err;
+
+    fixture_setup(&f, FIXTURE_LMDB);
+    fixture_put(&f, 0, "key", "value");
+    copy_name(&f, &copy);
+    do {
+        struct fixture_fault fault = {.fail_at = n++, .code = COVE_ENOSPC};
+
+        cove_store_set_fault(f.store, fixture_hook, &fault);
+        err = cove_store_copy(f.store, copy.dir, &diag);
+        cove_store_set_fault(f.store, NULL, NULL);
+        if (err != 0) {
+            ck_assert_int_eq(err, COVE_ENOSPC);
+            ck_assert_int_ne(stat(copy.dir, &st), 0);
+        }
+    } while (err != 0);
+    ck_assert_int_gt(n, 4);
+    ck_assert_int_eq(fixture_open(&copy), 0);
+    fixture_assert(&copy, 0, "key", "value");
+    fixture_teardown(&copy);
+    fixture_teardown(&f);
+}
+END_TEST
+
+START_TEST(a_store_in_memory_is_not_copied)
+{
+    struct fixture f;
+    struct cove_diag diag = {.code = 0};
+
+    fixture_setup(&f, FIXTURE_MEMORY);
+    ck_assert_int_eq(cove_store_copy(f.store, "copy", &diag),
+                     COVE_EUNSUPPORTED);
+    fixture_teardown(&f);
+}
+END_TEST
+
 static Suite *disk_suite(void)
 {
     Suite *suite = suite_create("store on disk");
@@ -415,6 +526,10 @@ static Suite *disk_suite(void)
     tcase_add_test(disk, a_map_at_its_limit_refuses_and_reading_goes_on);
     tcase_add_test(disk, ascending_keys_leave_no_page_half_empty);
     tcase_add_test(disk, too_many_readers_are_busy);
+    tcase_add_test(disk, a_copy_is_the_store_as_it_was);
+    tcase_add_test(disk, a_copy_writes_over_nothing);
+    tcase_add_test(disk, a_failed_copy_leaves_nothing);
+    tcase_add_test(disk, a_store_in_memory_is_not_copied);
     suite_add_tcase(suite, disk);
     return suite;
 }
