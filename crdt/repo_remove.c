@@ -78,6 +78,28 @@ static int remove_check(struct repo_work *work,
 
 /* --- what is kept of it */
 
+/* A chunk goes: the group signature that it may name is named once less. */
+static int remove_chunk(struct repo_work *work, struct cove_bytes value)
+{
+    struct repo_chunk chunk;
+    int err = repo_chunk_decode(value, work->arena, &chunk);
+
+    return err != 0 ? err : repo_group_release(work, &chunk.proof);
+}
+
+static int remove_inline(struct repo_work *work,
+                         const struct repo_record *record)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < record->row_count && err == 0; i++) {
+        if (record->rows[i].inline_chunk.len > 0) {
+            err = remove_chunk(work, record->rows[i].inline_chunk);
+        }
+    }
+    return err;
+}
+
 /* All entries whose keys begin with the number. */
 static int remove_under(struct repo_work *work, unsigned tree, uint64_t num)
 {
@@ -105,6 +127,12 @@ static int remove_under(struct repo_work *work, unsigned tree, uint64_t num)
         if (err != 0 || len < place.len ||
             memcmp(key, place.b, place.len) != 0) {
             return err == COVE_ENOTFOUND ? 0 : err;
+        }
+        if (tree == REPO_LOG) {
+            err = remove_chunk(work, entry.value);
+            if (err != 0) {
+                return err;
+            }
         }
         err = cove_store_del(work->txn, tree, cove_bytes(key, len));
         if (err != 0) {
@@ -148,6 +176,9 @@ static int remove_all(struct repo_work *work, struct repo_record *record)
     }
     if (err == 0) {
         err = remove_index(work, record);
+    }
+    if (err == 0) {
+        err = remove_inline(work, record);
     }
     for (size_t i = 0; i < COVE_ARRAY_LEN(trees) && err == 0; i++) {
         err = remove_under(work, trees[i], record->num);

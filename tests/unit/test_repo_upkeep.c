@@ -528,6 +528,57 @@ START_TEST(nothing_of_a_removed_document_stays)
 }
 END_TEST
 
+START_TEST(a_removed_document_lets_go_of_its_signature_group)
+{
+    struct home h;
+    struct cove_id id;
+    struct cove_batch batch;
+
+    home_open(&h, _i);
+    home_create(&h, kit_header(&h.kit, COVE_DOC_COMAP, &h.group, 3, &id));
+
+    struct cove_store_txn *txn = kit_begin(&h.kit, true);
+    struct cove_doc one = kit_load(&h.kit, txn, &h.doc);
+    struct cove_doc two = kit_load(&h.kit, txn, &id);
+
+    ck_assert_int_eq(kit_append(&h.kit, txn, &one, "a", 1), 0);
+    for (int i = 0; i < 200; i++) { /* long enough to leave the record */
+        ck_assert_int_eq(kit_append(&h.kit, txn, &two, "a", i), 0);
+    }
+    kit_commit(txn);
+    ck_assert_uint_gt(tree_entries(&h.kit, REPO_GROUPS), 0);
+    ck_assert_int_eq(remove_doc(&h.kit, &id), 0);
+    ck_assert_uint_gt(tree_entries(&h.kit, REPO_GROUPS), 0);
+    one = home_look(&h);
+    ck_assert_int_eq(
+        kit_read(&h.kit, &h.doc, &one.sessions[0].session, 0, 60000, &batch),
+        0);
+    ck_assert_int_eq(cove_head_verify(&h.kit.device, &h.doc, &batch.session, 1,
+                                      &one.sessions[0].head, &batch.proof),
+                     0);
+    ck_assert_int_eq(remove_doc(&h.kit, &h.doc), 0);
+    ck_assert_uint_eq(tree_entries(&h.kit, REPO_GROUPS), 0);
+
+    /* Made and removed in one transaction: nothing is left of it either. */
+    txn = kit_begin(&h.kit, true);
+
+    cove_num num;
+
+    ck_assert_int_eq(
+        cove_repo_create(h.kit.repo, txn,
+                         kit_header(&h.kit, COVE_DOC_COMAP, &h.group, 7, &id),
+                         &num, &h.kit.diag),
+        0);
+    two = kit_load(&h.kit, txn, &id);
+    ck_assert_int_eq(kit_append(&h.kit, txn, &two, "a", 1), 0);
+    ck_assert_int_eq(cove_repo_remove(h.kit.repo, txn, num, &h.kit.diag), 0);
+    kit_commit(txn);
+    ck_assert_uint_eq(tree_entries(&h.kit, REPO_GROUPS), 0);
+    assert_recount(&h.kit);
+    kit_close(&h.kit);
+}
+END_TEST
+
 START_TEST(a_document_made_again_after_its_removal_does_not_fork)
 {
     struct home h;
@@ -940,6 +991,7 @@ int main(void)
     BOTH(the_past_is_what_was_written_up_to_a_time);
     BOTH(what_came_late_belongs_to_the_time_it_was_written);
     BOTH(nothing_of_a_removed_document_stays);
+    BOTH(a_removed_document_lets_go_of_its_signature_group);
     BOTH(a_document_made_again_after_its_removal_does_not_fork);
     BOTH(what_documents_name_is_not_removed);
     BOTH(a_local_document_is_in_no_change_and_no_count);
