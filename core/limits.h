@@ -25,6 +25,7 @@
 #define COVE_MAX_MESSAGE     1048576  /* bytes of a sync message */
 #define COVE_MAX_AUTH        8        /* hashes in a transaction's auth */
 #define COVE_MAX_MERKLE      16       /* levels of a group signature's tree */
+#define COVE_MAX_SHARED      1024     /* leaves of a group in a message */
 #define COVE_MAX_LIVE_HEADS  8        /* heads that copies are written for */
 #define COVE_MAX_AHEAD_MS    300000   /* a transaction further ahead is held */
 #define COVE_MAX_REFUSE_MS   86400000 /* further ahead still: refused */

@@ -144,6 +144,10 @@ static int batch_check(const struct cove_batch *batch, struct cove_diag *diag)
 static void batch_write_proof(struct cove_writer *w,
                               const struct cove_proof *proof)
 {
+    if (proof->shared) {
+        cove_writer_uint(w, proof->leaf);
+        return;
+    }
     if (proof->grouped) {
         cove_writer_list(w, BATCH_PROOF_ITEMS);
     }
@@ -313,11 +317,17 @@ static int batch_read_path(struct batch_decoder *d)
     return 0;
 }
 
-/* signature | [signature, leaf, leaves, [hash …]] */
+/* signature | [signature, leaf, leaves, [hash …]] | leaf */
 static int batch_read_proof(struct batch_decoder *d)
 {
     struct cove_proof *proof = &d->batch.proof;
 
+    if (cove_reader_peek(&d->r) == COVE_CBOR_UINT) {
+        proof->grouped = proof->shared = true;
+        return batch_u32(d, &proof->leaf)
+                   ? 0
+                   : batch_malformed(d, "the leaf must fit 32 bits");
+    }
     if (cove_reader_peek(&d->r) == COVE_CBOR_LIST) {
         proof->grouped = true;
         if (cove_reader_list(&d->r) != BATCH_PROOF_ITEMS) {

@@ -14,8 +14,22 @@
 #include "core/diag.h"
 #include "core/id.h"
 
+/* A group signature with all its leaves: what stands once in a message for
+ * many batches whose proofs are leaves of it. */
+struct cove_group {
+    struct cove_key device;
+    struct cove_signature signature;
+    const struct cove_hash *leaves; /* borrowed */
+    uint32_t count;                 /* at most COVE_MAX_SHARED */
+    bool verified;                  /* cove_group_verify said so */
+};
+
 struct cove_proof { /* what signs a session head */
     bool grouped;
+    bool shared; /* grouped: `leaf` alone, the rest stands in a group */
+    const struct cove_group *group; /* shared: that one, or NULL: unknown */
+    uint64_t kept; /* read from a repo: cove_repo_group knows it by this; 0 =
+                      it cannot be shared */
     struct cove_signature signature; /* over the head, or over the root */
     /* grouped only: */
     uint32_t leaf;          /* index of this head's leaf */
@@ -68,13 +82,44 @@ void cove_group_sign(const struct cove_secret *secret, uint32_t leaves,
 /* Is the path exactly as long as leaf and leaves demand? Errors: COVE_ELIMIT,
  * COVE_EFORMAT. */
 COVE_MUST_CHECK int cove_proof_check(const struct cove_proof *proof);
-/* Verify a proof, plain or grouped, for a head.
+/* Verify a proof, plain, grouped or shared, for a head.
  * Errors: COVE_ESIGNATURE, COVE_ELIMIT (path too long). */
 COVE_MUST_CHECK int cove_head_verify(const struct cove_key *device,
                                      const struct cove_id *document,
                                      const struct cove_session_id *session,
                                      uint32_t end, const struct cove_hash *head,
                                      const struct cove_proof *proof);
+
+/* Group signatures that were verified lately: a second batch of one then costs
+ * hashes only. Zeroed it is empty. */
+#define COVE_ROOTS 64
+struct cove_roots {
+    struct cove_root {
+        struct cove_key device;
+        uint32_t leaves;
+        struct cove_hash root;
+        struct cove_signature signature;
+    } seen[COVE_ROOTS];
+};
+/* Verify the end of a batch that leads to this head. Errors: as above. */
+COVE_MUST_CHECK int cove_batch_verify(const struct cove_batch *batch,
+                                      const struct cove_hash *head,
+                                      struct cove_roots *roots);
+/* A shared proof as one that stands alone; its path in the arena.
+ * Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_proof_expand(struct cove_proof *proof,
+                                      struct cove_arena *arena);
+
+/* Append to out; is it a group's item, and not a batch's; take it apart, its
+ * leaves borrowed. Errors: COVE_ENOMEM; COVE_EFORMAT, COVE_ELIMIT. */
+COVE_MUST_CHECK int cove_group_encode(const struct cove_group *group,
+                                      struct cove_buf *out);
+bool cove_group_is(struct cove_bytes in);
+COVE_MUST_CHECK int cove_group_decode(struct cove_bytes in,
+                                      struct cove_group *out,
+                                      struct cove_diag *diag);
+/* Errors: COVE_ESIGNATURE. Cost: a hash for each leaf. */
+COVE_MUST_CHECK int cove_group_verify(struct cove_group *group);
 
 /* The digest of a document's state: H("cove/state", document, sorted
  * (session, length, head)). rows must be sorted by session. */

@@ -12,6 +12,8 @@
  */
 #include "crdt/merkle.h"
 
+#include <assert.h>
+
 #include "core/crypto.h"
 #include "cove/error.h"
 
@@ -86,6 +88,29 @@ int cove_merkle_build(const struct cove_hash *leaves, size_t count,
     }
     *out = tree;
     return 0;
+}
+
+/* The complete subtrees so far, the largest first: where leaf i is added, one
+ * pair is joined for each low bit of i that is set. */
+struct cove_hash cove_merkle_over(const struct cove_hash *leaves, size_t count)
+{
+    struct cove_hash stack[COVE_MAX_MERKLE + 1];
+    size_t height = 0;
+
+    assert(count > 0 && count <= COVE_MAX_LEAVES);
+    for (size_t i = 0; i < count; i++) {
+        struct cove_hash node = leaves[i];
+
+        for (size_t bits = i; bits & 1; bits >>= 1) {
+            node = merkle_node(&stack[--height], &node);
+        }
+        stack[height++] = node;
+    }
+    while (height > 1) {
+        height--;
+        stack[height - 1] = merkle_node(&stack[height - 1], &stack[height]);
+    }
+    return stack[0];
 }
 
 const struct cove_hash *cove_merkle_root(const struct cove_merkle *tree)

@@ -37,6 +37,8 @@ struct cove_hash cove_merkle_leaf(const struct cove_id *document,
 COVE_MUST_CHECK int cove_merkle_build(const struct cove_hash *leaves,
                                       size_t count, struct cove_arena *arena,
                                       struct cove_merkle *out);
+/* Just the root over 1 … COVE_MAX_LEAVES leaves, without memory. */
+struct cove_hash cove_merkle_over(const struct cove_hash *leaves, size_t count);
 const struct cove_hash *cove_merkle_root(const struct cove_merkle *tree);
 /* The siblings of a leaf, from the leaf up; gives their number. */
 size_t cove_merkle_path(const struct cove_merkle *tree, uint32_t leaf,

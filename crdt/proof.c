@@ -6,6 +6,7 @@
  * Document, session, end and head are all in it, and the chain behind the head
  * begins with the device; a batch can be changed in no byte.
  */
+#include "core/cbor.h"
 #include "core/limits.h"
 #include "crdt/batch.h"
 #include "crdt/merkle.h"
@@ -87,6 +88,9 @@ int cove_proof_check(const struct cove_proof *proof)
     if (!proof->grouped) {
         return 0;
     }
+    if (proof->shared) {
+        return proof->leaf >= COVE_MAX_SHARED ? COVE_ELIMIT : 0;
+    }
     if (proof->leaves > COVE_MAX_LEAVES || proof->path_len > COVE_MAX_MERKLE) {
         return COVE_ELIMIT;
     }
@@ -97,17 +101,74 @@ int cove_proof_check(const struct cove_proof *proof)
     return 0;
 }
 
-int cove_head_verify(const struct cove_key *device,
-                     const struct cove_id *document,
-                     const struct cove_session_id *session, uint32_t end,
-                     const struct cove_hash *head,
-                     const struct cove_proof *proof)
+/* Is this the root that the device signed? */
+static int proof_verify_root(const struct cove_key *device, uint32_t leaves,
+                             const struct cove_hash *root,
+                             const struct cove_signature *signature)
 {
     uint8_t message[PROOF_GROUP_LEN];
 
+    proof_group_message(leaves, root, message);
+    return cove_verify(device, cove_bytes(message, sizeof(message)), signature);
+}
+
+static int proof_verify_seen(const struct cove_key *device, uint32_t leaves,
+                             const struct cove_hash *root,
+                             const struct cove_signature *signature,
+                             struct cove_roots *roots)
+{
+    struct cove_root now = {*device, leaves, *root, *signature};
+
+    if (roots == NULL) {
+        return proof_verify_root(device, leaves, root, signature);
+    }
+
+    struct cove_root *seen = &roots->seen[root->b[0] % COVE_ROOTS];
+
+    if (seen->leaves == leaves &&
+        memcmp(&seen->root, root, sizeof(*root)) == 0 &&
+        memcmp(&seen->device, device, sizeof(*device)) == 0 &&
+        memcmp(&seen->signature, signature, sizeof(*signature)) == 0) {
+        return 0;
+    }
+
+    int err = proof_verify_root(device, leaves, root, signature);
+
+    if (err == 0) {
+        *seen = now;
+    }
+    return err;
+}
+
+/* The group was verified as a whole: the head must be the leaf it names. */
+static int proof_verify_shared(const struct cove_key *device,
+                               const struct cove_hash *leaf,
+                               const struct cove_proof *proof)
+{
+    const struct cove_group *group = proof->group;
+    bool signs = group != NULL && group->verified &&
+                 proof->leaf < group->count &&
+                 memcmp(&group->device, device, sizeof(*device)) == 0 &&
+                 memcmp(&group->leaves[proof->leaf], leaf, sizeof(*leaf)) == 0;
+
+    return signs ? 0 : COVE_ESIGNATURE;
+}
+
+struct proof_subject { /* what is signed */
+    const struct cove_key *device;
+    const struct cove_id *document;
+    const struct cove_session_id *session;
+    uint32_t end;
+    const struct cove_hash *head;
+};
+
+static int proof_verify(const struct proof_subject *s,
+                        const struct cove_proof *proof,
+                        struct cove_roots *roots)
+{
     if (!proof->grouped) {
-        return proof_verify_plain(device, document, session, end, head,
-                                  &proof->signature);
+        return proof_verify_plain(s->device, s->document, s->session, s->end,
+                                  s->head, &proof->signature);
     }
 
     int err = cove_proof_check(proof);
@@ -117,11 +178,146 @@ int cove_head_verify(const struct cove_key *device,
     }
 
     struct cove_hash leaf =
-        cove_merkle_leaf(document, session, device, end, head);
+        cove_merkle_leaf(s->document, s->session, s->device, s->end, s->head);
+
+    if (proof->shared) {
+        return proof_verify_shared(s->device, &leaf, proof);
+    }
+
     struct cove_hash root =
         cove_merkle_climb(leaf, proof->leaf, proof->leaves, proof->path);
 
-    proof_group_message(proof->leaves, &root, message);
-    return cove_verify(device, cove_bytes(message, sizeof(message)),
-                       &proof->signature);
+    return proof_verify_seen(s->device, proof->leaves, &root, &proof->signature,
+                             roots);
+}
+
+int cove_head_verify(const struct cove_key *device,
+                     const struct cove_id *document,
+                     const struct cove_session_id *session, uint32_t end,
+                     const struct cove_hash *head,
+                     const struct cove_proof *proof)
+{
+    struct proof_subject subject = {device, document, session, end, head};
+
+    return proof_verify(&subject, proof, NULL);
+}
+
+int cove_batch_verify(const struct cove_batch *batch,
+                      const struct cove_hash *head, struct cove_roots *roots)
+{
+    struct proof_subject subject = {
+        &batch->device, &batch->document, &batch->session,
+        batch->start + (uint32_t)batch->tx_count, head};
+
+    return proof_verify(&subject, &batch->proof, roots);
+}
+
+int cove_proof_expand(struct cove_proof *proof, struct cove_arena *arena)
+{
+    const struct cove_group *group = proof->group;
+    struct cove_merkle tree;
+
+    if (!proof->shared) {
+        return 0;
+    }
+    if (group == NULL || proof->leaf >= group->count) {
+        return COVE_EFORMAT;
+    }
+
+    struct cove_hash *path =
+        cove_arena_array(arena, COVE_MAX_MERKLE, sizeof(*path));
+    int err = path == NULL ? COVE_ENOMEM
+                           : cove_merkle_build(group->leaves, group->count,
+                                               arena, &tree);
+
+    if (err == 0) {
+        proof->shared = false;
+        proof->group = NULL;
+        proof->signature = group->signature;
+        proof->leaves = group->count;
+        proof->path = path;
+        proof->path_len = cove_merkle_path(&tree, proof->leaf, path);
+    }
+    return err;
+}
+
+/* --- groups with all their leaves: [device, signature, leaves] */
+
+#define GROUP_ITEMS 3
+
+int cove_group_encode(const struct cove_group *group, struct cove_buf *out)
+{
+    size_t start = out->len;
+    struct cove_writer w;
+
+    cove_writer_init(&w, out);
+    cove_writer_list(&w, GROUP_ITEMS);
+    cove_writer_bytes(&w, group->device.b, sizeof(group->device.b));
+    cove_writer_bytes(&w, group->signature.b, sizeof(group->signature.b));
+    cove_writer_bytes(&w, group->leaves[0].b,
+                      group->count * sizeof(*group->leaves));
+    if (w.err != 0) {
+        out->len = start;
+    }
+    return w.err;
+}
+
+bool cove_group_is(struct cove_bytes in)
+{
+    return in.len > 0 && in.at[0] == (0x80 | GROUP_ITEMS);
+}
+
+int cove_group_decode(struct cove_bytes in, struct cove_group *out,
+                      struct cove_diag *diag)
+{
+    struct cove_group group = {.count = 0};
+    struct cove_bytes parts[GROUP_ITEMS];
+    struct cove_reader r;
+    int err = cove_cbor_check_all(in, 1, diag);
+
+    if (err != 0) {
+        cove_diag_context(diag, "group");
+        return err;
+    }
+    cove_reader_init(&r, in);
+    if (cove_reader_peek(&r) != COVE_CBOR_LIST ||
+        cove_reader_list(&r) != GROUP_ITEMS) {
+        return cove_fail(diag, COVE_EFORMAT,
+                         "group: it must be a list of 3 items");
+    }
+    for (size_t i = 0; i < GROUP_ITEMS; i++) {
+        if (cove_reader_peek(&r) != COVE_CBOR_BYTES) {
+            return cove_fail(diag, COVE_EFORMAT,
+                             "group: its items must be byte strings");
+        }
+        parts[i] = cove_reader_bytes(&r);
+    }
+    if (parts[2].len / sizeof(struct cove_hash) > COVE_MAX_SHARED) {
+        return cove_fail(diag, COVE_ELIMIT,
+                         "group: %zu bytes of leaves, more than %d leaves",
+                         parts[2].len, COVE_MAX_SHARED);
+    }
+    if (parts[0].len != sizeof(group.device) ||
+        parts[1].len != sizeof(group.signature) || parts[2].len == 0 ||
+        parts[2].len % sizeof(struct cove_hash) != 0) {
+        return cove_fail(diag, COVE_EFORMAT,
+                         "group: a device of 32 bytes, a signature of 64 and "
+                         "leaves of 32 each are wanted");
+    }
+    memcpy(&group.device, parts[0].at, sizeof(group.device));
+    memcpy(&group.signature, parts[1].at, sizeof(group.signature));
+    group.leaves = (const struct cove_hash *)parts[2].at;
+    group.count = (uint32_t)(parts[2].len / sizeof(struct cove_hash));
+    *out = group;
+    return 0;
+}
+
+int cove_group_verify(struct cove_group *group)
+{
+    struct cove_hash root = cove_merkle_over(group->leaves, group->count);
+    int err = proof_verify_root(&group->device, group->count, &root,
+                                &group->signature);
+
+    group->verified = err == 0;
+    return err;
 }

@@ -215,6 +215,13 @@ COVE_MUST_CHECK int cove_repo_read(struct cove_repo *repo,
                                    struct cove_arena *arena,
                                    struct cove_batch *out);
 
+/* What a batch's proof.kept names, with all leaves, in the arena; its device is
+ * the batch's. Errors: COVE_ECORRUPT. */
+COVE_MUST_CHECK int cove_repo_group(struct cove_repo *repo,
+                                    struct cove_store_txn *txn, uint64_t kept,
+                                    struct cove_arena *arena,
+                                    struct cove_group *out);
+
 /* --- iteration */
 
 /* Every transaction of a document, session by session, in log order. */

@@ -33,9 +33,7 @@ static int fork_verify(struct repo_work *work, struct repo_record *record,
     for (size_t i = first - batch->start; i < batch->tx_count; i++) {
         head = cove_chain_next(&head, batch->txs[i]);
     }
-    err = cove_head_verify(&batch->device, &batch->document, &batch->session,
-                           batch->start + (uint32_t)batch->tx_count, &head,
-                           &batch->proof);
+    err = cove_batch_verify(batch, &head, &work->repo->roots);
     if (err != 0) {
         return cove_fail(work->diag, err,
                          "a batch that differs from what is held at %" PRIu32
@@ -76,6 +74,7 @@ static int fork_write(struct repo_work *work, struct repo_record *record,
                       struct repo_row *row, const struct cove_batch *batch,
                       uint32_t first)
 {
+    struct cove_batch alone = *batch; /* it must prove by itself */
     struct cove_place place;
     struct cove_packer p;
     struct cove_buf buf;
@@ -84,7 +83,11 @@ static int fork_write(struct repo_work *work, struct repo_record *record,
     cove_packer_init(&p, &buf);
     cove_pack_varint(&p, first);
 
-    int err = p.err != 0 ? p.err : cove_batch_encode(batch, &buf);
+    int err = p.err != 0 ? p.err : cove_proof_expand(&alone.proof, work->arena);
+
+    if (err == 0) {
+        err = cove_batch_encode(&alone, &buf);
+    }
 
     if (err == 0) {
         err = fork_place(work, record, row, cove_buf_bytes(&buf), &place);

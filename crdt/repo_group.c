@@ -9,8 +9,9 @@
  * and a transaction with one leaf signs that head plainly.
  *
  * A group counts the chunks that name it. A chunk that grows is signed anew
- * and lets go of its former group; such losses are gathered too and taken off
- * before the commit. A group that nothing names is removed.
+ * and lets go of its former group; such shifts are gathered too and settled
+ * before the commit. A group that nothing names is removed. What a peer's group
+ * has signed is kept alike.
  *
  * A group's number is the change sequence of its first leaf.
  */
@@ -73,6 +74,28 @@ static int group_head_get(struct repo_work *work, uint64_t num,
     out->named = cove_unpack_varint(&u);
     cove_unpack_raw(&u, out->signature.b, sizeof(out->signature.b));
     return cove_unpacker_done(&u);
+}
+
+static int group_leaves_get(struct repo_work *work, uint64_t num,
+                            struct cove_bytes *out)
+{
+    struct cove_place place;
+    struct cove_bytes leaves;
+
+    group_place(&place, num, true);
+
+    int err = cove_store_get(work->txn, REPO_GROUPS, cove_place_bytes(&place),
+                             &leaves);
+
+    if (err == COVE_ENOTFOUND ||
+        (err == 0 &&
+         (leaves.len == 0 || leaves.len % sizeof(struct cove_hash) != 0))) {
+        return COVE_ECORRUPT;
+    }
+    if (err == 0) {
+        *out = leaves;
+    }
+    return err;
 }
 
 static int group_remove(struct repo_work *work, uint64_t num)
@@ -163,17 +186,17 @@ static int group_seal_plain(struct repo_work *work)
     return err == COVE_ENOTFOUND ? 0 : err;
 }
 
-/* --- letting go of groups */
+/* --- how many name a group */
 
-static int lost_order(const void *left, const void *right)
+static int shift_order(const void *left, const void *right)
 {
-    const struct repo_group_lost *a = left;
-    const struct repo_group_lost *b = right;
+    const struct repo_group_shift *a = left;
+    const struct repo_group_shift *b = right;
 
     return (a->group > b->group) - (a->group < b->group);
 }
 
-static int group_lose(struct repo_work *work, uint64_t num, uint64_t count)
+static int group_shift(struct repo_work *work, uint64_t num, int64_t by)
 {
     struct group_head head;
     int err = group_head_get(work, num, &head);
@@ -181,32 +204,33 @@ static int group_lose(struct repo_work *work, uint64_t num, uint64_t count)
     if (err != 0) {
         return err;
     }
-    if (head.named < count) {
+    if (by < 0 && head.named < (uint64_t)-by) {
         return COVE_ECORRUPT;
     }
-    head.named -= count;
+    head.named += (uint64_t)by;
     return head.named == 0 ? group_remove(work, num)
                            : group_head_put(work, num, &head);
 }
 
 static int group_settle(struct repo_work *work)
 {
-    struct cove_buf *buf = &work->repo->group.lost;
-    struct repo_group_lost *lost = (struct repo_group_lost *)(void *)buf->at;
-    size_t count = buf->len / sizeof(*lost);
+    struct cove_buf *buf = &work->repo->group.shifts;
+    struct repo_group_shift *shifts =
+        (struct repo_group_shift *)(void *)buf->at;
+    size_t count = buf->len / sizeof(*shifts);
     int err = 0;
 
     if (count > 1) {
-        qsort(lost, count, sizeof(*lost), lost_order);
+        qsort(shifts, count, sizeof(*shifts), shift_order);
     }
     for (size_t i = 0; i < count && err == 0;) {
-        uint64_t num = lost[i].group;
-        uint64_t sum = 0;
+        uint64_t num = shifts[i].group;
+        int64_t sum = 0;
 
-        for (; i < count && lost[i].group == num; i++) {
-            sum += lost[i].count;
+        for (; i < count && shifts[i].group == num; i++) {
+            sum += shifts[i].by;
         }
-        err = group_lose(work, num, sum);
+        err = group_shift(work, num, sum);
     }
     return err;
 }
@@ -235,7 +259,8 @@ static void group_after(struct cove_store_ending *ending)
 
     group->txn = NULL;
     group->leaves.len = 0;
-    group->lost.len = 0;
+    group->shifts.len = 0;
+    group->taken = 0;
 }
 
 static struct repo_group *group_of(struct repo_work *work)
@@ -257,14 +282,14 @@ void repo_group_init(struct cove_repo *repo)
     group->ending.after = group_after;
     group->repo = repo;
     cove_buf_init(&group->leaves, repo->opt.alloc);
-    cove_buf_init(&group->lost, repo->opt.alloc);
+    cove_buf_init(&group->shifts, repo->opt.alloc);
     cove_arena_init(&repo->tree.arena, repo->opt.alloc);
 }
 
 void repo_group_clear(struct cove_repo *repo)
 {
     cove_buf_clear(&repo->group.leaves);
-    cove_buf_clear(&repo->group.lost);
+    cove_buf_clear(&repo->group.shifts);
     cove_arena_clear(&repo->tree.arena);
 }
 
@@ -325,26 +350,72 @@ int repo_group_sign(struct repo_work *work, const struct repo_record *record,
     return err;
 }
 
-int repo_group_release(struct repo_work *work, const struct repo_proof *proof)
+static int group_note(struct repo_work *work, uint64_t num, int64_t by)
 {
-    struct repo_group_lost lost = {.group = proof->group, .count = 1};
-
-    if (proof->group == 0) {
-        return 0;
-    }
-
-    struct cove_buf *buf = &group_of(work)->lost;
+    struct repo_group_shift shift = {.group = num, .by = by};
+    struct cove_buf *buf = &group_of(work)->shifts;
 
     if (buf->len > 0) {
-        struct repo_group_lost *last =
-            (struct repo_group_lost *)(void *)(buf->at + buf->len) - 1;
+        struct repo_group_shift *last =
+            (struct repo_group_shift *)(void *)(buf->at + buf->len) - 1;
 
-        if (last->group == proof->group) {
-            last->count++;
+        if (last->group == num) {
+            last->by += by;
             return 0;
         }
     }
-    return cove_buf_append(buf, cove_bytes(&lost, sizeof(lost)));
+    return cove_buf_append(buf, cove_bytes(&shift, sizeof(shift)));
+}
+
+int repo_group_release(struct repo_work *work, const struct repo_proof *proof)
+{
+    return proof->group == 0 ? 0 : group_note(work, proof->group, -1);
+}
+
+/* --- a peer's groups */
+
+static int group_keep(struct repo_work *work, const struct cove_group *from,
+                      uint64_t num)
+{
+    struct group_head head = {.signature = from->signature};
+    struct cove_place place;
+    int err = group_head_put(work, num, &head);
+
+    if (err != 0) {
+        return err;
+    }
+    group_place(&place, num, true);
+    return cove_store_put(
+        work->txn, REPO_GROUPS, cove_place_bytes(&place),
+        cove_bytes(from->leaves, from->count * sizeof(*from->leaves)));
+}
+
+int repo_group_take(struct repo_work *work, const struct cove_proof *shared,
+                    struct repo_proof *out)
+{
+    const struct cove_group *from = shared->group;
+    struct repo_group *group = group_of(work);
+    int err = 0;
+
+    if (group->taken == 0 || memcmp(&group->taken_signature, &from->signature,
+                                    sizeof(from->signature)) != 0) {
+        uint64_t num = work->counters.sequence + 1;
+
+        err = group_keep(work, from, num);
+        if (err == 0) {
+            group->taken = num;
+            group->taken_signature = from->signature;
+        }
+    }
+    if (err == 0) {
+        err = group_note(work, group->taken, 1);
+    }
+    if (err == 0) {
+        memset(out, 0, sizeof(*out));
+        out->group = group->taken;
+        out->leaf = shared->leaf;
+    }
+    return err;
 }
 
 /* --- reading */
@@ -354,26 +425,18 @@ static int tree_build(struct repo_work *work, uint64_t num,
                       const struct group_head *head)
 {
     struct repo_group_tree *tree = &work->repo->tree;
-    struct cove_place place;
     struct cove_bytes leaves;
-    struct cove_hash *copy;
 
     tree->num = 0;
     cove_arena_reset(&tree->arena);
-    group_place(&place, num, true);
 
-    int err = cove_store_get(work->txn, REPO_GROUPS, cove_place_bytes(&place),
-                             &leaves);
+    int err = group_leaves_get(work, num, &leaves);
 
-    if (err == COVE_ENOTFOUND ||
-        (err == 0 && leaves.len % sizeof(*copy) != 0)) {
-        return COVE_ECORRUPT;
-    }
     if (err != 0) {
         return err;
     }
     err = cove_merkle_build((const struct cove_hash *)leaves.at,
-                            leaves.len / sizeof(*copy), &tree->arena,
+                            leaves.len / sizeof(struct cove_hash), &tree->arena,
                             &tree->merkle);
     if (err == 0) {
         tree->num = num;
@@ -401,6 +464,33 @@ static int tree_proof(struct repo_work *work, const struct repo_proof *proof,
         out->leaf = proof->leaf;
         out->leaves = tree->merkle.count[0];
         out->path_len = cove_merkle_path(&tree->merkle, proof->leaf, out->path);
+        out->kept = out->leaves <= COVE_MAX_SHARED ? proof->group : 0;
+    }
+    return err;
+}
+
+int cove_repo_group(struct cove_repo *repo, struct cove_store_txn *txn,
+                    uint64_t kept, struct cove_arena *arena,
+                    struct cove_group *out)
+{
+    struct group_head head;
+    struct cove_bytes leaves;
+    struct repo_work work;
+    int err = repo_work_begin(&work, repo, txn, arena, NULL);
+
+    if (err == 0) {
+        err = group_head_get(&work, kept, &head);
+    }
+    if (err == 0) {
+        err = group_leaves_get(&work, kept, &leaves);
+    }
+    if (err == 0) {
+        err = cove_arena_copy(arena, leaves, &leaves);
+    }
+    if (err == 0) {
+        out->signature = head.signature;
+        out->leaves = (const struct cove_hash *)leaves.at;
+        out->count = (uint32_t)(leaves.len / sizeof(struct cove_hash));
     }
     return err;
 }

@@ -181,9 +181,7 @@ static int ingest_verify(struct ingest *in)
         head = cove_chain_next(&head, batch->txs[i]);
     }
 
-    int err = cove_head_verify(
-        &batch->device, &batch->document, &batch->session,
-        batch->start + (uint32_t)batch->tx_count, &head, &batch->proof);
+    int err = cove_batch_verify(batch, &head, &in->work.repo->roots);
 
     if (err != 0) {
         return cove_fail(in->work.diag, err,

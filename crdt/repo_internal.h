@@ -108,11 +108,13 @@ struct repo_group {
     struct cove_buf leaves;     /* hashes */
     cove_num first;             /* document and session of the first leaf */
     struct cove_session_id first_session;
-    struct cove_buf lost; /* struct repo_group_lost */
+    struct cove_buf shifts; /* struct repo_group_shift */
+    uint64_t taken;         /* a peer's group that was kept last, or 0 */
+    struct cove_signature taken_signature;
 };
-struct repo_group_lost { /* so many chunks name it no longer */
+struct repo_group_shift { /* so many more, or fewer, chunks name it */
     uint64_t group;
-    uint64_t count;
+    int64_t by;
 };
 /* The tree that paths were last made from. */
 struct repo_group_tree {
@@ -128,7 +130,8 @@ struct cove_repo {
     struct cove_id local;      /* this device's group of local documents */
     struct cove_arena scratch; /* of write transactions: one at a time */
     struct repo_group group;
-    pthread_mutex_t lock; /* guards what follows */
+    struct cove_roots roots; /* of the write transactions, too */
+    pthread_mutex_t lock;    /* guards what follows */
     struct repo_group_tree tree;
     uint8_t cache_stamp[8];
     struct repo_slot by_num[REPO_CACHE];

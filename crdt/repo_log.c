@@ -254,6 +254,9 @@ static int log_prove(struct repo_work *work, const struct repo_record *record,
 
     memset(&chunk->proof, 0, sizeof(chunk->proof));
     chunk->proof.whole = *proof;
+    if (err == 0 && proof->shared) {
+        err = repo_group_take(work, proof, &chunk->proof);
+    }
     return err;
 }
 

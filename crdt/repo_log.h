@@ -114,6 +114,11 @@ COVE_MUST_CHECK int repo_group_sign(struct repo_work *work,
                                     const struct repo_record *record,
                                     const struct repo_row *row, uint32_t end,
                                     struct repo_proof *proof);
+/* The same for what a peer's group has signed; it is kept with all its leaves.
+ */
+COVE_MUST_CHECK int repo_group_take(struct repo_work *work,
+                                    const struct cove_proof *shared,
+                                    struct repo_proof *out);
 /* A chunk with this proof is about to go, or to be signed otherwise. */
 COVE_MUST_CHECK int repo_group_release(struct repo_work *work,
                                        const struct repo_proof *proof);

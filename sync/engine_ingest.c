@@ -20,8 +20,9 @@ struct ingest {
     struct cove_conn *conn;
     struct cove_engine *engine;
     struct cove_diag diag;
-    cove_num first_new;  /* of the documents that are new in this message */
-    struct cove_id last; /* document that was counted last */
+    cove_num first_new;      /* of the documents that are new in this message */
+    struct cove_id last;     /* document that was counted last */
+    struct cove_group group; /* that stood last in the message; count 0: none */
 };
 
 /* --- refusing */
@@ -324,6 +325,23 @@ static int ingest_verdict(struct ingest *in, const struct cove_batch *batch,
     }
 }
 
+/* A group is for the batches behind it; its bytes lie in the message. */
+static int ingest_group(struct ingest *in, struct cove_bytes bytes)
+{
+    struct cove_group group;
+    int err = cove_group_decode(bytes, &group, &in->diag);
+
+    in->group.count = 0;
+    if (err == 0) {
+        err = cove_group_verify(&group);
+    }
+    if (err != 0) {
+        return ingest_refuse(in, NULL, err, true);
+    }
+    in->group = group;
+    return 0;
+}
+
 static int ingest_batch(struct ingest *in, struct cove_bytes bytes)
 {
     struct cove_engine *engine = in->engine;
@@ -334,9 +352,15 @@ static int ingest_batch(struct ingest *in, struct cove_bytes bytes)
     if (err != 0) {
         return err;
     }
+    if (cove_group_is(bytes)) {
+        return ingest_group(in, bytes);
+    }
     err = cove_batch_decode(bytes, &engine->arena, &batch, &in->diag);
     if (err != 0) {
         return err == COVE_ENOMEM ? err : ingest_refuse(in, NULL, err, true);
+    }
+    if (batch.proof.shared && in->group.count > 0) {
+        batch.proof.group = &in->group;
     }
     err = cove_repo_ingest(engine->opt.repo, engine->txn, &batch,
                            in->conn->peer->number, &result, &in->diag);

@@ -513,6 +513,8 @@ START_TEST(every_leaf_of_every_small_tree_has_a_path_to_its_root)
             size_t len = cove_merkle_path(&tree, leaf, path);
 
             ck_assert_uint_eq(len, cove_merkle_path_len(leaf, n));
+            ck_assert_mem_eq(cove_merkle_over(leaves, n).b,
+                             cove_merkle_root(&tree)->b, 32);
 
             struct cove_hash root =
                 cove_merkle_climb(leaves[leaf], leaf, n, path);

@@ -950,6 +950,50 @@ START_TEST(an_empty_store_gets_everything_and_gives_what_it_writes)
 }
 END_TEST
 
+/* Documents of one commit stand behind one signature: a peer is told the group
+ * once, and so is the next one by that peer. */
+START_TEST(documents_of_one_commit_travel_with_one_signature)
+{
+    enum { COUNT = 200 };
+    static struct cove_id ids[COUNT];
+    struct cove_store_txn *txn;
+    uint64_t alone;
+
+    for (uint32_t i = 0; i < COUNT; i++) {
+        ids[i] = make(&alice, i);
+    }
+    ck_assert_int_eq(link_dial(&wire, &alice, &bob), 0);
+    link_changed(&wire, 0);
+    link_run(&wire);
+    alone = wire.bytes[0];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        kit_set(&alice.kit, &ids[i], "b", 1);
+    }
+    link_changed(&wire, 0);
+    link_run(&wire);
+    alone = wire.bytes[0] - alone;
+
+    uint64_t together = wire.bytes[0];
+
+    txn = kit_begin(&alice.kit, true);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        struct cove_doc doc = kit_load(&alice.kit, txn, &ids[i]);
+
+        ck_assert_int_eq(kit_append(&alice.kit, txn, &doc, "b", 2), 0);
+    }
+    kit_commit(txn);
+    link_changed(&wire, 0);
+    link_run(&wire);
+    together = wire.bytes[0] - together;
+    ck_assert_uint_lt(together, alone);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        ck_assert_int_eq(kit_get(&bob.kit, &ids[i], "b"), 2);
+    }
+    ck_assert(link_stats(&wire, 0).in_sync);
+    ck_assert(link_stats(&wire, 1).in_sync);
+}
+END_TEST
+
 START_TEST(a_reconnect_of_equal_stores_says_hello_and_nothing_else)
 {
     uint64_t handshake[2];
@@ -1131,6 +1175,7 @@ int main(void)
     ADD(more_credit_comes_when_half_is_used);
     ADD(a_peer_that_does_not_read_costs_little_and_is_not_drowned);
     ADD(an_empty_store_gets_everything_and_gives_what_it_writes);
+    ADD(documents_of_one_commit_travel_with_one_signature);
     ADD(a_reconnect_of_equal_stores_says_hello_and_nothing_else);
     ADD(two_stores_with_ten_thousand_equal_documents_ask_for_nothing);
     ADD(a_peers_record_comes_back_as_it_was_put);

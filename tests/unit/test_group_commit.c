@@ -372,6 +372,227 @@ START_TEST(own_transactions_that_come_back_let_go_of_the_group)
 }
 END_TEST
 
+/* --- shared proofs */
+
+/* All of a commit's batches as they travel: a group, and each one's leaf. */
+struct shared {
+    struct cove_group group;
+    struct cove_batch batches[DOCS];
+};
+
+static void share(struct kit *k, const struct many *m, struct shared *out)
+{
+    struct cove_store_txn *txn;
+    struct cove_group group = {.count = 0};
+    struct cove_bytes copy;
+    struct cove_buf bytes;
+
+    memset(out, 0, sizeof(*out));
+    for (int i = 0; i < DOCS; i++) {
+        out->batches[i] = batch_of(k, &m->ids[i]);
+        ck_assert_uint_ne(out->batches[i].proof.kept, 0);
+    }
+    txn = kit_begin(k, false);
+    ck_assert_int_eq(cove_repo_group(k->repo, txn, out->batches[0].proof.kept,
+                                     &k->arena, &group),
+                     0);
+    cove_store_abort(txn);
+    group.device = out->batches[0].device;
+    cove_buf_init(&bytes, &k->heap.alloc);
+    ck_assert_int_eq(cove_group_encode(&group, &bytes), 0);
+    ck_assert_int_eq(cove_arena_copy(&k->arena, cove_buf_bytes(&bytes), &copy),
+                     0);
+    ck_assert(cove_group_is(copy));
+    ck_assert_int_eq(cove_group_decode(copy, &out->group, &k->diag), 0);
+    ck_assert_int_eq(cove_group_verify(&out->group), 0);
+    for (int i = 0; i < DOCS; i++) {
+        out->batches[i].proof.shared = true;
+        bytes.len = 0;
+        ck_assert_int_eq(cove_batch_encode(&out->batches[i], &bytes), 0);
+        ck_assert_int_eq(
+            cove_arena_copy(&k->arena, cove_buf_bytes(&bytes), &copy), 0);
+        ck_assert(!cove_group_is(copy));
+        ck_assert_int_eq(
+            cove_batch_decode(copy, &k->arena, &out->batches[i], &k->diag), 0);
+        ck_assert(out->batches[i].proof.shared);
+        ck_assert_ptr_null(out->batches[i].proof.group);
+    }
+    cove_buf_clear(&bytes);
+}
+
+START_TEST(a_group_is_said_once_and_kept_once)
+{
+    struct many m;
+    struct shared s;
+    struct kit *bob = &m.w.bob;
+    struct cove_store_txn *txn;
+
+    many_open(&m, _i, 0);
+    write_all(&m.w.alice, &m, DOCS, 7);
+    share(&m.w.alice, &m, &s);
+    txn = kit_begin(bob, true);
+    for (int i = 0; i < DOCS; i++) {
+        struct cove_ingest_result result;
+
+        s.batches[i].proof.group = &s.group;
+        ck_assert_int_eq(cove_repo_ingest(bob->repo, txn, &s.batches[i], 1,
+                                          &result, &bob->diag),
+                         0);
+    }
+    kit_commit(txn);
+    ck_assert_uint_eq(groups_kept(bob), 1);
+
+    struct cove_batch held = batch_of(bob, &m.ids[4]);
+
+    ck_assert_mem_eq(&held.proof.signature, &s.group.signature, 64);
+
+    /* And carol takes it from bob; then bob's copy of the group goes. */
+    for (int i = 0; i < DOCS; i++) {
+        kit_sync(bob, &m.w.carol, &m.ids[i]);
+    }
+    write_all(&m.w.alice, &m, DOCS, 8);
+    for (int i = 0; i < DOCS; i++) {
+        kit_sync(&m.w.alice, bob, &m.ids[i]);
+    }
+    ck_assert_uint_eq(groups_kept(bob), 0);
+    ck_assert_int_eq(kit_get(bob, &m.ids[9], "a"), 8);
+    many_close(&m);
+}
+END_TEST
+
+START_TEST(a_shared_proof_holds_for_its_leaf_alone)
+{
+    struct many m;
+    struct shared s;
+    struct cove_group bad;
+    struct cove_batch batch;
+
+    many_open(&m, FIXTURE_MEMORY, 0);
+    write_all(&m.w.alice, &m, DOCS, 7);
+    share(&m.w.alice, &m, &s);
+    batch = s.batches[3]; /* no group is known */
+    assert_batch_refused(&m.w.carol, &batch, COVE_ESIGNATURE);
+    batch.proof.group = &s.group;
+    for (batch.proof.leaf = 0; batch.proof.leaf <= DOCS; batch.proof.leaf++) {
+        if (batch.proof.leaf != 3) {
+            assert_batch_refused(&m.w.carol, &batch, COVE_ESIGNATURE);
+        }
+    }
+    batch.proof.leaf = 3;
+    bad = s.group; /* another device's */
+    bad.device = m.w.bob.device;
+    ck_assert_int_eq(cove_group_verify(&bad), COVE_ESIGNATURE);
+    bad.verified = true;
+    batch.proof.group = &bad;
+    assert_batch_refused(&m.w.carol, &batch, COVE_ESIGNATURE);
+    bad = s.group;
+    bad.verified = false;
+    assert_batch_refused(&m.w.carol, &batch, COVE_ESIGNATURE);
+    bad.count--; /* a leaf less is another root */
+    ck_assert_int_eq(cove_group_verify(&bad), COVE_ESIGNATURE);
+    batch.proof.group = &s.group;
+    assert_batch_taken(&m.w.carol, &batch, 1);
+    many_close(&m);
+}
+END_TEST
+
+START_TEST(a_group_has_one_form)
+{
+    static const struct {
+        size_t leaves; /* bytes of them */
+        size_t device, signature;
+        int code;
+    } rows[] = {
+        {32, 32, 64, 0},
+        {1024 * 32, 32, 64, 0},
+        {1025 * 32, 32, 64, COVE_ELIMIT},
+        {0, 32, 64, COVE_EFORMAT},
+        {33, 32, 64, COVE_EFORMAT},
+        {32, 31, 64, COVE_EFORMAT},
+        {32, 32, 63, COVE_EFORMAT},
+    };
+    static const uint8_t zeros[1025 * 32];
+
+    for (size_t i = 0; i < COVE_ARRAY_LEN(rows); i++) {
+        struct cove_group group;
+        struct cove_diag diag = {0};
+        struct cove_writer w;
+        struct cove_buf buf;
+
+        cove_buf_init(&buf, &cove_alloc_libc);
+        cove_writer_init(&w, &buf);
+        cove_writer_list(&w, 3);
+        cove_writer_bytes(&w, zeros, rows[i].device);
+        cove_writer_bytes(&w, zeros, rows[i].signature);
+        cove_writer_bytes(&w, zeros, rows[i].leaves);
+        ck_assert_int_eq(w.err, 0);
+        ck_assert_int_eq(cove_group_decode(cove_buf_bytes(&buf), &group, &diag),
+                         rows[i].code);
+        for (size_t cut = 0; cut < 100 && i == 0; cut++) {
+            ck_assert_int_eq(
+                cove_group_decode(cove_bytes(buf.at, cut), &group, &diag),
+                COVE_EFORMAT);
+        }
+        cove_buf_clear(&buf);
+    }
+}
+END_TEST
+
+/* Two branches of alice's session, the second in a group: what is kept of it
+ * proves by itself. */
+START_TEST(a_fork_with_a_shared_proof_is_kept_with_a_path)
+{
+    struct many m;
+    struct shared s;
+    struct kit twin;
+
+    many_open(&m, FIXTURE_MEMORY, 0);
+    kit_open(&twin, FIXTURE_MEMORY, 1);
+    kit_take_header(&twin, &m.w.group, m.w.group_header);
+    for (int i = 0; i < DOCS; i++) {
+        kit_take_header(&twin, &m.ids[i], m.headers[i]);
+    }
+    /* The same randomness gives both the same session. */
+    twin.env.seed = m.w.alice.env.seed = 99;
+    write_all(&m.w.alice, &m, DOCS, 1);
+    write_all(&twin, &m, DOCS, 2);
+    share(&twin, &m, &s);
+    s.batches[0].proof.group = &s.group;
+    kit_sync(&m.w.alice, &m.w.carol, &m.ids[0]);
+
+    struct cove_ingest_result result;
+
+    ck_assert_int_eq(kit_ingest(&m.w.carol, &s.batches[0], 1, &result),
+                     COVE_EFORK);
+    ck_assert_int_eq(kit_ingest(&m.w.carol, &s.batches[0], 1, &result),
+                     COVE_EFORK);
+
+    struct cove_store_txn *txn = kit_begin(&m.w.carol, false);
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry;
+    struct cove_batch kept;
+
+    ck_assert_int_eq(cove_store_cursor_open(txn, REPO_FORK_PROOFS, &cursor), 0);
+    ck_assert_int_eq(
+        cove_store_cursor_seek(cursor, cove_bytes(NULL, 0), &entry), 0);
+    ck_assert_int_eq(
+        cove_batch_decode(cove_bytes(entry.value.at + 1, entry.value.len - 1),
+                          &m.w.carol.arena, &kept, &m.w.carol.diag),
+        0);
+    ck_assert(kept.proof.grouped && !kept.proof.shared);
+
+    struct cove_hash head =
+        cove_chain_start(&kept.document, &kept.session, &kept.device);
+
+    head = cove_chain_next(&head, kept.txs[0]);
+    ck_assert_int_eq(cove_batch_verify(&kept, &head, NULL), 0);
+    cove_store_cursor_close(cursor);
+    cove_store_abort(txn);
+    kit_close(&twin);
+    many_close(&m);
+}
+END_TEST
+
 /* --- faults */
 
 /* Write to documents [0, 5) and commit; the code, whatever failed. */
@@ -515,6 +736,10 @@ int main(void)
     add(signing, it_reads_alike_when_opened_again);
     tcase_add_test(signing,
                    own_transactions_that_come_back_let_go_of_the_group);
+    add(signing, a_group_is_said_once_and_kept_once);
+    tcase_add_test(signing, a_shared_proof_holds_for_its_leaf_alone);
+    tcase_add_test(signing, a_group_has_one_form);
+    tcase_add_test(signing, a_fork_with_a_shared_proof_is_kept_with_a_path);
     add(ends, an_aborted_transaction_leaves_nothing);
     add(ends, what_is_read_in_the_same_transaction_is_there_and_signed);
     add(ends, a_store_that_fails_at_any_call_is_as_it_was);
