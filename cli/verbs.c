@@ -71,15 +71,23 @@ const struct cli_verb cli_verbs[] = {
      "  --raw            registers as stored"},
     {"log", true, false, cli_log, "ID [FIELD]", "show who wrote what when",
      "  --as VERSION     what FIELD means"},
-    {"schema", true, false, cli_schema, "put FILE | list | show NAME[@VERSION]",
+    {"schema", true, false, cli_schema,
+     "put FILE | list | show NAME[@VERSION] | pull NAME[@VERSION] | generate "
+     "NAME[@VERSION]",
      "publish and show schemas",
      "  put FILE --owner ID    publish version 1 of a JSON Schema; its title "
      "and\n"
      "                         version name it. Idempotent.\n"
-     "  show NAME --text       the schema's own text"},
+     "  show NAME --text       the schema's own text\n"
+     "  pull NAME [-o FILE]    write it to schema/NAME.schema.json; -y "
+     "overwrites a\n"
+     "                         changed file\n"
+     "  generate NAME [-o FILE] [--prefix P]\n"
+     "                         a C header with names, registers, version, "
+     "epoch"},
     {"migrate", true, false, cli_migrate,
-     "plan FILE | publish FILE | status [NAME] | run NAME | down NAME | log "
-     "[NAME]",
+     "plan FILE | publish FILE | status [NAME] | run NAME | down NAME |\n    "
+     "log [NAME] | up [DIR] | verify [DIR] | drop --last [NAME] | bundle [DIR]",
      "publish and run migrations",
      "  --schema FILE    the schema that the migration leads to\n"
      "  plan: what documents would show; nothing is written. --sample N\n"
@@ -89,6 +97,17 @@ const struct cli_verb cli_verbs[] = {
      "fields\n"
      "       of an earlier one. --dry-run, --accept-data-loss\n"
      "  log [NAME] [--limit N]: who published, ran and changed what, and when\n"
+     "DIR (schema) has NAME.schema.json and migrations/:\n"
+     "  up     publish what is not yet, in the manifest's order, then run. "
+     "--to V,\n"
+     "         --batch N, --owner ID for new schemas, --strict stops at any "
+     "problem,\n"
+     "         --allow-drift goes on with other schemas, --wait --timeout S\n"
+     "  verify the files against the manifest and the store; exit 4 on drift. "
+     "--write\n"
+     "         takes what is not published over into the manifest\n"
+     "  drop --last [NAME] [--dir DIR]: remove the last file, if unpublished\n"
+     "  bundle -o FILE: all in one JSON, for cove_migrations_add in an app\n"
      "Example:\n  cove migrate publish note.v1-to-v2.json --schema "
      "note.v2.schema.json"},
     {"peer", true, false, cli_peer, "add KEY [HOST:PORT] | rm KEY | list",

@@ -1,5 +1,5 @@
 /* verbs_migrate.c: migrate plan, publish, status, run. */
-#include "cli/cli.h"
+#include "cli/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,13 +216,19 @@ static int migrate_publish(struct cli *cli)
 int cli_migrate(struct cli *cli)
 {
     static const struct cli_sub subs[] = {
+        /* clang-format off */
         {"plan", migrate_plan},
         {"publish", migrate_publish},
         {"status", migrate_status},
         {"run", migrate_run},
         {"down", cli_migrate_down},
         {"log", cli_migrate_log},
+        {"up", cli_migrate_up},
+        {"verify", cli_migrate_verify},
+        {"drop", cli_migrate_drop},
+        {"bundle", cli_migrate_bundle},
         {NULL, NULL},
+        /* clang-format on */
     };
 
     return cli_sub_run(cli, subs);

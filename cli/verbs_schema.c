@@ -1,5 +1,5 @@
 /* verbs_schema.c: schema put, list, show. */
-#include "cli/cli.h"
+#include "cli/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +129,9 @@ static int schema_show(struct cli *cli)
         return code;
     }
     cli_schema_word(name, request);
+    if (text) {
+        json_object_set_new(request, "indent", json_integer(4));
+    }
     return cli_answer(cli, request, text ? human_text : human_schema);
 }
 
@@ -148,6 +151,8 @@ int cli_schema(struct cli *cli)
         {"put", schema_put},
         {"list", schema_list},
         {"show", schema_show},
+        {"pull", cli_schema_pull},
+        {"generate", cli_schema_generate},
         {NULL, NULL},
     };
 

@@ -1,5 +1,4 @@
-/* publish_same.h: is what a file says what was published? The publisher's own,
- * nobody else includes it.
+/* publish_same.h: is what a file says what was published?
  *
  * Layout is no content. A store may hold schema texts that were published as
  * they were laid out; those are compared by what they say.

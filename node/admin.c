@@ -214,9 +214,19 @@ static int admin_check_members(struct admin *a, const struct admin_verb *verb)
 static const struct admin_verb *admin_find(const char *name)
 {
     const struct admin_verb *tables[] = {
-        admin_doc_verbs,    admin_history_verbs,  admin_find_verbs,
-        admin_schema_verbs, admin_migrate_verbs,  admin_peer_verbs,
-        admin_status_verbs, admin_activity_verbs, admin_down_verbs,
+        /* clang-format off */
+        admin_doc_verbs,
+        admin_history_verbs,
+        admin_find_verbs,
+        admin_schema_verbs,
+        admin_migrate_verbs,
+        admin_peer_verbs,
+        admin_status_verbs,
+        admin_activity_verbs,
+        admin_down_verbs,
+        admin_files_verbs,
+        admin_bundle_verbs,
+        /* clang-format on */
     };
 
     for (size_t i = 0; i < COVE_ARRAY_LEN(tables); i++) {

@@ -55,10 +55,17 @@ int admin_end(struct admin *a, struct cove_txn *txn, int err);
 /* After publishing: hang the registries on the account, and reply. */
 int admin_published(struct admin *a, struct cove_txn *txn,
                     const struct cove_published *p);
+/* The registries alone. */
+int admin_linked(struct admin *a, struct cove_txn *txn, cove_num journal);
 /* Each journal here, or the one of a schema's name. */
 int admin_each_schema(struct admin *a, struct cove_txn *txn, const char *name,
                       int (*each)(struct admin *a, struct cove_txn *txn,
                                   cove_num num));
+
+/* --- admin_files.c */
+struct files;
+/* The [{file, text}] of a member, read. */
+int admin_files(struct admin *a, const char *key, struct files *out);
 
 /* --- admin_steps.c */
 int admin_migrate_status(struct admin *a);
@@ -66,6 +73,8 @@ void admin_run_json(struct node_json *j, const struct cove_run *run);
 
 extern const struct admin_verb admin_doc_verbs[];
 extern const struct admin_verb admin_history_verbs[];
+extern const struct admin_verb admin_bundle_verbs[];
+extern const struct admin_verb admin_files_verbs[];
 extern const struct admin_verb admin_find_verbs[];
 extern const struct admin_verb admin_schema_verbs[];
 extern const struct admin_verb admin_migrate_verbs[];

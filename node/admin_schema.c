@@ -49,7 +49,7 @@ static int root_link(struct admin *a, struct cove_txn *txn,
                       &txn->diag);
 }
 
-static int root_links(struct admin *a, struct cove_txn *txn, cove_num journal)
+int admin_linked(struct admin *a, struct cove_txn *txn, cove_num journal)
 {
     const struct cove_schema_doc *schema;
     int err =
@@ -91,7 +91,7 @@ int admin_published(struct admin *a, struct cove_txn *txn,
 
     if (!p->existed) {
         txn->wrote = true;
-        err = root_links(a, txn, p->num);
+        err = admin_linked(a, txn, p->num);
     }
     return err != 0 ? err : published_json(a, txn, p);
 }
@@ -249,6 +249,33 @@ static void show_registers(struct node_json *j, const struct cove_plan *plan)
     node_json_close(j, ']');
 }
 
+/* The schema's text, laid out where the request says how. */
+static int show_text(struct admin *a, struct cove_bytes text)
+{
+    struct cove_buf cbor, laid;
+    int64_t indent = 0;
+    int err = admin_int(a, "indent", &indent);
+
+    cove_buf_init(&cbor, a->store->alloc);
+    cove_buf_init(&laid, a->store->alloc);
+    if (err == 0 && indent > 0) {
+        err = cove_json_read_plain(text, "schema", &cbor, &a->diag);
+        if (err == 0) {
+            err =
+                cove_json_write_plain(cove_buf_bytes(&cbor),
+                                      indent < 8 ? (unsigned)indent : 8, &laid);
+        }
+        text = cove_buf_bytes(&laid);
+    }
+    if (err == 0) {
+        node_json_key(&a->reply, "schema");
+        node_json_text(&a->reply, text);
+    }
+    cove_buf_clear(&cbor);
+    cove_buf_clear(&laid);
+    return err;
+}
+
 static int show(struct admin *a, struct cove_txn *txn, const char *name,
                 const char *version)
 {
@@ -282,8 +309,7 @@ static int show(struct admin *a, struct cove_txn *txn, const char *name,
     node_json_hex(j, head.b, sizeof(head.b));
     err = cove_catalog_schema(catalog, txn->txn, num, &head, &text, &parsed);
     if (err == 0) {
-        node_json_key(j, "schema");
-        node_json_text(j, text);
+        err = show_text(a, text);
     }
     show_registers(j, plan);
     node_json_key(j, "migration"); /* the step's body, as it is hashed */
@@ -308,6 +334,6 @@ static int verb_schema_show(struct admin *a)
 const struct admin_verb admin_schema_verbs[] = {
     {"schema.put", "schema file owner", verb_schema_put},
     {"schema.list", "", verb_schema_list},
-    {"schema.show", "schema version", verb_schema_show},
+    {"schema.show", "schema version indent", verb_schema_show},
     {NULL, NULL, NULL},
 };

@@ -21,9 +21,11 @@ struct node_worker {
     struct node_worker *next; /* in the pool of free ones */
 };
 
+#define NODE_VERSION COVE_HEX_LEN(32)
+
 struct node_use { /* cove_use: which version of a schema the app speaks */
     struct cove_id journal;
-    char version[24];
+    char version[NODE_VERSION]; /* a number, or a step's hex */
     struct node_use *next;
 };
 
@@ -108,7 +110,7 @@ int node_txn_failed(struct cove_txn *txn, int err);
 /* --- use.c */
 /* What cove_use said for a schema's journal; NULL: nothing, so the newest. */
 const char *node_use_version(struct cove *store, const struct cove_id *journal,
-                             char out[24]);
+                             char out[NODE_VERSION]);
 
 /* Keep the sentence of a failure where cove_errmsg finds it; returns err. */
 int node_failed(struct cove *store, int err, const struct cove_diag *diag);

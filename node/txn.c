@@ -157,7 +157,7 @@ static int load_choose(void *ctx, const struct cove_schema_doc *schema,
 {
     struct load_choice *c = ctx;
     const char *version = c->version;
-    char spoken[24];
+    char spoken[NODE_VERSION];
 
     if (version == NULL) {
         version = node_use_version(c->txn->store, &schema->id, spoken);

@@ -109,6 +109,11 @@ COVE_API int cove_id_lookup(struct cove *store, const char *text,
  * written at that version from the next transaction on. version 0: the newest
  * held. Errors: COVE_ENOTFOUND, COVE_EAMBIGUOUS, COVE_EBLOCKED. */
 COVE_API int cove_use(struct cove *store, const char *schema, int64_t version);
+/* The same by the schema itself: the version whose schema has this content. An
+ * app that carries its schema file need not know what number it was given.
+ * Errors: COVE_EJSON, COVE_EKEYWORD, COVE_ENOTFOUND (the step that leads to it
+ * has not arrived: sync, then try again), COVE_EBLOCKED (it waits for one). */
+COVE_API int cove_use_schema(struct cove *store, const char *schema_json);
 
 COVE_API int cove_begin(struct cove *store, unsigned flags,
                         struct cove_txn **out);
@@ -159,6 +164,17 @@ COVE_API int cove_schema_add(struct cove *store, const char *json,
 /* The migration's `schema_json` is the version it leads to. */
 COVE_API int cove_migration_add(struct cove *store, const char *json,
                                 const char *schema_json);
+
+/* All schemas and migrations that an app brings along, as `cove migrate bundle`
+ * writes them: {"schemas": […], "migrations": […], "owner"?: "co_z…"}; one
+ * schema or migration, or a list, too. What is missing is published in one
+ * transaction; a schema that is here already belongs to whom it belongs, a new
+ * one to `owner` or else to the own account. Meant for each start: where all
+ * of it is there it costs a hash of the text. A device that may not publish
+ * gets 0 where the steps are there, or else COVE_EDENIED.
+ * Errors: those above, COVE_ENOTFOUND (the owner is not here yet). */
+COVE_API int cove_migrations_add(struct cove *store, const char *json,
+                                 size_t len);
 
 /* Authoring and upkeep: one JSON object in, one out (docs/ADMIN.md lists the
  * verbs). Ownership: *out is freed by cove_free. */

@@ -1,0 +1,343 @@
+/* verbs_up.c: migrate up: publish what is not published yet, in the manifest's
+ * order, then run the migrations.
+ *
+ * Each file is a commit of its own: what was published before one that fails
+ * stays, and the same command goes on there.
+ */
+#include "cli/files.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct up {
+    struct cli *cli;
+    struct cli_files files;
+    const char *dir, *owner;
+    json_int_t to, batch, timeout; /* 0: not given */
+    bool strict, allow_drift, wait;
+    json_t *checked;   /* the reply of files.check */
+    json_t *left_out;  /* names of schemas that have problems */
+    json_t *published; /* what was published, a row each */
+    json_t *runs;      /* name → run */
+};
+
+/* ----------------------------------------------------------- what to publish
+ */
+
+/* Names of the schemas that a problem stops. A problem of no schema stops
+ * nothing but its file, which is not unpublished. */
+static void up_leave_out(struct up *up)
+{
+    json_t *p;
+    size_t i;
+
+    json_array_foreach(json_object_get(up->checked, "problems"), i, p)
+    {
+        const char *schema = cli_text(p, "schema");
+
+        if (json_is_true(json_object_get(p, "blocks")) && schema[0] != '\0') {
+            json_object_set_new(up->left_out, schema, json_true());
+        }
+    }
+}
+
+/* May anything be published at all? */
+static int up_allowed(struct up *up)
+{
+    int code = CLI_OK;
+
+    if (up->strict) {
+        code = cli_files_problems(up->checked, false);
+    } else if (up->allow_drift) {
+        up_leave_out(up);
+        if (!up->cli->quiet) {
+            cli_files_problems(up->checked, true);
+        }
+    } else {
+        code = cli_files_problems(up->checked, true);
+    }
+    return code == CLI_OK
+               ? CLI_OK
+               : cli_fail(code, "nothing was published%s",
+                          up->strict ? ""
+                                     : "; --allow-drift goes on with the "
+                                       "schemas that this does not concern");
+}
+
+static bool up_wanted(const struct up *up, const json_t *f)
+{
+    return strcmp(cli_text(f, "state"), "unpublished") == 0 &&
+           json_object_get(up->left_out, cli_text(f, "schema")) == NULL &&
+           (up->to == 0 || cli_int(f, "to") <= up->to);
+}
+
+static const char *up_file(const json_t *f)
+{
+    return json_object_get(f, "in") != NULL ? cli_text(f, "in")
+                                            : cli_text(f, "file");
+}
+
+/* ------------------------------------------------------------------ publishing
+ */
+
+static int up_publish_one(struct up *up, const char *file)
+{
+    json_t *request = json_pack("{s:s s:O s:s}", "do", "migrate.add", "files",
+                                up->files.files, "only", file);
+    json_t *reply = NULL, *row;
+    size_t i;
+
+    if (up->owner != NULL) {
+        json_object_set_new(request, "owner", json_string(up->owner));
+    }
+    int code = cli_call(up->cli, request, &reply);
+
+    json_array_foreach(json_object_get(reply, "published"), i, row)
+    {
+        if (json_is_true(json_object_get(row, "existed"))) {
+            continue;
+        }
+        json_array_append(up->published, row);
+        if (!up->cli->json && !up->cli->quiet) {
+            printf("published ");
+            cli_print_text(cli_text(row, "schema"));
+            printf(" %" JSON_INTEGER_FORMAT "  %.16s  %s\n",
+                   cli_int(row, "version"), cli_text(row, "step"), file);
+        }
+    }
+    json_decref(reply);
+    return code;
+}
+
+static size_t up_count(const struct up *up)
+{
+    size_t i, count = 0;
+    json_t *f;
+
+    json_array_foreach(json_object_get(up->checked, "files"), i, f)
+    {
+        count += up_wanted(up, f);
+    }
+    return count;
+}
+
+static int up_publish(struct up *up)
+{
+    size_t i, all = up_count(up);
+    json_t *f;
+
+    json_array_foreach(json_object_get(up->checked, "files"), i, f)
+    {
+        if (!up_wanted(up, f)) {
+            continue;
+        }
+        int code = up_publish_one(up, up_file(f));
+
+        if (code != CLI_OK) {
+            return cli_fail(code,
+                            "stopped at %s: %zu of %zu are published, and "
+                            "stay; `cove migrate up` goes on there",
+                            cli_text(f, "file"), json_array_size(up->published),
+                            all);
+        }
+    }
+    return CLI_OK;
+}
+
+/* --------------------------------------------------------------------- running
+ */
+
+/* The schema's newest step here, and how far its run is. */
+static int up_run_due(struct up *up, const char *name, bool *due)
+{
+    json_t *reply = NULL;
+    int code = cli_call(
+        up->cli, json_pack("{s:s s:s}", "do", "schema.show", "schema", name),
+        &reply);
+    char *head = strdup(cli_text(reply, "step"));
+
+    json_decref(reply);
+    reply = NULL;
+    if (code == CLI_OK) {
+        code = cli_call(
+            up->cli,
+            json_pack("{s:s s:s}", "do", "migrate.status", "schema", name),
+            &reply);
+    }
+    if (code == CLI_OK) {
+        const json_t *run = json_object_get(
+            json_array_get(json_object_get(reply, "schemas"), 0), "run");
+
+        *due = head == NULL || strcmp(cli_text(run, "head"), head) != 0 ||
+               strcmp(cli_text(run, "state"), "completed") != 0;
+    }
+    free(head);
+    json_decref(reply);
+    return code;
+}
+
+static void up_human(const char *name, const json_t *run)
+{
+    printf("ran ");
+    cli_print_text(name);
+    printf("  %s: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
+           " documents, %" JSON_INTEGER_FORMAT
+           " migrated, %" JSON_INTEGER_FORMAT
+           " with invalid values, %" JSON_INTEGER_FORMAT " failed\n",
+           cli_text(run, "state"), cli_int(run, "done"), cli_int(run, "total"),
+           cli_int(run, "migrated"), cli_int(run, "invalid"),
+           cli_int(run, "failed"));
+}
+
+static int up_run_one(struct up *up, const char *name)
+{
+    json_t *request = json_pack("{s:s s:s s:i}", "do", "migrate.run", "schema",
+                                name, "max", 4096);
+    struct cli_progress progress;
+    json_t *reply = NULL;
+    int code = CLI_OK;
+
+    if (up->batch > 0) {
+        json_object_set_new(request, "batch", json_integer(up->batch));
+    }
+    cli_progress_begin(&progress, up->cli, "documents", 0);
+    while (code == CLI_OK) {
+        json_decref(reply);
+        reply = NULL;
+        code = cli_call(up->cli, json_incref(request), &reply);
+
+        const json_t *run = json_object_get(reply, "run");
+
+        progress.total = cli_int(run, "total");
+        cli_progress_step(&progress, cli_int(run, "done"));
+        if (code == CLI_OK &&
+            json_is_true(json_object_get(reply, "finished"))) {
+            json_object_set(up->runs, name, json_object_get(reply, "run"));
+            break;
+        }
+    }
+    cli_progress_end(&progress);
+    if (code == CLI_OK && !up->cli->json && !up->cli->quiet) {
+        up_human(name, json_object_get(reply, "run"));
+    }
+    json_decref(reply);
+    json_decref(request);
+    return code;
+}
+
+/* Every schema of the files whose documents are not all at its newest version
+ * yet. */
+static int up_run(struct up *up)
+{
+    json_t *seen = json_object(), *f;
+    int code = CLI_OK;
+    size_t i;
+
+    json_array_foreach(json_object_get(up->checked, "files"), i, f)
+    {
+        const char *name = cli_text(f, "schema");
+        bool here =
+            strcmp(cli_text(f, "state"), "published") == 0 || up_wanted(up, f);
+        bool due = false;
+
+        if (code != CLI_OK || !here || json_object_get(seen, name) != NULL ||
+            json_object_get(up->left_out, name) != NULL) {
+            continue;
+        }
+        json_object_set_new(seen, name, json_true());
+        code = up_run_due(up, name, &due);
+        if (code == CLI_OK && due) {
+            code = up_run_one(up, name);
+        }
+    }
+    json_decref(seen);
+    return code;
+}
+
+/* ------------------------------------------------------------------------ verb
+ */
+
+static int up_wait(struct up *up)
+{
+    json_int_t seconds = up->timeout > 0 ? up->timeout : 30;
+    int err = cove_wait(up->cli->store, NULL,
+                        seconds < 2000000 ? (int)seconds * 1000 : -1);
+
+    if (err == COVE_ETIMEOUT) {
+        return cli_fail(CLI_CONDITION,
+                        "published and run here; not every peer has it after "
+                        "%" JSON_INTEGER_FORMAT " s: `cove wait` goes on "
+                        "waiting, `cove status` shows which",
+                        seconds);
+    }
+    return err != 0 ? cli_failed(up->cli, err) : CLI_OK;
+}
+
+static int up_do(struct up *up)
+{
+    int code = cli_files_read(up->dir, &up->files);
+
+    if (code == CLI_OK) {
+        code = cli_files_check(up->cli, &up->files, &up->checked);
+    }
+    if (code == CLI_OK) {
+        code = up_allowed(up);
+    }
+    if (code == CLI_OK) {
+        code = up_publish(up);
+    }
+    if (code == CLI_OK) {
+        code = up_run(up);
+    }
+    if (code == CLI_OK && !up->cli->json && !up->cli->quiet &&
+        json_array_size(up->published) == 0 &&
+        json_object_size(up->runs) == 0) {
+        puts("nothing to do: every file is published and run");
+    }
+    if (code == CLI_OK && up->wait) {
+        code = up_wait(up);
+    }
+    if (up->cli->json && up->checked != NULL) {
+        json_t *all = json_pack("{s:O s:O s:O}", "published", up->published,
+                                "runs", up->runs, "skipped", up->left_out);
+
+        cli_print_json(all);
+        json_decref(all);
+    }
+    return code;
+}
+
+int cli_migrate_up(struct cli *cli)
+{
+    struct up up = {.cli = cli,
+                    .left_out = json_object(),
+                    .published = json_array(),
+                    .runs = json_object()};
+    bool bad = false;
+
+    up.strict = cli_flag(cli, "--strict");
+    up.allow_drift = cli_flag(cli, "--allow-drift");
+    up.wait = cli_flag(cli, "--wait");
+    cli_option_number(cli, "--to", &bad, &up.to);
+    cli_option_number(cli, "--batch", &bad, &up.batch);
+    cli_option_number(cli, "--timeout", &bad, &up.timeout);
+    up.owner = cli_option(cli, "--owner", &bad);
+    up.dir = cli_files_dir(cli, &bad);
+
+    int code = cli_end(cli, bad);
+
+    if (code == CLI_OK && up.strict && up.allow_drift) {
+        code = cli_fail(CLI_USAGE, "--strict and --allow-drift exclude each "
+                                   "other");
+    }
+    if (code == CLI_OK) {
+        code = up_do(&up);
+    }
+    json_decref(up.checked);
+    json_decref(up.left_out);
+    json_decref(up.published);
+    json_decref(up.runs);
+    cli_files_clear(&up.files);
+    return code;
+}
