@@ -35,6 +35,7 @@ struct cli {
     bool lines;       /* JSON lines, where a verb gives many documents */
     bool quiet;
     bool yes;
+    bool strict;        /* never ask */
     struct cove *store; /* open while a verb runs, NULL for those without */
     struct cli_args args;
 };
@@ -81,6 +82,21 @@ json_t *cli_where_option(struct cli *cli, bool *bad);
 void cli_as_option(struct cli *cli, json_t *request, bool *bad);
 /* The version that every schema which has it is spoken at from here on. */
 int cli_use_all(struct cli *cli, const char *version);
+
+/* --- answers.c */
+/* What the options say of changes that schema.diff cannot know: --rename A=B,
+ * --drop F, --hide F, --enum F:A=B, --lossy F (each repeatable),
+ * --accept-data-loss, --answers FILE; and --strict. NULL with *code where one
+ * is wrong. Ownership: the caller's. */
+json_t *cli_answers(struct cli *cli, int *code);
+/* Run schema.diff (takes `request` over, with "answers" in it or not) and ask,
+ * where standard input is a terminal and not --strict, until nothing is open.
+ * *reply is the caller's; there is one also where the code is CLI_DRIFT (open)
+ * or CLI_DESTRUCTIVE (no consent), and what is missing was said. */
+int cli_resolve(struct cli *cli, json_t *request, json_t **reply);
+/* A reply of schema.diff, for people; and whether anything differs. */
+void cli_human_diff(const json_t *reply);
+bool cli_diff_changed(const json_t *reply);
 
 /* --- exported.c */
 /* A line of `cove export`, parsed; NULL where it is a record of another kind.
@@ -149,6 +165,7 @@ int cli_export(struct cli *cli);
 int cli_import(struct cli *cli);
 int cli_log(struct cli *cli);
 int cli_schema(struct cli *cli);
+int cli_schema_diff(struct cli *cli);
 int cli_migrate(struct cli *cli);
 int cli_migrate_log(struct cli *cli);
 int cli_migrate_down(struct cli *cli);

@@ -72,9 +72,9 @@ const struct cli_verb cli_verbs[] = {
     {"log", true, false, cli_log, "ID [FIELD]", "show who wrote what when",
      "  --as VERSION     what FIELD means"},
     {"schema", true, false, cli_schema,
-     "put FILE | list | show NAME[@VERSION] | pull NAME[@VERSION] | generate "
-     "NAME[@VERSION]",
-     "publish and show schemas",
+     "put FILE | list | show NAME[@VERSION] | diff [OLD] NEW |\n    "
+     "pull NAME[@VERSION] | generate NAME[@VERSION]",
+     "publish, show and compare schemas",
      "  put FILE --owner ID    publish version 1 of a JSON Schema; its title "
      "and\n"
      "                         version name it. Idempotent.\n"
@@ -84,7 +84,24 @@ const struct cli_verb cli_verbs[] = {
      "                         changed file\n"
      "  generate NAME [-o FILE] [--prefix P]\n"
      "                         a C header with names, registers, version, "
-     "epoch"},
+     "epoch\n"
+     "  diff OLD NEW           what changed, and the words of the migration: "
+     "files,\n"
+     "                         NAME@VERSION, or two directories. With NEW "
+     "alone: against\n"
+     "                         the newest version in the store\n"
+     "    --rename OLD=NEW  --drop FIELD  --accept-data-loss  --hide FIELD\n"
+     "    --enum FIELD:OLD=NEW (FIELD:OLD= drops)  --lossy FIELD  --answers "
+     "FILE\n"
+     "                         what files alone do not tell; SCHEMA.FIELD in a "
+     "directory\n"
+     "    --strict             never ask; --exit-code: 3 where anything "
+     "differs\n"
+     "    Exit 4 where a change is ambiguous and not answered, 8 where one "
+     "destroys\n"
+     "    and consent is missing.\n"
+     "Example:\n  cove schema diff note.v1.schema.json note.v2.schema.json "
+     "--rename text=body"},
     {"migrate", true, false, cli_migrate,
      "plan FILE | publish FILE | status [NAME] | run NAME | down NAME |\n    "
      "log [NAME] | up [DIR] | verify [DIR] | drop --last [NAME] | bundle [DIR]",

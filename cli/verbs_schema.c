@@ -153,6 +153,7 @@ int cli_schema(struct cli *cli)
         {"show", schema_show},
         {"pull", cli_schema_pull},
         {"generate", cli_schema_generate},
+        {"diff", cli_schema_diff},
         {NULL, NULL},
     };
 

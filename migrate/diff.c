@@ -466,17 +466,17 @@ const char *cove_diff_kind_name(enum cove_diff_kind kind)
         [COVE_DIFF_REQUIRED] = "required",
         [COVE_DIFF_OPTIONAL] = "optional",
         [COVE_DIFF_DEFAULT] = "default",
-        [COVE_DIFF_ENUM_ADDED] = "enum added",
-        [COVE_DIFF_ENUM_REMOVED] = "enum removed",
-        [COVE_DIFF_ENUM_RENAMED] = "enum renamed",
+        [COVE_DIFF_ENUM_ADDED] = "enum-added",
+        [COVE_DIFF_ENUM_REMOVED] = "enum-removed",
+        [COVE_DIFF_ENUM_RENAMED] = "enum-renamed",
         [COVE_DIFF_NARROWED] = "narrowed",
         [COVE_DIFF_WIDENED] = "widened",
         [COVE_DIFF_NESTED] = "nested",
         [COVE_DIFF_REFERENCE] = "reference",
         [COVE_DIFF_INDEX] = "index",
-        [COVE_DIFF_SCHEMA_ADDED] = "schema added",
-        [COVE_DIFF_SCHEMA_REMOVED] = "schema removed",
-        [COVE_DIFF_SCHEMA_RENAMED] = "schema renamed"};
+        [COVE_DIFF_SCHEMA_ADDED] = "schema-added",
+        [COVE_DIFF_SCHEMA_REMOVED] = "schema-removed",
+        [COVE_DIFF_SCHEMA_RENAMED] = "schema-renamed"};
 
     return names[kind];
 }

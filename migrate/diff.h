@@ -73,8 +73,9 @@ struct cove_diff_change {
 };
 
 /* What the developer said: {"rename": {"old": "new"}, "drop": ["field"],
- * "enum": {"field": {"old": "new"}}, "convert": {"field": {forward, back,
- * lossy?}}, "acceptDataLoss": bool, "lossy": ["field"]}. */
+ * "hide": ["field"], "enum": {"field": {"old": "new", "gone": null}},
+ * "convert": {"field": {forward, back, lossy?}}, "acceptDataLoss": bool,
+ * "lossy": ["field"]}. A field may be said as "Schema.field". */
 struct cove_diff_request {
     const struct cove_schema_file *before; /* NULL: the schema is new */
     const struct cove_schema_file *after;  /* NULL: the schema is gone */
@@ -98,6 +99,33 @@ COVE_MUST_CHECK int cove_diff(struct cove_arena *arena,
                               const struct cove_diff_request *request,
                               struct cove_diff *out, struct cove_diag *diag);
 
+/* --- lists of schemas (diff_sets.c), such as a directory's and a store's.
+ * "rename" and "drop" in the answers may be about a schema by its title. */
+struct cove_diff_sets_request {
+    const struct cove_schema_file *before;
+    size_t before_count;
+    const struct cove_schema_file *after;
+    size_t after_count;
+    struct cove_bytes answers;
+};
+struct cove_diff_pair {
+    const struct cove_schema_file *before; /* NULL: the schema is new */
+    const struct cove_schema_file *after;  /* NULL: it is not there any more */
+    struct cove_diff diff;
+};
+struct cove_diff_set {
+    struct cove_diff_pair *pairs; /* as in `after`, then what is gone */
+    size_t count;
+    enum cove_diff_class class;
+    unsigned compat;
+    size_t ambiguous_count, destructive_count;
+};
+/* Errors: as cove_diff; COVE_EUSAGE where a list has one title twice. */
+COVE_MUST_CHECK int cove_diff_sets(struct cove_arena *arena,
+                                   const struct cove_diff_sets_request *request,
+                                   struct cove_diff_set *out,
+                                   struct cove_diag *diag);
+
 const char *cove_diff_kind_name(enum cove_diff_kind kind);
 const char *cove_diff_class_name(enum cove_diff_class class);
 const char *cove_diff_compat_name(unsigned compat);
@@ -110,8 +138,9 @@ struct cove_law_break {
     struct cove_bytes value, forward, back; /* encoded; `back` empty: invalid */
     const char *law; /* "forward then back", "split then join" … */
 };
-/* `lossy`: fields that the file marks lossy ({"convert": {…, "lossy": true}}).
- * Errors: COVE_ECONDITION with the counter-example in diag and *out. */
+/* Every operation of the body; laws.h has the check of a migration file, whose
+ * words may say "lossy": true. Errors: COVE_ECONDITION with the counter-example
+ * in diag and *out. */
 COVE_MUST_CHECK int cove_laws_check(struct cove_arena *arena,
                                     struct cove_bytes body, uint64_t seed,
                                     struct cove_law_break *out,

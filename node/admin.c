@@ -224,6 +224,7 @@ static const struct admin_verb *admin_find(const char *name)
         admin_status_verbs,
         admin_activity_verbs,
         admin_down_verbs,
+        admin_author_verbs,
         admin_files_verbs,
         admin_bundle_verbs,
         /* clang-format on */
