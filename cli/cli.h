@@ -169,6 +169,7 @@ int cli_schema_diff(struct cli *cli);
 int cli_migrate(struct cli *cli);
 int cli_migrate_log(struct cli *cli);
 int cli_migrate_down(struct cli *cli);
+int cli_migrate_plan(struct cli *cli);
 int cli_peer(struct cli *cli);
 int cli_serve(struct cli *cli);
 int cli_sync(struct cli *cli);

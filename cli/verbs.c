@@ -103,11 +103,16 @@ const struct cli_verb cli_verbs[] = {
      "Example:\n  cove schema diff note.v1.schema.json note.v2.schema.json "
      "--rename text=body"},
     {"migrate", true, false, cli_migrate,
-     "plan FILE | publish FILE | status [NAME] | run NAME | down NAME |\n    "
+     "plan FILE… | publish FILE | status [NAME] | run NAME | down NAME |\n    "
      "log [NAME] | up [DIR] | verify [DIR] | drop --last [NAME] | bundle [DIR]",
      "publish and run migrations",
      "  --schema FILE    the schema that the migration leads to\n"
-     "  plan: what documents would show; nothing is written. --sample N\n"
+     "  plan: what documents would show, what would not be valid any longer, "
+     "what it\n"
+     "    costs; nothing is written. Several files are planned as one way.\n"
+     "    --sample N       N documents, spread evenly, instead of all\n"
+     "    --where COND     only those that meet it (`cove help find`)\n"
+     "    --examples N     so many shown before and after (3)\n"
      "  run NAME [--to VERSION] [--batch N]: write back what is due, in "
      "batches\n"
      "  down NAME --steps N | --to VERSION | --undo: a later version with the "

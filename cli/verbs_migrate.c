@@ -1,67 +1,9 @@
-/* verbs_migrate.c: migrate plan, publish, status, run. */
+/* verbs_migrate.c: migrate publish, status, run. */
 #include "cli/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void human_plan(const json_t *reply)
-{
-    json_t *e;
-    size_t i;
-
-    printf(
-        "version %" JSON_INTEGER_FORMAT ", step %.16s, %zu operations%s\n",
-        cli_int(reply, "version"), cli_text(reply, "step"),
-        json_array_size(json_object_get(json_object_get(reply, "body"), "ops")),
-        json_is_true(json_object_get(reply, "existed")) ? "; published before"
-                                                        : "");
-    printf("%" JSON_INTEGER_FORMAT " documents, %" JSON_INTEGER_FORMAT
-           " copies to write, %" JSON_INTEGER_FORMAT
-           " invalid before, %" JSON_INTEGER_FORMAT " newly invalid\n",
-           cli_int(reply, "documents"), cli_int(reply, "copies"),
-           cli_int(reply, "invalidBefore"), cli_int(reply, "newlyInvalid"));
-    json_array_foreach(json_object_get(reply, "examples"), i, e)
-    {
-        printf("\n%s\n  before ", cli_text(e, "id"));
-        cli_print_value(json_object_get(e, "before"));
-        printf("\n  after  ");
-        cli_print_value(json_object_get(e, "after"));
-        putchar('\n');
-    }
-    puts("\nnothing was written");
-}
-
-static int migrate_file(struct cli *cli, const char *verb,
-                        void (*human)(const json_t *))
-{
-    json_t *request = json_pack("{s:s}", "do", verb);
-    bool bad = false, plan = strcmp(verb, "migrate.plan") == 0;
-    const char *schema = cli_option(cli, "--schema", &bad);
-    json_int_t sample = -1;
-    bool sampled = plan && cli_option_number(cli, "--sample", &bad, &sample);
-    const char *path = cli_word(cli);
-    int code = cli_end(cli, bad);
-
-    if (code == CLI_OK && path == NULL) {
-        code = cli_fail(CLI_USAGE, "this needs a migration file");
-    }
-    if (code == CLI_OK) {
-        json_object_set_new(request, "file", json_string(path));
-        code = cli_file_member(request, "migration", path);
-    }
-    if (code == CLI_OK && schema != NULL) {
-        code = cli_file_member(request, "schema", schema);
-    }
-    if (code == CLI_OK && sampled) {
-        json_object_set_new(request, "sample", json_integer(sample));
-    }
-    if (code != CLI_OK) {
-        json_decref(request);
-        return code;
-    }
-    return cli_answer(cli, request, human);
-}
 
 static void human_run(const json_t *run)
 {
@@ -203,21 +145,36 @@ static int migrate_run(struct cli *cli)
     return code;
 }
 
-static int migrate_plan(struct cli *cli)
-{
-    return migrate_file(cli, "migrate.plan", human_plan);
-}
-
 static int migrate_publish(struct cli *cli)
 {
-    return migrate_file(cli, "migrate.publish", cli_human_published);
+    json_t *request = json_pack("{s:s}", "do", "migrate.publish");
+    bool bad = false;
+    const char *schema = cli_option(cli, "--schema", &bad);
+    const char *path = cli_word(cli);
+    int code = cli_end(cli, bad);
+
+    if (code == CLI_OK && path == NULL) {
+        code = cli_fail(CLI_USAGE, "this needs a migration file");
+    }
+    if (code == CLI_OK) {
+        json_object_set_new(request, "file", json_string(path));
+        code = cli_file_member(request, "migration", path);
+    }
+    if (code == CLI_OK && schema != NULL) {
+        code = cli_file_member(request, "schema", schema);
+    }
+    if (code != CLI_OK) {
+        json_decref(request);
+        return code;
+    }
+    return cli_answer(cli, request, cli_human_published);
 }
 
 int cli_migrate(struct cli *cli)
 {
     static const struct cli_sub subs[] = {
         /* clang-format off */
-        {"plan", migrate_plan},
+        {"plan", cli_migrate_plan},
         {"publish", migrate_publish},
         {"status", migrate_status},
         {"run", migrate_run},

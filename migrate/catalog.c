@@ -28,7 +28,17 @@ int cove_catalog_new(const struct cove_alloc *alloc, struct cove_repo *repo,
     return 0;
 }
 
-static void entry_free(struct cove_catalog *c, struct catalog_entry *e)
+struct catalog_entry *cove_catalog_entry_new(struct cove_catalog *catalog)
+{
+    struct catalog_entry *e = cove_alloc_zero(catalog->alloc, 1, sizeof(*e));
+
+    if (e != NULL) {
+        cove_arena_init(&e->arena, catalog->alloc);
+    }
+    return e;
+}
+
+void cove_catalog_entry_free(struct cove_catalog *c, struct catalog_entry *e)
 {
     for (struct catalog_plan *p = e->plans; p != NULL; p = p->next) {
         cove_plan_free(p->plan);
@@ -44,7 +54,7 @@ static void entries_free(struct cove_catalog *c, struct catalog_entry **list)
         struct catalog_entry *e = *list;
 
         *list = e->next;
-        entry_free(c, e);
+        cove_catalog_entry_free(c, e);
     }
 }
 
@@ -85,6 +95,21 @@ static struct catalog_entry **entry_slot(struct cove_catalog *c, cove_num num)
     return slot;
 }
 
+void cove_catalog_entry_put(struct cove_catalog *c, struct catalog_entry *e)
+{
+    struct catalog_entry **slot = entry_slot(c, e->doc.num);
+
+    if (*slot != NULL) {
+        struct catalog_entry *stale = *slot;
+
+        *slot = stale->next;
+        stale->next = c->stale;
+        c->stale = stale;
+    }
+    e->next = c->entries;
+    c->entries = e;
+}
+
 /* Has the time come of a step that was held? The digest does not tell: it is
  * of what is held, shown or not. */
 static bool entry_due(const struct cove_catalog *c,
@@ -103,6 +128,11 @@ static int entry_fresh(struct cove_catalog *c, struct cove_store_txn *txn,
 {
     struct cove_doc_brief brief;
     uint64_t sequence;
+
+    if (e->assumed_count > 0) {
+        *fresh = true;
+        return 0;
+    }
     int err = cove_repo_sequence(c->repo, txn, &sequence);
 
     if (err != 0) {
@@ -146,30 +176,21 @@ static int entry_get(struct cove_catalog *c, struct cove_store_txn *txn,
         *out = *slot;
         return 0;
     }
-    struct catalog_entry *e = cove_alloc_zero(c->alloc, 1, sizeof(*e));
+    struct catalog_entry *e = cove_catalog_entry_new(c);
 
     if (e == NULL) {
         return COVE_ENOMEM;
     }
-    cove_arena_init(&e->arena, c->alloc);
     int err = cove_repo_sequence(c->repo, txn, &e->sequence);
 
     if (err == 0) {
         err = cove_catalog_build(c, txn, e, num);
     }
     if (err != 0) {
-        entry_free(c, e);
+        cove_catalog_entry_free(c, e);
         return err;
     }
-    if (*slot != NULL) {
-        struct catalog_entry *stale = *slot;
-
-        *slot = stale->next;
-        stale->next = c->stale;
-        c->stale = stale;
-    }
-    e->next = c->entries;
-    c->entries = e;
+    cove_catalog_entry_put(c, e);
     *out = e;
     return 0;
 }

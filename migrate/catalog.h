@@ -46,6 +46,22 @@ void cove_catalog_settle(struct cove_catalog *catalog);
 struct cove_repo *cove_catalog_repo(const struct cove_catalog *catalog);
 const struct cove_alloc *cove_catalog_alloc(const struct cove_catalog *catalog);
 
+/* A step that is not published, and the text of its schema (or empty). */
+struct cove_assumed {
+    struct cove_bytes body; /* checked CBOR */
+    struct cove_bytes schema;
+};
+/* From here on this catalog takes the journal for what it holds now and these
+ * steps besides, in this transaction and in later ones, until it is freed or
+ * told otherwise: what documents would show can then be asked like what they
+ * show. Nothing is written, and no right is needed.
+ * Ownership: copied. Errors: as of open; COVE_EUSAGE without a step. */
+COVE_MUST_CHECK int cove_catalog_assume(struct cove_catalog *catalog,
+                                        struct cove_store_txn *txn,
+                                        cove_num num,
+                                        const struct cove_assumed *steps,
+                                        size_t count);
+
 /* Errors: COVE_ENOTFOUND where the journal document is not held (blocked). */
 COVE_MUST_CHECK int cove_catalog_open(struct cove_catalog *catalog,
                                       struct cove_store_txn *txn, cove_num num,

@@ -152,6 +152,26 @@ static int build_visit(void *ctx, const struct cove_log_entry *entry)
     return err;
 }
 
+/* What is not published, as if it stood in the journal. */
+static int build_assumed(struct catalog_build *b)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < b->entry->assumed_count && err == 0; i++) {
+        const struct cove_assumed *a = &b->entry->assumed[i];
+        char hex[COVE_HEX_LEN(32)];
+
+        err = build_step(b, a->body);
+        if (err == 0 && a->schema.len > 0) {
+            struct cove_hash h = cove_hash("cove/schema", a->schema);
+
+            cove_hex(cove_bytes(h.b, sizeof(h.b)), hex);
+            err = build_text(b, cove_bytes_text(hex), a->schema);
+        }
+    }
+    return err;
+}
+
 /* The schema's name: what the root step calls it. */
 static void entry_name(struct catalog_entry *e)
 {
@@ -189,6 +209,9 @@ int cove_catalog_build(struct cove_catalog *catalog, struct cove_store_txn *txn,
         e->next_held = doc.next_held_hlc;
         e->owner_missing = (doc.flags & COVE_DOC_OWNER_MISSING) != 0;
         err = cove_repo_log(c->repo, txn, &doc, build_visit, &b);
+    }
+    if (err == 0) {
+        err = build_assumed(&b);
     }
     if (err == 0) {
         err = cove_journal_new(c->alloc, b.bodies, b.body_count, &e->journal);

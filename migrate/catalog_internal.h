@@ -24,6 +24,9 @@ struct catalog_entry {
     bool owner_missing; /* rights unknown: any change may bring them */
     uint64_t next_held; /* when more of the journal shows by itself, or 0 */
     uint64_t sequence;  /* of the store, when last compared */
+    /* Steps that are not published: such an entry stays as it was made. */
+    const struct cove_assumed *assumed;
+    size_t assumed_count;
     struct cove_journal *journal;
     struct cove_arena arena;
     struct catalog_text *texts;
@@ -38,8 +41,15 @@ struct cove_catalog {
     struct catalog_entry *stale; /* replaced, but perhaps still borrowed */
 };
 
-/* Fill an empty entry from the journal document. Errors: COVE_ENOTFOUND,
- * COVE_ETYPE (no journal), COVE_ENOMEM, store errors. */
+/* An empty entry, and one that was filled in its place among the others. */
+struct catalog_entry *cove_catalog_entry_new(struct cove_catalog *catalog);
+void cove_catalog_entry_free(struct cove_catalog *catalog,
+                             struct catalog_entry *entry);
+void cove_catalog_entry_put(struct cove_catalog *catalog,
+                            struct catalog_entry *entry);
+
+/* Fill an empty entry from the journal document, and what it assumes. Errors:
+ * COVE_ENOTFOUND, COVE_ETYPE (no journal), COVE_ENOMEM, store errors. */
 int cove_catalog_build(struct cove_catalog *catalog, struct cove_store_txn *txn,
                        struct catalog_entry *entry, cove_num num);
 

@@ -12,10 +12,11 @@
 #include "core/hlc.h"
 #include "core/value.h"
 
-#define LOAD_DAYS    90
-#define LOAD_DAY_MS  86400000
-#define LOAD_HEADS   (COVE_MAX_LIVE_HEADS + 2) /* newest, asked for, live */
-#define LOAD_TX_ROOM 48000 /* bytes of values and origins in one copy tx */
+#define LOAD_DAYS     90
+#define LOAD_DAY_MS   86400000
+#define LOAD_HEADS    (COVE_MAX_LIVE_HEADS + 2) /* newest, asked for, live */
+#define LOAD_TX_ROOM  48000 /* bytes of values and origins in one copy tx */
+#define LOAD_TX_BYTES 120   /* of a transaction of copies besides them */
 
 struct load {
     struct cove_catalog *catalog;
@@ -178,6 +179,18 @@ static size_t op_weight(const struct cove_tx_op *op)
     return weight;
 }
 
+/* What the copies add to the log: one transaction of the session, of which
+ * origins are most. */
+static uint32_t due_bytes(const struct load_due *due)
+{
+    size_t bytes = due->count > 0 ? LOAD_TX_BYTES : 0;
+
+    for (size_t i = 0; i < due->count; i++) {
+        bytes += op_weight(&due->ops[i]);
+    }
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
 /* The hashes that name the origins' transactions. `last` is the one looked up
  * before: most copies of a document have one origin. */
 static int copies_hash(struct load *l, struct cove_tx_op *op,
@@ -257,6 +270,7 @@ static int load_copies(struct load *l)
         return err;
     }
     out->copies_due = (uint32_t)due.count;
+    out->due_bytes = due_bytes(&due);
     if (!may) {
         return 0;
     }
@@ -265,6 +279,7 @@ static int load_copies(struct load *l)
         if (err == 0) {
             out->copies_written = out->copies_due;
             out->copies_due = 0;
+            out->due_bytes = 0;
             err = cove_view_init(&out->view, l->arena, out->plan,
                                  &out->doc.state);
         }
@@ -343,6 +358,30 @@ int cove_load(struct cove_catalog *catalog, struct cove_store_txn *txn,
     }
     if (err == 0) {
         err = load_copies(&l);
+    }
+    return err;
+}
+
+int cove_loaded_at(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                   const struct cove_loaded *loaded,
+                   const struct cove_step_id *head, struct cove_loaded *at)
+{
+    struct cove_loaded seen = *loaded;
+
+    if (loaded->doc.schema_num == 0) {
+        return COVE_EUSAGE;
+    }
+    seen.raw = false;
+    seen.head = *head;
+    int err = cove_catalog_plan(catalog, txn, loaded->doc.schema_num, head,
+                                &seen.plan);
+
+    if (err == 0) {
+        err = cove_view_init(&seen.view, loaded->doc.arena, seen.plan,
+                             &loaded->doc.state);
+    }
+    if (err == 0) {
+        *at = seen;
     }
     return err;
 }

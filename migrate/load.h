@@ -37,6 +37,7 @@ struct cove_loaded {
     const struct cove_plan *plan; /* NULL where raw */
     struct cove_view view;        /* valid where plan is set */
     uint32_t copies_due;          /* still, after this load's own */
+    uint32_t due_bytes;           /* of log that these would take, about */
     uint32_t copies_written;      /* by this load */
     uint32_t invalid;             /* visible fields that did not convert */
 };
@@ -108,8 +109,18 @@ COVE_MUST_CHECK int cove_new_document(struct cove_catalog *catalog,
                                       struct cove_loaded *out,
                                       struct cove_diag *diag);
 
+/* Another version's eyes on a document that is loaded: `at` shares all that
+ * `loaded` has but the view, and writing through it is not for it.
+ * Errors: COVE_EBLOCKED, COVE_ENOMEM; COVE_EUSAGE where it has no schema. */
+COVE_MUST_CHECK int cove_loaded_at(struct cove_catalog *catalog,
+                                   struct cove_store_txn *txn,
+                                   const struct cove_loaded *loaded,
+                                   const struct cove_step_id *head,
+                                   struct cove_loaded *at);
+
 /* The first place where what the view shows breaks the head's JSON Schema, or
- * a field that did not convert: COVE_ESCHEMA, COVE_EINVALID; 0 where valid. */
+ * a field that did not convert: COVE_ESCHEMA, COVE_EINVALID; 0 where valid.
+ * The sentence begins with the field, as "/field". */
 COVE_MUST_CHECK int cove_loaded_validate(struct cove_catalog *catalog,
                                          struct cove_store_txn *txn,
                                          struct cove_loaded *loaded,

@@ -376,98 +376,6 @@ int cove_publish_schema(struct cove_catalog *catalog,
 
 /* ------------------------------------------------------------- a migration */
 
-/* `from` of the file as active steps. */
-static int migration_parents(struct publish *p, cove_num num,
-                             const struct cove_migration *m,
-                             struct cove_step_id **out)
-{
-    struct cove_step_id *parents =
-        cove_arena_array(&p->arena, m->from_count + 1, sizeof(*parents));
-
-    if (parents == NULL) {
-        return COVE_ENOMEM;
-    }
-    for (size_t i = 0; i < m->from_count; i++) {
-        char *version =
-            cove_arena_printf(&p->arena, "%.*s", (int)m->from[i].len,
-                              (const char *)m->from[i].at);
-
-        if (version == NULL) {
-            return COVE_ENOMEM;
-        }
-        int err = cove_catalog_head(p->catalog, p->txn, num, version,
-                                    &parents[i], p->diag);
-
-        if (err != 0) {
-            return err;
-        }
-    }
-    *out = parents;
-    return 0;
-}
-
-int cove_prepare_migration(struct cove_catalog *catalog,
-                           struct cove_store_txn *txn,
-                           const struct cove_migration_files *files,
-                           struct cove_arena *arena, struct cove_prepared *out,
-                           struct cove_diag *diag)
-{
-    struct publish p;
-    struct cove_compile_request request = {.migration = &out->migration,
-                                           .target = &out->file};
-    struct cove_migration *m = &out->migration;
-    struct cove_step_id *parents = NULL;
-    const struct cove_schema_doc *schema;
-
-    publish_begin(&p, catalog, txn, diag);
-    int err =
-        cove_migration_read(arena, files->migration, files->name, m, diag);
-
-    if (err == 0) {
-        struct cove_bytes target =
-            files->schema.len > 0 ? files->schema : m->target;
-
-        if (target.len == 0) {
-            err = cove_fail(diag, COVE_EUSAGE,
-                            "%s does not hold the schema it leads to; give it: "
-                            "--schema FILE",
-                            files->name);
-        } else {
-            err = cove_schema_file_read(arena, target, "the target schema",
-                                        &out->file, diag);
-        }
-    }
-    if (err == 0) {
-        struct cove_bytes name =
-            m->schema.len > 0 ? m->schema : out->file.title;
-        char *text = cove_arena_printf(arena, "%.*s", (int)name.len,
-                                       (const char *)name.at);
-
-        err = text == NULL
-                  ? COVE_ENOMEM
-                  : cove_catalog_find(catalog, txn, text, &out->num, diag);
-    }
-    if (err == 0) {
-        err = migration_parents(&p, out->num, m, &parents);
-    }
-    if (err == 0) {
-        err = cove_catalog_open(catalog, txn, out->num, &schema);
-    }
-    if (err == 0) {
-        request.journal = schema->journal;
-        request.parents = parents;
-        request.parent_count = m->from_count;
-        err = cove_arena_copy(
-            arena, cove_bytes(parents, m->from_count * sizeof(*parents)),
-            &out->parents);
-    }
-    if (err == 0) {
-        err = cove_compile_migration(arena, &request, &out->step, diag);
-    }
-    cove_arena_clear(&p.arena);
-    return err;
-}
-
 /* The step that a file is already, NULL where it is none. */
 static int migration_again(struct publish *p,
                            const struct cove_schema_doc *schema,
@@ -489,20 +397,16 @@ static int migration_again(struct publish *p,
 }
 
 /* Refuse what history already says otherwise. */
-static int migration_allowed(struct publish *p,
-                             const struct cove_schema_doc *schema,
-                             const struct cove_prepared *m,
-                             const char *file_name)
+static int migration_fits(struct publish *p,
+                          const struct cove_schema_doc *schema,
+                          const struct cove_prepared *m, const char *file_name)
 {
     const struct publish_same s = {p->catalog, p->txn, &p->arena, schema};
     const struct cove_step *other = journal_version(schema, m->step.version);
     size_t depth = 1;
     int err = other != NULL ? publish_drift(p, schema, other, file_name)
-                            : publish_allowed(p, schema->num);
+                            : cove_same_hashes(&s, m, file_name, p->diag);
 
-    if (err == 0) {
-        err = cove_same_hashes(&s, m, file_name, p->diag);
-    }
     if (err != 0) {
         return err;
     }
@@ -521,15 +425,17 @@ static int migration_allowed(struct publish *p,
     return 0;
 }
 
-static int prepared_publish(struct publish *p, const struct cove_prepared *m,
-                            const char *name, struct cove_published *out)
+/* What is published already, as what; or else whether it may be, by history. */
+static int migration_judge(struct publish *p, const struct cove_prepared *m,
+                           const char *name,
+                           const struct cove_schema_doc **schema,
+                           struct cove_published *out)
 {
-    const struct cove_schema_doc *schema = NULL;
-    const struct cove_step *held = NULL, *parent;
-    int err = cove_catalog_open(p->catalog, p->txn, m->num, &schema);
+    const struct cove_step *held = NULL;
+    int err = cove_catalog_open(p->catalog, p->txn, m->num, schema);
 
     if (err == 0) {
-        err = migration_again(p, schema, m, &held);
+        err = migration_again(p, *schema, m, &held);
     }
     if (err != 0) {
         return err;
@@ -538,8 +444,33 @@ static int prepared_publish(struct publish *p, const struct cove_prepared *m,
     out->step = held != NULL ? held->id : m->step.step;
     out->version = m->step.version;
     out->existed = held != NULL;
-    if (out->existed) {
-        return 0;
+    return held != NULL ? 0 : migration_fits(p, *schema, m, name);
+}
+
+int cove_prepared_fits(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                       const struct cove_prepared *prepared, const char *name,
+                       struct cove_published *out, struct cove_diag *diag)
+{
+    const struct cove_schema_doc *schema;
+    struct publish p;
+
+    publish_begin(&p, catalog, txn, diag);
+
+    int err = migration_judge(&p, prepared, name, &schema, out);
+
+    cove_arena_clear(&p.arena);
+    return err;
+}
+
+static int prepared_publish(struct publish *p, const struct cove_prepared *m,
+                            const char *name, struct cove_published *out)
+{
+    const struct cove_schema_doc *schema = NULL;
+    const struct cove_step *parent;
+    int err = migration_judge(p, m, name, &schema, out);
+
+    if (err != 0 || out->existed) {
+        return err;
     }
 
     struct cove_id owner = schema->owner, journal = schema->id;
@@ -549,7 +480,7 @@ static int prepared_publish(struct publish *p, const struct cove_prepared *m,
 
     int64_t from = parent != NULL && parent->has_version ? parent->version : 0;
 
-    err = migration_allowed(p, schema, m, name);
+    err = publish_allowed(p, m->num);
     if (err == 0) {
         err = publish_write(p, m->num, &m->step, &m->file);
     }

@@ -51,6 +51,15 @@ COVE_MUST_CHECK int cove_prepare_migration(
     struct cove_catalog *catalog, struct cove_store_txn *txn,
     const struct cove_migration_files *files, struct cove_arena *arena,
     struct cove_prepared *out, struct cove_diag *diag);
+/* Is it published already, and as which step? If not, would history take it,
+ * whoever published it? Nothing is written.
+ * Errors: COVE_EDRIFT, COVE_ELIMIT, as below. */
+COVE_MUST_CHECK int cove_prepared_fits(struct cove_catalog *catalog,
+                                       struct cove_store_txn *txn,
+                                       const struct cove_prepared *prepared,
+                                       const char *file_name,
+                                       struct cove_published *out,
+                                       struct cove_diag *diag);
 /* Publish what was prepared, here or by retreat.h and retire.h (a step without
  * a version: an annotation, which has no schema either). `name` is what
  * messages call it. Errors: COVE_EDENIED, COVE_EDRIFT, COVE_ELIMIT. */

@@ -49,6 +49,9 @@ int admin_where(struct admin *a, const struct cove_where **out);
 /* JSON text of a member that may be an object or a text of JSON. */
 int admin_json(struct admin *a, const char *key, struct cove_bytes *text);
 
+/* The members "migration", "schema" and "file". */
+int admin_migration_files(struct admin *a, struct cove_migration_files *files);
+
 /* Commit where err is 0, else keep the transaction's sentence and abort. */
 int admin_end(struct admin *a, struct cove_txn *txn, int err);
 
@@ -81,6 +84,7 @@ extern const struct admin_verb admin_schema_verbs[];
 extern const struct admin_verb admin_migrate_verbs[];
 extern const struct admin_verb admin_activity_verbs[];
 extern const struct admin_verb admin_down_verbs[];
+extern const struct admin_verb admin_plan_verbs[];
 extern const struct admin_verb admin_peer_verbs[];
 extern const struct admin_verb admin_status_verbs[];
 

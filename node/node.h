@@ -84,6 +84,9 @@ int node_load(struct cove_txn *txn, const struct cove_id *id,
 int node_view(struct cove_txn *txn, const struct cove_id *id,
               const char *version, struct cove_arena *arena,
               struct cove_loaded *out);
+/* Of one that reads: end it and begin another in its place, with the same
+ * worker and its catalog; what was loaded is gone. */
+int node_renew(struct cove_txn *txn);
 /* Throw the worker's cached journals away with the transaction: they saw writes
  * that will not be committed. */
 void node_forget(struct cove_txn *txn);

@@ -50,6 +50,19 @@ static void txn_free(struct cove_txn *txn)
     cove_alloc_free(store->alloc, txn);
 }
 
+int node_renew(struct cove_txn *txn)
+{
+    struct cove_store_txn *next;
+
+    cove_store_abort(txn->txn);
+    cove_arena_reset(&txn->arena);
+    memset(txn->docs, 0, sizeof(txn->docs));
+    int err = cove_store_begin(txn->store->store, false, &next);
+
+    txn->txn = err == 0 ? next : NULL;
+    return err;
+}
+
 void node_forget(struct cove_txn *txn)
 {
     txn->forget = true;
