@@ -221,7 +221,7 @@ def wrong_usage_is_exit_2(cove):
                 (["migrate", "run", "Note", "--batch", "x"], ["--batch x"]),
                 (["migrate", "plan", good, "--schema", d.schema2, "--sample", "x"],
                  ["--sample x"]),
-                (["peer"], ["peer add"]), (["peer", "add"], ["key"]),
+                (["peer"], ["add"]), (["peer", "add"], ["key"]),
                 (["peer", "add", "zz"], ["zz", "64 hex"]),
                 (["peer", "add", "0" * 64, "nowhere"], ["nowhere", "host:port"]),
                 (["peer", "add", "0" * 64, "host:70000"], ["host:70000"]),
