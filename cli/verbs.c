@@ -103,7 +103,9 @@ const struct cli_verb cli_verbs[] = {
      "Example:\n  cove schema diff note.v1.schema.json note.v2.schema.json "
      "--rename text=body"},
     {"migrate", true, false, cli_migrate,
-     "plan FILE… | publish FILE | status [NAME] | run NAME | down NAME |\n    "
+     "plan FILE… | publish FILE | status [NAME] | run NAME | down NAME | "
+     "retire "
+     "NAME V |\n    "
      "log [NAME] | up [DIR] | verify [DIR] | drop --last [NAME] | bundle [DIR]",
      "publish and run migrations",
      "  --schema FILE    the schema that the migration leads to\n"
@@ -118,6 +120,8 @@ const struct cli_verb cli_verbs[] = {
      "  down NAME --steps N | --to VERSION | --undo: a later version with the "
      "fields\n"
      "       of an earlier one. --dry-run, --accept-data-loss\n"
+     "  retire NAME VERSION: it and those before it are no longer written; "
+     "--dry-run\n"
      "  log [NAME] [--limit N]: who published, ran and changed what, and when\n"
      "DIR (schema) has NAME.schema.json and migrations/:\n"
      "  up     publish what is not yet, in the manifest's order, then run. "

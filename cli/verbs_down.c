@@ -1,4 +1,4 @@
-/* verbs_down.c: migrate down: taking a schema back. */
+/* verbs_down.c: migrate down, retire: taking versions back, and out of use. */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -89,4 +89,61 @@ int cli_migrate_down(struct cli *cli)
         json_object_set_new(request, "dry", json_true());
     }
     return cli_answer(cli, request, human_down);
+}
+
+static void human_retire(const json_t *reply)
+{
+    json_t *item;
+    size_t i;
+    bool dry = json_object_get(reply, "step") == NULL;
+
+    json_array_foreach(json_object_get(reply, "retired"), i, item)
+    {
+        printf("version %" JSON_INTEGER_FORMAT " %s; %" JSON_INTEGER_FORMAT
+               " documents were last written at it\n",
+               cli_int(item, "version"), dry ? "would retire" : "is retired",
+               cli_int(item, "documents"));
+    }
+    json_array_foreach(json_object_get(reply, "devices"), i, item)
+    {
+        printf("  device %.16s ", cli_text(item, "device"));
+        cli_print_padded(cli_text(item, "name"), 12);
+        printf(" spoke version %" JSON_INTEGER_FORMAT " at ",
+               cli_int(item, "version"));
+        cli_print_time(cli_int(item, "time"));
+        putchar('\n');
+    }
+    puts(dry ? "nothing was written"
+             : "it is read as before; this program writes no more at it");
+}
+
+int cli_migrate_retire(struct cli *cli)
+{
+    json_t *request = json_pack("{s:s}", "do", "migrate.retire");
+    bool dry = cli_flag(cli, "--dry-run");
+    const char *name = cli_word(cli), *version = cli_word(cli);
+    int code = cli_end(cli, false);
+
+    if (code == CLI_OK && name != NULL && version == NULL) {
+        cli_schema_word(name, request); /* Name@2 */
+        version = json_string_value(json_object_get(request, "version"));
+        name = json_string_value(json_object_get(request, "schema"));
+    }
+    if (code == CLI_OK && version == NULL) {
+        code = cli_fail(CLI_USAGE, "migrate retire needs a schema's name and "
+                                   "the version that is no longer supported");
+    }
+    if (code != CLI_OK) {
+        json_decref(request);
+        return code;
+    }
+    json_object_set_new(request, "schema", json_string(name));
+    json_object_set_new(request, "version", json_string(version));
+    if (cli->yes) {
+        json_object_set_new(request, "yes", json_true());
+    }
+    if (dry) {
+        json_object_set_new(request, "dry", json_true());
+    }
+    return cli_answer(cli, request, human_retire);
 }

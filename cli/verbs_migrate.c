@@ -179,6 +179,7 @@ int cli_migrate(struct cli *cli)
         {"status", migrate_status},
         {"run", migrate_run},
         {"down", cli_migrate_down},
+        {"retire", cli_migrate_retire},
         {"log", cli_migrate_log},
         {"up", cli_migrate_up},
         {"verify", cli_migrate_verify},

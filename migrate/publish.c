@@ -8,14 +8,11 @@
  */
 #include "migrate/publish.h"
 
-#include "core/hlc.h"
 #include "core/value.h"
-#include "crdt/history.h"
 #include "migrate/activity.h"
 #include "migrate/publish_same.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "core/cbor.h"
 
@@ -103,36 +100,6 @@ static int publish_write(struct publish *p, cove_num num,
 
 /* --------------------------------------------------------------- who, when */
 
-/* "a1b2c3d4… on 2026-11-20 14:05:09" for the first write of an entry. */
-static void publish_author(struct publish *p, cove_num num,
-                           const struct cove_step_id *step, char out[96])
-{
-    char hex[COVE_HEX_LEN(32)], key[COVE_HEX_LEN(32)], when[32] = "?";
-    struct cove_doc doc;
-    struct cove_event *events;
-    size_t count;
-
-    snprintf(out, 96, "another device");
-    cove_hex(cove_bytes(step->b, 32), hex);
-    if (cove_repo_load(p->repo, p->txn, num, &p->arena, &doc, NULL) != 0 ||
-        cove_history(p->repo, p->txn, &doc, &p->arena, &events, &count) != 0) {
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (cove_bytes_equal(events[i].reg, cove_bytes_text(hex))) {
-            time_t at = (time_t)(cove_hlc_ms(events[i].id.hlc) / 1000);
-            struct tm tm;
-
-            if (gmtime_r(&at, &tm) != NULL) {
-                strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
-            }
-            cove_hex(cove_bytes(events[i].id.device.b, 32), key);
-            snprintf(out, 96, "device %.16s on %s", key, when);
-            return;
-        }
-    }
-}
-
 static const struct cove_step *journal_version(
     const struct cove_schema_doc *schema, int64_t version)
 {
@@ -153,7 +120,7 @@ static int publish_drift(struct publish *p,
 {
     char author[96];
 
-    publish_author(p, schema->num, &step->id, author);
+    cove_publish_who(p->catalog, p->txn, schema->num, &step->id, author);
     return cove_fail(p->diag, COVE_EDRIFT,
                      "%s differs from version %lld of %.*s as published by %s; "
                      "what is published never changes: give the change a new "
@@ -410,7 +377,9 @@ static int migration_fits(struct publish *p,
     if (err != 0) {
         return err;
     }
-    for (size_t i = 0; i < cove_journal_count(schema->journal); i++) {
+    for (size_t i = 0; m->step.version > 0 && /* an annotation is on no path */
+                       i < cove_journal_count(schema->journal);
+         i++) {
         struct cove_step_id parent;
 
         memcpy(&parent, m->parents.at, sizeof(parent));
@@ -462,6 +431,15 @@ int cove_prepared_fits(struct cove_catalog *catalog, struct cove_store_txn *txn,
     return err;
 }
 
+static int prepared_note(struct publish *p, const struct cove_id *owner,
+                         const struct cove_prepared *m)
+{
+    struct cove_compiled step = m->step;
+
+    step.version += m->about;
+    return publish_note(p, owner, m->what != NULL ? m->what : "publish", &step);
+}
+
 static int prepared_publish(struct publish *p, const struct cove_prepared *m,
                             const char *name, struct cove_published *out)
 {
@@ -488,8 +466,7 @@ static int prepared_publish(struct publish *p, const struct cove_prepared *m,
         err = registry_note(p, &owner, &journal, &m->step, from);
     }
     if (err == 0) {
-        err = publish_note(p, &owner, m->what != NULL ? m->what : "publish",
-                           &m->step);
+        err = prepared_note(p, &owner, m);
     }
     return err;
 }

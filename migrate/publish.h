@@ -44,6 +44,7 @@ struct cove_prepared {
     struct cove_compiled step;
     struct cove_bytes parents; /* struct cove_step_id one after the other */
     const char *what; /* for the record of who did what; NULL: "publish" */
+    int64_t about;    /* there, the version that an annotation is about */
 };
 /* Errors: COVE_EJSON, COVE_ESTEP, COVE_ENOTFOUND, COVE_EEXIST, COVE_ECONFLICT,
  * COVE_EBLOCKED, COVE_EUSAGE, with each difference listed. */

@@ -36,4 +36,10 @@ COVE_MUST_CHECK int cove_same_hashes(const struct publish_same *s,
                                      const char *file_name,
                                      struct cove_diag *diag);
 
+/* "device a1b2c3d4… on 2026-11-20 14:05:09 UTC", for the first write of a step
+ * in its journal. */
+void cove_publish_who(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                      cove_num num, const struct cove_step_id *step,
+                      char out[96]);
+
 #endif

@@ -33,6 +33,14 @@ static int write_schema_open(struct cove_catalog *catalog,
     out->name = out->plan->head->name;
     out->version = out->plan->head->has_version ? out->plan->head->version : 0;
     out->diag = diag;
+    if (err == 0 && out->plan->head->retired) {
+        err = cove_fail(diag, COVE_EBLOCKED,
+                        "version %lld of %.*s is retired: it is read and no "
+                        "longer written; write at a later version (--as, "
+                        "cove_use), `cove schema list` shows them",
+                        (long long)out->version, (int)out->name.len,
+                        (const char *)out->name.at);
+    }
     return err;
 }
 

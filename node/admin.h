@@ -72,6 +72,7 @@ int admin_files(struct admin *a, const char *key, struct files *out);
 
 /* --- admin_steps.c */
 int admin_migrate_status(struct admin *a);
+int admin_migrate_retire(struct admin *a); /* admin_retire.c */
 void admin_run_json(struct node_json *j, const struct cove_run *run);
 
 extern const struct admin_verb admin_doc_verbs[];
