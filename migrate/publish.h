@@ -47,7 +47,9 @@ struct cove_prepared {
     int64_t about;    /* there, the version that an annotation is about */
 };
 /* Errors: COVE_EJSON, COVE_ESTEP, COVE_ENOTFOUND, COVE_EEXIST, COVE_ECONFLICT,
- * COVE_EBLOCKED, COVE_EUSAGE, with each difference listed. */
+ * COVE_EBLOCKED, COVE_EUSAGE, with each difference listed; COVE_ECONDITION
+ * where a conversion changes values in silence and is not marked lossy
+ * (laws.h). */
 COVE_MUST_CHECK int cove_prepare_migration(
     struct cove_catalog *catalog, struct cove_store_txn *txn,
     const struct cove_migration_files *files, struct cove_arena *arena,

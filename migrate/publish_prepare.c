@@ -1,5 +1,6 @@
 /* publish_prepare.c: a migration's files compiled against the journal as the
  * catalog has it: what would be published, and nothing more. */
+#include "migrate/laws.h"
 #include "migrate/publish.h"
 
 struct prepare {
@@ -62,6 +63,24 @@ static int prepare_parents(const struct prepare *p, struct cove_prepared *out)
     return err;
 }
 
+/* A step that says nothing of a loss is tried on values, the same ones for the
+ * same step. What is published is beyond that. */
+static int prepare_laws(const struct prepare *p,
+                        const struct cove_journal *journal,
+                        const struct cove_prepared *out)
+{
+    const struct cove_laws laws = {.body = out->step.body,
+                                   .journal = journal,
+                                   .words = out->migration.words,
+                                   .word_count = out->migration.word_count,
+                                   .seed = cove_get_be64(out->step.step.b)};
+    struct cove_law_break broken;
+
+    return cove_journal_find(journal, &out->step.step) != NULL
+               ? 0
+               : cove_laws_judge(p->arena, &laws, &broken, p->diag);
+}
+
 int cove_prepare_migration(struct cove_catalog *catalog,
                            struct cove_store_txn *txn,
                            const struct cove_migration_files *files,
@@ -85,5 +104,6 @@ int cove_prepare_migration(struct cove_catalog *catalog,
     request.journal = schema->journal;
     request.parents = (const struct cove_step_id *)out->parents.at;
     request.parent_count = out->migration.from_count;
-    return cove_compile_migration(arena, &request, &out->step, diag);
+    err = cove_compile_migration(arena, &request, &out->step, diag);
+    return err != 0 ? err : prepare_laws(&p, request.journal, out);
 }
