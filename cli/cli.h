@@ -177,6 +177,11 @@ int cli_sync(struct cli *cli);
 int cli_wait(struct cli *cli);
 int cli_status(struct cli *cli);
 int cli_check(struct cli *cli);
+int cli_backup(struct cli *cli);
+int cli_mark(struct cli *cli);
+int cli_restore(struct cli *cli);
+int cli_discard(struct cli *cli);
+int cli_migrate_reset(struct cli *cli);
 int cli_version(struct cli *cli);
 int cli_help(struct cli *cli);
 

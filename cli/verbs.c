@@ -16,6 +16,8 @@ const struct cli_verb cli_verbs[] = {
      "  --fields JSON    fields as one object; - reads standard input\n"
      "  --unique JSON    a derivable id: the same value makes the same "
      "document\n"
+     "  --like ID --local   a copy that never leaves this device: to migrate, "
+     "check,\n                      and discard\n"
      "  new group [--member KEY=ROLE]… [--name TEXT]   ROLE: admin, writer, "
      "reader\n"
      "Examples:\n"
@@ -51,6 +53,7 @@ const struct cli_verb cli_verbs[] = {
      "  --limit N        at most N documents\n"
      "  --ids FILE       only these ids, one a line; - reads standard input\n"
      "  --invalid        only those with values that are not right, and why\n"
+     "  --local          the local copies, which no other list shows\n"
      "Examples:\n  cove --jsonl find Note --as 2 --limit 10\n"
      "  cove find Note --where 'stars>=3' --where '!archived'"},
     {"import", true, false, cli_import, "FILE [--schema SCHEMA[@VERSION]]",
@@ -134,6 +137,10 @@ const struct cli_verb cli_verbs[] = {
      "         takes what is not published over into the manifest\n"
      "  drop --last [NAME] [--dir DIR]: remove the last file, if unpublished\n"
      "  bundle -o FILE: all in one JSON, for cove_migrations_add in an app\n"
+     "  reset NAME --name NAME -y: for development, take a schema and its "
+     "documents out\n                   of this store; refused where a peer "
+     "has "
+     "any of it\n"
      "Example:\n  cove migrate publish note.v1-to-v2.json --schema "
      "note.v2.schema.json"},
     {"peer", true, false, cli_peer, "add KEY [HOST:PORT] | rm KEY | list",
@@ -156,6 +163,33 @@ const struct cli_verb cli_verbs[] = {
      "Documents by state, what is unsent, digests, peers."},
     {"check", true, false, cli_check, "",
      "verify every header, log and signature again", "Exit 9 on damage."},
+    {"backup", true, false, cli_backup, "DIR",
+     "copy the store to a new directory, while it is in use",
+     "The copy is whole, compact and durable, with the device's key (keep it "
+     "safe).\nOpened with -d DIR it is this device with a session of its own. "
+     "Nothing is ever\nwritten over. Example:\n  cove backup "
+     "../cove-before-v7"},
+    {"mark", true, false, cli_mark, "[NAME]",
+     "name this moment, to restore to; without NAME: list",
+     "-y moves a mark that is there. Runs of migrations set marks of their "
+     "own."},
+    {"restore", true, false, cli_restore,
+     "ID | SCHEMA  --to TIME | --mark NAME",
+     "write what was seen at a moment again",
+     "  --to TIME        milliseconds since 1970, or 2026-11-20T17:05:00Z "
+     "(UTC)\n"
+     "  --mark NAME      a mark (`cove mark`); SCHEMA may be left out where "
+     "the "
+     "mark\n                   has one\n"
+     "  --as VERSION     as this version sees it\n"
+     "  --dry-run        show what would change\n"
+     "The differences become ordinary writes, so history stays and others get "
+     "them too;\ndone twice it writes nothing more. Documents made since stay. "
+     "Needs -y, else exit 8\nwith the count. Examples:\n"
+     "  cove restore co_z3xk --to 2026-11-20T17:05:00Z --dry-run\n"
+     "  cove restore Note --mark before-import -y"},
+    {"discard", true, false, cli_discard, "ID", "throw a local copy away",
+     "Only what `cove new --like ID --local` made; nothing of it stays."},
     {"version", false, false, cli_version, "", "which version this is", ""},
     {"help", false, false, cli_help, "[VERB]", "this, or more on a verb", ""},
     {NULL, false, false, NULL, NULL, NULL, NULL},

@@ -177,7 +177,19 @@ int cli_new(struct cli *cli)
         return new_group(cli);
     }
     json_t *request = json_pack("{s:s}", "do", "new");
-    int code = new_document(cli, request);
+    bool bad = false, local = cli_flag(cli, "--local");
+    const char *like = cli_option(cli, "--like", &bad);
+    int code;
+
+    if (like != NULL || local || bad) {
+        if (like != NULL) {
+            json_object_set_new(request, "like", json_string(like));
+        }
+        json_object_set_new(request, "local", json_boolean(local));
+        code = cli_end(cli, bad);
+    } else {
+        code = new_document(cli, request);
+    }
 
     if (code != CLI_OK) {
         json_decref(request);

@@ -185,6 +185,7 @@ int cli_migrate(struct cli *cli)
         {"verify", cli_migrate_verify},
         {"drop", cli_migrate_drop},
         {"bundle", cli_migrate_bundle},
+        {"reset", cli_migrate_reset},
         {NULL, NULL},
         /* clang-format on */
     };

@@ -356,6 +356,9 @@ int cli_find(struct cli *cli)
     if (cli_flag(cli, "--invalid")) {
         json_object_set_new(f.request, "invalid", json_true());
     }
+    if (cli_flag(cli, "--local")) {
+        json_object_set_new(f.request, "local", json_true());
+    }
     int code =
         bad ? CLI_USAGE : find_begin(cli, &f, mode != NULL ? mode : "view");
 

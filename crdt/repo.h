@@ -246,9 +246,11 @@ COVE_MUST_CHECK int cove_repo_tx_hash(struct cove_repo *repo,
                                       uint8_t out[8]);
 
 /* Documents of a schema (its journal's number) after `after`, in order of
- * their numbers; 0 = all documents, COVE_NUM_JOURNALS = the journals. Errors:
- * COVE_ENOTFOUND at the end. */
+ * their numbers; 0 = all documents, COVE_NUM_JOURNALS = the journals,
+ * COVE_NUM_LOCALS = the local documents, which are in no schema's list.
+ * Errors: COVE_ENOTFOUND at the end. */
 #define COVE_NUM_JOURNALS UINT64_MAX
+#define COVE_NUM_LOCALS   (UINT64_MAX - 1)
 COVE_MUST_CHECK int cove_repo_next(struct cove_repo *repo,
                                    struct cove_store_txn *txn, cove_num schema,
                                    cove_num after, cove_num *out);

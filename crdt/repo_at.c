@@ -35,3 +35,18 @@ int cove_repo_state_at(struct cove_repo *repo, struct cove_store_txn *txn,
     }
     return err;
 }
+
+int cove_repo_hlc(struct cove_repo *repo, struct cove_store_txn *txn,
+                  uint64_t *out)
+{
+    struct repo_work work;
+    int err = repo_work_begin(&work, repo, txn, NULL, NULL);
+
+    if (err == 0) {
+        uint64_t now = cove_hlc_of_ms(repo_now(repo));
+
+        /* A write of this very millisecond comes behind it. */
+        *out = work.counters.last_hlc >= now ? work.counters.last_hlc : now - 1;
+    }
+    return err;
+}

@@ -167,13 +167,18 @@ static uint64_t find_schema_key(cove_num schema)
     return schema == COVE_NUM_JOURNALS ? 0 : schema;
 }
 
-/* Under its schema's journal, a journal under that of all journals. */
+/* Under its schema's journal, a journal under that of all journals; a local
+ * document under that of all local ones, so that nothing which goes through the
+ * documents of a schema comes to it. */
 int repo_index_place(const struct repo_record *record, struct cove_place *out)
 {
     cove_num schema = record->header.type == COVE_DOC_JOURNAL
                           ? COVE_NUM_JOURNALS
                           : record->schema;
 
+    if (record->flags & COVE_DOC_LOCAL) {
+        schema = record->owner == 0 ? 0 : COVE_NUM_LOCALS;
+    }
     if (schema == 0) {
         return COVE_ENOTFOUND;
     }

@@ -54,21 +54,38 @@ static int remove_check_owner(struct repo_work *work,
     return err == COVE_ENOTFOUND ? 0 : err;
 }
 
+static int remove_check_schema(struct repo_work *work,
+                               const struct repo_record *record)
+{
+    struct repo_record local;
+    cove_num num = 0;
+    int err = cove_repo_next(work->repo, work->txn, record->num, 0, &num);
+
+    if (err != COVE_ENOTFOUND) {
+        return err != 0 ? err : remove_refuse(work, record, "schema");
+    }
+    num = 0;
+    while ((err = cove_repo_next(work->repo, work->txn, COVE_NUM_LOCALS, num,
+                                 &num)) == 0) {
+        err = repo_record_read(work, num, &local);
+        if (err == 0 && local.schema == record->num) {
+            err = remove_refuse(work, record, "schema");
+        }
+        if (err != 0) {
+            return err;
+        }
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
 static int remove_check(struct repo_work *work,
                         const struct repo_record *record)
 {
-    cove_num first;
-    int err;
-
     switch (repo_class(&record->header)) {
     case COVE_CLASS_RIGHTS:
         return remove_check_owner(work, record);
     case COVE_CLASS_JOURNAL:
-        err = cove_repo_next(work->repo, work->txn, record->num, 0, &first);
-        if (err == 0) {
-            err = remove_refuse(work, record, "schema");
-        }
-        return err == COVE_ENOTFOUND ? 0 : err;
+        return remove_check_schema(work, record);
     case COVE_CLASS_REGISTRY:
     case COVE_CLASS_CONTENT:
         break;
@@ -211,6 +228,7 @@ int cove_repo_remove(struct cove_repo *repo, struct cove_store_txn *txn,
     }
     if (err == 0) {
         remove_end_session(&work, &record);
+        work.counters.sequence++; /* whoever keeps what it read looks anew */
         err = repo_work_end(&work);
     }
     return err;

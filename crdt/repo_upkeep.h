@@ -47,7 +47,11 @@ COVE_MUST_CHECK int cove_repo_spoken_next(struct cove_repo *repo,
                                           const struct cove_spoken *after,
                                           struct cove_spoken *out);
 
-/* --- the past: the state as of a time, from the transactions that have a time
+/* --- the past: a time behind all that is shown and before all that this
+ * device will write. */
+COVE_MUST_CHECK int cove_repo_hlc(struct cove_repo *repo,
+                                  struct cove_store_txn *txn, uint64_t *out);
+/* The state as of a time, from the transactions that have a time
  * up to it (whatever order they arrived in). In the arena. */
 COVE_MUST_CHECK int cove_repo_state_at(struct cove_repo *repo,
                                        struct cove_store_txn *txn,

@@ -228,6 +228,10 @@ static const struct admin_verb *admin_find(const char *name)
         admin_author_verbs,
         admin_files_verbs,
         admin_bundle_verbs,
+        admin_upkeep_verbs,
+        admin_restore_verbs,
+        admin_draft_verbs,
+        admin_reset_verbs,
         /* clang-format on */
     };
 

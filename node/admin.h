@@ -69,6 +69,8 @@ int admin_each_schema(struct admin *a, struct cove_txn *txn, const char *name,
 struct files;
 /* The [{file, text}] of a member, read. */
 int admin_files(struct admin *a, const char *key, struct files *out);
+/* --- admin_draft.c: `new` with `like` and `local` */
+int admin_draft_new(struct admin *a);
 
 /* --- admin_steps.c */
 int admin_migrate_status(struct admin *a);
@@ -86,6 +88,10 @@ extern const struct admin_verb admin_migrate_verbs[];
 extern const struct admin_verb admin_activity_verbs[];
 extern const struct admin_verb admin_down_verbs[];
 extern const struct admin_verb admin_plan_verbs[];
+extern const struct admin_verb admin_upkeep_verbs[];
+extern const struct admin_verb admin_restore_verbs[];
+extern const struct admin_verb admin_draft_verbs[];
+extern const struct admin_verb admin_reset_verbs[];
 extern const struct admin_verb admin_peer_verbs[];
 extern const struct admin_verb admin_status_verbs[];
 

@@ -204,8 +204,14 @@ static int verb_new(struct admin *a)
     struct cove_id owner, id;
     struct cove_txn *txn;
     bool owned;
+    struct cove_bytes like, local;
     int err = admin_text(a, "schema", &request.schema);
 
+    admin_value(a, "like", &like);
+    admin_value(a, "local", &local);
+    if (like.len > 0 || local.len > 0) {
+        return admin_draft_new(a);
+    }
     err = err != 0 ? err : admin_version(a, &request.version);
     err = err != 0 ? err : admin_map(a, "fields", &request.fields);
     err = err != 0 ? err : admin_value(a, "unique", &request.unique);
@@ -398,7 +404,7 @@ const struct admin_verb admin_doc_verbs[] = {
     {"init", "", verb_init},
     {"key", "", verb_key},
     {"new-group", "members name", verb_new_group},
-    {"new", "schema version owner fields unique meta", verb_new},
+    {"new", "schema version owner fields unique meta like local", verb_new},
     {"get", "id version mode", verb_get},
     {"set", "id version fields delete", verb_set},
     {"header", "id", verb_header},

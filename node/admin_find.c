@@ -14,7 +14,9 @@ struct find {
     const char *version;
     unsigned flags;
     const struct cove_where *where; /* NULL: all */
-    bool invalid;  /* only documents with a value that is not right */
+    bool invalid; /* only documents with a value that is not right */
+    bool local;   /* the local documents, which are in no list else */
+    cove_num journal;
     int64_t limit; /* documents in the reply */
     uint64_t cursor;
     struct cove_bytes ids; /* list of texts, or empty: all of the schema */
@@ -25,10 +27,40 @@ struct find {
     bool end;
 };
 
+/* The next local document, of the schema where one is named. */
+static int find_next_local(struct find *f, struct cove_txn *txn,
+                           struct cove_id *id)
+{
+    struct cove_arena arena;
+    struct cove_doc doc;
+    int err;
+
+    cove_arena_init(&arena, f->a->store->alloc);
+    do {
+        cove_arena_reset(&arena);
+        err = cove_repo_next(txn->worker->repo, txn->txn, COVE_NUM_LOCALS,
+                             f->cursor, &f->cursor);
+        if (err == 0) {
+            err = cove_repo_load(txn->worker->repo, txn->txn, f->cursor, &arena,
+                                 &doc, &txn->diag);
+        }
+    } while (err == 0 && f->schema != NULL && doc.schema_num != f->journal);
+    if (err == 0) {
+        *id = doc.id;
+    }
+    cove_arena_clear(&arena);
+    f->end = err == COVE_ENOTFOUND;
+    return f->end ? 0 : err;
+}
+
 /* The next document of the schema; f->end where there is none. */
 static int find_next_of_schema(struct find *f, struct cove_txn *txn,
                                struct cove_id *id)
 {
+    if (f->local) {
+        return find_next_local(f, txn, id);
+    }
+
     int err = cove_next(txn, f->schema, &f->cursor, id);
 
     if (err == COVE_ENOTFOUND) {
@@ -182,10 +214,12 @@ static int find_known(struct find *f)
     if (f->where == NULL) {
         err = cove_catalog_find(txn->worker->catalog, txn->txn, f->schema, &num,
                                 &txn->diag);
+        f->journal = err == 0 ? num : 0;
         return admin_end(f->a, txn, err);
     }
     err = node_head(txn, f->schema, f->version, &num, &head);
     if (err == 0) {
+        f->journal = num;
         err = cove_catalog_plan(txn->worker->catalog, txn->txn, num, &head,
                                 &plan);
     }
@@ -214,6 +248,7 @@ static int verb_find(struct admin *a)
     err = err != 0 ? err : admin_int(a, "after", &after);
     err = err != 0 ? err : admin_int(a, "limit", &f.limit);
     err = err != 0 ? err : admin_flag(a, "invalid", &f.invalid);
+    err = err != 0 ? err : admin_flag(a, "local", &f.local);
     err = err != 0 ? err : admin_where(a, &f.where);
     err = err != 0 ? err : admin_mode(a, COVE_WRITE, &f.flags);
     admin_value(a, "ids", &f.ids);
@@ -249,6 +284,7 @@ static int verb_find(struct admin *a)
 }
 
 const struct admin_verb admin_find_verbs[] = {
-    {"find", "schema version after limit mode where invalid ids", verb_find},
+    {"find", "schema version after limit mode where invalid local ids",
+     verb_find},
     {NULL, NULL, NULL},
 };

@@ -17,6 +17,7 @@ struct status {
     cove_num schema;
     const char *version;
     uint64_t documents, copies;
+    uint64_t local; /* documents, not in what follows */
     uint64_t states[COVE_STATE_LOCAL_ONLY + 1];
     struct status_owner *owners; /* sorted by id */
     size_t owner_count, owner_cap;
@@ -83,6 +84,27 @@ static int status_digest(struct status *s, const struct cove_doc *doc,
     return err;
 }
 
+/* Local documents are counted apart: no peer has or wants any of them. */
+static int status_locals(struct status *s, struct cove_arena *arena)
+{
+    struct cove_repo *repo = s->txn->worker->repo;
+    struct cove_doc doc;
+    cove_num num = 0;
+    int err;
+
+    while ((err = cove_repo_next(repo, s->txn->txn, COVE_NUM_LOCALS, num,
+                                 &num)) == 0) {
+        cove_arena_reset(arena);
+        err =
+            cove_repo_load(repo, s->txn->txn, num, arena, &doc, &s->txn->diag);
+        if (err != 0) {
+            return err;
+        }
+        s->local += s->schema == 0 || doc.schema_num == s->schema;
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
 static int status_document(struct status *s, cove_num num,
                            struct cove_arena *arena, bool of_schema)
 {
@@ -108,7 +130,7 @@ static int status_document(struct status *s, cove_num num,
             err = 0; /* loaded.doc is there; the journal is not */
         }
     }
-    if (err == 0) {
+    if (err == 0 && (loaded.doc.flags & COVE_DOC_LOCAL) == 0) {
         s->documents++;
         s->states[state]++;
         s->copies += loaded.doc.state.copy_count; /* stored winners */
@@ -131,7 +153,7 @@ static int status_walk(struct status *s)
             err = cove_repo_load(s->txn->worker->repo, s->txn->txn, num, &arena,
                                  &doc, &s->txn->diag);
         }
-        if (err == 0) {
+        if (err == 0 && (doc.flags & COVE_DOC_LOCAL) == 0) {
             err = status_digest(s, &doc, &arena);
         }
     }
@@ -145,8 +167,9 @@ static int status_walk(struct status *s)
             err = status_document(s, num, &arena, s->schema != 0);
         }
     }
+    err = err == COVE_ENOTFOUND ? status_locals(s, &arena) : err;
     cove_arena_clear(&arena);
-    return err == COVE_ENOTFOUND ? 0 : err;
+    return err;
 }
 
 /* ------------------------------------------------------------------ the reply
@@ -218,6 +241,8 @@ static int status_reply(struct status *s)
         node_json_int(j, (int64_t)s->states[i]);
     }
     node_json_close(j, '}');
+    node_json_key(j, "local");
+    node_json_int(j, (int64_t)s->local);
     node_json_key(j, "copies");
     node_json_int(j, (int64_t)s->copies);
     err = status_unsent(s->txn, j);

@@ -220,6 +220,10 @@ int node_doc_members(struct cove_txn *txn, struct cove_loaded *loaded,
         node_json_key(j, "owner");
         node_json_id(j, &h->owner);
     }
+    if (loaded->doc.flags & COVE_DOC_LOCAL) {
+        node_json_key(j, "local");
+        node_json_bool(j, true);
+    }
     node_json_key(j, "state");
     node_json_cstr(j, cove_doc_state_name(state));
     return loaded->raw

@@ -164,6 +164,15 @@ int node_value_out(struct cove_txn *txn, struct cove_bytes cbor,
 int node_value_in(struct cove_txn *txn, struct cove_value value,
                   struct cove_bytes *out);
 
+/* --- file.c */
+/* Read a small file whole. COVE_ENOTFOUND where there is none. */
+int node_file_read(const char *path, char *out, size_t cap, size_t *len);
+/* Write a small file whole and durably, mode 0600: beside it first, then in
+ * its place. */
+int node_file_write(const char *path, const char *at, size_t len);
+/* The device key, into a directory that a copy of the store lies in. */
+int node_key_copy(struct cove *store, const char *dir, struct cove_diag *diag);
+
 /* --- open.c */
 int node_worker_take(struct cove *store, struct node_worker **out);
 void node_worker_give(struct cove *store, struct node_worker *worker);

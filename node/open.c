@@ -71,52 +71,6 @@ static char *open_path(const struct cove *store, const char *name)
     return path;
 }
 
-/* Read a small file whole. COVE_ENOTFOUND where there is none. */
-static int file_read(const char *path, char *out, size_t cap, size_t *len)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0) {
-        return errno == ENOENT   ? COVE_ENOTFOUND
-               : errno == EACCES ? COVE_EACCES
-                                 : COVE_EIO;
-    }
-    ssize_t got = read(fd, out, cap);
-
-    close(fd);
-    if (got < 0) {
-        return COVE_EIO;
-    }
-    *len = (size_t)got;
-    return 0;
-}
-
-/* Write a small file whole and durably: beside it first, then in its place. */
-static int file_write(const char *path, const char *at, size_t len)
-{
-    char fresh[4096];
-
-    if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh)) {
-        return COVE_ELIMIT;
-    }
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-    if (fd < 0) {
-        return errno == EACCES || errno == EROFS ? COVE_EACCES
-               : errno == ENOSPC                 ? COVE_ENOSPC
-                                                 : COVE_EIO;
-    }
-    bool good = write(fd, at, len) == (ssize_t)len && fsync(fd) == 0;
-    bool full = !good && errno == ENOSPC;
-
-    good = close(fd) == 0 && good;
-    if (!good || rename(fresh, path) != 0) {
-        unlink(fresh);
-        return full ? COVE_ENOSPC : COVE_EIO;
-    }
-    return 0;
-}
-
 /* ------------------------------------------------------------ identity */
 
 /* Is there nothing yet that a device key has signed? */
@@ -141,8 +95,8 @@ static int identity_open(struct cove *store, bool create)
     char text[OPEN_SEED * 2 + 2];
     size_t len = 0;
     char *path = open_path(store, "device.key");
-    int err =
-        path == NULL ? COVE_ENOMEM : file_read(path, text, sizeof(text), &len);
+    int err = path == NULL ? COVE_ENOMEM
+                           : node_file_read(path, text, sizeof(text), &len);
 
     if (err == COVE_ENOTFOUND && !identity_lacking(store)) {
         err = cove_fail(&store->diag, COVE_EACCES,
@@ -154,7 +108,7 @@ static int identity_open(struct cove *store, bool create)
         store->env->random(store->env->ctx, seed, sizeof(seed));
         cove_hex(cove_bytes(seed, sizeof(seed)), text);
         text[OPEN_SEED * 2] = '\n';
-        err = file_write(path, text, OPEN_SEED * 2 + 1);
+        err = node_file_write(path, text, OPEN_SEED * 2 + 1);
     } else if (err == 0) {
         text[len < OPEN_SEED * 2 ? len : OPEN_SEED * 2] = '\0';
         err = cove_hex_parse(text, seed, sizeof(seed));
@@ -190,7 +144,8 @@ static int nonce_line(struct cove *store, const uint8_t nonce[OPEN_NONCE],
     int err = stat(path, &st) == 0 ? 0 : COVE_EIO;
 
     cove_alloc_free(store->alloc, path);
-    if (file_read("/etc/machine-id", machine, sizeof(machine) - 1, &len) == 0) {
+    if (node_file_read("/etc/machine-id", machine, sizeof(machine) - 1, &len) ==
+        0) {
         machine[len] = '\0';
         machine[strcspn(machine, "\n")] = '\0';
     }
@@ -226,7 +181,7 @@ static int nonce_check(struct cove *store, struct node_worker *worker)
     if (known) {
         memcpy(nonce, held.at, OPEN_NONCE);
         err = nonce_line(store, nonce, want, sizeof(want));
-        if (err == 0 && file_read(path, found, sizeof(found), &len) == 0 &&
+        if (err == 0 && node_file_read(path, found, sizeof(found), &len) == 0 &&
             len == strlen(want) && memcmp(want, found, len) == 0) {
             goto out;
         }
@@ -239,7 +194,7 @@ static int nonce_check(struct cove *store, struct node_worker *worker)
                                    cove_bytes(nonce, sizeof(nonce)));
     }
     if (err == 0) {
-        err = file_write(path, want, strlen(want));
+        err = node_file_write(path, want, strlen(want));
     }
     if (err == 0) {
         err = cove_store_commit(txn);

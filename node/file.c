@@ -1,0 +1,78 @@
+/* file.c: the small files beside a store. */
+#include "node/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int node_file_read(const char *path, char *out, size_t cap, size_t *len)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return errno == ENOENT   ? COVE_ENOTFOUND
+               : errno == EACCES ? COVE_EACCES
+                                 : COVE_EIO;
+    }
+    ssize_t got = read(fd, out, cap);
+
+    close(fd);
+    if (got < 0) {
+        return COVE_EIO;
+    }
+    *len = (size_t)got;
+    return 0;
+}
+
+int node_file_write(const char *path, const char *at, size_t len)
+{
+    char fresh[4096];
+
+    if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh)) {
+        return COVE_ELIMIT;
+    }
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (fd < 0) {
+        return errno == EACCES || errno == EROFS ? COVE_EACCES
+               : errno == ENOSPC                 ? COVE_ENOSPC
+                                                 : COVE_EIO;
+    }
+    bool good = write(fd, at, len) == (ssize_t)len && fsync(fd) == 0;
+    bool full = !good && errno == ENOSPC;
+
+    good = close(fd) == 0 && good;
+    if (!good || rename(fresh, path) != 0) {
+        unlink(fresh);
+        return full ? COVE_ENOSPC : COVE_EIO;
+    }
+    return 0;
+}
+
+int node_key_copy(struct cove *store, const char *dir, struct cove_diag *diag)
+{
+    char from[4096];
+    char to[4096];
+    char text[128];
+    size_t len = 0;
+    int err = 0;
+
+    if (snprintf(from, sizeof(from), "%s/device.key", store->dir) >=
+            (int)sizeof(from) ||
+        snprintf(to, sizeof(to), "%s/device.key", dir) >= (int)sizeof(to)) {
+        err = COVE_ELIMIT;
+    }
+    if (err == 0) {
+        err = node_file_read(from, text, sizeof(text), &len);
+    }
+    if (err == 0) {
+        err = node_file_write(to, text, len);
+    }
+    cove_crypto_wipe(text, sizeof(text));
+    return err == 0 ? 0
+                    : cove_fail(diag, err,
+                                "%s/device.key: the device key cannot be "
+                                "copied: %s; nothing was left there",
+                                dir, cove_error_text(err));
+}
