@@ -57,6 +57,9 @@ int cli_migrate_verify(struct cli *cli);
 int cli_migrate_drop(struct cli *cli);
 int cli_migrate_bundle(struct cli *cli);
 int cli_migrate_up(struct cli *cli);
+/* --- verbs_create.c */
+int cli_migrate_create(struct cli *cli);
+int cli_schema_push(struct cli *cli);
 /* --- verbs_generate.c: second words of `schema` */
 int cli_schema_pull(struct cli *cli);
 int cli_schema_generate(struct cli *cli);

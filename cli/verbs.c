@@ -76,12 +76,15 @@ const struct cli_verb cli_verbs[] = {
      "  --as VERSION     what FIELD means"},
     {"schema", true, false, cli_schema,
      "put FILE | list | show NAME[@VERSION] | diff [OLD] NEW |\n    "
-     "pull NAME[@VERSION] | generate NAME[@VERSION]",
+     "push [FILE|DIR]… | pull NAME[@VERSION] | generate NAME[@VERSION]",
      "publish, show and compare schemas",
      "  put FILE --owner ID    publish version 1 of a JSON Schema; its title "
      "and\n"
      "                         version name it. Idempotent.\n"
      "  show NAME --text       the schema's own text\n"
+     "  push [FILE|DIR]…       for development: diff, migrations, publish, in "
+     "one go;\n"
+     "                         --dry-run, -y, --owner ID, answers as for diff\n"
      "  pull NAME [-o FILE]    write it to schema/NAME.schema.json; -y "
      "overwrites a\n"
      "                         changed file\n"
@@ -109,7 +112,8 @@ const struct cli_verb cli_verbs[] = {
      "plan FILE… | publish FILE | status [NAME] | run NAME | down NAME | "
      "retire "
      "NAME V |\n    "
-     "log [NAME] | up [DIR] | verify [DIR] | drop --last [NAME] | bundle [DIR]",
+     "create NAME | log [NAME] | up [DIR] | verify [DIR] | drop --last [NAME] "
+     "| bundle [DIR]",
      "publish and run migrations",
      "  --schema FILE    the schema that the migration leads to\n"
      "  plan: what documents would show, what would not be valid any longer, "
@@ -127,6 +131,9 @@ const struct cli_verb cli_verbs[] = {
      "--dry-run\n"
      "  log [NAME] [--limit N]: who published, ran and changed what, and when\n"
      "DIR (schema) has NAME.schema.json and migrations/:\n"
+     "  create NAME [--dir DIR] [--note TEXT] [--print]: a migration file from "
+     "what was\n"
+     "         changed in NAME.schema.json; answers as for schema diff\n"
      "  up     publish what is not yet, in the manifest's order, then run. "
      "--to V,\n"
      "         --batch N, --owner ID for new schemas, --strict stops at any "

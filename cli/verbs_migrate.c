@@ -181,6 +181,7 @@ int cli_migrate(struct cli *cli)
         {"down", cli_migrate_down},
         {"retire", cli_migrate_retire},
         {"log", cli_migrate_log},
+        {"create", cli_migrate_create},
         {"up", cli_migrate_up},
         {"verify", cli_migrate_verify},
         {"drop", cli_migrate_drop},

@@ -148,13 +148,10 @@ static int schema_list(struct cli *cli)
 int cli_schema(struct cli *cli)
 {
     static const struct cli_sub subs[] = {
-        {"put", schema_put},
-        {"list", schema_list},
-        {"show", schema_show},
-        {"pull", cli_schema_pull},
-        {"generate", cli_schema_generate},
-        {"diff", cli_schema_diff},
-        {NULL, NULL},
+        {"put", schema_put},       {"list", schema_list},
+        {"show", schema_show},     {"push", cli_schema_push},
+        {"pull", cli_schema_pull}, {"generate", cli_schema_generate},
+        {"diff", cli_schema_diff}, {NULL, NULL},
     };
 
     return cli_sub_run(cli, subs);

@@ -232,6 +232,8 @@ static const struct admin_verb *admin_find(const char *name)
         admin_restore_verbs,
         admin_draft_verbs,
         admin_reset_verbs,
+        admin_create_verbs,
+        admin_push_verbs,
         /* clang-format on */
     };
 

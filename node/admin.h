@@ -80,6 +80,8 @@ void admin_run_json(struct node_json *j, const struct cove_run *run);
 extern const struct admin_verb admin_doc_verbs[];
 extern const struct admin_verb admin_history_verbs[];
 extern const struct admin_verb admin_bundle_verbs[];
+extern const struct admin_verb admin_create_verbs[];
+extern const struct admin_verb admin_push_verbs[];
 extern const struct admin_verb admin_files_verbs[];
 extern const struct admin_verb admin_find_verbs[];
 extern const struct admin_verb admin_author_verbs[];

@@ -92,6 +92,7 @@ struct files_judge {
 /* Judge every item. Errors: those of the store; what is wrong with a file is
  * in the item. */
 int files_judge(struct files_judge *judge);
+int files_judge_one(struct files_judge *judge, struct file_item *item);
 void files_judge_clear(struct files_judge *judge);
 /* The chain of a schema's name; an empty one where the store has none.
  * Errors: COVE_EAMBIGUOUS. */

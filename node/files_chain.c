@@ -537,12 +537,12 @@ static int judge_untargeted(struct files_judge *j, struct file_item *item)
     return err;
 }
 
-static int judge_item(struct files_judge *j, struct file_item *item)
+int files_judge_one(struct files_judge *judge, struct file_item *item)
 {
     struct file_chain *chain;
 
     if (item->untargeted) {
-        int err = judge_untargeted(j, item);
+        int err = judge_untargeted(judge, item);
 
         if (err != 0) {
             return err;
@@ -551,22 +551,22 @@ static int judge_item(struct files_judge *j, struct file_item *item)
     if (item->err != 0) {
         bool cycle = item->from > 0 && item->to > 0 && item->from >= item->to;
 
-        return verdict(j, item, FILE_MALFORMED, cycle ? "cycle" : "malformed",
-                       NULL);
+        return verdict(judge, item, FILE_MALFORMED,
+                       cycle ? "cycle" : "malformed", NULL);
     }
-    int err = files_chain(j, item->schema, &chain);
+    int err = files_chain(judge, item->schema, &chain);
 
     if (err != 0) {
         return err;
     }
-    return item->kind == FILE_SCHEMA ? judge_schema(j, chain, item)
-                                     : judge_migration(j, chain, item);
+    return item->kind == FILE_SCHEMA ? judge_schema(judge, chain, item)
+                                     : judge_migration(judge, chain, item);
 }
 
 int files_judge(struct files_judge *judge)
 {
     for (size_t i = 0; i < judge->files->count; i++) {
-        int err = judge_item(judge, &judge->files->at[i]);
+        int err = files_judge_one(judge, &judge->files->at[i]);
 
         if (err != 0) {
             return err;
