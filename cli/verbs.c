@@ -109,7 +109,8 @@ const struct cli_verb cli_verbs[] = {
      "Example:\n  cove schema diff note.v1.schema.json note.v2.schema.json "
      "--rename text=body"},
     {"migrate", true, false, cli_migrate,
-     "plan FILE… | publish FILE | status [NAME] | run NAME | down NAME | "
+     "plan FILE… | explain ID | publish FILE | status [NAME] | run NAME | down "
+     "NAME | "
      "retire "
      "NAME V |\n    "
      "create NAME | log [NAME] | up [DIR] | verify [DIR] | drop --last [NAME] "
@@ -122,6 +123,9 @@ const struct cli_verb cli_verbs[] = {
      "    --sample N       N documents, spread evenly, instead of all\n"
      "    --where COND     only those that meet it (`cove help find`)\n"
      "    --examples N     so many shown before and after (3)\n"
+     "  explain ID [--as VERSION]: each field's writes, their way through the "
+     "steps,\n"
+     "    and what lost to them\n"
      "  run NAME [--to VERSION] [--batch N]: write back what is due, in "
      "batches\n"
      "  down NAME --steps N | --to VERSION | --undo: a later version with the "

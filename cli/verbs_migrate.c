@@ -175,6 +175,7 @@ int cli_migrate(struct cli *cli)
     static const struct cli_sub subs[] = {
         /* clang-format off */
         {"plan", cli_migrate_plan},
+        {"explain", cli_migrate_explain},
         {"publish", migrate_publish},
         {"status", migrate_status},
         {"run", migrate_run},

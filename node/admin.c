@@ -222,6 +222,7 @@ static const struct admin_verb *admin_find(const char *name)
         admin_migrate_verbs,
         admin_peer_verbs,
         admin_plan_verbs,
+        admin_explain_verbs,
         admin_status_verbs,
         admin_activity_verbs,
         admin_down_verbs,

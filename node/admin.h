@@ -94,6 +94,7 @@ extern const struct admin_verb admin_upkeep_verbs[];
 extern const struct admin_verb admin_restore_verbs[];
 extern const struct admin_verb admin_draft_verbs[];
 extern const struct admin_verb admin_reset_verbs[];
+extern const struct admin_verb admin_explain_verbs[];
 extern const struct admin_verb admin_peer_verbs[];
 extern const struct admin_verb admin_status_verbs[];
 

@@ -29,7 +29,7 @@ struct plan {
     int64_t examples, shown;
     struct node_json examples_json, invalid_json;
     uint64_t invalid_listed;
-    int64_t started_ms;
+    int64_t started_ms, judging_ms; /* since when documents are judged */
 };
 
 static int64_t plan_now(const struct plan *p)
@@ -281,11 +281,17 @@ static int plan_documents(struct plan *p)
     struct cove_trial_slice slice = {PLAN_SLICE, plan_document, p};
     int err = cove_trial_begin(p->txn->worker->catalog, p->txn->txn, &p->trial);
 
+    p->judging_ms = plan_now(p);
     while (err == 0 && !p->trial.finished) {
+        bool counted = p->trial.counted;
+
         err = cove_trial_go(p->txn->worker->catalog, p->txn->txn, &p->trial,
                             &slice, &p->txn->diag);
         if (err == 0 && !p->trial.finished) {
             err = node_renew(p->txn);
+        }
+        if (!counted) {
+            p->judging_ms = plan_now(p);
         }
     }
     return err;
@@ -344,11 +350,13 @@ static void list_json(struct node_json *j, const char *key,
 }
 
 /* A run looks at every document, at the pace of this plan, and writes. */
-static int64_t plan_run_ms(const struct cove_trial *t, int64_t elapsed_ms)
+static int64_t plan_run_ms(const struct plan *p)
 {
+    const struct cove_trial *t = &p->trial;
+    int64_t judged_ms = plan_now(p) - p->judging_ms;
     double seen = t->evaluated > 0 ? (double)t->evaluated : 1;
     double share = (double)t->documents / seen;
-    double us = (double)elapsed_ms * 1000 * share +
+    double us = (double)judged_ms * 1000 * share +
                 (double)t->due * share * PLAN_WRITE_US +
                 ((double)t->documents / PLAN_BATCH + 1) * PLAN_COMMIT_US;
 
@@ -392,7 +400,7 @@ static void plan_reply(struct plan *p)
                    {"copies", t->copies},
                    {"bytes", t->bytes},
                    {"elapsedMs", (uint64_t)elapsed},
-                   {"estimatedRunMs", (uint64_t)plan_run_ms(t, elapsed)}};
+                   {"estimatedRunMs", (uint64_t)plan_run_ms(p)}};
 
     for (size_t i = 0; i < COVE_ARRAY_LEN(numbers); i++) {
         node_json_key(j, numbers[i].key);
