@@ -64,7 +64,7 @@ static int back_by_steps(struct find *r)
     const struct cove_step *at = cove_step_stands_for(r->journal, r->head);
 
     for (int64_t i = 0; i < r->request->steps; i++) {
-        const struct cove_step *before;
+        const struct cove_step *before = NULL;
         int err = version_before(r, at, &before);
 
         if (err != 0) {

@@ -116,14 +116,14 @@ def the_page_shows_the_files_as_they_are(_):
     sections = re.split(r"^## ", PAGE.read_text("utf-8"), flags=re.M)[1:]
     shown = set()
     for section in sections:
-        for name in re.findall(r"\(\.\./examples/recipes/([\w-]+)\)", section):
-            check((ROOT / name).is_dir(), "no such recipe:", name)
-            shown.add(name)
-            held = [json.loads(f.read_text("utf-8")) for f in (ROOT / name).glob("*.json")]
-            steps = [s for m in held for part in ("steps", "down") for s in m.get(part, [])]
-            for block in re.findall(r"^```json\n(.*?)^```", section, flags=re.M | re.S):
-                value = json.loads(block)
-                check(value in held or value in steps, name, "has no", value)
+        names = re.findall(r"\(\.\./examples/recipes/([\w-]+)\)", section)
+        held = [json.loads(f.read_text("utf-8")) for n in names
+                for f in (ROOT / n).glob("*.json")]
+        check(held or not names, "no such recipes:", names)
+        steps = [s for m in held for part in ("steps", "down") for s in m.get(part, [])]
+        for block in re.findall(r"^```json\n(.*?)^```", section, flags=re.M | re.S):
+            check(json.loads(block) in held + steps, "no recipe of", names, "has", block)
+        shown |= set(names)
     missing = {f.name for f in ROOT.iterdir()} - shown
     check(not missing, "the page does not show", sorted(missing))
 

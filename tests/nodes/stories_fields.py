@@ -97,7 +97,7 @@ def s6_a_new_field_of_an_old_name_never_gets_the_old_fields_writes(cove):
 
 
 def s17_what_is_removed_is_kept_for_who_still_reads_it(cove):
-    """secret is removed; version 1 writes it late."""
+    """secret is removed; version 1 writes it late; down brings it back."""
     with story(cove, {"notes": TEXT, "secret": TEXT}) as s:
         ident = s.begin({"notes": "n", "secret": "old"})
         s.publish([{"remove": "secret"}], {"notes": TEXT})
@@ -105,6 +105,10 @@ def s17_what_is_removed_is_kept_for_who_still_reads_it(cove):
         s.write(s.b, ident, 1, secret="new")
         s.settle(1, 2)
         s.shows(ident, 1, {"notes": "newer", "secret": "new"})
+        s.shows(ident, 2, {"notes": "newer"})
+        check(s.down("--to", 1) == 3, "down")
+        s.settle(1, 2, 3)
+        s.shows(ident, 3, {"notes": "newer", "secret": "new"})
         s.shows(ident, 2, {"notes": "newer"})
 
 

@@ -71,6 +71,8 @@ def s22_two_second_versions_are_a_fork_and_a_merge_loses_nothing(cove):
         s.publish([], {"who": TEXT, "mail": TEXT, "phone": TEXT}, version=3,
                   start=[one[:16], other[:16]])
         s.meet()
+        status = s.b.json("migrate", "status", "Thing")["schemas"][0]
+        check(status["forked"] is False, "still a fork", status)
         s.shows(ident, 3, {"who": "Ada Byron", "mail": "a@b", "phone": "555"})
         s.shows(ident, 1, {"name": "Ada Byron"})
 
@@ -92,6 +94,32 @@ def s23_a_wrong_version_is_corrected_by_the_next(cove):
         s.shows(made, 1, {"euros": 7})
         s.shows(made, 2, {"cents": 70})
         s.shows(made, 3, {"cents": 700})
+
+
+def s24_down_and_undo_lose_no_edit_of_either_version(cove):
+    """Version 2 is taken back, edited at both, and brought back again."""
+    with story(cove, {"size": TEXT, "note": TEXT}) as s:
+        one, two = s.begin({"size": "120", "note": "a"}, {"size": "7", "note": "b"})
+        s.publish([int_of_text(), {"hide": "note"}], {"size": INTEGER})
+        s.meet()
+        s.part()
+        s.write(s.a, one, 2, size=130)
+        s.down("--steps", 1)
+        s.write(s.b, one, 1, note="late")
+        s.write(s.b, two, 2, size=8)            # bob has not heard of it
+        s.write(s.a, two, 3, note="after")
+        s.settle(1, 2, 3)
+        for version in (1, 3):
+            s.shows(one, version, {"size": "130", "note": "late"})
+            s.shows(two, version, {"size": "8", "note": "after"})
+        s.shows(one, 2, {"size": 130})
+        s.down("--undo")
+        s.write(s.b, one, 3, size="131")
+        s.settle(1, 2, 3, 4)
+        for version in (2, 4):
+            s.shows(one, version, {"size": 131})
+            s.shows(two, version, {"size": 8})
+        s.shows(one, 1, {"size": "131", "note": "late"})
 
 
 def s25_a_reader_sees_version_2_and_writes_nothing(cove):
@@ -179,6 +207,7 @@ if __name__ == "__main__":
         s21_a_device_waits_at_version_2_until_the_step_to_3_is_there,
         s22_two_second_versions_are_a_fork_and_a_merge_loses_nothing,
         s23_a_wrong_version_is_corrected_by_the_next,
+        s24_down_and_undo_lose_no_edit_of_either_version,
         s25_a_reader_sees_version_2_and_writes_nothing,
         s26_an_app_that_expects_what_is_not_here_opens_and_catches_up,
         s30_two_devices_that_run_it_count_copies_once,

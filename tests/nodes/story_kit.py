@@ -149,6 +149,17 @@ class Story:
         """The step that a device published last."""
         return self.tips[node.name]
 
+    def down(self, *words):
+        """alice takes a version back, or brings it back: the new version. What
+        --dry-run shows is what is done."""
+        before = self.a.digest()
+        plan = self.a.json("migrate", "down", "Thing", *words, "--dry-run")
+        check(self.a.digest() == before and "journal" not in plan, "--dry-run wrote", plan)
+        done = self.a.json("migrate", "down", "Thing", *words)
+        check(done == {**plan, "journal": done["journal"], "existed": False}, "foretold", plan, "but it did", done)
+        self.schemas[done["version"]] = {**self.schemas[done["to"]], "version": done["version"]}
+        return done["version"]
+
     # ------------------------------------------------------- what is seen
     def shows(self, ident, version, fields, invalid=None, nodes=None):
         """What the devices show of a document."""
