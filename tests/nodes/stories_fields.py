@@ -120,7 +120,7 @@ def s18_a_required_field_with_a_default_needs_no_data_job(cove):
         plan = s.publish([{"require": {"field": "status", "default": "active"}}],
                          {"name": TEXT, "status": {**TEXT, "default": "active"}},
                          required=["status"])
-        check((plan["newlyInvalid"], plan["copies"]) == (0, 0), plan)
+        check((plan["newlyInvalidDocuments"], plan["copies"]) == (0, 0), plan)
         s.settle(1, 2)
         check(s.copies() == [0, 0], "copies", s.copies())
         s.shows(ids[0], 1, {"name": "0"})
