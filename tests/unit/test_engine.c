@@ -1,5 +1,6 @@
 /* The engine's dialogue, as docs/PROTOCOL.md has it: one engine and a peer that
  * says what the test wants, and pairs of engines. */
+#include "crdt/repo_upkeep.h"
 #include "tests/unit/author.h"
 #include "tests/unit/engine_fixture.h"
 
@@ -186,6 +187,102 @@ START_TEST(documents_go_only_to_readers)
     }
     client_expect_silence(&client);
     ck_assert_uint_eq(node_unsent(&alice, &bob.kit.device), 1);
+}
+END_TEST
+
+/* A local document of alice's with one write, and its group. */
+static struct cove_id make_local(struct cove_id *local_group)
+{
+    struct cove_store_txn *txn = kit_begin(&alice.kit, true);
+    struct cove_buf header;
+    struct cove_bytes bytes;
+    struct cove_id id;
+    cove_num num;
+
+    cove_buf_init(&header, &alice.kit.heap.alloc);
+    ck_assert_int_eq(
+        cove_header_local_group(&alice.kit.device, &header, local_group), 0);
+    ck_assert_int_eq(cove_repo_create(alice.kit.repo, txn,
+                                      cove_buf_bytes(&header), &num, NULL),
+                     0);
+    cove_buf_clear(&header);
+    bytes = kit_header(&alice.kit, COVE_DOC_COMAP, local_group, 3, &id);
+    ck_assert_int_eq(cove_repo_create(alice.kit.repo, txn, bytes, &num, NULL),
+                     0);
+    kit_commit(txn);
+    kit_set(&alice.kit, &id, "a", 1);
+    return id;
+}
+
+START_TEST(a_local_document_goes_to_nobody)
+{
+    struct cove_id local_group;
+    struct cove_id id = make_local(&local_group);
+    struct client *c = &client;
+
+    client_dial(c);
+    client_expect(c, COVE_MESSAGE_HELLO);
+    client_say_hello(c, 0, 0, NULL, 1 << 20);
+    client_expect_content(c, 1, 0, 0); /* the common group */
+    client_expect_number(c, COVE_MESSAGE_POSITION, alice_at());
+    client_expect_silence(c);
+    kit_set(&alice.kit, &id, "a", 2);
+    ck_assert_int_eq(cove_engine_changed(alice.engine, node_now), 0);
+    client_carry(c);
+    client_expect_number(c, COVE_MESSAGE_POSITION, alice_at());
+    client_expect_silence(c);
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_int_eq(cove_message_add_know(
+                             &c->list[0], i == 0 ? &id : &local_group, NULL, 0),
+                         0);
+        ck_assert_int_eq(cove_message_put_know(&c->out, 0, &c->list[0]), 0);
+        client_say(c, COVE_LANE_CONTROL);
+        client_expect_content(c, 0, 0, 1); /* as of what does not exist */
+    }
+    client_expect_silence(c);
+    ck_assert_uint_eq(node_unsent(&alice, &c->device), 1);
+}
+END_TEST
+
+/* Who has alice's own key has every right; there is not even a greeting. */
+START_TEST(a_local_document_does_not_go_to_the_same_device)
+{
+    struct cove_id local_group;
+    struct client same;
+
+    (void)make_local(&local_group);
+    client_init(&same, &alice, 1);
+    node_know(&alice, &alice.kit.device);
+    client_dial(&same);
+    client_expect_silence(&same);
+    client_clear(&same);
+}
+END_TEST
+
+START_TEST(a_removed_document_is_told_to_nobody_and_asked_for_in_vain)
+{
+    struct cove_id gone = make(&alice, 1), id = make(&alice, 2);
+    struct cove_store_txn *txn = kit_begin(&alice.kit, true);
+
+    ck_assert_int_eq(cove_repo_remove(alice.kit.repo, txn,
+                                      kit_num(&alice.kit, txn, &gone), NULL),
+                     0);
+    kit_commit(txn);
+    client_dial(&client);
+    client_expect(&client, COVE_MESSAGE_HELLO);
+    client_say_hello(&client, 0, 0, NULL, 1 << 20);
+    client_expect_content(&client, 2, 1, 0); /* the group, and what is left */
+    client_expect_number(&client, COVE_MESSAGE_POSITION, alice_at());
+    ck_assert_int_eq(cove_message_add_know(&client.list[0], &gone, NULL, 0), 0);
+    ck_assert_int_eq(cove_message_put_know(&client.out, 0, &client.list[0]), 0);
+    client_say(&client, COVE_LANE_CONTROL);
+    client_expect_content(&client, 0, 0, 1);
+    kit_set(&alice.kit, &id, "a", 3); /* in a new session */
+    alice_changed();
+    client_expect_content(&client, 1, 1, 0);
+    client_expect_have(&client, &id);
+    client_expect_number(&client, COVE_MESSAGE_POSITION, alice_at());
+    client_expect_silence(&client);
 }
 END_TEST
 
@@ -1144,6 +1241,9 @@ int main(void)
     ADD(a_know_is_answered_with_what_lies_behind_it_and_done);
     ADD(what_others_depend_on_is_told_first);
     ADD(documents_go_only_to_readers);
+    ADD(a_local_document_goes_to_nobody);
+    ADD(a_local_document_does_not_go_to_the_same_device);
+    ADD(a_removed_document_is_told_to_nobody_and_asked_for_in_vain);
     ADD(a_document_is_told_when_its_owner_has_come);
     ADD(a_change_of_the_peers_own_is_not_told_back);
     ADD(a_restored_peer_gets_back_what_it_lost_though_it_writes_anew);
