@@ -7,7 +7,7 @@
 
 #define IDENTITY_LEN 49 /* format, 32 bytes of device key, 16 of store id */
 
-/* Put 99 in front of the one record that looks like the identity. */
+/* Put 99 in front of the identity record. */
 static int newer(struct cove_store_txn *txn, unsigned tree, bool *found)
 {
     struct cove_store_cursor *cursor;
@@ -19,7 +19,8 @@ static int newer(struct cove_store_txn *txn, unsigned tree, bool *found)
         return err;
     }
     err = cove_store_cursor_seek(cursor, cove_bytes(NULL, 0), &e);
-    while (err == 0 && !(e.value.len == IDENTITY_LEN && e.value.at[0] == 1)) {
+    while (err == 0 && !(e.value.len == IDENTITY_LEN &&
+                         cove_bytes_equal(e.key, cove_bytes_text("repo")))) {
         err = cove_store_cursor_next(cursor, &e);
     }
     cove_store_cursor_close(cursor);
