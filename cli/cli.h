@@ -172,6 +172,7 @@ int cli_migrate_down(struct cli *cli);
 int cli_migrate_plan(struct cli *cli);
 int cli_migrate_retire(struct cli *cli);
 int cli_migrate_explain(struct cli *cli);
+int cli_migrate_merge(struct cli *cli);
 int cli_peer(struct cli *cli);
 int cli_serve(struct cli *cli);
 int cli_sync(struct cli *cli);

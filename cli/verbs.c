@@ -109,12 +109,9 @@ const struct cli_verb cli_verbs[] = {
      "Example:\n  cove schema diff note.v1.schema.json note.v2.schema.json "
      "--rename text=body"},
     {"migrate", true, false, cli_migrate,
-     "plan FILE… | explain ID | publish FILE | status [NAME] | run NAME | down "
-     "NAME | "
-     "retire "
-     "NAME V |\n    "
-     "create NAME | log [NAME] | up [DIR] | verify [DIR] | drop --last [NAME] "
-     "| bundle [DIR]",
+     "plan FILE… | explain ID | publish FILE | status [NAME] | run NAME |\n    "
+     "down NAME | retire NAME V | merge NAME | create NAME | log [NAME] |\n    "
+     "up [DIR] | verify [DIR] | drop --last [NAME] | bundle [DIR]",
      "publish and run migrations",
      "  --schema FILE    the schema that the migration leads to\n"
      "  plan: what documents would show, what would not be valid any longer, "
@@ -133,6 +130,8 @@ const struct cli_verb cli_verbs[] = {
      "       of an earlier one. --dry-run, --accept-data-loss\n"
      "  retire NAME VERSION: it and those before it are no longer written; "
      "--dry-run\n"
+     "  merge NAME: join the branches of a fork; --print only writes the "
+     "file\n"
      "  log [NAME] [--limit N]: who published, ran and changed what, and when\n"
      "DIR (schema) has NAME.schema.json and migrations/:\n"
      "  create NAME [--dir DIR] [--note TEXT] [--print]: a migration file from "

@@ -1,4 +1,5 @@
-/* verbs_down.c: migrate down, retire: taking versions back, and out of use. */
+/* verbs_down.c: migrate down, retire, merge: taking versions back, out of
+ * use, and together. */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -146,4 +147,52 @@ int cli_migrate_retire(struct cli *cli)
         json_object_set_new(request, "dry", json_true());
     }
     return cli_answer(cli, request, human_retire);
+}
+
+static void human_merge(const json_t *reply)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(json_object_get(reply, "fields"), i, item)
+    {
+        const char *as = cli_text(item, "as");
+
+        cli_print_text(cli_text(item, "name"));
+        fputs(*as == '\0' ? " of the branches is one field now\n"
+                          : " of one branch is now called ",
+              stdout);
+        if (*as != '\0') {
+            cli_print_text(as);
+            putchar('\n');
+        }
+    }
+    cli_human_published(reply);
+}
+
+/* The file for who wants to look at it, and change it, before publishing. */
+static void human_merge_file(const json_t *reply)
+{
+    puts(cli_text(reply, "file"));
+}
+
+int cli_migrate_merge(struct cli *cli)
+{
+    json_t *request = json_pack("{s:s}", "do", "migrate.merge");
+    bool print = cli_flag(cli, "--print");
+    const char *name = cli_word(cli);
+    int code = cli_end(cli, false);
+
+    if (code == CLI_OK && name == NULL) {
+        code = cli_fail(CLI_USAGE, "migrate merge needs a schema's name");
+    }
+    if (code != CLI_OK) {
+        json_decref(request);
+        return code;
+    }
+    json_object_set_new(request, "schema", json_string(name));
+    if (print) {
+        json_object_set_new(request, "dry", json_true());
+    }
+    return cli_answer(cli, request, print ? human_merge_file : human_merge);
 }

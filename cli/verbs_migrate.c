@@ -181,6 +181,7 @@ int cli_migrate(struct cli *cli)
         {"run", migrate_run},
         {"down", cli_migrate_down},
         {"retire", cli_migrate_retire},
+        {"merge", cli_migrate_merge},
         {"log", cli_migrate_log},
         {"create", cli_migrate_create},
         {"up", cli_migrate_up},

@@ -155,7 +155,9 @@ static int entry_fresh(struct cove_catalog *c, struct cove_store_txn *txn,
         return err;
     }
     *fresh = memcmp(brief.digest.b, e->digest.b, sizeof(e->digest.b)) == 0;
-    e->sequence = sequence;
+    if (*fresh) { /* else it is looked at again, should building fail */
+        e->sequence = sequence;
+    }
     return 0;
 }
 

@@ -75,6 +75,7 @@ int admin_draft_new(struct admin *a);
 /* --- admin_steps.c */
 int admin_migrate_status(struct admin *a);
 int admin_migrate_retire(struct admin *a); /* admin_retire.c */
+int admin_migrate_merge(struct admin *a);  /* admin_merge.c */
 void admin_run_json(struct node_json *j, const struct cove_run *run);
 
 extern const struct admin_verb admin_doc_verbs[];

@@ -147,5 +147,6 @@ static int verb_down(struct admin *a)
 const struct admin_verb admin_down_verbs[] = {
     {"migrate.down", "schema steps to undo acceptDataLoss dry", verb_down},
     {"migrate.retire", "schema version yes dry", admin_migrate_retire},
+    {"migrate.merge", "schema dry", admin_migrate_merge},
     {NULL, NULL, NULL},
 };
