@@ -111,38 +111,44 @@ static int create_make(struct create *c)
     return code;
 }
 
-/* "20261120T171500_Package.json", later by a second where that is there: the
- * order of names is the order of files. */
+#define CREATE_STAMP "%Y%m%dT%H%M%S"
+
+/* The latest time that the name of a file begins with; 0 where none does. */
+static time_t create_latest(const struct create *c)
+{
+    time_t latest = 0;
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(c->files.files, i, one)
+    {
+        struct tm tm = {0};
+        const char *end = strptime(cli_text(one, "file"), CREATE_STAMP, &tm);
+        time_t at = end != NULL && *end == '_' ? timegm(&tm) : 0;
+
+        latest = at > latest ? at : latest;
+    }
+    return latest;
+}
+
+/* "20261120T171500_Package.json": now, or behind the last one, since the order
+ * of names is the order of files. */
 static char *create_name(const struct create *c)
 {
     char *path = cli_files_schema_path("", c->name), *name = NULL;
     char *end = path != NULL ? strstr(path, ".schema.json") : NULL;
     bool first = cli_int(c->made, "from") == 0;
-    time_t now = time(NULL);
+    time_t now = time(NULL), latest = create_latest(c);
+    char stamp[32] = "";
+    struct tm tm;
 
-    if (end == NULL) {
-        return NULL;
-    }
-    *end = '\0';
-    for (bool there = true; there; now++) {
-        struct tm tm;
-        char when[32] = "";
-        json_t *one;
-        size_t i;
-
-        free(name);
-        if (gmtime_r(&now, &tm) != NULL) {
-            strftime(when, sizeof(when), "%Y%m%dT%H%M%S", &tm);
-        }
-        if (asprintf(&name, "%s_%s%s.json", when, path + 1,
+    now = now > latest ? now : latest + 1;
+    if (end != NULL && gmtime_r(&now, &tm) != NULL) {
+        *end = '\0';
+        strftime(stamp, sizeof(stamp), CREATE_STAMP, &tm);
+        if (asprintf(&name, "%s_%s%s.json", stamp, path + 1,
                      first ? ".v1.schema" : "") < 0) {
             name = NULL;
-            break;
-        }
-        there = false;
-        json_array_foreach(c->files.files, i, one)
-        {
-            there = there || strcmp(cli_text(one, "file"), name) >= 0;
         }
     }
     free(path);
