@@ -152,6 +152,7 @@ int cove_repo_brief(struct cove_repo *repo, struct cove_store_txn *txn,
             cove_bytes(out->header_room, record.header_bytes.len);
         out->id = record.id;
         out->digest = digest;
+        out->local = (record.flags & COVE_DOC_LOCAL) != 0;
     }
     cove_arena_clear(&arena);
     return err;

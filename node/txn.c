@@ -532,15 +532,16 @@ int cove_next(struct cove_txn *txn, const char *schema, uint64_t *cursor,
         err = cove_catalog_find(txn->worker->catalog, txn->txn, schema,
                                 &journal, &txn->diag);
     }
-    if (err == 0) {
-        err =
-            cove_repo_next(txn->worker->repo, txn->txn, journal, *cursor, &num);
+    num = *cursor;
+    brief.local = true; /* local documents are in no list */
+    while (err == 0 && brief.local) {
+        err = cove_repo_next(txn->worker->repo, txn->txn, journal, num, &num);
         if (err == COVE_ENOTFOUND) {
             return err;
         }
-    }
-    if (err == 0) {
-        err = cove_repo_brief(txn->worker->repo, txn->txn, num, &brief);
+        if (err == 0) {
+            err = cove_repo_brief(txn->worker->repo, txn->txn, num, &brief);
+        }
     }
     if (err == 0) {
         *cursor = num;

@@ -277,6 +277,7 @@ def a_local_copy_is_in_no_list_but_its_own(cove):
         d.run("mark", "m")
         copy = d.new("--like", ident, "--local")
         check([f["id"] for f in d.json("find", "Note")["documents"]] == [ident], "find")
+        check(copy not in d.run("--json", "find") and copy not in d.run("export"), "export")
         found = d.json("find", "Note", "--local")["documents"]
         check([(f["id"], f["local"]) for f in found] == [(copy, True)], found)
         check(d.json("find", "--local")["documents"] == found, "find --local")
