@@ -51,11 +51,16 @@ json_t *cli_exported(const char *line)
 
 bool cli_exported_is_data(const json_t *exported)
 {
+    static const char *const own[] = {"schemata", "migrations", "activity",
+                                      "meta-schema", "migration-schema"};
     const char *unique = cli_text(exported, "unique");
     const char *type = cli_text(exported, "type"); /* "": it was blocked */
+    bool is_own = false;
 
-    return (type[0] == '\0' || strcmp(type, "comap") == 0) &&
-           strcmp(unique, "schemata") != 0 && strcmp(unique, "migrations") != 0;
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        is_own = is_own || strcmp(unique, own[i]) == 0;
+    }
+    return (type[0] == '\0' || strcmp(type, "comap") == 0) && !is_own;
 }
 
 /* Note the version that a line's schema has; the first of it decides. */

@@ -10,6 +10,7 @@
 
 #include "core/value.h"
 #include "migrate/activity.h"
+#include "migrate/meta.h"
 #include "migrate/publish_same.h"
 
 #include <stdio.h>
@@ -131,6 +132,21 @@ static int publish_drift(struct publish *p,
 
 /* ---------------------------------------------------------------- registry */
 
+/* A registry, with what its entries are beside it. */
+static int registry_need(struct publish *p, const struct cove_id *owner,
+                         enum cove_registry which, cove_num *out)
+{
+    struct cove_meta meta = {p->catalog, p->txn, *owner, which, 0};
+    int err = cove_registry_open(p->catalog, p->txn, owner, which, true,
+                                 &meta.registry);
+
+    err = err != 0 ? err : cove_meta_ensure(&meta, p->diag);
+    if (err == 0) {
+        *out = meta.registry;
+    }
+    return err;
+}
+
 /* Note the journal, and the step from its parent's version, for people. */
 static int registry_note(struct publish *p, const struct cove_id *owner,
                          const struct cove_id *journal,
@@ -147,8 +163,7 @@ static int registry_note(struct publish *p, const struct cove_id *owner,
     if (name == NULL || path == NULL) {
         return COVE_ENOMEM;
     }
-    int err = cove_registry_open(p->catalog, p->txn, owner,
-                                 COVE_REGISTRY_SCHEMATA, true, &num);
+    int err = registry_need(p, owner, COVE_REGISTRY_SCHEMATA, &num);
 
     if (err == 0) {
         err = cove_value_of_ref(&p->arena, journal, &value);
@@ -159,8 +174,7 @@ static int registry_note(struct publish *p, const struct cove_id *owner,
     if (err != 0 || from == 0) {
         return err;
     }
-    err = cove_registry_open(p->catalog, p->txn, owner,
-                             COVE_REGISTRY_MIGRATIONS, true, &num);
+    err = registry_need(p, owner, COVE_REGISTRY_MIGRATIONS, &num);
     cove_hex(cove_bytes(step->step.b, 32), hex);
     if (err == 0) {
         err = cove_value_of_text(&p->arena, cove_bytes_text(hex), &value);
@@ -284,7 +298,10 @@ static int schema_first(struct publish *p, const struct cove_id *owner,
     struct cove_compiled root;
     struct cove_id id;
     cove_num num, owner_num;
-    int err = cove_compile_root(&p->arena, file, &root, p->diag);
+    int err =
+        cove_meta_check(&p->arena, COVE_REGISTRY_SCHEMATA, file->cbor, p->diag);
+
+    err = err != 0 ? err : cove_compile_root(&p->arena, file, &root, p->diag);
 
     if (err == 0) {
         err = cove_repo_find(p->repo, p->txn, owner, &owner_num);

@@ -1,6 +1,7 @@
 /* publish_prepare.c: a migration's files compiled against the journal as the
  * catalog has it: what would be published, and nothing more. */
 #include "migrate/laws.h"
+#include "migrate/meta.h"
 #include "migrate/publish.h"
 
 struct prepare {
@@ -81,6 +82,18 @@ static int prepare_laws(const struct prepare *p,
                : cove_laws_judge(p->arena, &laws, &broken, p->diag);
 }
 
+/* Are the two files what the documents say that such files are? */
+static int prepare_meta(const struct prepare *p,
+                        const struct cove_prepared *out)
+{
+    int err = cove_meta_check(p->arena, COVE_REGISTRY_MIGRATIONS,
+                              out->migration.cbor, p->diag);
+
+    return err != 0 ? err
+                    : cove_meta_check(p->arena, COVE_REGISTRY_SCHEMATA,
+                                      out->file.cbor, p->diag);
+}
+
 int cove_prepare_migration(struct cove_catalog *catalog,
                            struct cove_store_txn *txn,
                            const struct cove_migration_files *files,
@@ -95,6 +108,7 @@ int cove_prepare_migration(struct cove_catalog *catalog,
                                   &out->migration, diag);
 
     err = err != 0 ? err : prepare_target(&p, files, out);
+    err = err != 0 ? err : prepare_meta(&p, out);
     err = err != 0 ? err : prepare_journal(&p, out);
     err = err != 0 ? err : prepare_parents(&p, out);
     err = err != 0 ? err : cove_catalog_open(catalog, txn, out->num, &schema);
