@@ -1,5 +1,6 @@
 /* The repo signs once for all that a store transaction appends. */
 #include "crdt/repo_internal.h"
+#include "crdt/repo_upkeep.h"
 #include "tests/unit/repo_world.h"
 
 #define DOCS 10
@@ -216,6 +217,55 @@ START_TEST(a_group_that_no_document_names_any_more_goes)
     ck_assert_uint_eq(groups_kept(&m.w.alice), 2);
     assert_arrives(&m, DOCS - 1, 5);
     many_close(&m);
+}
+END_TEST
+
+START_TEST(a_document_that_is_removed_lets_go_of_its_groups)
+{
+    struct many m;
+    struct kit *alice = &m.w.alice;
+
+    many_open(&m, _i, 0);
+    write_all(alice, &m, 2, 1);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_uint_eq(groups_kept(alice), 1);
+
+        struct cove_store_txn *txn = kit_begin(alice, true);
+        int err = cove_repo_remove(
+            alice->repo, txn, kit_num(alice, txn, &m.ids[i]), &alice->diag);
+
+        ck_assert_msg(err == 0, "remove: %d %s", err, alice->diag.text);
+        kit_commit(txn);
+    }
+    ck_assert_uint_eq(groups_kept(alice), 0);
+    many_close(&m);
+}
+END_TEST
+
+/* Written and removed in one transaction: there is nothing to sign. */
+START_TEST(what_was_removed_in_its_own_transaction_is_not_missed)
+{
+    struct many m;
+    struct kit *alice = &m.w.alice;
+
+    for (int docs = 1; docs <= 3; docs++) {
+        many_open(&m, _i, 2);
+
+        struct cove_store_txn *txn = kit_begin(alice, true);
+
+        for (int i = 0; i < docs; i++) {
+            write_in(alice, txn, &m.ids[i], 1);
+        }
+        for (int i = 0; i < docs; i++) {
+            ck_assert_int_eq(cove_repo_remove(alice->repo, txn,
+                                              kit_num(alice, txn, &m.ids[i]),
+                                              &alice->diag),
+                             0);
+        }
+        kit_commit(txn);
+        ck_assert_uint_eq(groups_kept(alice), 0);
+        many_close(&m);
+    }
 }
 END_TEST
 
@@ -737,6 +787,8 @@ int main(void)
     tcase_add_test(signing,
                    own_transactions_that_come_back_let_go_of_the_group);
     add(signing, a_group_is_said_once_and_kept_once);
+    add(signing, a_document_that_is_removed_lets_go_of_its_groups);
+    add(ends, what_was_removed_in_its_own_transaction_is_not_missed);
     tcase_add_test(signing, a_shared_proof_holds_for_its_leaf_alone);
     tcase_add_test(signing, a_group_has_one_form);
     tcase_add_test(signing, a_fork_with_a_shared_proof_is_kept_with_a_path);
