@@ -39,6 +39,7 @@ static int counters_read(struct cove_store_txn *txn, struct repo_counters *out)
 
     cove_unpacker_init(&u, value);
     c.sequence = cove_unpack_varint(&u);
+    c.rules = cove_unpack_varint(&u);
     c.next_num = cove_unpack_varint(&u);
     c.next_intern = cove_unpack_u32(&u);
     cove_unpack_raw(&u, c.stamp, sizeof(c.stamp));
@@ -62,6 +63,7 @@ static int counters_write(struct cove_store_txn *txn,
     cove_buf_init(&buf, alloc);
     cove_packer_init(&p, &buf);
     cove_pack_varint(&p, c->sequence);
+    cove_pack_varint(&p, c->rules);
     cove_pack_varint(&p, c->next_num);
     cove_pack_varint(&p, c->next_intern);
     cove_pack_raw(&p, c->stamp, sizeof(c->stamp));
@@ -87,7 +89,20 @@ int repo_work_begin(struct repo_work *work, struct cove_repo *repo,
     work->txn = txn;
     work->arena = arena;
     work->diag = diag;
-    return counters_read(txn, &work->counters);
+
+    const struct repo_open *open = repo_open_of(repo, txn);
+
+    if (open != NULL) {
+        work->counters = open->counters;
+        return 0;
+    }
+
+    int err = counters_read(txn, &work->counters);
+
+    if (err == 0 && cove_store_writes(txn)) {
+        repo_open_begin(repo, txn, &work->counters);
+    }
+    return err;
 }
 
 int repo_work_write(struct repo_work *work, struct cove_repo *repo,
@@ -98,6 +113,13 @@ int repo_work_write(struct repo_work *work, struct cove_repo *repo,
 }
 
 int repo_work_end(struct repo_work *work)
+{
+    work->repo->open.counters = work->counters;
+    work->repo->open.counted = true;
+    return 0;
+}
+
+int repo_counters_put(struct repo_work *work)
 {
     return counters_write(work->txn, work->repo->opt.alloc, &work->counters);
 }
@@ -279,6 +301,7 @@ int cove_repo_open(const struct cove_repo_options *opt, struct cove_repo **out,
     }
     repo->opt = *opt;
     cove_arena_init(&repo->scratch, opt->alloc);
+    repo_open_init(repo);
     repo_group_init(repo);
     if (pthread_mutex_init(&repo->lock, NULL) != 0) {
         cove_alloc_free(opt->alloc, repo);
@@ -309,6 +332,7 @@ void cove_repo_close(struct cove_repo *repo)
     pthread_mutex_destroy(&repo->lock);
     repo_shapes_clear(repo);
     repo_group_clear(repo);
+    repo_open_clear(repo);
     cove_arena_clear(&repo->scratch);
     cove_crypto_wipe(&repo->opt.secret, sizeof(repo->opt.secret));
     cove_alloc_free(alloc, repo);
@@ -337,12 +361,23 @@ void cove_repo_store_id(const struct cove_repo *repo, uint8_t out[16])
 int cove_repo_sequence(struct cove_repo *repo, struct cove_store_txn *txn,
                        uint64_t *out)
 {
-    struct repo_counters c;
-    int err = counters_read(txn, &c);
+    struct repo_work work;
+    int err = repo_work_begin(&work, repo, txn, NULL, NULL);
 
-    (void)repo;
     if (err == 0) {
-        *out = c.sequence;
+        *out = work.counters.sequence;
+    }
+    return err;
+}
+
+int cove_repo_rules(struct cove_repo *repo, struct cove_store_txn *txn,
+                    uint64_t *out)
+{
+    struct repo_work work;
+    int err = repo_work_begin(&work, repo, txn, NULL, NULL);
+
+    if (err == 0) {
+        *out = work.counters.rules;
     }
     return err;
 }

@@ -93,13 +93,14 @@ struct cove_doc {
     struct cove_doc_session *sessions; /* sorted by session id */
     size_t session_count;
     struct cove_state state;
-    unsigned flags;         /* enum cove_doc_flags */
-    uint64_t changed;       /* change sequence of the last change */
-    uint64_t next_held_hlc; /* smallest hlc that is held, or 0 */
-    struct cove_hash clean; /* progress cache of migrations, opaque here */
-    uint8_t judged_plan[8]; /* how it was judged since its last change: */
-    uint8_t judged_state;   /* cove_repo_judge; zero: it was not */
-    enum cove_role my_role; /* of this device */
+    unsigned flags;              /* enum cove_doc_flags */
+    uint64_t changed;            /* change sequence of the last change */
+    uint64_t next_held_hlc;      /* smallest hlc that is held, or 0 */
+    struct cove_hash clean;      /* progress cache of migrations, opaque here */
+    struct cove_hash clean_next; /* what it becomes by the next append */
+    uint8_t judged_plan[8];      /* how it was judged since its last change: */
+    uint8_t judged_state;        /* cove_repo_judge; zero: it was not */
+    enum cove_role my_role;      /* of this device */
     struct cove_arena *arena;
 };
 
@@ -167,7 +168,8 @@ COVE_MUST_CHECK int cove_repo_append(struct cove_repo *repo,
                                      struct cove_store_txn *txn,
                                      struct cove_doc *doc, struct cove_tx *tx,
                                      struct cove_diag *diag);
-/* Remember that nothing is due under this key; cleared by any new op. */
+/* Remember that nothing is due under this key; cleared by any new op, but for
+ * an append that doc.clean_next says it of beforehand. */
 COVE_MUST_CHECK int cove_repo_set_clean(struct cove_repo *repo,
                                         struct cove_store_txn *txn,
                                         struct cove_doc *doc,
@@ -278,6 +280,10 @@ COVE_MUST_CHECK int cove_repo_change_after(struct cove_repo *repo,
                                            struct cove_store_txn *txn,
                                            uint64_t after,
                                            struct cove_change *out);
+/* The sequence number of the last change of a group, account or journal: what
+ * follows from them is what it was while this is. */
+COVE_MUST_CHECK int cove_repo_rules(struct cove_repo *repo,
+                                    struct cove_store_txn *txn, uint64_t *out);
 COVE_MUST_CHECK int cove_repo_sequence(struct cove_repo *repo,
                                        struct cove_store_txn *txn,
                                        uint64_t *out);

@@ -240,6 +240,8 @@ static int append_store(struct append *a, struct cove_doc *doc)
         err = append_log(a);
     }
     if (err == 0) {
+        a->record.clean = doc->clean_next;
+        memset(&doc->clean_next, 0, sizeof(doc->clean_next));
         err = append_fold(a, &doc->state);
     }
     if (err == 0) {

@@ -132,6 +132,9 @@ int repo_change_note(struct repo_work *work, struct repo_record *record,
                                  .from = from};
     int err = 0;
 
+    if (entry.class == COVE_CLASS_RIGHTS || entry.class == COVE_CLASS_JOURNAL) {
+        work->counters.rules = work->counters.sequence + 1;
+    }
     if (record->flags & COVE_DOC_LOCAL) { /* nobody is to be told */
         record->changed = ++work->counters.sequence;
         return 0;

@@ -163,6 +163,11 @@ int cove_repo_set_clean(struct cove_repo *repo, struct cove_store_txn *txn,
 {
     struct repo_record record;
     struct repo_work work;
+
+    if (memcmp(&doc->clean, key, sizeof(*key)) == 0) {
+        return 0;
+    }
+
     int err = repo_work_write(&work, repo, txn, NULL);
 
     if (err == 0) {

@@ -22,7 +22,7 @@ void repo_history_attach(struct cove_state *state, struct repo_work *work,
 
     history->work = work;
     history->record = record;
-    history->row = NULL;
+    history->seen.num = 0;
     history->err = 0;
 }
 
@@ -32,39 +32,76 @@ void repo_history_detach(struct cove_state *state)
 
     history->work = NULL;
     history->record = NULL;
-    history->row = NULL;
+}
+
+static bool seen_is(const struct repo_seen *seen, cove_num num,
+                    const struct repo_row *row, uint32_t index)
+{
+    return seen->num == num && seen->session == row->num &&
+           seen->index == index;
+}
+
+static int seen_read(struct repo_work *work, const struct repo_record *record,
+                     const struct repo_row *row, uint32_t index,
+                     struct repo_seen *out)
+{
+    struct repo_seen seen = {
+        .num = record->num, .session = row->num, .index = index};
+    struct repo_walk walk;
+    struct repo_tx_entry entry;
+    struct cove_bytes bytes;
+    struct cove_tx tx;
+    int err = repo_walk_start(work, record, row, index, &walk);
+
+    if (err == 0) {
+        err = repo_walk_next(work, &walk, &entry);
+    }
+    if (err == 0) {
+        err = repo_tx_decode(work, &entry, &tx);
+    }
+    if (err == 0) {
+        err = repo_tx_bytes(work, &entry, &bytes);
+    }
+    if (err == 0) {
+        struct cove_hash hash = cove_tx_hash(bytes);
+
+        memcpy(seen.tx_hash, hash.b, sizeof(seen.tx_hash));
+        seen.native = tx.kind == COVE_TX_NATIVE;
+        seen.opaque = tx.ahead || tx.private_part.len > 0;
+        seen.hlc = tx.hlc;
+        seen.op_count = tx.op_count;
+        *out = seen;
+    }
+    return err;
+}
+
+/* A writer looks at an origin when it names it and when it folds the copy. */
+static int seen_find(struct repo_work *work, const struct repo_record *record,
+                     const struct repo_row *row, uint32_t index,
+                     struct repo_seen *out)
+{
+    struct repo_open *open = repo_open_of(work->repo, work->txn);
+    int err = 0;
+
+    if (open != NULL && seen_is(&open->seen, record->num, row, index)) {
+        *out = open->seen;
+        return 0;
+    }
+    err = seen_read(work, record, row, index, out);
+    if (err == 0 && open != NULL) {
+        open->seen = *out;
+    }
+    return err;
 }
 
 static int history_look(struct repo_history *history,
                         const struct repo_row *row, uint32_t index)
 {
-    struct repo_walk walk;
-    struct repo_tx_entry entry;
-    struct cove_bytes bytes;
-    int err;
-
-    if (history->row == row && history->index == index) {
+    if (seen_is(&history->seen, history->record->num, row, index)) {
         return 0;
     }
-    history->row = NULL;
-    err = repo_walk_start(history->work, history->record, row, index, &walk);
-    if (err == 0) {
-        err = repo_walk_next(history->work, &walk, &entry);
-    }
-    if (err == 0) {
-        err = repo_tx_decode(history->work, &entry, &history->tx);
-    }
-    if (err == 0) {
-        err = repo_tx_bytes(history->work, &entry, &bytes);
-    }
-    if (err == 0) {
-        struct cove_hash hash = cove_tx_hash(bytes);
-
-        memcpy(history->tx_hash, hash.b, sizeof(history->tx_hash));
-        history->row = row;
-        history->index = index;
-    }
-    return err;
+    return seen_find(history->work, history->record, row, index,
+                     &history->seen);
 }
 
 /* The origin's register is that of the part, not the one the op was written
@@ -73,12 +110,11 @@ static int history_look(struct repo_history *history,
 static bool history_agrees(const struct repo_history *history,
                            const struct cove_origin *origin)
 {
-    const struct cove_tx *tx = &history->tx;
+    const struct repo_seen *seen = &history->seen;
 
-    return tx->kind == COVE_TX_NATIVE && tx->hlc == origin->id.hlc &&
-           memcmp(history->tx_hash, origin->tx_hash,
-                  sizeof(history->tx_hash)) == 0 &&
-           origin->id.op < tx->op_count;
+    return seen->native && seen->hlc == origin->id.hlc &&
+           memcmp(seen->tx_hash, origin->tx_hash, sizeof(seen->tx_hash)) == 0 &&
+           origin->id.op < seen->op_count;
 }
 
 static enum cove_held history_held(void *ctx, const struct cove_origin *origin)
@@ -102,7 +138,7 @@ static enum cove_held history_held(void *ctx, const struct cove_origin *origin)
     if (history->err != 0) {
         return COVE_HELD_NO;
     }
-    if (history->tx.ahead || history->tx.private_part.len > 0) {
+    if (history->seen.opaque) {
         return COVE_HELD_NO; /* cannot be judged here */
     }
     if (!history_agrees(history, origin)) {
@@ -131,8 +167,7 @@ int cove_repo_tx_hash(struct cove_repo *repo, struct cove_store_txn *txn,
 {
     struct repo_record record;
     struct repo_work work;
-    struct repo_walk walk;
-    struct cove_bytes bytes;
+    struct repo_seen seen;
     int err = repo_work_begin(&work, repo, txn, doc->arena, NULL);
 
     if (err == 0) {
@@ -146,14 +181,9 @@ int cove_repo_tx_hash(struct cove_repo *repo, struct cove_store_txn *txn,
     if (row == NULL || op->tx >= row->pub.len) {
         return COVE_ENOTFOUND;
     }
-    err = repo_walk_start(&work, &record, row, op->tx, &walk);
+    err = seen_find(&work, &record, row, op->tx, &seen);
     if (err == 0) {
-        err = repo_walk_bytes(&work, &walk, &bytes);
-    }
-    if (err == 0) {
-        struct cove_hash hash = cove_tx_hash(bytes);
-
-        memcpy(out, hash.b, 8);
+        memcpy(out, seen.tx_hash, sizeof(seen.tx_hash));
     }
     return err;
 }

@@ -237,50 +237,30 @@ static int group_settle(struct repo_work *work)
 
 /* --- the transaction's end */
 
-static int group_before(struct cove_store_ending *ending,
-                        struct cove_store_txn *txn)
+int repo_group_end(struct repo_work *work)
 {
-    struct repo_group *group = (struct repo_group *)(void *)ending;
-    struct repo_work work;
-    int err = repo_work_write(&work, group->repo, txn, NULL);
+    int err = 0;
 
-    if (err == 0 && group_count(group) == 1) {
-        err = group_seal_plain(&work);
+    if (group_count(&work->repo->group) == 1) {
+        err = group_seal_plain(work);
     }
     if (err == 0) {
-        err = group_seal(&work);
+        err = group_seal(work);
     }
-    return err != 0 ? err : group_settle(&work);
+    return err != 0 ? err : group_settle(work);
 }
 
-static void group_after(struct cove_store_ending *ending)
+void repo_group_forget(struct cove_repo *repo)
 {
-    struct repo_group *group = (struct repo_group *)(void *)ending;
-
-    group->txn = NULL;
-    group->leaves.len = 0;
-    group->shifts.len = 0;
-    group->taken = 0;
-}
-
-static struct repo_group *group_of(struct repo_work *work)
-{
-    struct repo_group *group = &work->repo->group;
-
-    if (group->txn == NULL) {
-        group->txn = work->txn;
-        cove_store_at_end(work->txn, &group->ending);
-    }
-    return group;
+    repo->group.leaves.len = 0;
+    repo->group.shifts.len = 0;
+    repo->group.taken = 0;
 }
 
 void repo_group_init(struct cove_repo *repo)
 {
     struct repo_group *group = &repo->group;
 
-    group->ending.before = group_before;
-    group->ending.after = group_after;
-    group->repo = repo;
     cove_buf_init(&group->leaves, repo->opt.alloc);
     cove_buf_init(&group->shifts, repo->opt.alloc);
     cove_arena_init(&repo->tree.arena, repo->opt.alloc);
@@ -299,7 +279,7 @@ static int group_add(struct repo_work *work, cove_num num,
                      const struct cove_session_id *session,
                      struct repo_proof *proof)
 {
-    struct repo_group *group = group_of(work);
+    struct repo_group *group = &work->repo->group;
     unsigned most = work->repo->opt.group_leaves;
     struct cove_hash none = {{0}};
     int err = 0;
@@ -329,8 +309,7 @@ int repo_group_sign(struct repo_work *work, const struct repo_record *record,
                     struct repo_proof *proof)
 {
     struct repo_group *group = &work->repo->group;
-    bool in_it = group->txn != NULL && group_count(group) > 0 &&
-                 proof->group == group->num;
+    bool in_it = group_count(group) > 0 && proof->group == group->num;
     int err = 0;
 
     if (!in_it) {
@@ -353,7 +332,7 @@ int repo_group_sign(struct repo_work *work, const struct repo_record *record,
 static int group_note(struct repo_work *work, uint64_t num, int64_t by)
 {
     struct repo_group_shift shift = {.group = num, .by = by};
-    struct cove_buf *buf = &group_of(work)->shifts;
+    struct cove_buf *buf = &work->repo->group.shifts;
 
     if (buf->len > 0) {
         struct repo_group_shift *last =
@@ -394,7 +373,7 @@ int repo_group_take(struct repo_work *work, const struct cove_proof *shared,
                     struct repo_proof *out)
 {
     const struct cove_group *from = shared->group;
-    struct repo_group *group = group_of(work);
+    struct repo_group *group = &work->repo->group;
     int err = 0;
 
     if (group->taken == 0 || memcmp(&group->taken_signature, &from->signature,
@@ -513,7 +492,7 @@ int repo_group_proof(struct repo_work *work, const struct repo_proof *proof,
         return COVE_ENOMEM;
     }
     /* In the transaction that gathers: signed as far as it is. */
-    if (cove_store_writes(work->txn) && group->txn != NULL &&
+    if (repo_open_of(work->repo, work->txn) != NULL &&
         group->num == proof->group) {
         err = group_seal(work);
     }

@@ -14,6 +14,7 @@
  *   repo_doc.c     load, brief, digest
  *   repo_chunk.c   one chunk of a log; repo_tx.c one transaction in it
  *   repo_log.c     chunks in the store, reading, iteration
+ *   repo_open.c    what a write transaction keeps in memory until its end
  *   repo_group.c   one signature for all that a transaction appends
  *   repo_append.c, repo_ingest.c, repo_fork.c, repo_changes.c
  *   repo_tally.c   counts of documents, kept up by repo_record_write
@@ -30,6 +31,7 @@
 #include "crdt/merkle.h"
 #include "crdt/pack.h"
 #include "crdt/repo.h"
+#include "crdt/repo_upkeep.h"
 
 #define REPO_FORMAT      2u    /* of the store's records; meta "format" */
 #define REPO_PART        60000 /* bytes of a part of a long record */
@@ -66,6 +68,7 @@ enum repo_tree {
 /* What every operation reads first and a writing one writes last. */
 struct repo_counters {
     uint64_t sequence; /* of the last change */
+    uint64_t rules;    /* of the last of a group, account or journal */
     cove_num next_num; /* of documents */
     uint32_t next_intern;
     uint8_t stamp[8];     /* random, new with each interned thing */
@@ -99,14 +102,11 @@ struct repo_slot { /* num 0 = empty */
 struct repo_shape;
 
 /* repo_group.c: what the write transaction under way has appended and not
- * signed. Only its thread looks here. */
+ * signed. */
 struct repo_group {
-    struct cove_store_ending ending;
-    struct cove_repo *repo;
-    struct cove_store_txn *txn; /* NULL: nothing gathered */
-    uint64_t num;               /* while there are leaves */
-    struct cove_buf leaves;     /* hashes */
-    cove_num first;             /* document and session of the first leaf */
+    uint64_t num;           /* while there are leaves */
+    struct cove_buf leaves; /* hashes */
+    cove_num first;         /* document and session of the first leaf */
     struct cove_session_id first_session;
     struct cove_buf shifts; /* struct repo_group_shift */
     uint64_t taken;         /* a peer's group that was kept last, or 0 */
@@ -124,11 +124,43 @@ struct repo_group_tree {
     struct cove_arena arena;
 };
 
+/* The transaction that an origin lies in, as far as it is asked for. It never
+ * changes: logs only grow. */
+struct repo_seen {
+    cove_num num;     /* of the document; 0 = none */
+    uint32_t session; /* interned */
+    uint32_t index;
+    bool native;
+    bool opaque; /* ahead or private */
+    uint64_t hlc;
+    size_t op_count;
+    uint8_t tx_hash[8];
+};
+
+/* repo_open.c */
+#define REPO_TALLY_KEY (9 + 32 + 8 + 1)
+struct repo_tally_shift { /* so many more documents, or fewer */
+    uint8_t key[REPO_TALLY_KEY];
+    size_t key_len;
+    int64_t by;
+};
+struct repo_open {
+    struct cove_store_ending ending;
+    struct cove_repo *repo;
+    struct cove_store_txn *txn; /* NULL: none is open */
+    struct repo_counters counters;
+    bool counted;              /* they are others than the store's */
+    struct cove_buf shifts;    /* struct repo_tally_shift, each key once */
+    struct repo_seen seen;     /* the one looked at last */
+    struct cove_spoken spoken; /* as it is held; schema 0: not looked at */
+};
+
 struct cove_repo {
     struct cove_repo_options opt;
     uint8_t store_id[16];
     struct cove_id local;      /* this device's group of local documents */
     struct cove_arena scratch; /* of write transactions: one at a time */
+    struct repo_open open;
     struct repo_group group;
     struct cove_roots roots; /* of the write transactions, too */
     pthread_mutex_t lock;    /* guards what follows */
@@ -166,7 +198,8 @@ struct repo_count { /* what a document is counted as in its schema */
 struct repo_record {
     cove_num num;
     struct cove_id id;
-    struct cove_bytes header_bytes; /* in the arena */
+    struct cove_bytes header_bytes;  /* in the arena */
+    struct cove_bytes header_packed; /* as the record has it; empty: new */
     struct cove_header header;
     unsigned flags;   /* enum cove_doc_flags */
     bool others_grew; /* since this store's last transaction here */
@@ -199,7 +232,8 @@ COVE_MUST_CHECK int repo_work_write(struct repo_work *work,
                                     struct cove_repo *repo,
                                     struct cove_store_txn *txn,
                                     struct cove_diag *diag);
-COVE_MUST_CHECK int repo_work_end(struct repo_work *work); /* puts counters */
+COVE_MUST_CHECK int repo_work_end(struct repo_work *work); /* sets counters */
+COVE_MUST_CHECK int repo_counters_put(struct repo_work *work);
 int64_t repo_now(const struct cove_repo *repo);
 
 /* A value of any length under a number, cut into parts. `parts`: how many the
@@ -211,6 +245,21 @@ COVE_MUST_CHECK int repo_blob_write(struct repo_work *work, unsigned tree,
 COVE_MUST_CHECK int repo_blob_read(struct repo_work *work, unsigned tree,
                                    uint64_t num, struct cove_bytes *out,
                                    size_t *parts);
+
+/* repo_open.c. The state of a write transaction, NULL in others. */
+void repo_open_init(struct cove_repo *repo);
+void repo_open_clear(struct cove_repo *repo);
+struct repo_open *repo_open_of(struct cove_repo *repo,
+                               const struct cove_store_txn *txn);
+void repo_open_begin(struct cove_repo *repo, struct cove_store_txn *txn,
+                     const struct repo_counters *counters);
+COVE_MUST_CHECK int repo_open_tally(struct repo_work *work,
+                                    struct cove_bytes key, int by);
+/* Put the tallies gathered, before they are read. */
+COVE_MUST_CHECK int repo_open_settle(struct repo_work *work);
+/* repo_tally.c. Errors: COVE_ECORRUPT where fewer than none would be left. */
+COVE_MUST_CHECK int repo_tally_put(struct repo_work *work,
+                                   const struct repo_tally_shift *shift);
 
 /* repo_record.c. Read copies into work->arena. Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int repo_record_read(struct repo_work *work, cove_num num,

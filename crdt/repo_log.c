@@ -280,6 +280,7 @@ int repo_log_put(struct repo_work *work, struct repo_record *record,
     if (err == 0) {
         before = log_before(record, &chunk);
         before.epoch = row->epoch;
+        before.own = proof == NULL;
         if (chunk.count > 0) {
             before.hlc = row->pub.last_hlc;
         }

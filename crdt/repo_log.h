@@ -31,6 +31,7 @@ COVE_MUST_CHECK int repo_chunk_encode(const struct repo_chunk *chunk,
 
 /* repo_tx.c: one transaction in a chunk. */
 struct repo_tx_before { /* what a packed transaction builds on */
+    bool own;           /* made by this very code: it encodes again alike */
     uint64_t hlc;   /* of the one before it; of the document for the first */
     uint32_t epoch; /* interned, as of the one before it; 0 = none */
 };
@@ -107,6 +108,9 @@ COVE_MUST_CHECK int repo_log_sign_anew(struct repo_work *work,
 
 /* repo_group.c */
 void repo_group_init(struct cove_repo *repo);
+/* Before a commit, and when the transaction is over. */
+COVE_MUST_CHECK int repo_group_end(struct repo_work *work);
+void repo_group_forget(struct cove_repo *repo);
 void repo_group_clear(struct cove_repo *repo);
 /* Sign row->head, at the end given, before the commit: a leaf of the group
  * under way. *proof: the chunk's former one, or zero; replaced. */
@@ -143,11 +147,8 @@ COVE_MUST_CHECK int repo_state_read(struct repo_work *work,
 struct repo_history {
     struct repo_work *work; /* NULL: not attached */
     struct repo_record *record;
-    const struct repo_row *row; /* the transaction looked at last, or NULL */
-    uint32_t index;
-    struct cove_tx tx;
-    uint8_t tx_hash[8];
-    int err; /* sticky: what reading the log said */
+    struct repo_seen seen; /* the transaction looked at last */
+    int err;               /* sticky: what reading the log said */
 };
 void repo_history_attach(struct cove_state *state, struct repo_work *work,
                          struct repo_record *record);

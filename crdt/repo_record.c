@@ -230,7 +230,14 @@ static int record_unpack(struct repo_work *work, struct cove_bytes bytes,
 
     cove_unpack_raw(&u, record->id.b, sizeof(record->id.b));
 
+    const uint8_t *packed = u.at;
     int err = repo_shape_unpack(work, &u, record);
+
+    if (err == 0) {
+        err = cove_arena_copy(work->arena,
+                              cove_bytes(packed, (size_t)(u.at - packed)),
+                              &record->header_packed);
+    }
 
     if (err != 0) {
         return err;

@@ -201,6 +201,7 @@ static int remove_all(struct repo_work *work, struct repo_record *record)
         err = remove_under(work, trees[i], record->num);
     }
     if (err == 0 && record->header.type == COVE_DOC_JOURNAL) {
+        work->repo->open.spoken.schema = 0;
         err = remove_under(work, REPO_SPOKEN, record->num);
     }
     if (err == 0) {

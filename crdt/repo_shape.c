@@ -84,6 +84,10 @@ int repo_shape_pack(struct repo_work *work, const struct repo_record *record,
     struct cove_buf buf;
     uint32_t num = 0;
 
+    if (record->header_packed.len > 0) { /* it never changes */
+        cove_pack_raw(p, record->header_packed.at, record->header_packed.len);
+        return 0;
+    }
     /* Groups and journals are few, and each is another. */
     if (record->header.members.len == 0 && !record->header.has_root) {
         shape_split(record->header_bytes, &cut);

@@ -15,12 +15,10 @@
 /* An hour in an hlc: a device that writes all day is noted 24 times. */
 #define SPOKEN_STEP ((uint64_t)3600000 << 16)
 
-#define TALLY_KEY (9 + 32 + 8 + 1)
-
 /* --- keys: a number, then raw bytes */
 
 struct tally_key {
-    uint8_t b[TALLY_KEY];
+    uint8_t b[REPO_TALLY_KEY];
     size_t len;
 };
 
@@ -78,23 +76,34 @@ static int tally_count(struct repo_work *work, const struct tally_key *key,
     return cove_unpacker_done(&u);
 }
 
-static int tally_put(struct repo_work *work, const struct tally_key *key,
-                     uint64_t count)
+int repo_tally_put(struct repo_work *work, const struct repo_tally_shift *shift)
 {
+    struct tally_key key = {.len = shift->key_len};
     struct cove_packer p;
     struct cove_buf buf;
+    uint64_t count;
 
+    memcpy(key.b, shift->key, shift->key_len);
+
+    int err = shift->by == 0 ? 0 : tally_count(work, &key, &count);
+
+    if (err != 0 || shift->by == 0) {
+        return err;
+    }
+    if (shift->by < 0 && count < (uint64_t)-shift->by) {
+        return cove_fail(work->diag, COVE_ECORRUPT,
+                         "a document is counted where the count says none is");
+    }
+    count += (uint64_t)shift->by;
     if (count == 0) {
-        return cove_store_del(work->txn, REPO_TALLIES, key_bytes(key));
+        return cove_store_del(work->txn, REPO_TALLIES, key_bytes(&key));
     }
     cove_buf_init(&buf, work->repo->opt.alloc);
     cove_packer_init(&p, &buf);
     cove_pack_varint(&p, count);
-
-    int err = p.err != 0 ? p.err
-                         : cove_store_put(work->txn, REPO_TALLIES,
-                                          key_bytes(key), cove_buf_bytes(&buf));
-
+    err = p.err != 0 ? p.err
+                     : cove_store_put(work->txn, REPO_TALLIES, key_bytes(&key),
+                                      cove_buf_bytes(&buf));
     cove_buf_clear(&buf);
     return err;
 }
@@ -104,7 +113,6 @@ static int tally_change(struct repo_work *work, cove_num schema,
 {
     struct cove_tally tally = {.schema = schema, .state = as->state};
     struct tally_key key;
-    uint64_t count = 0;
     int err = 0;
 
     memcpy(tally.plan, as->plan, sizeof(tally.plan));
@@ -112,14 +120,7 @@ static int tally_change(struct repo_work *work, cove_num schema,
         err = repo_intern_epoch_of(work, as->epoch, &tally.epoch);
     }
     key_of_tally(&key, &tally);
-    if (err == 0) {
-        err = tally_count(work, &key, &count);
-    }
-    if (err == 0 && !up && count == 0) {
-        err = cove_fail(work->diag, COVE_ECORRUPT,
-                        "a document is counted where the count says none is");
-    }
-    return err != 0 ? err : tally_put(work, &key, up ? count + 1 : count - 1);
+    return err != 0 ? err : repo_open_tally(work, key_bytes(&key), up ? 1 : -1);
 }
 
 static bool count_same(const struct repo_count *a, const struct repo_count *b)
@@ -175,24 +176,41 @@ static int spoken_read(struct cove_bytes value, struct cove_spoken *out)
     return cove_unpacker_done(&u);
 }
 
+/* Is what is held as good as this? */
+static bool spoken_holds(const struct cove_spoken *old,
+                         const struct cove_spoken *now)
+{
+    return now->hlc <= old->hlc ||
+           (now->hlc - old->hlc <= SPOKEN_STEP &&
+            memcmp(&now->epoch, &old->epoch, sizeof(now->epoch)) == 0);
+}
+
 static int spoken_note(struct repo_work *work, const struct cove_spoken *now)
 {
-    struct cove_spoken old = {.schema = 0};
+    struct cove_spoken *known = &work->repo->open.spoken;
+    struct cove_spoken old = *now;
     struct cove_packer p;
     struct cove_bytes value;
     struct cove_buf buf;
     struct tally_key key;
 
+    if (known->schema == now->schema &&
+        memcmp(&known->device, &now->device, sizeof(now->device)) == 0 &&
+        spoken_holds(known, now)) {
+        return 0;
+    }
     key_of_spoken(&key, now);
 
     int err = cove_store_get(work->txn, REPO_SPOKEN, key_bytes(&key), &value);
 
     if (err == 0) {
         err = spoken_read(value, &old);
-        if (err != 0 || now->hlc <= old.hlc ||
-            (now->hlc - old.hlc <= SPOKEN_STEP &&
-             memcmp(&now->epoch, &old.epoch, sizeof(now->epoch)) == 0)) {
+        if (err != 0) {
             return err;
+        }
+        *known = old;
+        if (spoken_holds(&old, now)) {
+            return 0;
         }
     } else if (err != COVE_ENOTFOUND) {
         return err;
@@ -205,6 +223,9 @@ static int spoken_note(struct repo_work *work, const struct cove_spoken *now)
                      : cove_store_put(work->txn, REPO_SPOKEN, key_bytes(&key),
                                       cove_buf_bytes(&buf));
     cove_buf_clear(&buf);
+    if (err == 0) {
+        *known = *now;
+    }
     return err;
 }
 
@@ -296,6 +317,20 @@ static int tally_take(struct cove_entry *entry, cove_num schema, size_t rest)
     return err == 0 && entry->key.len != rest ? COVE_ECORRUPT : err;
 }
 
+/* What the transaction itself has shifted counts. */
+static int tally_settle(struct cove_repo *repo, struct cove_store_txn *txn)
+{
+    struct repo_work work;
+
+    if (repo_open_of(repo, txn) == NULL) {
+        return 0;
+    }
+
+    int err = repo_work_write(&work, repo, txn, NULL);
+
+    return err != 0 ? err : repo_open_settle(&work);
+}
+
 int cove_repo_tally_next(struct cove_repo *repo, struct cove_store_txn *txn,
                          const struct cove_tally *after, struct cove_tally *out)
 {
@@ -304,11 +339,15 @@ int cove_repo_tally_next(struct cove_repo *repo, struct cove_store_txn *txn,
     struct cove_entry entry;
     struct tally_key key;
 
-    (void)repo;
     key_of_tally(&key, after);
 
+    int err = tally_settle(repo, txn);
+
+    if (err != 0) {
+        return err;
+    }
     /* A tally that was given has a count; one that has none is a beginning. */
-    int err = tally_seek(txn, REPO_TALLIES, &key, after->count == 0, &entry);
+    err = tally_seek(txn, REPO_TALLIES, &key, after->count == 0, &entry);
 
     if (err == 0) {
         err = tally_take(&entry, after->schema, 32 + 8 + 1);

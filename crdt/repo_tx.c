@@ -480,7 +480,8 @@ int repo_tx_pack(struct repo_work *work, const struct cove_tx *tx,
         if (err == 0) {
             err = p.err;
         }
-        if (err == 0) {
+        same = before->own;
+        if (err == 0 && !same) {
             err = tx_check_plain(
                 work, cove_bytes(packed->at + start, packed->len - start),
                 bytes, before, &same);

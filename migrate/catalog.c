@@ -3,7 +3,7 @@
  * An entry of the cache is one journal document: its steps built into a
  * journal, its schema texts, and the plans and parsed schemas that were asked
  * for. It is as good as the journal document's state digest: a use compares
- * that (and nothing at all while the store's change sequence stands still) and
+ * that (and nothing at all while no group, account or journal changes) and
  * builds the entry anew where it moved, or where the time of a held step has
  * come. Plans die with their entry. A replaced entry is not freed at once: a
  * document loaded before in the same transaction reads through its plan.
@@ -133,7 +133,7 @@ static int entry_fresh(struct cove_catalog *c, struct cove_store_txn *txn,
         *fresh = true;
         return 0;
     }
-    int err = cove_repo_sequence(c->repo, txn, &sequence);
+    int err = cove_repo_rules(c->repo, txn, &sequence);
 
     if (err != 0) {
         return err;
@@ -183,7 +183,7 @@ static int entry_get(struct cove_catalog *c, struct cove_store_txn *txn,
     if (e == NULL) {
         return COVE_ENOMEM;
     }
-    int err = cove_repo_sequence(c->repo, txn, &e->sequence);
+    int err = cove_repo_rules(c->repo, txn, &e->sequence);
 
     if (err == 0) {
         err = cove_catalog_build(c, txn, e, num);

@@ -23,7 +23,7 @@ struct catalog_entry {
     struct cove_hash digest;
     bool owner_missing; /* rights unknown: any change may bring them */
     uint64_t next_held; /* when more of the journal shows by itself, or 0 */
-    uint64_t sequence;  /* of the store, when last compared */
+    uint64_t sequence;  /* cove_repo_rules, when last compared */
     /* Steps that are not published: such an entry stays as it was made. */
     const struct cove_assumed *assumed;
     size_t assumed_count;

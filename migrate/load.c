@@ -219,7 +219,8 @@ static int copies_hash(struct load *l, struct cove_tx_op *op,
 }
 
 /* One transaction of the session for all copies, or as few as they fit in. */
-static int copies_write(struct load *l, struct load_due *due)
+static int copies_write(struct load *l, struct load_due *due,
+                        const struct cove_hash *key)
 {
     struct cove_origin last = {.held = false};
     int err = 0;
@@ -243,6 +244,9 @@ static int copies_write(struct load *l, struct load_due *due)
                              .ops = due->ops + begin,
                              .op_count = end - begin};
 
+        if (end == due->count) { /* then nothing is due any more */
+            l->out->doc.clean_next = *key;
+        }
         err = cove_repo_append(l->repo, l->txn, &l->out->doc, &tx, l->diag);
         begin = end;
     }
@@ -275,7 +279,7 @@ static int load_copies(struct load *l)
         return 0;
     }
     if (due.count > 0) {
-        err = copies_write(l, &due);
+        err = copies_write(l, &due, &key);
         if (err == 0) {
             out->copies_written = out->copies_due;
             out->copies_due = 0;
