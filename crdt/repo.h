@@ -36,6 +36,7 @@
 #include "crdt/tx.h"
 
 struct cove_repo;
+struct repo_record;
 
 struct cove_repo_options {
     const struct cove_alloc *alloc;
@@ -102,6 +103,8 @@ struct cove_doc {
     uint8_t judged_state;        /* cove_repo_judge; zero: it was not */
     enum cove_role my_role;      /* of this device */
     struct cove_arena *arena;
+    struct repo_record *record; /* the repo's own, as of … */
+    uint64_t as_of;             /* … so many writes; NULL: not kept */
 };
 
 /* Create a document from a header; an existing one is found again.

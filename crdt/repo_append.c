@@ -262,6 +262,7 @@ static int append_store(struct append *a, struct cove_doc *doc)
     if (err != 0) {
         doc->changed = 0; /* its state may be ahead of its sessions: load it
                              again before it is written */
+        doc->record = NULL;
     }
     return err;
 }
@@ -284,10 +285,11 @@ static int append_prepare(struct append *a, const struct cove_doc *doc)
     if (err == 0) {
         err = append_context(a);
     }
-    if (err == 0) {
-        err = cove_tx_encode(&a->tx, &a->bytes, a->work.diag);
+    if (err != 0) {
+        return err;
     }
-    return err;
+    return a->tx.checked ? cove_tx_write(&a->tx, a->work.arena, &a->bytes)
+                         : cove_tx_encode(&a->tx, &a->bytes, a->work.diag);
 }
 
 int cove_repo_append(struct cove_repo *repo, struct cove_store_txn *txn,
@@ -298,7 +300,7 @@ int cove_repo_append(struct cove_repo *repo, struct cove_store_txn *txn,
     int err = repo_work_write(&a.work, repo, txn, diag);
 
     if (err == 0) {
-        err = repo_record_read(&a.work, doc->num, &a.record);
+        err = repo_doc_record(&a.work, doc, &a.record);
     }
     if (err != 0) {
         return err;
@@ -309,7 +311,7 @@ int cove_repo_append(struct cove_repo *repo, struct cove_store_txn *txn,
             err = repo_work_write(&a.work, repo, txn, diag);
         }
         if (err == 0) {
-            err = repo_record_read(&a.work, doc->num, &a.record);
+            err = repo_doc_record(&a.work, doc, &a.record);
         }
         if (err != 0) {
             return err;

@@ -55,6 +55,37 @@ bool repo_doc_is_current(const struct repo_record *record,
     return true;
 }
 
+/* Who may write keeps the record with the document: while no record is written
+ * it need not be read again. */
+static int doc_hold(const struct repo_work *work,
+                    const struct repo_record *record, struct cove_doc *doc)
+{
+    const struct repo_open *open = repo_open_of(work->repo, work->txn);
+
+    if (open == NULL) {
+        return 0;
+    }
+    doc->record = cove_arena_new(doc->arena, sizeof(*doc->record));
+    if (doc->record == NULL) {
+        return COVE_ENOMEM;
+    }
+    *doc->record = *record;
+    doc->as_of = open->writes;
+    return 0;
+}
+
+int repo_doc_record(struct repo_work *work, const struct cove_doc *doc,
+                    struct repo_record *out)
+{
+    const struct repo_open *open = repo_open_of(work->repo, work->txn);
+
+    if (open == NULL || doc->record == NULL || doc->as_of != open->writes) {
+        return repo_record_read(work, doc->num, out);
+    }
+    *out = *doc->record;
+    return 0;
+}
+
 /* What a load found out is kept where the transaction can write. */
 static int doc_keep(struct repo_work *work, struct repo_record *record,
                     const struct cove_state *state)
@@ -97,6 +128,9 @@ int cove_repo_load(struct cove_repo *repo, struct cove_store_txn *txn,
     }
     if (err == 0) {
         err = repo_doc_update(&record, &doc);
+    }
+    if (err == 0) {
+        err = doc_hold(&work, &record, &doc);
     }
     if (err != 0) {
         return err;

@@ -208,6 +208,19 @@ static bool find_is_local(const struct cove_repo *repo,
     return memcmp(owner, &repo->local, sizeof(*owner)) == 0;
 }
 
+/* The owner, where it is that of the document made before in this transaction;
+ * else NULL. */
+static const struct repo_known *find_known(const struct repo_work *work,
+                                           const struct cove_header *header)
+{
+    const struct repo_known *owner = &work->repo->open.owner;
+
+    return header->has_owner && owner->num != 0 &&
+                   memcmp(&owner->id, &header->owner, sizeof(owner->id)) == 0
+               ? owner
+               : NULL;
+}
+
 /* Put a record for a header that is decoded and not held. */
 static int find_insert(struct repo_work *work, struct cove_bytes bytes,
                        const struct cove_id *id,
@@ -216,16 +229,22 @@ static int find_insert(struct repo_work *work, struct cove_bytes bytes,
 {
     struct repo_record record = {
         .id = *id, .header_bytes = bytes, .header = *header};
-    bool known;
+    bool known = true;
     int err = repo_num_add(work, id, &record.num);
 
-    if (err == 0 && header->has_owner) {
+    const struct repo_known *owner = find_known(work, header);
+
+    if (err == 0 && owner != NULL) {
+        record.owner = owner->num;
+    } else if (err == 0 && header->has_owner) {
         err = repo_num_add(work, &header->owner, &record.owner);
     }
     if (err == 0 && header->has_schema) {
         err = repo_num_add(work, &header->schema, &record.schema);
     }
-    if (err == 0) {
+    if (err == 0 && owner != NULL) {
+        record.my_role = owner->mine; /* and there are no sessions yet */
+    } else if (err == 0) {
         err = repo_roles(work, &record, &known);
     }
     if (err == 0) {
@@ -259,7 +278,7 @@ static int find_may_create(struct repo_work *work,
     struct repo_record record;
     cove_num num;
 
-    if (!header->has_owner) {
+    if (!header->has_owner || find_known(work, header) != NULL) {
         return 0;
     }
 
@@ -282,6 +301,10 @@ static int find_may_create(struct repo_work *work,
                         "this device has the role \"%s\" in %s: to create a "
                         "document it must be writer or admin there",
                         cove_role_name(role), owner);
+    }
+    if (err == 0) {
+        work->repo->open.owner =
+            (struct repo_known){.num = num, .id = header->owner, .mine = role};
     }
     return err;
 }

@@ -171,7 +171,7 @@ int cove_repo_tx_hash(struct cove_repo *repo, struct cove_store_txn *txn,
     int err = repo_work_begin(&work, repo, txn, doc->arena, NULL);
 
     if (err == 0) {
-        err = repo_record_read(&work, doc->num, &record);
+        err = repo_doc_record(&work, doc, &record);
     }
     if (err != 0) {
         return err;

@@ -101,59 +101,7 @@ struct repo_slot { /* num 0 = empty */
 
 struct repo_shape;
 
-/* repo_group.c: what the write transaction under way has appended and not
- * signed. */
-struct repo_group {
-    uint64_t num;           /* while there are leaves */
-    struct cove_buf leaves; /* hashes */
-    cove_num first;         /* document and session of the first leaf */
-    struct cove_session_id first_session;
-    struct cove_buf shifts; /* struct repo_group_shift */
-    uint64_t taken;         /* a peer's group that was kept last, or 0 */
-    struct cove_signature taken_signature;
-};
-struct repo_group_shift { /* so many more, or fewer, chunks name it */
-    uint64_t group;
-    int64_t by;
-};
-/* The tree that paths were last made from. */
-struct repo_group_tree {
-    uint64_t num; /* 0 = none */
-    struct cove_signature signature;
-    struct cove_merkle merkle;
-    struct cove_arena arena;
-};
-
-/* The transaction that an origin lies in, as far as it is asked for. It never
- * changes: logs only grow. */
-struct repo_seen {
-    cove_num num;     /* of the document; 0 = none */
-    uint32_t session; /* interned */
-    uint32_t index;
-    bool native;
-    bool opaque; /* ahead or private */
-    uint64_t hlc;
-    size_t op_count;
-    uint8_t tx_hash[8];
-};
-
-/* repo_open.c */
-#define REPO_TALLY_KEY (9 + 32 + 8 + 1)
-struct repo_tally_shift { /* so many more documents, or fewer */
-    uint8_t key[REPO_TALLY_KEY];
-    size_t key_len;
-    int64_t by;
-};
-struct repo_open {
-    struct cove_store_ending ending;
-    struct cove_repo *repo;
-    struct cove_store_txn *txn; /* NULL: none is open */
-    struct repo_counters counters;
-    bool counted;              /* they are others than the store's */
-    struct cove_buf shifts;    /* struct repo_tally_shift, each key once */
-    struct repo_seen seen;     /* the one looked at last */
-    struct cove_spoken spoken; /* as it is held; schema 0: not looked at */
-};
+#include "crdt/repo_open.h"
 
 struct cove_repo {
     struct cove_repo_options opt;
@@ -246,21 +194,6 @@ COVE_MUST_CHECK int repo_blob_read(struct repo_work *work, unsigned tree,
                                    uint64_t num, struct cove_bytes *out,
                                    size_t *parts);
 
-/* repo_open.c. The state of a write transaction, NULL in others. */
-void repo_open_init(struct cove_repo *repo);
-void repo_open_clear(struct cove_repo *repo);
-struct repo_open *repo_open_of(struct cove_repo *repo,
-                               const struct cove_store_txn *txn);
-void repo_open_begin(struct cove_repo *repo, struct cove_store_txn *txn,
-                     const struct repo_counters *counters);
-COVE_MUST_CHECK int repo_open_tally(struct repo_work *work,
-                                    struct cove_bytes key, int by);
-/* Put the tallies gathered, before they are read. */
-COVE_MUST_CHECK int repo_open_settle(struct repo_work *work);
-/* repo_tally.c. Errors: COVE_ECORRUPT where fewer than none would be left. */
-COVE_MUST_CHECK int repo_tally_put(struct repo_work *work,
-                                   const struct repo_tally_shift *shift);
-
 /* repo_record.c. Read copies into work->arena. Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int repo_record_read(struct repo_work *work, cove_num num,
                                      struct repo_record *out);
@@ -320,6 +253,10 @@ COVE_MUST_CHECK int repo_index_place(const struct repo_record *record,
 /* Make doc say what the record says, but for its state. */
 COVE_MUST_CHECK int repo_doc_update(const struct repo_record *record,
                                     struct cove_doc *doc);
+/* Its record: the one held with it where that is as it was, else read. */
+COVE_MUST_CHECK int repo_doc_record(struct repo_work *work,
+                                    const struct cove_doc *doc,
+                                    struct repo_record *out);
 bool repo_doc_is_current(const struct repo_record *record,
                          const struct cove_doc *doc);
 

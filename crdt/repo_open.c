@@ -35,6 +35,8 @@ static void open_after(struct cove_store_ending *ending)
     open->shifts.len = 0;
     open->seen.num = 0;
     open->spoken.schema = 0;
+    open->owner.num = 0;
+    open->writes++;
     repo_group_forget(open->repo);
 }
 
@@ -43,6 +45,7 @@ void repo_open_init(struct cove_repo *repo)
     repo->open.ending.before = open_before;
     repo->open.ending.after = open_after;
     repo->open.repo = repo;
+    repo->open.writes = 1;
     cove_buf_init(&repo->open.shifts, repo->opt.alloc);
 }
 

@@ -157,6 +157,7 @@ int repo_record_write(struct repo_work *work, struct repo_record *record)
     unsigned bits = record->flags & 0xff;
     bool clean = memcmp(&record->clean, &none, sizeof(none)) != 0;
 
+    work->repo->open.writes++;
     bits |= record->others_grew ? RECORD_OTHERS_GREW : 0;
     bits |= clean ? RECORD_CLEAN : 0;
     bits |= record_judged(record) ? RECORD_JUDGED : 0;

@@ -188,6 +188,9 @@ static int remove_all(struct repo_work *work, struct repo_record *record)
                                      REPO_DOCS};
     int err = repo_tally_leave(work, record);
 
+    work->repo->open.owner.num = 0;
+    work->repo->open.writes++;
+
     if (err == 0) {
         err = repo_change_drop(work, record);
     }

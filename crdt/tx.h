@@ -59,8 +59,9 @@ struct cove_tx {
     bool has_claim;
     struct cove_step_id claim;
     struct cove_bytes private_part; /* encoded {key, nonce, ops}, or empty */
-    bool ahead; /* holds what this build does not know: only hlc, epoch, auth
-                   and seen are given then */
+    bool checked; /* cove_tx_encode took it before, with other times */
+    bool ahead;   /* holds what this build does not know: only hlc, epoch, auth
+                     and seen are given then */
 };
 
 /* Encode and append to out. The origins table is built from the ops' origins.

@@ -249,6 +249,10 @@ static int new_map(const struct cove_new_request *request,
     return err;
 }
 
+/* What a transaction may grow by between judging and writing: its time, epoch
+ * and what it has seen. */
+#define NEW_TX_MORE 128
+
 /* Everything that can be wrong with a new document, before any of it is
  * written: each field, the whole, and the size of the transaction. */
 static int new_judge(struct cove_catalog *catalog, struct cove_store_txn *txn,
@@ -279,6 +283,7 @@ static int new_judge(struct cove_catalog *catalog, struct cove_store_txn *txn,
         tx->hlc = 1; /* any time: only the size matters here */
         tx->has_epoch = !raw;
         err = cove_tx_encode(tx, &buf, diag);
+        tx->checked = err == 0 && buf.len + NEW_TX_MORE < COVE_MAX_TX;
     }
     cove_buf_clear(&buf);
     return err;

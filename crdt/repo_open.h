@@ -1,0 +1,90 @@
+/* repo_open.h: what the repo keeps in memory of the write transaction under
+ * way, until its end: counters, tallies, heads to be signed. A part of
+ * repo_internal.h, which includes it.
+ */
+#ifndef COVE_CRDT_REPO_OPEN_H
+#define COVE_CRDT_REPO_OPEN_H
+
+#include "crdt/repo_internal.h"
+
+struct repo_work;
+
+/* repo_group.c: what the write transaction under way has appended and not
+ * signed. */
+struct repo_group {
+    uint64_t num;           /* while there are leaves */
+    struct cove_buf leaves; /* hashes */
+    cove_num first;         /* document and session of the first leaf */
+    struct cove_session_id first_session;
+    struct cove_buf shifts; /* struct repo_group_shift */
+    uint64_t taken;         /* a peer's group that was kept last, or 0 */
+    struct cove_signature taken_signature;
+};
+struct repo_group_shift { /* so many more, or fewer, chunks name it */
+    uint64_t group;
+    int64_t by;
+};
+/* The tree that paths were last made from. */
+struct repo_group_tree {
+    uint64_t num; /* 0 = none */
+    struct cove_signature signature;
+    struct cove_merkle merkle;
+    struct cove_arena arena;
+};
+
+/* The transaction that an origin lies in, as far as it is asked for. It never
+ * changes: logs only grow. */
+struct repo_seen {
+    cove_num num;     /* of the document; 0 = none */
+    uint32_t session; /* interned */
+    uint32_t index;
+    bool native;
+    bool opaque; /* ahead or private */
+    uint64_t hlc;
+    size_t op_count;
+    uint8_t tx_hash[8];
+};
+
+/* A group or account that is held, and what this device is in it. */
+struct repo_known {
+    cove_num num; /* 0 = none */
+    struct cove_id id;
+    enum cove_role mine;
+};
+
+/* repo_open.c */
+#define REPO_TALLY_KEY (9 + 32 + 8 + 1)
+struct repo_tally_shift { /* so many more documents, or fewer */
+    uint8_t key[REPO_TALLY_KEY];
+    size_t key_len;
+    int64_t by;
+};
+struct repo_open {
+    struct cove_store_ending ending;
+    struct cove_repo *repo;
+    struct cove_store_txn *txn; /* NULL: none is open */
+    struct repo_counters counters;
+    bool counted;              /* they are others than the store's */
+    uint64_t writes;           /* of records, ever: when a copy is current */
+    struct cove_buf shifts;    /* struct repo_tally_shift, each key once */
+    struct repo_seen seen;     /* the one looked at last */
+    struct cove_spoken spoken; /* as it is held; schema 0: not looked at */
+    struct repo_known owner;   /* of the document made last */
+};
+
+/* repo_open.c. The state of a write transaction, NULL in others. */
+void repo_open_init(struct cove_repo *repo);
+void repo_open_clear(struct cove_repo *repo);
+struct repo_open *repo_open_of(struct cove_repo *repo,
+                               const struct cove_store_txn *txn);
+void repo_open_begin(struct cove_repo *repo, struct cove_store_txn *txn,
+                     const struct repo_counters *counters);
+COVE_MUST_CHECK int repo_open_tally(struct repo_work *work,
+                                    struct cove_bytes key, int by);
+/* Put the tallies gathered, before they are read. */
+COVE_MUST_CHECK int repo_open_settle(struct repo_work *work);
+/* repo_tally.c. Errors: COVE_ECORRUPT where fewer than none would be left. */
+COVE_MUST_CHECK int repo_tally_put(struct repo_work *work,
+                                   const struct repo_tally_shift *shift);
+
+#endif
