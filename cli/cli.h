@@ -130,6 +130,8 @@ int cli_read_file(const char *path, char **out);
 int cli_file_member(json_t *request, const char *key, const char *path);
 /* What publishing a schema or a migration gave, for people. */
 void cli_human_published(const json_t *reply);
+/* How far a run is. */
+void cli_human_run(const json_t *run);
 /* Print a JSON value on one line. */
 void cli_print_json(const json_t *value);
 /* A text for people: what steers a terminal is escaped. */
@@ -171,6 +173,7 @@ int cli_migrate_log(struct cli *cli);
 int cli_migrate_down(struct cli *cli);
 int cli_migrate_plan(struct cli *cli);
 int cli_migrate_retire(struct cli *cli);
+int cli_migrate_status(struct cli *cli);
 int cli_migrate_explain(struct cli *cli);
 int cli_migrate_merge(struct cli *cli);
 int cli_peer(struct cli *cli);

@@ -399,10 +399,20 @@ int cove_repo_spoken_next(struct cove_repo *repo, struct cove_store_txn *txn,
 int cove_repo_judge(struct cove_repo *repo, struct cove_store_txn *txn,
                     struct cove_doc *doc, const uint8_t plan[8], uint8_t state)
 {
+    struct cove_hash clean = doc->clean;
+
+    return cove_repo_settle(repo, txn, doc, &clean, plan, state);
+}
+
+int cove_repo_settle(struct cove_repo *repo, struct cove_store_txn *txn,
+                     struct cove_doc *doc, const struct cove_hash *clean,
+                     const uint8_t plan[8], uint8_t state)
+{
     struct repo_record record;
     struct repo_work work;
 
-    if (doc->judged_state == state && memcmp(doc->judged_plan, plan, 8) == 0) {
+    if (doc->judged_state == state && memcmp(doc->judged_plan, plan, 8) == 0 &&
+        memcmp(doc->clean.b, clean->b, sizeof(clean->b)) == 0) {
         return 0;
     }
 
@@ -417,10 +427,12 @@ int cove_repo_judge(struct cove_repo *repo, struct cove_store_txn *txn,
     if (!repo_doc_is_current(&record, doc)) {
         return 0; /* something came meanwhile: this was said of less */
     }
+    record.clean = *clean;
     memcpy(record.count.plan, plan, sizeof(record.count.plan));
     record.count.state = state;
     err = repo_record_write(&work, &record);
     if (err == 0) {
+        doc->clean = *clean;
         memcpy(doc->judged_plan, plan, sizeof(doc->judged_plan));
         doc->judged_state = state;
     }

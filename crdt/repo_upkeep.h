@@ -32,6 +32,12 @@ COVE_MUST_CHECK int cove_repo_judge(struct cove_repo *repo,
                                     struct cove_store_txn *txn,
                                     struct cove_doc *doc, const uint8_t plan[8],
                                     uint8_t state);
+/* The same together with cove_repo_set_clean, in one write. */
+COVE_MUST_CHECK int cove_repo_settle(struct cove_repo *repo,
+                                     struct cove_store_txn *txn,
+                                     struct cove_doc *doc,
+                                     const struct cove_hash *clean,
+                                     const uint8_t plan[8], uint8_t state);
 
 /* Which versions a device speaks: the epoch of its newest user write in
  * documents of a schema, and when that was. Kept like the tallies. */

@@ -11,6 +11,7 @@
 
 #include "core/hlc.h"
 #include "core/value.h"
+#include "crdt/repo_upkeep.h"
 
 #define LOAD_DAYS     90
 #define LOAD_DAY_MS   86400000
@@ -29,6 +30,7 @@ struct load {
     const struct cove_journal *journal;
     struct cove_step_id heads[LOAD_HEADS];
     size_t head_count;
+    bool newest; /* loaded at the newest version: the state that counts */
 };
 
 /* ------------------------------------------------------------- live heads */
@@ -72,6 +74,8 @@ static void heads_find(struct load *l)
     const struct cove_step *newest = cove_journal_newest(l->journal);
 
     l->head_count = 0;
+    l->newest = newest != NULL &&
+                memcmp(newest->id.b, l->out->head.b, sizeof(newest->id.b)) == 0;
     if (newest != NULL) {
         heads_add(l, &newest->id);
     }
@@ -253,6 +257,40 @@ static int copies_write(struct load *l, struct load_due *due,
     return err;
 }
 
+/* Remember that nothing is due (clean NULL: that is not so), and, at the newest
+ * version, how the document stands: what status counts. */
+static int load_settle(struct load *l, const struct cove_hash *clean)
+{
+    struct cove_doc *doc = &l->out->doc;
+    struct cove_hash plan = cove_journal_fingerprint(l->journal);
+    enum cove_doc_state state;
+
+    if (l->request->mode != COVE_LOAD_MIGRATE) {
+        return 0;
+    }
+    if (!l->newest) {
+        return clean != NULL ? cove_repo_set_clean(l->repo, l->txn, doc, clean)
+                             : 0;
+    }
+    int err = cove_loaded_state(l->out, &state);
+
+    return err != 0 ? err
+                    : cove_repo_settle(l->repo, l->txn, doc,
+                                       clean != NULL ? clean : &doc->clean,
+                                       plan.b, (uint8_t)state);
+}
+
+/* Is there nothing to do since the last time that somebody looked? */
+static bool load_is_clean(const struct load *l, const struct cove_hash *key)
+{
+    const struct cove_doc *doc = &l->out->doc;
+    struct cove_hash plan = cove_journal_fingerprint(l->journal);
+
+    return memcmp(doc->clean.b, key->b, sizeof(key->b)) == 0 &&
+           (!l->newest || l->request->mode != COVE_LOAD_MIGRATE ||
+            memcmp(doc->judged_plan, plan.b, sizeof(doc->judged_plan)) == 0);
+}
+
 static int load_copies(struct load *l)
 {
     struct cove_loaded *out = l->out;
@@ -264,7 +302,7 @@ static int load_copies(struct load *l)
     heads_find(l);
     struct cove_hash key = heads_key(l);
 
-    if (memcmp(out->doc.clean.b, key.b, sizeof(key.b)) == 0) {
+    if (load_is_clean(l, &key)) {
         return 0;
     }
     for (size_t i = 0; i < l->head_count && err == 0; i++) {
@@ -276,7 +314,7 @@ static int load_copies(struct load *l)
     out->copies_due = (uint32_t)due.count;
     out->due_bytes = due_bytes(&due);
     if (!may) {
-        return 0;
+        return load_settle(l, NULL);
     }
     if (due.count > 0) {
         err = copies_write(l, &due, &key);
@@ -288,10 +326,7 @@ static int load_copies(struct load *l)
                                  &out->doc.state);
         }
     }
-    if (err == 0) {
-        err = cove_repo_set_clean(l->repo, l->txn, &out->doc, &key);
-    }
-    return err;
+    return err != 0 ? err : load_settle(l, &key);
 }
 
 /* -------------------------------------------------------------------- load */

@@ -76,6 +76,14 @@ int admin_draft_new(struct admin *a);
 int admin_migrate_status(struct admin *a);
 int admin_migrate_retire(struct admin *a); /* admin_retire.c */
 int admin_migrate_merge(struct admin *a);  /* admin_merge.c */
+
+/* --- admin_tally.c: documents by version and state and devices by version, as
+ * members of the reply; from kept counts */
+int admin_tallies_json(struct admin *a, struct cove_txn *txn,
+                       const struct cove_schema_doc *schema);
+/* The user's word for a device, "" where there is none. */
+int admin_device_name(struct cove_txn *txn, const struct cove_key *key,
+                      char out[64]);
 void admin_run_json(struct node_json *j, const struct cove_run *run);
 
 extern const struct admin_verb admin_doc_verbs[];

@@ -2,7 +2,6 @@
 #include "core/hlc.h"
 #include "migrate/retire.h"
 #include "node/admin.h"
-#include "sync/engine.h"
 
 #include <stdio.h>
 
@@ -14,22 +13,6 @@ struct retire {
     const char *name;
     bool yes, dry;
 };
-
-/* The user's word for a device, "" where there is none. */
-static int retire_peer_name(struct retire *r, const struct cove_key *key,
-                            char out[64])
-{
-    struct cove_peer_record peer;
-    int err = cove_peer_get(r->txn->worker->repo, r->txn->txn, key, &peer);
-
-    out[0] = '\0';
-    if (err == 0) {
-        snprintf(out, 64, "%s", peer.name);
-    } else if (memcmp(key->b, r->a->store->device.b, sizeof(key->b)) == 0) {
-        snprintf(out, 64, "this device");
-    }
-    return err == COVE_ENOTFOUND ? 0 : err;
-}
 
 /* What still needs the versions, as the message of a refusal. */
 static int retire_refuse(struct retire *r)
@@ -51,7 +34,7 @@ static int retire_refuse(struct retire *r)
     for (; said < made->device_count && len + 200 < sizeof(text); said++) {
         const struct cove_retire_device *d = &made->devices[said];
         char hex[COVE_HEX_LEN(32)], name[64];
-        int err = retire_peer_name(r, &d->device, name);
+        int err = admin_device_name(r->txn, &d->device, name);
 
         if (err != 0) {
             return err;
@@ -84,7 +67,7 @@ static int retire_devices_json(struct retire *r)
     for (size_t i = 0; i < r->retire.device_count; i++) {
         const struct cove_retire_device *d = &r->retire.devices[i];
         char name[64];
-        int err = retire_peer_name(r, &d->device, name);
+        int err = admin_device_name(r->txn, &d->device, name);
 
         if (err != 0) {
             return err;

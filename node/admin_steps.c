@@ -3,6 +3,7 @@
 #include "core/hlc.h"
 #include "crdt/history.h"
 #include "node/admin.h"
+#include "schema/step_extra.h"
 
 #include <stdlib.h>
 
@@ -102,6 +103,29 @@ static int status_inert(struct status *s, const struct cove_step *step,
     return 0;
 }
 
+/* A retired version, and an annotation with the version that it says stays. */
+static void status_says(struct node_json *j, const struct cove_journal *journal,
+                        const struct cove_step *step)
+{
+    struct cove_step_id id;
+    size_t at = 0;
+
+    if (step->retired) {
+        node_json_key(j, "retired");
+        node_json_bool(j, true);
+    }
+    if (step->annotation) {
+        node_json_key(j, "annotation");
+        node_json_bool(j, true);
+    }
+    if (cove_step_extra_step(step, COVE_EXTRA_RETIRE, &at, &id)) {
+        const struct cove_step *stays = cove_journal_find(journal, &id);
+
+        node_json_key(j, "stays");
+        node_json_int(j, stays != NULL ? stays->version : 0);
+    }
+}
+
 static int status_step(struct status *s, const struct cove_step *step)
 {
     static const char *const states[] = {"active", "waiting", "malformed"};
@@ -125,6 +149,7 @@ static int status_step(struct status *s, const struct cove_step *step)
 
     node_json_key(j, "state");
     node_json_cstr(j, own ? "conflicted" : states[step->state]);
+    status_says(j, s->schema->journal, step);
     node_json_close(j, '}');
     return err;
 }
@@ -227,6 +252,7 @@ static int status_one(struct admin *a, struct cove_txn *txn, cove_num num)
     }
     node_json_close(j, ']');
     err = status_steps(a, txn, s);
+    err = err != 0 ? err : admin_tallies_json(a, txn, s);
     if (err == 0) {
         err = cove_run_restore(txn->worker->repo, txn->txn, num, &run);
         if (err == 0) {

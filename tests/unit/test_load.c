@@ -3,6 +3,7 @@
 #include "tests/unit/author.h"
 #include "tests/unit/schema_kit.h"
 
+#include "crdt/repo_upkeep.h"
 #include "migrate/load.h"
 
 /* Alice is admin, bob a reader; documents and journal are alice's. */
@@ -338,6 +339,59 @@ START_TEST(a_schema_that_is_no_journal_blocks_its_document_alone)
 }
 END_TEST
 
+/* How many documents of the schema are judged so by the journal as it is. */
+static uint64_t counted(struct stage *s, int state)
+{
+    struct cove_store_txn *txn = kit_begin(&s->kit, false);
+    struct cove_tally tally = {.schema =
+                                   kit_num(&s->kit, txn, &alice.journal_id)};
+    const struct cove_schema_doc *doc;
+    struct cove_hash plan;
+    uint64_t count = 0;
+
+    ck_assert_int_eq(cove_catalog_open(s->catalog, txn, tally.schema, &doc), 0);
+    plan = cove_journal_fingerprint(doc->journal);
+    while (cove_repo_tally_next(s->kit.repo, txn, &tally, &tally) == 0) {
+        bool judged = memcmp(tally.plan, plan.b, sizeof(tally.plan)) == 0;
+
+        count +=
+            (judged ? tally.state == state : state == -1) ? tally.count : 0;
+    }
+    cove_store_abort(txn);
+    return count;
+}
+
+START_TEST(loads_at_the_newest_version_keep_the_counts_of_states)
+{
+    stages_open("reader");
+
+    struct cove_id id = note("120"), other = note("about 150");
+
+    ck_assert_uint_eq(counted(&alice, -1), 2);
+    look_at(&alice, &id, NULL, COVE_LOAD_VIEW); /* writes nothing */
+    ck_assert_uint_eq(counted(&alice, -1), 2);
+    look_at(&alice, &id, NULL, COVE_LOAD_MIGRATE);
+    ck_assert_uint_eq(counted(&alice, COVE_STATE_CURRENT), 1);
+
+    stage_publish(&alice, stage_migration); /* judged by what was */
+    ck_assert_uint_eq(counted(&alice, -1), 2);
+    look_at(&alice, &id, &alice.first, COVE_LOAD_MIGRATE); /* not the newest */
+    ck_assert_uint_eq(counted(&alice, -1), 2);
+    look_at(&alice, &id, NULL, COVE_LOAD_MIGRATE);
+    look_at(&alice, &other, NULL, COVE_LOAD_MIGRATE);
+    ck_assert_uint_eq(counted(&alice, -1), 0);
+    ck_assert_uint_eq(counted(&alice, COVE_STATE_CURRENT), 1);
+    ck_assert_uint_eq(counted(&alice, COVE_STATE_QUARANTINED), 1);
+
+    stage_give(&alice, &bob, &alice.journal_id);
+    stage_give(&alice, &bob, &id);
+    ck_assert_uint_eq(counted(&bob, -1), 1);
+    look_at(&bob, &id, NULL, COVE_LOAD_MIGRATE); /* a reader's, too */
+    ck_assert_uint_eq(counted(&bob, -1), 0);
+    stages_close();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("load");
@@ -353,6 +407,7 @@ int main(void)
                    a_copy_of_a_write_that_is_not_held_is_viewed_through_steps);
     tcase_add_test(tc, without_its_journal_or_its_group_a_document_is_blocked);
     tcase_add_test(tc, a_schema_that_is_no_journal_blocks_its_document_alone);
+    tcase_add_test(tc, loads_at_the_newest_version_keep_the_counts_of_states);
     suite_add_tcase(suite, tc);
     return harness_run(suite);
 }
