@@ -249,6 +249,10 @@ static void human_status(const json_t *reply)
                    json_integer_value(value));
         }
     }
+    if (cli_int(reply, "local") > 0) {
+        printf("local      %" JSON_INTEGER_FORMAT "\n",
+               cli_int(reply, "local"));
+    }
     printf("copies     %" JSON_INTEGER_FORMAT
            "\ndigest     %.16s\nbytes      %" JSON_INTEGER_FORMAT "\n",
            cli_int(reply, "copies"), cli_text(reply, "digest"),

@@ -380,6 +380,40 @@ def a_schema_is_reset_only_by_its_name(cove):
         publish2(d, d.base)
 
 
+def what_was_killed_goes_on_when_done_again(cove):
+    """A reset and a restore in many commits, each ended at some moment."""
+    with desk_of(cove) as d:
+        ids = d.import_records([{"title": f"n{i}", "stars": i} for i in range(3000)],
+                               "--schema", "Note")
+        d.run("mark", "m")
+        d.set_lines([{"id": i, "set": {"title": "x"}} for i in ids])
+        for words, left in ((["restore", "Note", "--mark", "m", "-y"],
+                             lambda: sum(f["fields"]["title"] == "x" for f in
+                                         d.json("find", "Note")["documents"])),
+                            (["migrate", "reset", "Note", "--name", "Note", "-y"],
+                             lambda: len(d.json("find", "Note")["documents"])
+                             if d.json("schema", "list")["schemas"] else 0)):
+            process = d.start(*words)
+            until("a first commit, or all", lambda: left() < 3000, pause=0)
+            process.kill()
+            process.wait()
+            check(d.json("check")["damaged"] == [], "damaged")
+            if left() > 0:
+                d.run(*words)
+            check(left() == 0, left())
+
+
+def what_a_killed_backup_leaves_is_no_store(cove):
+    """And says so when it is opened."""
+    with desk_of(cove) as d:
+        left = pathlib.Path(d.base) / "left"
+        left.mkdir(0o700)
+        (left / "data.mdb.part").write_bytes((d.dir / "data.mdb").read_bytes()[:9000])
+        done = d.call("-d", left, "status")
+        check(done.returncode == NOT_FOUND and "no store" in done.stderr, done.stderr)
+        refused(d, ["backup", left], INVALID, "new directory")
+
+
 def a_schema_that_a_peer_has_is_not_reset(cove):
     """It would come back; who has it is said."""
     with nodes_of(cove, "alice", "bob") as (alice, bob):
@@ -414,6 +448,8 @@ TESTS = [
     nothing_of_a_local_copy_leaves_the_device,
     a_backup_keeps_the_local_copies,
     a_schema_is_reset_only_by_its_name,
+    what_was_killed_goes_on_when_done_again,
+    what_a_killed_backup_leaves_is_no_store,
     a_schema_that_a_peer_has_is_not_reset,
 ]
 
