@@ -150,6 +150,9 @@ static void bench_rounds(struct bench *b)
         if (bench_wants(b, "peers")) {
             bench_peers(b);
         }
+        if (bench_wants(b, "schema")) {
+            bench_schema(b);
+        }
     }
 }
 
@@ -157,7 +160,7 @@ static int bench_usage(void)
 {
     fprintf(stderr,
             "usage: bench [--rounds 1..%d] [--only documents|import|"
-            "peers|large] [--large N] [DOCUMENTS]\n",
+            "peers|schema|large] [--large N] [DOCUMENTS]\n",
             BENCH_ROUNDS_MAX);
     return 2;
 }

@@ -58,6 +58,8 @@ void bench_documents(struct bench *b);
 void bench_import(struct bench *b);
 /* peers.c: first sync, an edit seen, reconnect. */
 void bench_peers(struct bench *b);
+/* schema.c: a plan, a long chain of versions. */
+void bench_schema(struct bench *b);
 /* large.c: a store of many documents, opened by a process of its own. */
 void bench_large(struct bench *b, long count);
 int bench_large_child(const char *dir, const char *id);

@@ -32,6 +32,7 @@ struct cove_schema_doc {
     struct cove_id owner;
     struct cove_bytes name; /* of the schema */
     const struct cove_journal *journal;
+    const struct cove_step *newest; /* see cove_schema_doc_newest */
     const struct cove_drift *drift;
     size_t drift_count;
     uint64_t denied; /* steps by authors who are no admin */
@@ -93,6 +94,9 @@ COVE_MUST_CHECK int cove_catalog_head(struct cove_catalog *catalog,
  * that are no version, schema/step_extra.h) are never a head, here and below.
  */
 const struct cove_step *cove_journal_newest(const struct cove_journal *journal);
+/* The same, looked up once for a journal: for what is asked at every load. */
+const struct cove_step *cove_schema_doc_newest(
+    const struct cove_schema_doc *schema);
 /* Is it an active version on which no other one stands? */
 bool cove_journal_leaf(const struct cove_journal *journal,
                        const struct cove_step *step);

@@ -152,6 +152,19 @@ const struct cove_step *cove_journal_newest(const struct cove_journal *journal)
     return best;
 }
 
+const struct cove_step *cove_schema_doc_newest(
+    const struct cove_schema_doc *schema)
+{
+    const struct cove_step *newest = schema->newest;
+
+    /* A copy of the description may have been given another journal. */
+    if (newest != NULL && newest->index < cove_journal_count(schema->journal) &&
+        cove_journal_at(schema->journal, newest->index) == newest) {
+        return newest;
+    }
+    return cove_journal_newest(schema->journal);
+}
+
 bool cove_schema_doc_forked(const struct cove_schema_doc *schema)
 {
     const struct cove_journal *j = schema->journal;
@@ -163,18 +176,33 @@ bool cove_schema_doc_forked(const struct cove_schema_doc *schema)
     return leaves > 1;
 }
 
-/* Does this step answer to what was asked: a version number, or hex? */
-static bool head_matches(const struct cove_step *s, const char *asked)
+struct head_asked { /* a version number, or hex */
+    bool is_number;
+    long long number;
+    const char *hex;
+    size_t len;
+};
+
+static struct head_asked head_asked(const char *version)
+{
+    struct head_asked a = {.hex = version, .len = strlen(version)};
+    char *end;
+
+    a.number = strtoll(version, &end, 10);
+    a.is_number = *end == '\0' && a.len < 8;
+    return a;
+}
+
+/* Does this step answer to what was asked? */
+static bool head_matches(const struct cove_step *s, const struct head_asked *a)
 {
     char hex[COVE_HEX_LEN(32)];
-    char *end;
-    long long number = strtoll(asked, &end, 10);
 
-    if (*end == '\0' && strlen(asked) < 8) {
-        return s->has_version && s->version == number;
+    if (a->is_number) {
+        return s->has_version && s->version == a->number;
     }
     cove_hex(cove_bytes(s->id.b, sizeof(s->id.b)), hex);
-    return strlen(asked) >= 8 && strncmp(hex, asked, strlen(asked)) == 0;
+    return a->len >= 8 && strncmp(hex, a->hex, a->len) == 0;
 }
 
 /* Name the versions that there are, in order, for the message. */
@@ -235,7 +263,7 @@ int cove_schema_doc_head(const struct cove_schema_doc *schema,
     size_t count = 0;
 
     if (version == NULL || version[0] == '\0' || strcmp(version, "0") == 0) {
-        found[0] = cove_journal_newest(schema->journal);
+        found[0] = cove_schema_doc_newest(schema);
         if (found[0] == NULL) {
             return cove_fail(diag, COVE_EBLOCKED,
                              "no step of this schema is active here yet; sync "
@@ -244,10 +272,12 @@ int cove_schema_doc_head(const struct cove_schema_doc *schema,
         *out = found[0]->id;
         return 0;
     }
+    const struct head_asked asked = head_asked(version);
+
     for (size_t i = 0; i < cove_journal_count(schema->journal); i++) {
         const struct cove_step *s = cove_journal_at(schema->journal, i);
 
-        if (s->annotation || !head_matches(s, version)) {
+        if (s->annotation || !head_matches(s, &asked)) {
             continue;
         }
         if (s->state != COVE_STEP_ACTIVE) {

@@ -28,9 +28,10 @@ struct load {
     struct cove_loaded *out;
     struct cove_diag *diag;
     const struct cove_journal *journal;
+    const struct cove_step *newest; /* of it */
     struct cove_step_id heads[LOAD_HEADS];
     size_t head_count;
-    bool newest; /* loaded at the newest version: the state that counts */
+    bool at_newest; /* loaded at it: the state that counts */
 };
 
 /* ------------------------------------------------------------- live heads */
@@ -71,13 +72,12 @@ static void heads_find(struct load *l)
     int64_t days =
         l->request->live_days > 0 ? l->request->live_days : LOAD_DAYS;
     int64_t since = env->now_ms(env->ctx) - days * LOAD_DAY_MS;
-    const struct cove_step *newest = cove_journal_newest(l->journal);
 
     l->head_count = 0;
-    l->newest = newest != NULL &&
-                memcmp(newest->id.b, l->out->head.b, sizeof(newest->id.b)) == 0;
-    if (newest != NULL) {
-        heads_add(l, &newest->id);
+    l->at_newest = l->newest != NULL && memcmp(l->newest->id.b, l->out->head.b,
+                                               sizeof(l->out->head.b)) == 0;
+    if (l->newest != NULL) {
+        heads_add(l, &l->newest->id);
     }
     heads_add(l, &l->out->head);
     for (size_t i = 0; i < state->native_count; i++) {
@@ -268,7 +268,7 @@ static int load_settle(struct load *l, const struct cove_hash *clean)
     if (l->request->mode != COVE_LOAD_MIGRATE) {
         return 0;
     }
-    if (!l->newest) {
+    if (!l->at_newest) {
         return clean != NULL ? cove_repo_set_clean(l->repo, l->txn, doc, clean)
                              : 0;
     }
@@ -287,7 +287,7 @@ static bool load_is_clean(const struct load *l, const struct cove_hash *key)
     struct cove_hash plan = cove_journal_fingerprint(l->journal);
 
     return memcmp(doc->clean.b, key->b, sizeof(key->b)) == 0 &&
-           (!l->newest || l->request->mode != COVE_LOAD_MIGRATE ||
+           (!l->at_newest || l->request->mode != COVE_LOAD_MIGRATE ||
             memcmp(doc->judged_plan, plan.b, sizeof(doc->judged_plan)) == 0);
 }
 
@@ -358,6 +358,7 @@ static int load_head(struct load *l)
     }
     if (err == 0) {
         l->journal = schema->journal;
+        l->newest = cove_schema_doc_newest(schema);
         err = cove_catalog_plan(l->catalog, l->txn, journal, &l->out->head,
                                 &l->out->plan);
     }
