@@ -57,6 +57,8 @@ int cli_migrate_verify(struct cli *cli);
 int cli_migrate_drop(struct cli *cli);
 int cli_migrate_bundle(struct cli *cli);
 int cli_migrate_up(struct cli *cli);
+/* --- verbs_squash.c */
+int cli_migrate_squash(struct cli *cli);
 /* --- verbs_create.c */
 int cli_migrate_create(struct cli *cli);
 int cli_schema_push(struct cli *cli);

@@ -111,7 +111,8 @@ const struct cli_verb cli_verbs[] = {
     {"migrate", true, false, cli_migrate,
      "plan FILE… | explain ID | publish FILE | status [NAME] | run NAME |\n    "
      "down NAME | retire NAME V | merge NAME | create NAME | log [NAME] |\n    "
-     "up [DIR] | verify [DIR] | drop --last [NAME] | bundle [DIR]",
+     "up [DIR] | verify [DIR] | drop --last [NAME] | squash FROM..TO | bundle "
+     "[DIR]",
      "publish and run migrations",
      "  --schema FILE    the schema that the migration leads to\n"
      "  plan: what documents would show, what would not be valid any longer, "
@@ -146,6 +147,7 @@ const struct cli_verb cli_verbs[] = {
      "--write\n"
      "         takes what is not published over into the manifest\n"
      "  drop --last [NAME] [--dir DIR]: remove the last file, if unpublished\n"
+     "  squash [NAME] FROM..TO [--dir DIR]: unpublished files become one\n"
      "  bundle -o FILE: all in one JSON, for cove_migrations_add in an app\n"
      "  reset NAME --name NAME -y: for development, take a schema and its "
      "documents out\n                   of this store; refused where a peer "

@@ -106,6 +106,7 @@ int cli_migrate(struct cli *cli)
         {"up", cli_migrate_up},
         {"verify", cli_migrate_verify},
         {"drop", cli_migrate_drop},
+        {"squash", cli_migrate_squash},
         {"bundle", cli_migrate_bundle},
         {"reset", cli_migrate_reset},
         {NULL, NULL},

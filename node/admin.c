@@ -235,6 +235,7 @@ static const struct admin_verb *admin_find(const char *name)
         admin_reset_verbs,
         admin_create_verbs,
         admin_push_verbs,
+        admin_squash_verbs,
         /* clang-format on */
     };
 

@@ -91,6 +91,7 @@ extern const struct admin_verb admin_history_verbs[];
 extern const struct admin_verb admin_bundle_verbs[];
 extern const struct admin_verb admin_create_verbs[];
 extern const struct admin_verb admin_push_verbs[];
+extern const struct admin_verb admin_squash_verbs[];
 extern const struct admin_verb admin_files_verbs[];
 extern const struct admin_verb admin_find_verbs[];
 extern const struct admin_verb admin_author_verbs[];

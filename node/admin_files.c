@@ -185,22 +185,14 @@ int admin_files(struct admin *a, const char *key, struct files *out)
     return request_files(a, key, files_given, out);
 }
 
-/* The hash of a file's content; of its bytes where it is no JSON. */
 static int check_hash(struct check *c, struct check_file *f)
 {
     struct cove_hash hash;
-    struct cove_buf buf;
+    int err = files_hash(&c->a->arena, f->text, &hash);
 
-    cove_buf_init(&buf, c->a->store->alloc);
-    int err = cove_json_read_plain(f->text, f->name, &buf, NULL);
-
-    if (err != COVE_ENOMEM) {
-        hash =
-            cove_hash("cove/file", err == 0 ? cove_buf_bytes(&buf) : f->text);
+    if (err == 0) {
         cove_hex(cove_bytes(hash.b, sizeof(hash.b)), f->now);
-        err = 0;
     }
-    cove_buf_clear(&buf);
     return err;
 }
 

@@ -164,8 +164,11 @@ static int bundle_items(struct bundle *b)
 
 #define MEMO_ROW (8 + 32) /* a journal's number, its digest */
 
+#define MEMO_NAME "bundle/"
+#define MEMO_LEN  (sizeof(MEMO_NAME) - 1)
+
 struct memo_key {
-    uint8_t b[6 + 32];
+    uint8_t b[MEMO_LEN + 32];
 };
 
 static struct memo_key memo_key(struct cove_bytes text)
@@ -173,8 +176,8 @@ static struct memo_key memo_key(struct cove_bytes text)
     struct cove_hash hash = cove_hash("cove/file", text);
     struct memo_key key;
 
-    memcpy(key.b, "bundle", 6);
-    memcpy(key.b + 6, hash.b, 32);
+    memcpy(key.b, MEMO_NAME, MEMO_LEN);
+    memcpy(key.b + MEMO_LEN, hash.b, 32);
     return key;
 }
 

@@ -26,9 +26,10 @@ enum file_state {
 };
 
 struct file_item {
-    const char *name;   /* what messages call it */
-    const char *within; /* the file that holds it, where that is a bundle */
-    struct cove_bytes text;
+    const char *name;       /* what messages call it */
+    const char *within;     /* the file that holds it, where that is a bundle */
+    struct cove_bytes raw;  /* as it was given, byte by byte; may be empty */
+    struct cove_bytes text; /* the one text of its content */
     struct cove_hash hash;
     enum file_kind kind;
     struct cove_bytes schema; /* its name, these as far as they can be read */
@@ -60,6 +61,9 @@ struct files {
  * object {schemas, migrations, owner?} or {bundle: [{file, text}]}. What cannot
  * be read is an item that says why. Errors: COVE_ENOMEM, COVE_ELIMIT. */
 int files_add(struct files *files, const char *name, struct cove_bytes text);
+/* The hash of a file's content; of its bytes where it is no JSON. */
+int files_hash(struct cove_arena *arena, struct cove_bytes text,
+               struct cove_hash *out);
 /* When all are there: give migrations without targetSchema the schema that lies
  * beside them, and put the items of one schema in order of versions (those of
  * others keep their places). */

@@ -200,7 +200,13 @@ static int add_text(struct files *files, const char *name, const char *within,
     }
     cove_buf_clear(&buf);
     if (err == 0) {
-        return add_value(files, name, within, value, depth);
+        size_t at = files->count;
+
+        err = add_value(files, name, within, value, depth);
+        if (err == 0 && files->count == at + 1) {
+            files->at[at].raw = text;
+        }
+        return err;
     }
     if (!read_broken(err)) {
         int code = err;
@@ -319,8 +325,23 @@ int files_add(struct files *files, const char *name, struct cove_bytes text)
     return add_text(files, name, NULL, text, 0);
 }
 
-/* ------------------------------------------------------------------ settling
- */
+int files_hash(struct cove_arena *arena, struct cove_bytes text,
+               struct cove_hash *out)
+{
+    struct cove_buf buf;
+
+    cove_buf_init(&buf, arena->alloc);
+    int err = cove_json_read_plain(text, "file", &buf, NULL);
+
+    if (!read_broken(err)) {
+        *out = cove_hash("cove/file", err == 0 ? cove_buf_bytes(&buf) : text);
+        err = 0;
+    }
+    cove_buf_clear(&buf);
+    return err;
+}
+
+/* --------------------------------------------------------------- settling */
 
 static bool same_schema(const struct file_item *a, const struct file_item *b)
 {

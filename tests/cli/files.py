@@ -542,6 +542,84 @@ def push_takes_all_schemas_or_none(cove):
                    str(y.dir / "Note.schema.json")], USAGE, "Note")
 
 
+def unpublished_files_become_one(cove):
+    """Their words one after the other, the same schema; published ones not."""
+    notes = {"2_Note.json": {**TO2, "note": "two", "down": [
+        {"hide": "stars"}, {"show": {"field": "stars", "type": "string"}}]},
+             "3_Note.json": {**TO3, "note": "three", "down": [{"hide": "tags"}]}}
+    with yard_of(cove) as y:
+        y.files(**notes).run("migrate", "verify", "--write")
+        y.refused(["migrate", "squash", "0..3"], USAGE, "is the first version of Note")
+        y.refused(["migrate", "squash", "3..2"], USAGE, "FROM..TO")
+        y.refused(["migrate", "squash", "2..3"], NOT_FOUND, "not two files of Note")
+        y.refused(["migrate", "squash", "Nope", "1..3"], NOT_FOUND, "Nope")
+        y.golden(["migrate", "squash", "1..3"], OK, [
+            "schema/migrations/3_Note.json: Note 1 → 3, in place of 2 files"])
+        check(sorted(os.listdir(y.migrations)) == ["1_Note.v1.schema.json", "3_Note.json",
+                                                   "manifest.json"], os.listdir(y.migrations))
+        made = json.loads((y.migrations / "3_Note.json").read_text())
+        check(made["steps"] == TO2["steps"] + TO3["steps"] and made["note"] == "two; three"
+              and made["down"] == notes["3_Note.json"]["down"] + notes["2_Note.json"]["down"]
+              and made["targetSchema"] == NOTE3 and (made["from"], made["to"]) == (1, 3), made)
+        check(y.problems(OK) == [], "squashed")
+        y.run("migrate", "up", "--strict")
+        check(y.versions() == [1, 3], y.versions())
+        y.write("migrations/4_Note.json", {
+            "schema": "Note", "from": 3, "to": 4, "steps": [{"hide": "tags"}],
+            "targetSchema": {**NOTE2, "version": 4}})
+        y.write("migrations/5_Note.json", {
+            "schema": "Note", "from": 4, "to": 5, "steps": [{"show": "tags"}],
+            "targetSchema": {**NOTE3, "version": 5}})
+        y.refused(["migrate", "squash", "1..5"], DRIFT, "3_Note.json is published",
+                  "squash what comes after version 3")
+        y.refused(["migrate", "squash", "0..3"], DRIFT, "version 3 of Note is published",
+                  "the oldest in use is 3", "cove migrate retire Note 3")
+        y.golden(["migrate", "squash", "--to", "5"], OK, [
+            "schema/migrations/5_Note.json: Note 3 → 5, in place of 2 files",
+            'without "down": not every file had one'])
+        y.run("migrate", "verify", "--write")
+        y.run("migrate", "up", "--strict")
+        # a word that cannot follow the other in one step
+        y.write("migrations/6_Note.json", {
+            "schema": "Note", "from": 5, "to": 6, "steps": [{"add": "a"}],
+            "targetSchema": schema(6, stars=INTEGER, tags={"type": "array"}, a=TEXT)})
+        y.write("migrations/7_Note.json", {
+            "schema": "Note", "from": 6, "to": 7, "steps": [{"remove": "a"}],
+            "targetSchema": {**NOTE3, "version": 7}})
+        y.write("migrations/8_Note.json", {
+            "schema": "Note", "from": 7, "to": 8, "steps": [{"add": "a"}],
+            "targetSchema": schema(8, stars=INTEGER, tags={"type": "array"}, a=TEXT)})
+        y.refused(["migrate", "squash", "5..8"], DRIFT, "as one file they do not do the same")
+
+
+def files_that_nobody_speaks_any_longer_become_one(cove):
+    """Byte by byte; the store knows them as before."""
+    with yard_of(cove) as y:
+        y.files().run("migrate", "verify", "--write")
+        y.run("migrate", "up")
+        before = {n: (y.migrations / n).read_text() for n in FILES}
+        states = [(f["file"], f["state"], f["step"]) for f in y.json("migrate", "verify")["files"]]
+        y.golden(["migrate", "squash", "0..2"], OK, [
+            "schema/migrations/1_Note.bundle.json: Note 0 → 2, in place of 2 files"])
+        check(sorted(os.listdir(y.migrations)) == ["1_Note.bundle.json", "3_Note.json",
+                                                   "manifest.json"], os.listdir(y.migrations))
+        held = json.loads((y.migrations / "1_Note.bundle.json").read_text())
+        check({f["file"]: f["text"] for f in held["bundle"]}
+              == {n: before[n] for n in list(FILES)[:2]}, held)
+        verified = y.json("migrate", "verify")
+        check([(f["file"], f["state"], f["step"]) for f in verified["files"]] == states, verified)
+        check(verified["problems"] == [], verified)
+        check(y.json("migrate", "up", "--strict")["published"] == [], "published again")
+        # a version that is in use stays a file of its own
+        y.node.json("new", "Note@2", "title=a")
+        y.write("migrations/4_Note.json", {
+            "schema": "Note", "from": 3, "to": 4, "steps": [{"hide": "tags"}],
+            "targetSchema": {**NOTE2, "version": 4}})
+        y.run("migrate", "verify", "--write")
+        y.run("migrate", "up")
+        y.refused(["migrate", "squash", "0..3"], DRIFT, "the oldest in use is 2")
+
+
 def a_bundle_is_what_an_app_adds(cove):
     """Published from the bundle or from the files: the same steps."""
     with yard_of(cove) as y, tempfile.TemporaryDirectory() as base:
@@ -618,6 +696,8 @@ TESTS = [
     what_changed_must_be_answered,
     a_file_beside_the_manifest_is_taken_over,
     push_takes_all_schemas_or_none,
+    unpublished_files_become_one,
+    files_that_nobody_speaks_any_longer_become_one,
     a_bundle_is_what_an_app_adds,
     generated_constants_compile_in_c_and_in_cpp,
 ]
