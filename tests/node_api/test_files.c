@@ -54,7 +54,8 @@ static int versions(void)
 
     api_ok(cove_admin(api.store, "{\"do\":\"migrate.status\"}", &reply),
            api.store);
-    for (const char *at = reply; (at = strstr(at, "\"step\":")) != NULL; at++) {
+    for (const char *at = reply; (at = strstr(at, "\"parents\":")) != NULL;
+         at++) {
         count++;
     }
     cove_free(reply);
