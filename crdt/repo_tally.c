@@ -438,3 +438,130 @@ int cove_repo_settle(struct cove_repo *repo, struct cove_store_txn *txn,
     }
     return err;
 }
+
+/* --- counting again */
+
+struct recount_row {
+    struct tally_key key;
+    uint64_t count;
+};
+
+struct recount {
+    struct repo_work work;
+    struct cove_arena rows_arena;
+    struct recount_row *rows; /* sorted by key */
+    size_t count, cap;
+};
+
+static int recount_add(struct recount *r, const struct tally_key *key)
+{
+    size_t low = 0;
+    size_t high = r->count;
+    void *rows = r->rows;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        int order =
+            cove_bytes_compare(key_bytes(&r->rows[mid].key), key_bytes(key));
+
+        if (order == 0) {
+            r->rows[mid].count++;
+            return 0;
+        }
+        low = order < 0 ? mid + 1 : low;
+        high = order < 0 ? high : mid;
+    }
+
+    int err = cove_arena_grow(&r->rows_arena, &rows, sizeof(*r->rows), r->count,
+                              &r->cap);
+
+    if (err == 0) {
+        r->rows = rows;
+        memmove(&r->rows[low + 1], &r->rows[low],
+                (r->count - low) * sizeof(*r->rows));
+        r->rows[low].key = *key;
+        r->rows[low].count = 1;
+        r->count++;
+    }
+    return err;
+}
+
+static int recount_document(struct recount *r, cove_num num)
+{
+    struct repo_record record;
+    struct cove_tally tally;
+    struct tally_key key;
+
+    cove_arena_reset(r->work.arena);
+
+    int err = repo_record_read(&r->work, num, &record);
+
+    if (err != 0 || !record.is_counted) {
+        return err;
+    }
+    memset(&tally, 0, sizeof(tally));
+    tally.schema = record.schema;
+    tally.state = record.counted.state;
+    memcpy(tally.plan, record.counted.plan, sizeof(tally.plan));
+    if (record.counted.epoch != 0) {
+        err =
+            repo_intern_epoch_of(&r->work, record.counted.epoch, &tally.epoch);
+    }
+    key_of_tally(&key, &tally);
+    return err != 0 ? err : recount_add(r, &key);
+}
+
+/* Are the tree's entries the rows, each with its count? */
+static int recount_compare(struct recount *r)
+{
+    struct tally_key first = {.len = 0};
+    struct cove_entry entry;
+    struct cove_unpacker u;
+    size_t at = 0;
+    bool same = true;
+    int err = tally_seek(r->work.txn, REPO_TALLIES, &first, true, &entry);
+
+    while (err == 0 && same) {
+        cove_unpacker_init(&u, entry.value);
+        same = at < r->count &&
+               cove_bytes_equal(entry.key, key_bytes(&r->rows[at].key)) &&
+               cove_unpack_varint(&u) == r->rows[at].count;
+        if (same) {
+            err = tally_seek(r->work.txn, REPO_TALLIES, &r->rows[at++].key,
+                             false, &entry);
+        }
+    }
+    if (err != 0 && err != COVE_ENOTFOUND) {
+        return err;
+    }
+    return same && at == r->count
+               ? 0
+               : cove_fail(r->work.diag, COVE_ECORRUPT,
+                           "the counts of documents by version and state are "
+                           "not those of the documents");
+}
+
+int cove_repo_recount(struct cove_repo *repo, struct cove_store_txn *txn,
+                      struct cove_diag *diag)
+{
+    struct recount r = {.count = 0};
+    struct cove_arena arena;
+    cove_num num = 0;
+    int err;
+
+    cove_arena_init(&arena, repo->opt.alloc);
+    cove_arena_init(&r.rows_arena, repo->opt.alloc);
+    err = repo_work_begin(&r.work, repo, txn, &arena, diag);
+    while (err == 0) {
+        err = cove_repo_next(repo, txn, 0, num, &num);
+        if (err == 0) {
+            err = recount_document(&r, num);
+        }
+    }
+    if (err == COVE_ENOTFOUND) {
+        err = recount_compare(&r);
+    }
+    cove_arena_clear(&arena);
+    cove_arena_clear(&r.rows_arena);
+    return err;
+}

@@ -39,6 +39,13 @@ COVE_MUST_CHECK int cove_repo_settle(struct cove_repo *repo,
                                      const struct cove_hash *clean,
                                      const uint8_t plan[8], uint8_t state);
 
+/* Count all documents again, in a read transaction, and compare: for `check`.
+ * Errors: COVE_ECORRUPT where the counts are others. Cost: reads every record.
+ */
+COVE_MUST_CHECK int cove_repo_recount(struct cove_repo *repo,
+                                      struct cove_store_txn *txn,
+                                      struct cove_diag *diag);
+
 /* Which versions a device speaks: the epoch of its newest user write in
  * documents of a schema, and when that was. Kept like the tallies. */
 struct cove_spoken {

@@ -387,12 +387,16 @@ def what_was_killed_goes_on_when_done_again(cove):
                                "--schema", "Note")
         d.run("mark", "m")
         d.set_lines([{"id": i, "set": {"title": "x"}} for i in ids])
+
+        def notes():
+            done = d.call("--json", "find", "Note")
+            check(done.returncode in (OK, NOT_FOUND), done.stderr)
+            return json.loads(done.stdout)["documents"] if done.returncode == OK else []
+
         for words, left in ((["restore", "Note", "--mark", "m", "-y"],
-                             lambda: sum(f["fields"]["title"] == "x" for f in
-                                         d.json("find", "Note")["documents"])),
+                             lambda: sum(f["fields"]["title"] == "x" for f in notes())),
                             (["migrate", "reset", "Note", "--name", "Note", "-y"],
-                             lambda: len(d.json("find", "Note")["documents"])
-                             if d.json("schema", "list")["schemas"] else 0)):
+                             lambda: len(notes()))):
             process = d.start(*words)
             until("a first commit, or all", lambda: left() < 3000, pause=0)
             process.kill()

@@ -150,6 +150,7 @@ static void assert_recount(struct kit *k)
         ck_assert_int_eq(tally_order(&kept.at[i], &scanned.at[i]), 0);
         ck_assert_uint_eq(kept.at[i].count, scanned.at[i].count);
     }
+    ck_assert_int_eq(cove_repo_recount(k->repo, txn, &k->diag), 0);
     cove_store_abort(txn);
     cove_arena_reset(&k->arena);
 }
@@ -251,6 +252,44 @@ START_TEST(a_judgement_that_stands_writes_nothing)
     /* In a read transaction a write would be refused. */
     ck_assert_int_eq(cove_repo_judge(h.kit.repo, txn, &doc, plan, 1), 0);
     cove_store_abort(txn);
+    kit_close(&h.kit);
+}
+END_TEST
+
+START_TEST(a_count_that_is_not_that_of_the_documents_is_found)
+{
+    static const uint8_t wrong[][2] = {{0x02}, {0x80, 0x01}, {0x00}};
+    struct home h;
+    uint8_t key[64];
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry;
+    size_t len;
+
+    home_open(&h, _i);
+    write_at(&h.kit, &h.doc, 1, 1);
+    for (size_t i = 0; i <= COVE_ARRAY_LEN(wrong); i++) {
+        struct cove_store_txn *txn = kit_begin(&h.kit, true);
+
+        ck_assert_int_eq(cove_repo_recount(h.kit.repo, txn, &h.kit.diag), 0);
+        ck_assert_int_eq(cove_store_cursor_open(txn, REPO_TALLIES, &cursor), 0);
+        ck_assert_int_eq(cove_store_cursor_last(cursor, &entry), 0);
+        len = entry.key.len;
+        memcpy(key, entry.key.at, len);
+        cove_store_cursor_close(cursor);
+        if (i == COVE_ARRAY_LEN(wrong)) { /* one more than there are */
+            key[len - 1]++;
+        }
+
+        const uint8_t *value = wrong[i % COVE_ARRAY_LEN(wrong)];
+
+        ck_assert_int_eq(
+            cove_store_put(txn, REPO_TALLIES, cove_bytes(key, len),
+                           cove_bytes(value, value[0] < 0x80 ? 1 : 2)),
+            0);
+        ck_assert_int_eq(cove_repo_recount(h.kit.repo, txn, &h.kit.diag),
+                         COVE_ECORRUPT);
+        cove_store_abort(txn);
+    }
     kit_close(&h.kit);
 }
 END_TEST
@@ -986,6 +1025,7 @@ int main(void)
     BOTH(a_judgement_stands_until_the_document_changes);
     BOTH(a_judgement_of_an_older_state_is_not_taken);
     BOTH(a_judgement_that_stands_writes_nothing);
+    BOTH(a_count_that_is_not_that_of_the_documents_is_found);
     BOTH(a_device_speaks_the_epoch_of_its_newest_write);
     BOTH(arrivals_are_counted_when_they_are_shown);
     BOTH(the_past_is_what_was_written_up_to_a_time);
