@@ -169,7 +169,20 @@ int cli_log(struct cli *cli);
 int cli_schema(struct cli *cli);
 int cli_schema_diff(struct cli *cli);
 int cli_migrate(struct cli *cli);
+int cli_migrate_run(struct cli *cli);
+int cli_migrate_pause(struct cli *cli);
+int cli_migrate_resume(struct cli *cli);
+int cli_migrate_cancel(struct cli *cli);
+int cli_migrate_retry(struct cli *cli);
 int cli_migrate_log(struct cli *cli);
+int cli_config(struct cli *cli);
+/* --- verbs_run.c: work on a run until it is over, at its rate, with progress;
+ * takes the request over. timeout_s -1: none; when it is over the run is
+ * paused. *reply is the caller's. */
+int cli_run_work(struct cli *cli, json_t *request, json_int_t timeout_s,
+                 json_t **reply);
+/* The exit code of how a run ended, with its sentence where that is not 0. */
+int cli_run_code(const json_t *reply);
 int cli_migrate_down(struct cli *cli);
 int cli_migrate_plan(struct cli *cli);
 int cli_migrate_retire(struct cli *cli);

@@ -110,6 +110,7 @@ const struct cli_verb cli_verbs[] = {
      "--rename text=body"},
     {"migrate", true, false, cli_migrate,
      "plan FILE… | explain ID | publish FILE | status [NAME] | run NAME |\n    "
+     "pause NAME | resume NAME | cancel NAME | retry NAME |\n    "
      "down NAME | retire NAME V | merge NAME | create NAME | log [NAME] |\n    "
      "up [DIR] | verify [DIR] | drop --last [NAME] | squash FROM..TO | bundle "
      "[DIR]",
@@ -124,8 +125,15 @@ const struct cli_verb cli_verbs[] = {
      "  explain ID [--as VERSION]: each field's writes, their way through the "
      "steps,\n"
      "    and what lost to them\n"
-     "  run NAME [--to VERSION] [--batch N]: write back what is due, in "
-     "batches\n"
+     "  run NAME [--to VERSION]: write back what is due, in batches. --batch "
+     "N,\n"
+     "       --rate N (documents a second), --threshold PERCENT, --atomic, "
+     "--dry-run,\n"
+     "       --queue (a daemon does it), --wait, --timeout SECONDS, "
+     "--allow-drift\n"
+     "  pause NAME | resume NAME | cancel NAME: takes effect between batches, "
+     "whoever\n"
+     "       works on it; retry NAME: the documents that did not convert\n"
      "  down NAME --steps N | --to VERSION | --undo: a later version with the "
      "fields\n"
      "       of an earlier one. --dry-run, --accept-data-loss\n"
@@ -202,6 +210,11 @@ const struct cli_verb cli_verbs[] = {
      "  cove restore Note --mark before-import -y"},
     {"discard", true, false, cli_discard, "ID", "throw a local copy away",
      "Only what `cove new --like ID --local` made; nothing of it stays."},
+    {"config", true, false, cli_config, "[KEY | KEY=VALUE]",
+     "how careful this store is",
+     "profile=relaxed|strict, batch, rate, threshold, atomicLimit, "
+     "requireBackup;\nKEY= takes a setting back. Example:\n"
+     "  cove config profile=strict"},
     {"version", false, false, cli_version, "", "which version this is", ""},
     {"help", false, false, cli_help, "[VERB]", "this, or more on a verb", ""},
     {NULL, false, false, NULL, NULL, NULL, NULL},

@@ -112,12 +112,41 @@ static void serve_log(void *ctx, const char *text)
     fprintf(stderr, "%s.%03ldZ %s\n", when, ts.tv_nsec / 1000000, text);
 }
 
+#define SERVE_LOOK_MS 500   /* for runs that another process queued */
+#define SERVE_REST_MS 30000 /* behind an error */
+
+/* Work off what is queued, a little at a time, until the signal comes. Sync has
+ * its own thread; between two batches it has the store for itself. */
+static void serve_sweep(struct cli *cli, const sigset_t *set)
+{
+    for (;;) {
+        json_t *request = json_pack("{s:s}", "do", "migrate.sweep");
+        json_t *reply = NULL;
+        json_int_t wait_ms = SERVE_LOOK_MS;
+
+        if (cli_call(cli, request, &reply) != CLI_OK) {
+            wait_ms = SERVE_REST_MS; /* it was said; the disk is full, say */
+        } else if (cli_int(reply, "waitMs") >= 0 &&
+                   cli_int(reply, "waitMs") < wait_ms) {
+            wait_ms = cli_int(reply, "waitMs");
+        }
+        json_decref(reply);
+
+        struct timespec ts = {.tv_sec = (time_t)(wait_ms / 1000),
+                              .tv_nsec = (long)(wait_ms % 1000 + 1) * 999999};
+
+        if (sigtimedwait(set, NULL, &ts) >= 0) {
+            return;
+        }
+    }
+}
+
 int cli_serve(struct cli *cli)
 {
     sigset_t set;
     bool bad = false;
     const char *listen = cli_option(cli, "--listen", &bad);
-    int code = cli_end(cli, bad), got = 0, err;
+    int code = cli_end(cli, bad), err;
 
     if (code != CLI_OK) {
         return code;
@@ -139,7 +168,7 @@ int cli_serve(struct cli *cli)
         printf("listening on %s\n", cove_address(cli->store));
     }
     fflush(stdout);
-    sigwait(&set, &got);
+    serve_sweep(cli, &set);
     cove_thread_stop(cli->store);
     return CLI_OK;
 }

@@ -170,7 +170,8 @@ static int up_run_due(struct up *up, const char *name, bool *due)
             json_array_get(json_object_get(reply, "schemas"), 0), "run");
 
         *due = head == NULL || strcmp(cli_text(run, "head"), head) != 0 ||
-               strcmp(cli_text(run, "state"), "completed") != 0;
+               (strcmp(cli_text(run, "state"), "completed") != 0 &&
+                strcmp(cli_text(run, "state"), "noop") != 0);
     }
     free(head);
     json_decref(reply);
@@ -192,37 +193,23 @@ static void up_human(const char *name, const json_t *run)
 
 static int up_run_one(struct up *up, const char *name)
 {
-    json_t *request = json_pack("{s:s s:s s:i}", "do", "migrate.run", "schema",
-                                name, "max", 4096);
-    struct cli_progress progress;
+    json_t *request =
+        json_pack("{s:s s:s}", "do", "migrate.run", "schema", name);
     json_t *reply = NULL;
-    int code = CLI_OK;
 
     if (up->batch > 0) {
         json_object_set_new(request, "batch", json_integer(up->batch));
     }
-    cli_progress_begin(&progress, up->cli, "documents", 0);
-    while (code == CLI_OK) {
-        json_decref(reply);
-        reply = NULL;
-        code = cli_call(up->cli, json_incref(request), &reply);
+    int code = cli_run_work(up->cli, request, -1, &reply);
 
-        const json_t *run = json_object_get(reply, "run");
-
-        progress.total = cli_int(run, "total");
-        cli_progress_step(&progress, cli_int(run, "done"));
-        if (code == CLI_OK &&
-            json_is_true(json_object_get(reply, "finished"))) {
-            json_object_set(up->runs, name, json_object_get(reply, "run"));
-            break;
-        }
+    if (code == CLI_OK) {
+        json_object_set(up->runs, name, json_object_get(reply, "run"));
+        code = cli_run_code(reply);
     }
-    cli_progress_end(&progress);
-    if (code == CLI_OK && !up->cli->json && !up->cli->quiet) {
+    if (!up->cli->json && !up->cli->quiet && reply != NULL) {
         up_human(name, json_object_get(reply, "run"));
     }
     json_decref(reply);
-    json_decref(request);
     return code;
 }
 

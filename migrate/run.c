@@ -1,14 +1,20 @@
-/* run.c: migrating the documents of a schema in batches, with a cursor that is
- * committed together with what it counts. A run that died goes on where its
- * record says. */
+/* run.c: one batch of a run: documents loaded one after the other, which writes
+ * back what is due, and counted. The cursor is the number of the last one. A
+ * retry goes over the quarantined ones first, by their records. */
 #include "migrate/run.h"
 
-#include "core/cbor.h"
-
-#define RUN_BATCH 128
+struct batch {
+    struct cove_catalog *catalog;
+    struct cove_repo *repo;
+    struct cove_store_txn *txn;
+    struct cove_run *run;
+    struct cove_arena arena;
+    bool drafts;          /* there are local documents, which no run touches */
+    struct cove_diag why; /* of the document at hand */
+};
 
 /* An error that is about one document, not about the store. */
-static bool run_goes_on(int err)
+static bool batch_goes_on(int err)
 {
     switch (err) {
     case COVE_EBLOCKED:
@@ -23,158 +29,191 @@ static bool run_goes_on(int err)
     }
 }
 
-static uint64_t run_now(const struct cove_repo *repo)
+/* The next document, and the cursor behind it. COVE_ENOTFOUND. */
+static int batch_next(struct batch *b, cove_num *out)
 {
-    const struct cove_env *env = cove_repo_env(repo);
-    int64_t now_ms = env->now_ms(env->ctx);
+    struct cove_run *run = b->run;
+    struct cove_quarantined q;
 
-    return now_ms > 0 ? (uint64_t)now_ms : 1;
+    if (run->retrying) {
+        int err = cove_quarantine_next(b->repo, b->txn, run->schema,
+                                       run->retry_cursor, &q);
+
+        if (err == 0) {
+            run->retry_cursor = q.num;
+            *out = q.num;
+        }
+        if (err != COVE_ENOTFOUND) {
+            return err;
+        }
+        run->retrying = false;
+    }
+    int err = cove_repo_next(b->repo, b->txn, run->schema, run->cursor, out);
+
+    if (err == 0) {
+        run->cursor = *out;
+    }
+    return err;
 }
 
-static void run_count(struct cove_run *run, const struct cove_loaded *loaded,
-                      enum cove_doc_state state)
+/* Is it a document that stays on this device, for trying things out? */
+static int batch_draft(struct batch *b, cove_num num, bool *out)
 {
-    run->migrated += loaded->copies_written > 0;
-    run->copies += loaded->copies_written;
+    struct cove_doc_outline outline;
+    int err = 0;
+
+    *out = false;
+    if (b->drafts) {
+        err = cove_repo_outline(b->repo, b->txn, num, &b->arena, &outline);
+        if (err == 0) {
+            *out = outline.local;
+        }
+    }
+    return err;
+}
+
+static int batch_drafts(struct batch *b)
+{
+    struct cove_buf header;
+    struct cove_id id;
+    cove_num num;
+
+    cove_buf_init(&header, cove_catalog_alloc(b->catalog));
+    int err = cove_header_local_group(cove_repo_device(b->repo), &header, &id);
+
+    if (err == 0) {
+        err = cove_repo_find(b->repo, b->txn, &id, &num);
+        b->drafts = err == 0;
+    }
+    cove_buf_clear(&header);
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+/* What became of it: `invalid` where the version's schema does not hold it. */
+static void batch_count(struct batch *b, const struct cove_loaded *loaded,
+                        enum cove_doc_state state, bool invalid)
+{
+    struct cove_run *run = b->run;
+    uint32_t copies = run->dry && state == COVE_STATE_DUE
+                          ? loaded->copies_due
+                          : loaded->copies_written;
+
+    run->migrated += copies > 0;
+    run->copies += copies;
     run->current += state == COVE_STATE_CURRENT;
-    run->invalid += loaded->invalid > 0;
+    run->invalid += invalid;
+    run->valid += !invalid;
+    run->quarantined += loaded->invalid > 0;
     run->by_state[state]++;
+}
+
+/* Load one, which migrates it, and judge what it shows. An error that is about
+ * the document only leaves its sentence in why. */
+static int batch_one(struct batch *b, cove_num num, struct cove_loaded *loaded)
+{
+    struct cove_run *run = b->run;
+    struct cove_load_request request = {
+        .num = num,
+        .head = run->head_given ? &run->head : NULL,
+        .mode = run->dry ? COVE_LOAD_VIEW : COVE_LOAD_MIGRATE,
+        .live_days = run->live_days,
+    };
+    enum cove_doc_state state;
+    int err =
+        cove_load(b->catalog, b->txn, &request, &b->arena, loaded, &b->why);
+
+    err = err != 0 ? err : cove_loaded_state(loaded, &state);
+    if (err != 0) {
+        return err;
+    }
+    struct cove_diag broken;
+
+    broken.code = 0;
+    broken.text[0] = '\0';
+    err = cove_loaded_validate(b->catalog, b->txn, loaded, &broken);
+    if (err == COVE_ESCHEMA || err == COVE_EINVALID || err == COVE_ETYPE) {
+        batch_count(b, loaded, state, true);
+        if (!run->dry && loaded->invalid > 0) {
+            return cove_quarantine_put(b->repo, b->txn, run->schema, num,
+                                       broken.text);
+        }
+        err = 0;
+    } else if (err == 0) {
+        batch_count(b, loaded, state, false);
+    }
+    return err;
+}
+
+static int batch_failed(struct batch *b, cove_num num, int err)
+{
+    struct cove_run *run = b->run;
+
+    if (!batch_goes_on(err)) {
+        return err;
+    }
+    if (b->why.text[0] == '\0') {
+        cove_fail(&b->why, err, "%s", cove_error_text(err));
+    }
+    run->failed++;
+    run->invalid++;
+    run->quarantined++;
+    run->by_state[COVE_STATE_BLOCKED]++;
+    return run->dry ? 0
+                    : cove_quarantine_put(b->repo, b->txn, run->schema, num,
+                                          b->why.text);
 }
 
 int cove_run_batch(struct cove_catalog *catalog, struct cove_store_txn *txn,
                    struct cove_run *run, cove_run_report *report, void *ctx,
                    struct cove_diag *diag)
 {
-    uint32_t batch = run->batch != 0 ? run->batch : RUN_BATCH;
-    struct cove_arena arena;
-    int err = 0;
+    struct batch b = {.catalog = catalog,
+                      .repo = cove_catalog_repo(catalog),
+                      .txn = txn,
+                      .run = run};
+    uint32_t batch = run->batch != 0 ? run->batch : COVE_RUN_BATCH;
+    const struct cove_env *env = cove_repo_env(b.repo);
+    int err;
 
     if (run->started_ms == 0) {
-        run->started_ms = run_now(cove_catalog_repo(catalog));
-    }
-    cove_arena_init(&arena, cove_catalog_alloc(catalog));
-    for (uint32_t i = 0; i < batch; i++) {
-        struct cove_load_request request = {
-            .head = run->head_given ? &run->head : NULL,
-            .mode = run->dry ? COVE_LOAD_VIEW : COVE_LOAD_MIGRATE,
-            .live_days = run->live_days,
-        };
-        struct cove_loaded loaded;
-        struct cove_diag why = {0};
-        enum cove_doc_state state;
+        int64_t now_ms = env->now_ms(env->ctx);
 
-        cove_arena_reset(&arena);
-        err = cove_repo_next(cove_catalog_repo(catalog), txn, run->schema,
-                             run->cursor, &request.num);
+        run->started_ms = now_ms > 0 ? (uint64_t)now_ms : 1;
+    }
+    cove_arena_init(&b.arena, cove_catalog_alloc(catalog));
+    err = batch_drafts(&b);
+    for (uint32_t i = 0; i < batch && err == 0; i++) {
+        struct cove_loaded loaded;
+        bool draft = false, retried = run->retrying;
+        cove_num num = 0;
+
+        cove_arena_reset(&b.arena);
+        cove_diag_clear(&b.why);
+        err = batch_next(&b, &num);
         if (err == COVE_ENOTFOUND) {
             run->finished = true;
             err = 0;
             break;
         }
-        if (err == 0) {
-            err = cove_load(catalog, txn, &request, &arena, &loaded, &why);
+        err = err != 0 ? err : batch_draft(&b, num, &draft);
+        if (err != 0 || draft) {
+            continue;
         }
-        if (err == 0) {
-            err = cove_loaded_state(&loaded, &state);
+        if (retried && run->retrying) { /* it may be well by now */
+            err = cove_quarantine_del(b.repo, txn, run->schema, num);
         }
-        if (err != 0 && !run_goes_on(err)) {
-            cove_fail(diag, err, "%s", why.text);
-            break;
-        }
-        run->cursor = request.num;
         run->done++;
+        err = err != 0 ? err : batch_one(&b, num, &loaded);
         if (err != 0) {
-            run->failed++;
-            run->by_state[COVE_STATE_BLOCKED]++;
-            err = 0;
-        } else {
-            run_count(run, &loaded, state);
+            err = batch_failed(&b, num, err);
         }
-        if (report != NULL) {
-            report(ctx, why.text[0] != '\0' ? NULL : &loaded, why.text);
+        if (err == 0 && report != NULL) {
+            report(ctx, b.why.text[0] != '\0' ? NULL : &loaded, b.why.text);
         }
     }
-    cove_arena_clear(&arena);
-    return err;
-}
-
-static void run_key(cove_num schema, uint8_t out[8])
-{
-    for (int i = 0; i < 8; i++) {
-        out[i] = (uint8_t)(schema >> (56 - 8 * i));
-    }
-}
-
-/* What a record holds behind head and finished, in this order. */
-#define RUN_NUMBERS 10
-
-static void run_numbers(struct cove_run *run, uint64_t *out[RUN_NUMBERS])
-{
-    uint64_t *numbers[RUN_NUMBERS] = {
-        &run->cursor,     &run->done,    &run->migrated, &run->copies,
-        &run->current,    &run->invalid, &run->failed,   &run->total,
-        &run->started_ms, &run->saved_ms};
-
-    memcpy(out, numbers, sizeof(numbers));
-}
-
-int cove_run_save(struct cove_repo *repo, struct cove_store_txn *txn,
-                  struct cove_run *run)
-{
-    uint64_t *numbers[RUN_NUMBERS];
-    uint8_t key[8];
-    struct cove_buf buf;
-    struct cove_writer w;
-
-    run->saved_ms = run_now(repo);
-    run_numbers(run, numbers);
-    cove_buf_init(&buf, &cove_alloc_libc);
-    cove_writer_init(&w, &buf);
-    cove_writer_list(&w, 2 + RUN_NUMBERS);
-    cove_writer_bytes(&w, run->head.b, sizeof(run->head.b));
-    cove_writer_bool(&w, run->finished);
-    for (size_t i = 0; i < RUN_NUMBERS; i++) {
-        cove_writer_uint(&w, *numbers[i]);
-    }
-    run_key(run->schema, key);
-    int err = w.err != 0 ? w.err
-                         : cove_repo_record_put(repo, txn, COVE_RECORDS_RUNS,
-                                                cove_bytes(key, sizeof(key)),
-                                                cove_buf_bytes(&buf));
-
-    cove_buf_clear(&buf);
-    return err;
-}
-
-int cove_run_restore(struct cove_repo *repo, struct cove_store_txn *txn,
-                     cove_num schema, struct cove_run *out)
-{
-    struct cove_run run = {.schema = schema, .head_given = true};
-    uint64_t *numbers[RUN_NUMBERS];
-    struct cove_bytes held;
-    struct cove_reader r;
-    uint8_t key[8];
-
-    run_key(schema, key);
-    int err = cove_repo_record_get(repo, txn, COVE_RECORDS_RUNS,
-                                   cove_bytes(key, sizeof(key)), &held);
-
     if (err != 0) {
-        return err;
+        cove_fail(diag, err, "%s", b.why.text);
     }
-    cove_reader_init(&r, held);
-    if (cove_reader_list(&r) != 2 + RUN_NUMBERS) {
-        return COVE_ENOTFOUND; /* another build's: a run begins anew */
-    }
-    cove_reader_fixed(&r, run.head.b, sizeof(run.head.b));
-    run.finished = cove_reader_bool(&r);
-    run_numbers(&run, numbers);
-    for (size_t i = 0; i < RUN_NUMBERS; i++) {
-        *numbers[i] = cove_reader_uint(&r);
-    }
-    err = cove_reader_done(&r);
-    if (err == 0) {
-        *out = run;
-    }
+    cove_arena_clear(&b.arena);
     return err;
 }

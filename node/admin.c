@@ -225,6 +225,8 @@ static const struct admin_verb *admin_find(const char *name)
         admin_explain_verbs,
         admin_status_verbs,
         admin_activity_verbs,
+        admin_config_verbs,
+        admin_run_verbs,
         admin_down_verbs,
         admin_author_verbs,
         admin_files_verbs,

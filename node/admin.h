@@ -84,7 +84,12 @@ int admin_tallies_json(struct admin *a, struct cove_txn *txn,
 /* The user's word for a device, "" where there is none. */
 int admin_device_name(struct cove_txn *txn, const struct cove_key *key,
                       char out[64]);
+
+/* --- admin_run_json.c */
 void admin_run_json(struct node_json *j, const struct cove_run *run);
+/* "quarantine": the first 100 of [{id, why}], of an object that is open. */
+int admin_quarantine_json(struct admin *a, struct cove_txn *txn,
+                          cove_num schema);
 
 extern const struct admin_verb admin_doc_verbs[];
 extern const struct admin_verb admin_history_verbs[];
@@ -98,6 +103,8 @@ extern const struct admin_verb admin_author_verbs[];
 extern const struct admin_verb admin_schema_verbs[];
 extern const struct admin_verb admin_migrate_verbs[];
 extern const struct admin_verb admin_activity_verbs[];
+extern const struct admin_verb admin_config_verbs[];
+extern const struct admin_verb admin_run_verbs[];
 extern const struct admin_verb admin_down_verbs[];
 extern const struct admin_verb admin_plan_verbs[];
 extern const struct admin_verb admin_upkeep_verbs[];

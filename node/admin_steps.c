@@ -187,38 +187,6 @@ static int status_steps(struct admin *a, struct cove_txn *txn,
     return err;
 }
 
-void admin_run_json(struct node_json *j, const struct cove_run *run)
-{
-    const struct {
-        const char *key;
-        uint64_t value;
-    } numbers[] = {{"total", run->total},       {"done", run->done},
-                   {"migrated", run->migrated}, {"copies", run->copies},
-                   {"current", run->current},   {"invalid", run->invalid},
-                   {"failed", run->failed}};
-
-    node_json_open(j, '{');
-    node_json_key(j, "head");
-    node_json_hex(j, run->head.b, sizeof(run->head.b));
-    node_json_key(j, "state");
-    node_json_cstr(j, run->finished ? "completed" : "running");
-    for (size_t i = 0; i < COVE_ARRAY_LEN(numbers); i++) {
-        node_json_key(j, numbers[i].key);
-        node_json_int(j, (int64_t)numbers[i].value);
-    }
-    node_json_key(j, "left");
-    node_json_int(j, run->total > run->done ? (int64_t)(run->total - run->done)
-                                            : 0);
-    node_json_key(j, "started");
-    node_json_int(j, (int64_t)run->started_ms);
-    node_json_key(j, "rate"); /* documents a second */
-    node_json_int(
-        j, run->saved_ms > run->started_ms
-               ? (int64_t)(run->done * 1000 / (run->saved_ms - run->started_ms))
-               : 0);
-    node_json_close(j, '}');
-}
-
 static int status_one(struct admin *a, struct cove_txn *txn, cove_num num)
 {
     struct node_json *j = &a->reply;

@@ -44,6 +44,7 @@ struct cove {
     void (*log)(void *ctx, const char *text); /* cove_set_log; may be NULL */
     void *log_ctx;
     bool new_session;     /* for the first worker */
+    uint8_t runner[16];   /* this handle, as a holder of runs */
     pthread_mutex_t lock; /* guards what is below */
     struct cove_diag diag;
     struct node_worker *idle;
@@ -118,6 +119,19 @@ const char *node_use_version(struct cove *store, const struct cove_id *journal,
 /* Keep the sentence of a failure where cove_errmsg finds it; returns err. */
 int node_failed(struct cove *store, int err, const struct cove_diag *diag);
 
+/* --- config.c: how careful this store is. docs/ADMIN.md "Profiles" */
+struct node_config {
+    bool strict;           /* the profile; else relaxed */
+    uint32_t batch;        /* documents a commit of a run, 0: it adapts */
+    uint64_t rate;         /* documents a second, 0 = as fast as it goes */
+    uint32_t threshold;    /* of COVE_RUN_WHOLE (migrate/run.h) */
+    uint64_t atomic_limit; /* documents that one commit may hold */
+    bool require_backup;   /* destructive verbs want a recent one */
+};
+int node_config(struct cove_txn *txn, struct node_config *out);
+/* A number of percent, 0 to 100, as parts of COVE_RUN_WHOLE; and back. */
+bool node_percent(struct cove_bytes value, uint32_t *out);
+
 /* --- json_out.c: JSON text, written front to back */
 struct node_json {
     struct cove_buf out;
@@ -137,6 +151,7 @@ void node_json_hex(struct node_json *j, const void *at, size_t len);
 void node_json_id(struct node_json *j, const struct cove_id *id);
 void node_json_value(struct node_json *j, struct cove_bytes cbor);
 void node_json_raw(struct node_json *j, struct cove_bytes json);
+void node_json_percent(struct node_json *j, uint32_t parts); /* config.c */
 /* Take the text out, NUL-terminated, freed by cove_free; resets j. */
 int node_json_take(struct node_json *j, char **out);
 

@@ -464,6 +464,7 @@ int cove_open(const char *dir, const struct cove_options *options,
         memcpy(&o, options, size);
     }
     store->live_days = o.live_days;
+    store->env->random(store->env->ctx, store->runner, sizeof(store->runner));
     if ((o.flags & COVE_OPEN_MEMORY) == 0) {
         if (dir == NULL || dir[0] == '\0') {
             return cove_fail(&store->diag, COVE_EUSAGE,
