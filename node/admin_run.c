@@ -1,10 +1,11 @@
 /* admin_run.c: migrate.run and what steers it. Nothing here sleeps: a reply
  * says how long the caller is to wait before it asks again. */
-#include "node/admin.h"
+#include "node/upkeep.h"
 
 #include "core/cbor.h"
 #include "core/value.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #define RUN_MAX     4096 /* documents a call, where the request says nothing */
@@ -154,6 +155,35 @@ static int work_reply(struct work *w)
 /* ---------------------------------------------------------------------- work
  */
 
+/* Name the moment before a run, so that `cove restore` finds it. One that
+ * follows a finished run to the same version leaves that one's mark. */
+static int work_mark(struct work *w, struct cove_txn *txn)
+{
+    const struct cove_schema_doc *schema;
+    char name[96], title[64];
+    size_t len;
+    int err;
+
+    if (w->run.state != COVE_RUN_RUNNING || w->run.done > 0 || w->run.noted) {
+        return 0;
+    }
+    err = cove_catalog_open(txn->worker->catalog, txn->txn, w->run.schema,
+                            &schema);
+    if (err != 0) {
+        return err;
+    }
+    len = (size_t)snprintf(title, sizeof(title), "%.*s", (int)schema->name.len,
+                           (const char *)schema->name.at);
+    for (size_t i = 0; i < len && i < sizeof(title); i++) {
+        title[i] = (unsigned char)title[i] <= ' ' ? '_' : title[i];
+    }
+    while (!cove_utf8_valid(cove_bytes_text(title))) {
+        title[strlen(title) - 1] = '\0';
+    }
+    snprintf(name, sizeof(name), "before-run-%s", title);
+    return node_mark(txn, title, name);
+}
+
 /* One batch and the run's record, in one commit; the first begins the run. */
 static int work_step(struct work *w, bool begin, uint32_t most, uint64_t aim_ms)
 {
@@ -173,6 +203,7 @@ static int work_step(struct work *w, bool begin, uint32_t most, uint64_t aim_ms)
         err = err != 0 ? err
                        : cove_run_begin(catalog, txn->txn, &w->run, w->queue,
                                         &w->worker, &txn->diag);
+        err = err != 0 ? err : work_mark(w, txn);
     }
     done = w->run.done;
     if (err == 0 && !w->queue) {
