@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import select
 import shutil
 import signal
@@ -138,19 +139,29 @@ class Node:
 
     # --------------------------------------------------------------- daemon
     def serve(self):
-        """Start the daemon, on the address it had before."""
+        """Start the daemon, on the address it had before. A first one is below
+        the ports that the system gives to connections: those could take it
+        while this daemon is away."""
+        tries = [self.address] if self.address else [
+            f"127.0.0.1:{random.randrange(20000, 32000)}" for _ in range(20)]
+        line = ""
+        while tries and "listening on " not in line:
+            line = self.listen(tries.pop())
+        check("listening on " in line, f"{self.name}: the daemon did not start:", self.tail())
+        self.address = line.split("listening on ")[1].split()[0]
+        return self
+
+    def listen(self, address):
+        """Start the daemon there: its first line."""
         with open(self.log, "a", encoding="utf-8") as log:
             # pylint: disable-next=consider-using-with
             self.daemon = subprocess.Popen(
-                self.command("serve", "--listen", self.address or "127.0.0.1:0"),
+                self.command("serve", "--listen", address),
                 env={**ENV, "COVE_LOG": "1"}, stdout=subprocess.PIPE, stderr=log,
                 encoding="utf-8")
         STARTED.append(self.daemon)
         ready, _, _ = select.select([self.daemon.stdout], [], [], DEADLINE)
-        line = self.daemon.stdout.readline() if ready else ""
-        check("listening on " in line, f"{self.name}: the daemon did not start:", self.tail())
-        self.address = line.split("listening on ")[1].split()[0]
-        return self
+        return self.daemon.stdout.readline() if ready else ""
 
     def tail(self):
         """The end of the daemon's log."""
