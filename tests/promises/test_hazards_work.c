@@ -4,6 +4,7 @@
  * tests/unit/test_view_hazards.c.
  */
 #include "cove/error.h"
+#include "migrate/retire.h"
 #include "migrate/retreat.h"
 #include "migrate/trial.h"
 #include "tests/promises/shapes.h"
@@ -281,6 +282,62 @@ START_TEST(h32_a_migration_that_is_tried_leaves_nothing_behind)
 }
 END_TEST
 
+/* What of version 1 is still needed, at alice; published where `publish`. */
+static struct cove_retire retire_1(struct word *w, bool publish)
+{
+    struct cove_retire_request request = {.version = "1"};
+    struct cove_published out;
+    struct cove_retire retire;
+
+    word_open(w, &s, ALICE, true);
+    word_must(
+        w, cove_repo_find(w->peer->kit.repo, w->txn, &s.journal, &request.num));
+    word_must(w, cove_retire_prepare(w->peer->catalog, w->txn, &request,
+                                     &w->arena, &retire, &w->diag));
+    if (publish) {
+        word_must(w,
+                  cove_publish_prepared(w->peer->catalog, w->txn, &retire.step,
+                                        "retire", &out, &w->diag));
+    }
+    return retire;
+}
+
+START_TEST(h36_retire_says_what_still_needs_the_old_version)
+{
+    struct cove_retire retire;
+    struct word w;
+
+    stage("{'size':'1'}");
+    story_migration(&s, ALICE, M12, T2);
+    story_settle(&s);
+    story_write(&s, BOB, 10, "1", "{'size':'2'}");
+    story_settle(&s);
+    retire = retire_1(&w, false);
+    ck_assert(retire.needed);
+    ck_assert_uint_eq(retire.version_count, 1);
+    ck_assert_uint_eq(retire.versions[0].documents, 1);
+    ck_assert_uint_eq(retire.device_count, 2); /* alice made it at 1 */
+    word_must(&w, word_close(&w, 0));
+
+    story_write(&s, ALICE, 11, "2", "{'size':3}");
+    story_write(&s, BOB, 12, "2", "{'size':4}");
+    story_settle(&s);
+    retire = retire_1(&w, true);
+    ck_assert(!retire.needed);
+    ck_assert_uint_eq(retire.versions[0].documents, 0);
+    ck_assert_uint_eq(retire.device_count, 0);
+    word_must(&w, word_close(&w, 0));
+
+    /* Bob has not heard of it: what he writes still lands. */
+    story_write(&s, BOB, 20, "1", "{'size':'5'}");
+    story_settle(&s);
+    ck_views(&s, ALICE, "2", "priority='low' size=5");
+    ck_views(&s, BOB, "1", "size='5'");
+    ck_assert_int_eq(story_try_write(&s, BOB, 21, "1", "{'size':'6'}"),
+                     COVE_EBLOCKED);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -294,6 +351,7 @@ int main(void)
         h29_a_view_needs_nobody_who_may_write,
         h31_a_rollback_keeps_the_edits_made_since,
         h32_a_migration_that_is_tried_leaves_nothing_behind,
+        h36_retire_says_what_still_needs_the_old_version,
     };
     Suite *suite = suite_create("hazards of daily work");
     TCase *tc = tcase_create("hazards");
