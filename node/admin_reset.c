@@ -250,18 +250,35 @@ static int reset_registry(struct reset *r, enum cove_registry which)
                       &r->txn->diag);
 }
 
-static int reset_run_record(struct reset *r)
+/* What runs have kept of the schema: all that begins with its number. */
+static int reset_runs(struct reset *r)
 {
-    uint8_t key[8];
+    struct cove_repo *repo = r->txn->worker->repo;
+    struct cove_entry entry;
+    uint8_t key[COVE_STORE_MAX_KEY];
+    uint8_t prefix[8];
+    int err;
 
     for (int i = 0; i < 8; i++) {
-        key[i] = (uint8_t)(r->journal >> (56 - 8 * i));
+        prefix[i] = (uint8_t)(r->journal >> (56 - 8 * i));
     }
-    int err =
-        cove_repo_record_del(r->txn->worker->repo, r->txn->txn,
-                             COVE_RECORDS_RUNS, cove_bytes(key, sizeof(key)));
-
-    return err == COVE_ENOTFOUND ? 0 : err;
+    err = cove_repo_record_del(repo, r->txn->txn, COVE_RECORDS_RUNS,
+                               cove_bytes(prefix, sizeof(prefix)));
+    while (err == 0 || err == COVE_ENOTFOUND) {
+        err = cove_repo_record_next(repo, r->txn->txn, COVE_RECORDS_RUNS,
+                                    cove_bytes(prefix, sizeof(prefix)), &entry);
+        if (err == COVE_ENOTFOUND ||
+            (err == 0 && (entry.key.len < sizeof(prefix) ||
+                          memcmp(entry.key.at, prefix, sizeof(prefix)) != 0))) {
+            return 0;
+        }
+        if (err == 0) {
+            memcpy(key, entry.key.at, entry.key.len);
+            err = cove_repo_record_del(repo, r->txn->txn, COVE_RECORDS_RUNS,
+                                       cove_bytes(key, entry.key.len));
+        }
+    }
+    return err;
 }
 
 static int reset_journal(struct reset *r)
@@ -283,7 +300,7 @@ static int reset_journal(struct reset *r)
         err = reset_registry(r, COVE_REGISTRY_MIGRATIONS);
     }
     if (err == 0) {
-        err = reset_run_record(r);
+        err = reset_runs(r);
     }
     if (err == 0) {
         err = cove_repo_remove(r->txn->worker->repo, r->txn->txn, r->journal,

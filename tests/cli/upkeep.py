@@ -363,6 +363,7 @@ def a_schema_is_reset_only_by_its_name(cove):
         other = d.new("any=thing")
         copy = d.new("--like", ids[0], "--local")
         publish2(d, d.base)
+        d.run("migrate", "run", "Note")
         for words in ([], ["-y"], ["--name", "Note"], ["--name", "note", "-y"]):
             refused(d, ["migrate", "reset", "Note", *words], DESTRUCTIVE, "700 documents",
                     "2 versions", "--name Note -y")
