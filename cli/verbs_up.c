@@ -81,10 +81,34 @@ static const char *up_file(const json_t *f)
 /* ------------------------------------------------------------------ publishing
  */
 
+/* The file, and the schemas beside it, one of which it may lead to. */
+static json_t *up_texts(const struct up *up, const char *file)
+{
+    json_t *texts = json_array(), *f;
+    size_t i;
+
+    json_array_foreach(json_object_get(up->checked, "files"), i, f)
+    {
+        const char *name = cli_text(f, "file");
+        bool beside = json_object_get(f, "in") == NULL &&
+                      strcmp(cli_text(f, "kind"), "schema") == 0 &&
+                      strcmp(name, file) != 0;
+
+        if (beside) {
+            json_array_append_new(texts,
+                                  json_pack("{s:s s:s}", "file", name, "text",
+                                            cli_files_text(&up->files, name)));
+        }
+    }
+    json_array_append_new(texts, json_pack("{s:s s:s}", "file", file, "text",
+                                           cli_files_text(&up->files, file)));
+    return texts;
+}
+
 static int up_publish_one(struct up *up, const char *file)
 {
-    json_t *request = json_pack("{s:s s:O s:s}", "do", "migrate.add", "files",
-                                up->files.files, "only", file);
+    json_t *request = json_pack("{s:s s:o s:s}", "do", "migrate.add", "files",
+                                up_texts(up, file), "only", file);
     json_t *reply = NULL, *row;
     size_t i;
 

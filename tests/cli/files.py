@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
 import subprocess
@@ -620,6 +621,23 @@ def files_that_nobody_speaks_any_longer_become_one(cove):
         y.refused(["migrate", "squash", "0..3"], DRIFT, "the oldest in use is 2")
 
 
+def on_a_terminal_push_asks(cove):
+    """[Y/n]: n changes nothing, Enter is yes."""
+    with yard_of(cove) as y:
+        y.write("Note.schema.json", NOTE1)
+        for typed, code, versions in (("n\n", CONDITION, []), ("\n", OK, [1])):
+            ours, theirs = pty.openpty()
+            with subprocess.Popen(y.node.command("schema", "push"), cwd=y.base, env=ENV,
+                                  stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  encoding="utf-8") as process:
+                os.write(ours, typed.encode())
+                _, said = process.communicate(timeout=60)
+            os.close(ours)
+            os.close(theirs)
+            check(process.returncode == code and "Push this? [Y/n]" in said, typed, said)
+            check(y.versions() == versions, typed, y.versions())
+
+
 def a_bundle_is_what_an_app_adds(cove):
     """Published from the bundle or from the files: the same steps."""
     with yard_of(cove) as y, tempfile.TemporaryDirectory() as base:
@@ -696,6 +714,7 @@ TESTS = [
     what_changed_must_be_answered,
     a_file_beside_the_manifest_is_taken_over,
     push_takes_all_schemas_or_none,
+    on_a_terminal_push_asks,
     unpublished_files_become_one,
     files_that_nobody_speaks_any_longer_become_one,
     a_bundle_is_what_an_app_adds,

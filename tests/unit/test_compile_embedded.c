@@ -129,6 +129,36 @@ START_TEST(a_target_schema_that_is_none_is_refused)
 }
 END_TEST
 
+START_TEST(memory_that_runs_out_leaves_nothing_behind)
+{
+    const struct cove_hash hash = {{1}};
+    struct cove_bytes text = json(embedded(hashes(&hash, &hash)));
+
+    for (int step = 1;; step++) {
+        struct harness_alloc failing;
+        struct cove_arena short_arena;
+        struct cove_migration m;
+        struct cove_schema_file to;
+        int err;
+
+        harness_alloc_init(&failing, step);
+        cove_arena_init(&short_arena, &failing.alloc);
+        err = cove_migration_read(&short_arena, text, "m.json", &m, NULL);
+        if (err == 0) {
+            err = cove_schema_file_read(&short_arena, m.target, "s.json", &to,
+                                        NULL);
+        }
+        cove_arena_clear(&short_arena);
+        ck_assert_int_eq(failing.alive, 0);
+        if (err == 0) {
+            ck_assert_int_gt(step, 5);
+            break;
+        }
+        ck_assert_int_eq(err, COVE_ENOMEM);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const all[] = {
@@ -137,6 +167,7 @@ int main(void)
         the_content_of_a_schema_has_one_hash,
         hashes_are_read_or_refused_by_name,
         a_target_schema_that_is_none_is_refused,
+        memory_that_runs_out_leaves_nothing_behind,
     };
     Suite *suite = suite_create("compile_embedded");
     TCase *tests = tcase_create("compile_embedded");
