@@ -276,6 +276,64 @@ START_TEST(an_app_speaks_the_version_whose_schema_it_carries)
 }
 END_TEST
 
+/* Let a writer of the group have what is here. */
+static void sync_with(struct api *other)
+{
+    char hex[65];
+
+    api_ok(cove_listen(api.store, "127.0.0.1:0"), api.store);
+    api_hex(cove_device(other->store), hex);
+    api_ok(cove_peer_add(api.store, hex, NULL, "other"), api.store);
+    api_hex(cove_device(api.store), hex);
+    api_ok(cove_peer_add(other->store, hex, cove_address(api.store), "api"),
+           other->store);
+    api_ok(cove_thread_start(api.store), api.store);
+    api_ok(cove_thread_start(other->store), other->store);
+}
+
+/* An app of version 2 on a device that has not heard of it: it says what is
+ * missing, opens all the same, and catches up. */
+START_TEST(an_app_opens_before_its_version_arrives_and_then_catches_up)
+{
+    struct api other;
+    struct cove_id group;
+    char request[256], hex[65], text[60] = "", *reply = NULL;
+
+    api_open(&other);
+    api_hex(cove_device(other.store), hex);
+    snprintf(request, sizeof(request),
+             "{\"do\":\"new-group\",\"members\":{\"%s\":\"writer\"}}", hex);
+    api_ok(cove_admin(api.store, request, &reply), api.store);
+    ck_assert_int_eq(sscanf(reply, "{\"id\":\"%51[^\"]", text), 1);
+    cove_free(reply);
+    api_ok(cove_id_lookup(api.store, text, &group), api.store);
+    api_ok(cove_schema_add(api.store, V1, &group), api.store);
+    sync_with(&other);
+    api_ok(cove_wait(api.store, NULL, 20000), api.store);
+
+    api_ok(cove_use_schema(other.store, V1), other.store);
+    struct cove_id id = api_new(&other, "Part",
+                                "{\"name\":\"a\",\"size\":"
+                                "\"7\"}");
+
+    ck_assert_int_eq(cove_use_schema(other.store, V2), COVE_ENOTFOUND);
+    ck_assert_int_eq(cove_migrations_add(other.store, BUNDLE, strlen(BUNDLE)),
+                     COVE_EDENIED);
+    ck_assert_ptr_nonnull(
+        strstr(cove_errmsg(other.store), "this device is writer there"));
+    api_ok(cove_migrations_add(other.store, V1, strlen(V1)), other.store);
+
+    api_ok(add(BUNDLE), api.store);
+    api_ok(cove_wait(api.store, NULL, 20000), api.store);
+    api_ok(cove_migrations_add(other.store, BUNDLE, strlen(BUNDLE)),
+           other.store);
+    api_ok(cove_use_schema(other.store, V2), other.store);
+    ck_assert_int_eq(api_int(&other, &id, "size"), 7);
+    cove_thread_stop(other.store);
+    api_close(&other);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const all[] = {
@@ -287,6 +345,7 @@ int main(void)
         who_may_not_publish_is_told_so,
         a_long_bundle_that_is_there_costs_a_hash,
         an_app_speaks_the_version_whose_schema_it_carries,
+        an_app_opens_before_its_version_arrives_and_then_catches_up,
     };
     Suite *suite = suite_create("files");
     TCase *tests = tcase_create("files");
