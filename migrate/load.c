@@ -291,6 +291,25 @@ static bool load_is_clean(const struct load *l, const struct cove_hash *key)
             memcmp(doc->judged_plan, plan.b, sizeof(doc->judged_plan)) == 0);
 }
 
+/* Does every field of a clean document stand in a copy that says what the view
+ * says? So it is where somebody who may write looked, at this journal and these
+ * heads: what is due was written then, and a copy of the same write with
+ * another value would have been due. It holds for the head that comes first,
+ * since another's copies may be of another's values; and where all values were
+ * valid, since an invalid one gets no copy, but may have one that somebody
+ * forged. Whatever comes to the document takes clean and judgement away. */
+static bool load_is_settled(const struct load *l)
+{
+    const struct cove_doc *doc = &l->out->doc;
+    struct cove_hash plan = cove_journal_fingerprint(l->journal);
+
+    return l->at_newest &&
+           memcmp(l->heads[0].b, l->out->head.b, sizeof(l->out->head.b)) == 0 &&
+           memcmp(doc->judged_plan, plan.b, sizeof(doc->judged_plan)) == 0 &&
+           (doc->judged_state == COVE_STATE_CURRENT ||
+            doc->judged_state == COVE_STATE_VIEWED);
+}
+
 static int load_copies(struct load *l)
 {
     struct cove_loaded *out = l->out;
@@ -303,6 +322,7 @@ static int load_copies(struct load *l)
     struct cove_hash key = heads_key(l);
 
     if (load_is_clean(l, &key)) {
+        out->view.settled = load_is_settled(l);
         return 0;
     }
     for (size_t i = 0; i < l->head_count && err == 0; i++) {

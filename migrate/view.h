@@ -31,6 +31,10 @@ struct cove_view {
     const struct cove_plan *plan;
     const struct cove_state *state;
     bool ahead; /* there are writes at epochs that are not active here */
+    /* Whoever loads knows that every visible register whose winner is held has
+     * a copy of it that says what this view says: then that is read, however
+     * long the way from the winner would be. */
+    bool settled;
     struct cove_view_atom *atoms;         /* one for each cell */
     struct cove_view_register *registers; /* one for each register */
     struct cove_view_calc *calcs;         /* one for each calculation */

@@ -276,6 +276,34 @@ static int view_find_source(struct cove_view *view, uint32_t reg,
     return err;
 }
 
+/* Of a settled view: the stored copy of exactly the write that wins here. */
+static bool view_read_settled(struct cove_view *view, uint32_t reg)
+{
+    const struct cove_plan_register *r = &view->plan->registers[reg];
+    const struct cove_view_atom *atom = &view->atoms[r->cell];
+    const struct cove_native *native;
+    const struct cove_copy *copy;
+    struct cove_cell cell;
+
+    if (!r->visible || view->plan->cells[r->cell].divided || atom->sourced ||
+        atom->native == NULL) {
+        return false;
+    }
+    cove_view_stored(view, reg, &native, &copy);
+    if (copy == NULL || copy->origin_count != 1 || !copy->origins[0].held ||
+        !cove_bytes_equal(copy->origins[0].reg, r->id) ||
+        cove_op_id_compare(&copy->origins[0].id, atom->win) != 0) {
+        return false;
+    }
+    cell = cove_view_written(view, reg, copy->deleted, copy->value);
+    if (cell.kind == COVE_INVALID) {
+        return false;
+    }
+    view->registers[reg].cell = cell;
+    view->registers[reg].read = true;
+    return true;
+}
+
 /* A register as it was written, or derived from what was written. */
 static int view_read_written(struct cove_view *view, uint32_t reg)
 {
@@ -417,7 +445,7 @@ int cove_view_read(struct cove_view *view, uint32_t reg, struct cove_cell *out)
 
     if (!r->read && calc != COVE_PLAN_NONE) {
         err = cove_view_calculate(view, calc);
-    } else if (!r->read) {
+    } else if (!r->read && !(view->settled && view_read_settled(view, reg))) {
         err = view_read_written(view, reg);
     }
     if (err == 0) {
