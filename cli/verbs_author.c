@@ -47,7 +47,8 @@ static int dir_member(json_t *request, const char *key, const char *path)
             code = cli_read_file(file, &text);
         }
         if (code == CLI_OK &&
-            json_array_append_new(texts, json_string(text)) != 0) {
+            json_array_append_new(texts, json_pack("{s:s s:s}", "file", file,
+                                                   "text", text)) != 0) {
             code = cli_fail(CLI_INVALID, "%s: not valid UTF-8", file);
         }
         free(text);
@@ -63,7 +64,8 @@ static int dir_member(json_t *request, const char *key, const char *path)
 }
 
 /* A file, or a schema of the store as NAME@VERSION. */
-static int schema_member(json_t *request, const char *key, const char *word)
+static int schema_member(json_t *request, const char *key, const char *file_key,
+                         const char *word)
 {
     struct stat st;
 
@@ -71,6 +73,7 @@ static int schema_member(json_t *request, const char *key, const char *word)
         json_object_set_new(request, key, json_string(word));
         return CLI_OK;
     }
+    json_object_set_new(request, file_key, json_string(word));
     return cli_file_member(request, key, word);
 }
 
@@ -121,6 +124,14 @@ static void human_pair(const json_t *pair)
         return;
     }
     printf(": %s, %s\n", cli_text(pair, "class"), cli_text(pair, "compat"));
+    if (from != NULL && to != NULL &&
+        strcmp(cli_text(json_array_get(changes, 0), "kind"),
+               "schema-renamed") != 0 &&
+        json_integer_value(to) <= json_integer_value(from)) {
+        printf("  the new one says version %" JSON_INTEGER_FORMAT
+               ": a change needs a greater one than %" JSON_INTEGER_FORMAT "\n",
+               json_integer_value(to), json_integer_value(from));
+    }
     json_array_foreach(changes, i, change)
     {
         printf("  %-14s %-13s %-8s ", cli_text(change, "kind"),
@@ -186,10 +197,10 @@ static int diff_request(json_t *request, const char *first, const char *second)
                         "not one with the other");
     }
     if (!path_is_dir(after)) {
-        code = schema_member(request, "after", after);
+        code = schema_member(request, "after", "afterFile", after);
         return code != CLI_OK || second == NULL
                    ? code
-                   : schema_member(request, "before", first);
+                   : schema_member(request, "before", "beforeFile", first);
     }
     code = dir_member(request, "afterSet", after);
     return code != CLI_OK || second == NULL

@@ -80,13 +80,17 @@ static int named_read(struct admin *a, struct cove_txn *txn,
     return err != 0 ? err : stored_read(a, txn, num, &head, out);
 }
 
-/* A member that is a schema, its text, or its name in the store. */
+/* A member that is a schema, its text, or its name in the store; another says
+ * what messages call its file. */
 static int side_read(struct admin *a, struct cove_txn *txn, const char *key,
-                     struct side *out)
+                     const char *file_key, struct side *out)
 {
     struct cove_bytes text = {NULL, 0};
+    const char *what = key;
     size_t at = 0;
     int err = admin_json(a, key, &text);
+
+    err = err != 0 ? err : admin_text(a, file_key, &what);
 
     if (err != 0 || text.len == 0) {
         return err;
@@ -100,7 +104,7 @@ static int side_read(struct admin *a, struct cove_txn *txn, const char *key,
         at++;
     }
     return at < text.len && text.at[at] == '{'
-               ? text_read(a, text, key, out->files)
+               ? text_read(a, text, what, out->files)
                : named_read(a, txn, text, out->files);
 }
 
@@ -119,6 +123,36 @@ static void side_put(struct side *side, const struct cove_schema_file *file)
     side->files[side->count++] = *file;
 }
 
+/* One of a list: a text, or {file, text}. */
+static int item_read(struct admin *a, const char *key, size_t index,
+                     struct cove_bytes item, struct cove_schema_file *out)
+{
+    struct cove_bytes text = item, file = {NULL, 0};
+    char *what;
+
+    if (cove_value_kind(item) == COVE_KIND_MAP &&
+        (!cove_value_member(item, "text", &text) ||
+         !cove_value_member(item, "file", &file) ||
+         cove_value_kind(file) != COVE_KIND_TEXT)) {
+        text = item; /* not so: said below */
+    }
+    if (cove_value_kind(text) != COVE_KIND_TEXT) {
+        return cove_fail(&a->diag, COVE_EUSAGE,
+                         "\"%s\" must be a list of schemas, each a text or "
+                         "{file, text}",
+                         key);
+    }
+    if (file.len > 0) {
+        file = cove_value_text(file);
+        what = cove_arena_printf(&a->arena, "%.*s", (int)file.len,
+                                 (const char *)file.at);
+    } else {
+        what = cove_arena_printf(&a->arena, "%s %zu", key, index + 1);
+    }
+    return what == NULL ? COVE_ENOMEM
+                        : text_read(a, cove_value_text(text), what, out);
+}
+
 /* A member that is a list of texts. */
 static int set_read(struct admin *a, const char *key, struct cove_bytes list,
                     struct side *out)
@@ -131,7 +165,7 @@ static int set_read(struct admin *a, const char *key, struct cove_bytes list,
         count = cove_reader_list(&r);
     } else {
         return cove_fail(&a->diag, COVE_EUSAGE,
-                         "\"%s\" must be a list of schemas as texts", key);
+                         "\"%s\" must be a list of schemas", key);
     }
     if (count > AUTHOR_SET_MAX) {
         return cove_fail(&a->diag, COVE_ELIMIT, "\"%s\": at most %d schemas",
@@ -142,17 +176,8 @@ static int set_read(struct admin *a, const char *key, struct cove_bytes list,
         return COVE_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
-        struct cove_bytes item = cove_reader_item(&r);
         struct cove_schema_file file;
-
-        if (cove_value_kind(item) != COVE_KIND_TEXT) {
-            return cove_fail(&a->diag, COVE_EUSAGE,
-                             "\"%s\" must be a list of schemas as texts", key);
-        }
-        char *what = cove_arena_printf(&a->arena, "%s %zu", key, i + 1);
-        int err = what == NULL
-                      ? COVE_ENOMEM
-                      : text_read(a, cove_value_text(item), what, &file);
+        int err = item_read(a, key, i, cove_reader_item(&r), &file);
 
         if (err != 0) {
             return err;
@@ -375,7 +400,7 @@ static int diff_sets(struct admin *a, struct cove_txn *txn,
 static int before_read(struct admin *a, struct cove_txn *txn,
                        const struct side *after, struct side *before)
 {
-    int err = side_read(a, txn, "before", before);
+    int err = side_read(a, txn, "before", "beforeFile", before);
 
     if (err != 0 || before->count > 0 || after->count == 0) {
         return err;
@@ -398,7 +423,7 @@ static int diff_two(struct admin *a, struct cove_txn *txn,
 {
     struct side before = {NULL, 0}, after = {NULL, 0};
     struct cove_diff_pair pair = {0};
-    int err = side_read(a, txn, "after", &after);
+    int err = side_read(a, txn, "after", "afterFile", &after);
 
     err = err != 0 ? err : before_read(a, txn, &after, &before);
     if (err == 0 && before.count + after.count == 0) {
@@ -443,6 +468,7 @@ static int verb_diff(struct admin *a)
 }
 
 const struct admin_verb admin_author_verbs[] = {
-    {"schema.diff", "before after beforeSet afterSet answers", verb_diff},
+    {"schema.diff",
+     "before beforeFile after afterFile beforeSet afterSet answers", verb_diff},
     {NULL, NULL, NULL},
 };

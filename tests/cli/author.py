@@ -212,7 +212,7 @@ def wrong_usage_is_named(d):
             ((d.one, d.two, "--drop", "size", "--drop", "nix"), USAGE, "drop \"nix\""),
             ((d.one, d.base / "none.json"), NOT_FOUND, "none.json"),
             (("Note@7",), NOT_FOUND, "Note"),
-            ((d.one, d.file("x.json", "{")), INVALID, "after:1:"),
+            ((d.one, d.file("x.json", "{")), INVALID, "x.json:1:"),
             ((d.one, d.two, "--answers", d.file("y.json", "[]")), INVALID, "must be an object"),
             ((d.one, d.two, "--answers", d.file("z.json", {"x": 1})), USAGE, "unknown member")]:
         out, err = d.diff(*map(str, words), code=code)
