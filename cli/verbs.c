@@ -180,7 +180,11 @@ const struct cli_verb cli_verbs[] = {
      "wait until the peers have all that is here",
      "Exit 3 when the time is over (default 30 s)."},
     {"status", true, false, cli_status, "[SCHEMA]", "how everything stands",
-     "Documents by state, what is unsent, digests, peers."},
+     "  --scan           judge each document anew, not only those that "
+     "changed\n"
+     "Documents by state, what is unsent, digests, peers. `cove migrate "
+     "status` "
+     "has the\nversions."},
     {"check", true, false, cli_check, "",
      "verify every header, log and signature again", "Exit 9 on damage."},
     {"backup", true, false, cli_backup, "DIR",

@@ -295,6 +295,7 @@ static void human_status(const json_t *reply)
 int cli_status(struct cli *cli)
 {
     json_t *request = json_pack("{s:s}", "do", "status");
+    bool scan = cli_flag(cli, "--scan");
     const char *schema = cli_word(cli);
     int code = cli_end(cli, false);
 
@@ -304,6 +305,9 @@ int cli_status(struct cli *cli)
     }
     if (schema != NULL) {
         cli_schema_word(schema, request);
+    }
+    if (scan) {
+        json_object_set_new(request, "scan", json_true());
     }
     return cli_answer(cli, request, human_status);
 }

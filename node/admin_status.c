@@ -1,4 +1,7 @@
-/* admin_status.c: status and check: where every document stands. */
+/* admin_status.c: status and check: where every document stands.
+ *
+ * How a document stands was noted when it was last loaded at the newest
+ * version, and the note goes when it changes: most are not judged again. */
 #include "core/hlc.h"
 #include "crdt/repo_upkeep.h"
 #include "node/admin.h"
@@ -17,6 +20,7 @@ struct status {
     struct cove_txn *txn;
     cove_num schema;
     const char *version;
+    bool scan; /* judge each document anew */
     uint64_t documents, copies;
     uint64_t local; /* documents, not in what follows */
     uint64_t states[COVE_STATE_LOCAL_ONLY + 1];
@@ -106,18 +110,45 @@ static int status_locals(struct status *s, struct cove_arena *arena)
     return err == COVE_ENOTFOUND ? 0 : err;
 }
 
-static int status_document(struct status *s, cove_num num,
-                           struct cove_arena *arena, bool of_schema)
+/* Was the document judged by the versions as they are, and has it not changed
+ * since? Held transactions come by themselves, so such a one is looked at. */
+static int status_judged(const struct status *s, const struct cove_doc *doc,
+                         bool *judged)
 {
-    struct cove_load_request request = {.num = num,
+    const struct cove_schema_doc *schema;
+    struct cove_hash plan;
+    int err;
+
+    *judged = false;
+    if (s->scan || s->version != NULL || doc->schema_num == 0 ||
+        doc->next_held_hlc != 0 || doc->judged_state > COVE_STATE_LOCAL_ONLY) {
+        return 0;
+    }
+    err = cove_catalog_open(s->txn->worker->catalog, s->txn->txn,
+                            doc->schema_num, &schema);
+    if (err != 0) {
+        return err == COVE_ENOTFOUND || err == COVE_ETYPE ? 0 : err;
+    }
+    plan = cove_journal_fingerprint(schema->journal);
+    *judged = memcmp(doc->judged_plan, plan.b, sizeof(doc->judged_plan)) == 0;
+    return 0;
+}
+
+/* Where the document stands, at the version asked for or its newest. */
+static int status_state(struct status *s, const struct cove_doc *doc,
+                        struct cove_arena *arena, enum cove_doc_state *state)
+{
+    struct cove_load_request request = {.num = doc->num,
                                         .mode = COVE_LOAD_VIEW,
                                         .live_days = s->txn->store->live_days};
-    struct cove_loaded loaded;
+    struct cove_loaded loaded = {.doc = *doc, .raw = true};
     struct cove_step_id head;
-    enum cove_doc_state state = COVE_STATE_BLOCKED;
     int err = 0;
 
-    if (of_schema && s->version != NULL) {
+    if (doc->schema_num == 0) {
+        return cove_loaded_state(&loaded, state);
+    }
+    if (s->schema != 0 && s->version != NULL) {
         err = cove_catalog_head(s->txn->worker->catalog, s->txn->txn, s->schema,
                                 s->version, &head, &s->txn->diag);
         request.head = &head;
@@ -125,20 +156,33 @@ static int status_document(struct status *s, cove_num num,
     if (err == 0) {
         err = cove_load(s->txn->worker->catalog, s->txn->txn, &request, arena,
                         &loaded, NULL);
-        if (err == 0) {
-            err = cove_loaded_state(&loaded, &state);
-        } else if (err == COVE_EBLOCKED) {
-            err = 0; /* loaded.doc is there; the journal is not */
+        if (err == COVE_EBLOCKED) { /* the journal is not here */
+            *state = COVE_STATE_BLOCKED;
+            return 0;
         }
     }
-    if (err == 0 && (loaded.doc.flags & COVE_DOC_LOCAL) == 0) {
+    return err != 0 ? err : cove_loaded_state(&loaded, state);
+}
+
+static int status_document(struct status *s, const struct cove_doc *doc,
+                           struct cove_arena *arena)
+{
+    enum cove_doc_state state = (enum cove_doc_state)doc->judged_state;
+    bool judged;
+    int err = status_judged(s, doc, &judged);
+
+    if (err == 0 && !judged) {
+        err = status_state(s, doc, arena, &state);
+    }
+    if (err == 0) {
         s->documents++;
         s->states[state]++;
-        s->copies += loaded.doc.state.copy_count; /* stored winners */
+        s->copies += doc->state.copy_count; /* stored winners */
     }
     return err;
 }
 
+/* Digests are of all documents, the rest of those of the schema. */
 static int status_walk(struct status *s)
 {
     struct cove_arena arena;
@@ -147,25 +191,19 @@ static int status_walk(struct status *s)
     int err = 0;
 
     cove_arena_init(&arena, s->a->store->alloc);
-    while (err == 0) { /* digests: all documents, whatever their schema */
+    while (err == 0) {
         cove_arena_reset(&arena);
         err = cove_repo_next(s->txn->worker->repo, s->txn->txn, 0, num, &num);
         if (err == 0) {
             err = cove_repo_load(s->txn->worker->repo, s->txn->txn, num, &arena,
                                  &doc, &s->txn->diag);
         }
-        if (err == 0 && (doc.flags & COVE_DOC_LOCAL) == 0) {
-            err = status_digest(s, &doc, &arena);
+        if (err != 0 || (doc.flags & COVE_DOC_LOCAL) != 0) {
+            continue;
         }
-    }
-    num = 0;
-    err = err == COVE_ENOTFOUND ? 0 : err;
-    while (err == 0) {
-        cove_arena_reset(&arena);
-        err = cove_repo_next(s->txn->worker->repo, s->txn->txn, s->schema, num,
-                             &num);
-        if (err == 0) {
-            err = status_document(s, num, &arena, s->schema != 0);
+        err = status_digest(s, &doc, &arena);
+        if (err == 0 && (s->schema == 0 || doc.schema_num == s->schema)) {
+            err = status_document(s, &doc, &arena);
         }
     }
     err = err == COVE_ENOTFOUND ? status_locals(s, &arena) : err;
@@ -267,6 +305,7 @@ static int verb_status(struct admin *a)
     }
     s->a = a;
     err = admin_version(a, &s->version);
+    err = err != 0 ? err : admin_flag(a, "scan", &s->scan);
     if (err == 0) {
         err = node_begin(a->store, COVE_READ | COVE_VIEW, &s->txn);
     }
@@ -416,7 +455,7 @@ static int verb_check(struct admin *a)
 }
 
 const struct admin_verb admin_status_verbs[] = {
-    {"status", "schema version", verb_status},
+    {"status", "schema version scan", verb_status},
     {"check", "", verb_check},
     {NULL, NULL, NULL},
 };
