@@ -95,17 +95,12 @@ static int difference_add(struct restore *r, struct differences *d,
     return err;
 }
 
+/* Is the same seen? A default that shows is what a user sees, too. */
 static bool field_same(const struct cove_field *a, const struct cove_field *b)
 {
-    bool a_set = a->cell.kind == COVE_PRESENT && !a->from_default;
-    bool b_set = b->cell.kind == COVE_PRESENT && !b->from_default;
-
-    if (a->cell.kind == COVE_INVALID || b->cell.kind == COVE_INVALID) {
-        return a->cell.kind == b->cell.kind &&
-               cove_bytes_equal(a->cell.bytes, b->cell.bytes);
-    }
-    return a_set == b_set &&
-           (!a_set || cove_bytes_equal(a->cell.bytes, b->cell.bytes));
+    return a->cell.kind == b->cell.kind &&
+           (a->cell.kind == COVE_ABSENT ||
+            cove_bytes_equal(a->cell.bytes, b->cell.bytes));
 }
 
 /* One field as it was, written as a user would. */

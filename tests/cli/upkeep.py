@@ -210,6 +210,37 @@ def what_cannot_be_written_is_listed_and_left(cove):
         check(bob.fields(ident) == {"title": "two"}, "a reader wrote")
 
 
+def what_was_not_valid_then_is_listed_and_a_default_shows_again(cove):
+    """At a version whose field is a number where it was a text."""
+    part = {"title": "Part", "version": 1, "type": "object",
+            "properties": {"size": {"type": "string"}}}
+    part2 = {"title": "Part", "version": 2, "type": "object", "required": ["count"],
+             "properties": {"size": {"type": "integer"},
+                            "count": {"type": "integer", "default": 1}}}
+    steps = {"schema": "Part", "from": 1, "to": 2, "steps": [
+        {"convert": {"field": "size", "to": {"name": "size", "type": "integer"},
+                     "forward": ["int_of_text"], "back": ["text_of_int"]}},
+        {"add": {"field": "count", "type": "integer", "default": 1, "required": True}}]}
+    with desk_of(cove) as d:
+        d.run("schema", "put", write(d.base, "p1.json", part))
+        bad = d.new("Part", "size=about 150")
+        good = d.new("Part", "size=120")
+        d.run("migrate", "publish", write(d.base, "pm.json", steps),
+              "--schema", write(d.base, "p2.json", part2))
+        d.run("mark", "m")
+        check(d.fields(good) == {"size": 120, "count": 1}, d.fields(good))
+        for ident in (bad, good):
+            d.run("set", ident, "size:=5", "count:=9")
+        reply = d.json("restore", "Part", "--mark", "m", "-y")
+        check(reply["changed"] == 2, reply)
+        check([s["id"] for s in reply["skipped"]] == [bad] and
+              "not valid then" in reply["skipped"][0]["why"], reply)
+        check(d.fields(good) == {"size": 120, "count": 1}, d.fields(good))
+        check(d.fields(bad) == {"size": 5, "count": 1}, d.fields(bad))
+        again = d.json("restore", "Part", "--mark", "m", "-y")
+        check(again["changed"] == 0 and len(again["skipped"]) == 1, again)
+
+
 def a_large_schema_is_restored_in_slices(cove):
     """More documents than one commit takes."""
     with desk_of(cove) as d:
@@ -445,6 +476,7 @@ TESTS = [
     a_document_is_restored_to_a_time,
     a_restore_sees_the_past_at_the_newest_version,
     what_cannot_be_written_is_listed_and_left,
+    what_was_not_valid_then_is_listed_and_a_default_shows_again,
     a_large_schema_is_restored_in_slices,
     points_that_are_none_are_refused,
     a_local_copy_shows_what_the_original_shows,

@@ -1006,6 +1006,18 @@ START_TEST(a_failed_removal_changes_nothing)
 }
 END_TEST
 
+static int fault_recount(struct home *h, struct cove_store_txn *txn)
+{
+    return cove_repo_recount(h->kit.repo, txn, &h->kit.diag);
+}
+
+START_TEST(a_failed_recount_gives_its_code)
+{
+    fault_loop(fault_recount, false);
+    fault_loop(fault_recount, true);
+}
+END_TEST
+
 START_TEST(a_failed_look_at_the_past_gives_its_code)
 {
     fault_loop(fault_past, false);
@@ -1040,6 +1052,7 @@ int main(void)
     tcase_add_test(both, a_failed_judgement_changes_nothing);
     tcase_add_test(both, a_failed_removal_changes_nothing);
     tcase_add_test(both, a_failed_look_at_the_past_gives_its_code);
+    tcase_add_test(both, a_failed_recount_gives_its_code);
     suite_add_tcase(suite, both);
     return harness_run(suite);
 }
