@@ -98,6 +98,10 @@ int cli_resolve(struct cli *cli, json_t *request, json_t **reply);
 void cli_human_diff(const json_t *reply);
 bool cli_diff_changed(const json_t *reply);
 
+/* FIELD=TEXT or FIELD:=JSON into `fields` (verbs_doc.c); an exit code, with a
+ * message. */
+int cli_field_word(const char *word, json_t *fields);
+
 /* --- exported.c */
 /* A line of `cove export`, parsed; NULL where it is a record of another kind.
  * Ownership: the caller's. */
@@ -175,6 +179,7 @@ int cli_migrate_resume(struct cli *cli);
 int cli_migrate_cancel(struct cli *cli);
 int cli_migrate_retry(struct cli *cli);
 int cli_migrate_log(struct cli *cli);
+int cli_migrate_once(struct cli *cli);
 int cli_config(struct cli *cli);
 /* --- verbs_run.c: work on a run until it is over, at its rate, with progress;
  * takes the request over. timeout_s -1: none; when it is over the run is

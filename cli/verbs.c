@@ -110,7 +110,7 @@ const struct cli_verb cli_verbs[] = {
      "--rename text=body"},
     {"migrate", true, false, cli_migrate,
      "plan FILE… | explain ID | publish FILE | status [NAME] | run NAME |\n    "
-     "pause NAME | resume NAME | cancel NAME | retry NAME |\n    "
+     "pause NAME | resume NAME | cancel NAME | retry NAME | once NAME |\n    "
      "down NAME | retire NAME V | merge NAME | create NAME | log [NAME] |\n    "
      "up [DIR] | verify [DIR] | drop --last [NAME] | squash FROM..TO | bundle "
      "[DIR]",
@@ -134,6 +134,9 @@ const struct cli_verb cli_verbs[] = {
      "  pause NAME | resume NAME | cancel NAME: takes effect between batches, "
      "whoever\n"
      "       works on it; retry NAME: the documents that did not convert\n"
+     "  once NAME SCHEMA --set FIELD=TEXT | --set FIELD:=JSON | --delete "
+     "FIELD …\n"
+     "       [--where COND] [--as VERSION]: change data under a name, once\n"
      "  down NAME --steps N | --to VERSION | --undo: a later version with the "
      "fields\n"
      "       of an earlier one. --dry-run, --accept-data-loss\n"

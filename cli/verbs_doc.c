@@ -46,8 +46,7 @@ static void human_id(const json_t *reply)
 
 /* ---------------------------------------------------------------- new, set */
 
-/* FIELD=TEXT or FIELD:=JSON into `fields`. */
-static int field_word(const char *word, json_t *fields)
+int cli_field_word(const char *word, json_t *fields)
 {
     const char *equals = strchr(word, '=');
     json_error_t error;
@@ -160,7 +159,7 @@ static int new_document(struct cli *cli, json_t *request)
             json_object_get(request, "schema") == NULL) {
             cli_schema_word(word, request);
         } else {
-            code = field_word(word, fields);
+            code = cli_field_word(word, fields);
         }
     }
     if (code == CLI_OK && json != NULL) {
@@ -332,7 +331,7 @@ int cli_set(struct cli *cli)
         json_object_set_new(request, "id", json_string(word));
     }
     while (code == CLI_OK && (word = cli_word(cli)) != NULL) {
-        code = field_word(word, fields);
+        code = cli_field_word(word, fields);
     }
     if (code == CLI_OK && json_object_size(fields) == 0 && !bad &&
         cli->args.count == 0) {

@@ -43,6 +43,7 @@ int cli_migrate(struct cli *cli)
         {"resume", cli_migrate_resume},
         {"cancel", cli_migrate_cancel},
         {"retry", cli_migrate_retry},
+        {"once", cli_migrate_once},
         {"down", cli_migrate_down},
         {"retire", cli_migrate_retire},
         {"merge", cli_migrate_merge},

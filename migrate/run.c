@@ -3,14 +3,18 @@
  * retry goes over the quarantined ones first, by their records. */
 #include "migrate/run.h"
 
+#include "crdt/repo_upkeep.h"
+
 struct batch {
     struct cove_catalog *catalog;
     struct cove_repo *repo;
     struct cove_store_txn *txn;
     struct cove_run *run;
     struct cove_arena arena;
-    bool drafts;          /* there are local documents, which no run touches */
-    struct cove_diag why; /* of the document at hand */
+    bool drafts; /* there are local documents, which no run touches */
+    bool judges; /* what it finds is how documents are at the newest version */
+    struct cove_hash plan; /* … of this journal */
+    struct cove_diag why;  /* of the document at hand */
 };
 
 /* An error that is about one document, not about the store. */
@@ -89,6 +93,24 @@ static int batch_drafts(struct batch *b)
     return err == COVE_ENOTFOUND ? 0 : err;
 }
 
+/* A run to the newest version says how each document is there, which status
+ * counts; another does not. */
+static int batch_judges(struct batch *b)
+{
+    const struct cove_schema_doc *schema;
+    int err = cove_catalog_open(b->catalog, b->txn, b->run->schema, &schema);
+
+    if (err == 0) {
+        const struct cove_step *newest = cove_journal_newest(schema->journal);
+
+        b->judges = !b->run->dry && newest != NULL &&
+                    (!b->run->head_given || memcmp(newest->id.b, b->run->head.b,
+                                                   sizeof(newest->id.b)) == 0);
+        b->plan = cove_journal_fingerprint(schema->journal);
+    }
+    return err;
+}
+
 /* What became of it: `invalid` where the version's schema does not hold it. */
 static void batch_count(struct batch *b, const struct cove_loaded *loaded,
                         enum cove_doc_state state, bool invalid)
@@ -123,6 +145,10 @@ static int batch_one(struct batch *b, cove_num num, struct cove_loaded *loaded)
         cove_load(b->catalog, b->txn, &request, &b->arena, loaded, &b->why);
 
     err = err != 0 ? err : cove_loaded_state(loaded, &state);
+    if (err == 0 && b->judges) {
+        err = cove_repo_judge(b->repo, b->txn, &loaded->doc, b->plan.b,
+                              (uint8_t)state);
+    }
     if (err != 0) {
         return err;
     }
@@ -182,6 +208,7 @@ int cove_run_batch(struct cove_catalog *catalog, struct cove_store_txn *txn,
     }
     cove_arena_init(&b.arena, cove_catalog_alloc(catalog));
     err = batch_drafts(&b);
+    err = err != 0 ? err : batch_judges(&b);
     for (uint32_t i = 0; i < batch && err == 0; i++) {
         struct cove_loaded loaded;
         bool draft = false, retried = run->retrying;

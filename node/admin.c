@@ -227,6 +227,7 @@ static const struct admin_verb *admin_find(const char *name)
         admin_activity_verbs,
         admin_config_verbs,
         admin_run_verbs,
+        admin_once_verbs,
         admin_down_verbs,
         admin_author_verbs,
         admin_files_verbs,

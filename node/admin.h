@@ -105,6 +105,7 @@ extern const struct admin_verb admin_migrate_verbs[];
 extern const struct admin_verb admin_activity_verbs[];
 extern const struct admin_verb admin_config_verbs[];
 extern const struct admin_verb admin_run_verbs[];
+extern const struct admin_verb admin_once_verbs[];
 extern const struct admin_verb admin_down_verbs[];
 extern const struct admin_verb admin_plan_verbs[];
 extern const struct admin_verb admin_upkeep_verbs[];
