@@ -246,6 +246,10 @@ static int find_insert(struct repo_work *work, struct cove_bytes bytes,
         record.my_role = owner->mine; /* and there are no sessions yet */
     } else if (err == 0) {
         err = repo_roles(work, &record, &known);
+        if (err == 0 && known && header->has_owner) {
+            work->repo->open.owner = (struct repo_known){
+                record.owner, header->owner, record.my_role};
+        }
     }
     if (err == 0) {
         record.flags = known ? 0 : COVE_DOC_OWNER_MISSING;
@@ -275,10 +279,12 @@ static int find_may_create(struct repo_work *work,
 {
     char owner[COVE_ID_TEXT_MAX];
     enum cove_role role = COVE_ROLE_NONE;
+    const struct repo_known *known = find_known(work, header);
     struct repo_record record;
     cove_num num;
 
-    if (!header->has_owner || find_known(work, header) != NULL) {
+    if (!header->has_owner ||
+        (known != NULL && known->mine >= COVE_ROLE_WRITER)) {
         return 0;
     }
 
@@ -301,10 +307,6 @@ static int find_may_create(struct repo_work *work,
                         "this device has the role \"%s\" in %s: to create a "
                         "document it must be writer or admin there",
                         cove_role_name(role), owner);
-    }
-    if (err == 0) {
-        work->repo->open.owner =
-            (struct repo_known){.num = num, .id = header->owner, .mine = role};
     }
     return err;
 }
