@@ -94,7 +94,8 @@ struct cove_diff {
 };
 
 /* Errors: COVE_EUSAGE (an answer that names no such field or change, by name),
- * COVE_ENOMEM. Ambiguity and destruction are no errors here: see the counts. */
+ * COVE_ESTEP (an answered conversion that is none), COVE_ENOMEM. Ambiguity and
+ * destruction are no errors here: see the counts. */
 COVE_MUST_CHECK int cove_diff(struct cove_arena *arena,
                               const struct cove_diff_request *request,
                               struct cove_diff *out, struct cove_diag *diag);

@@ -311,22 +311,17 @@ static struct cove_bytes choice_name(struct cove_bytes value)
                                                     : cove_bytes(NULL, 0);
 }
 
+#define CHOICE_LOOKED 256 /* new values that are looked at */
+
 /* The new values as texts, the likeliest first. */
 static int choice_maybe(const struct pair *p, struct cove_bytes value,
                         const struct cove_bytes *news, size_t count,
                         struct cove_diff_change *c)
 {
-    struct cove_bytes *maybe =
-        cove_arena_array(p->d->arena, count + 1, sizeof *maybe);
+    struct diff_best best = {.count = 0};
 
-    if (maybe == NULL) {
-        return COVE_ENOMEM;
-    }
-    for (size_t i = 0; i < count; i++) {
-        unsigned alike =
-            cove_diff_alike(choice_name(value), choice_name(news[i]));
+    for (size_t i = 0; i < count && i < CHOICE_LOOKED; i++) {
         struct cove_bytes name = choice_name(news[i]);
-        size_t at = i;
 
         if (name.at == NULL) {
             const char *shown = cove_diff_shown(p->d->arena, news[i]);
@@ -336,16 +331,10 @@ static int choice_maybe(const struct pair *p, struct cove_bytes value,
             }
             name = cove_bytes_text(shown);
         }
-        while (at > 0 &&
-               cove_diff_alike(choice_name(value), maybe[at - 1]) < alike) {
-            maybe[at] = maybe[at - 1];
-            at--;
-        }
-        maybe[at] = name;
+        cove_diff_best_add(&best, name,
+                           cove_diff_alike(choice_name(value), name));
     }
-    c->maybe = maybe;
-    c->maybe_count = count;
-    return 0;
+    return cove_diff_best_take(p->d->arena, &best, c);
 }
 
 static int choice_gone(const struct pair *p, const struct choice *choice,

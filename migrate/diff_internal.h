@@ -120,6 +120,19 @@ bool cove_diff_keyword(struct cove_bytes schema, const char *keyword,
 
 /* How alike are two names: 0 to 100. */
 unsigned cove_diff_alike(struct cove_bytes a, struct cove_bytes b);
+
+#define DIFF_BEST 8 /* candidates that are named; nobody reads fifty */
+struct diff_best {
+    struct cove_bytes names[DIFF_BEST]; /* the likeliest first */
+    unsigned scores[DIFF_BEST];
+    size_t count;
+};
+void cove_diff_best_add(struct diff_best *best, struct cove_bytes name,
+                        unsigned score);
+/* As the `maybe` of a change. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_diff_best_take(struct cove_arena *arena,
+                                        const struct diff_best *best,
+                                        struct cove_diff_change *change);
 /* Name the new fields that a field may have become. Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_diff_maybe(struct diff *d,
                                     const struct diff_field *old,

@@ -53,14 +53,45 @@ unsigned cove_diff_alike(struct cove_bytes a, struct cove_bytes b)
     return (unsigned)(200 * row[n] / (m + n));
 }
 
+/* --- the best of many ---------------------------------------------------- */
+
+void cove_diff_best_add(struct diff_best *best, struct cove_bytes name,
+                        unsigned score)
+{
+    size_t at = best->count;
+
+    if (at < DIFF_BEST) {
+        best->count++;
+    } else if (best->scores[--at] >= score) {
+        return;
+    }
+    for (; at > 0 && best->scores[at - 1] < score; at--) {
+        best->scores[at] = best->scores[at - 1];
+        best->names[at] = best->names[at - 1];
+    }
+    best->scores[at] = score;
+    best->names[at] = name;
+}
+
+int cove_diff_best_take(struct cove_arena *arena, const struct diff_best *best,
+                        struct cove_diff_change *change)
+{
+    struct cove_bytes *names;
+
+    if (best->count == 0) {
+        return 0;
+    }
+    names = cove_arena_array(arena, best->count, sizeof *names);
+    if (names == NULL) {
+        return COVE_ENOMEM;
+    }
+    memcpy(names, best->names, best->count * sizeof *names);
+    change->maybe = names;
+    change->maybe_count = best->count;
+    return 0;
+}
+
 /* --- what may have become of a field ------------------------------------ */
-
-#define DIFF_MAYBE 8 /* candidates that are named */
-
-struct maybe {
-    struct cove_bytes name;
-    unsigned score;
-};
 
 /* 0 where one cannot well have become the other. */
 static unsigned maybe_score(const struct diff_field *old,
@@ -77,48 +108,18 @@ static unsigned maybe_score(const struct diff_field *old,
     return cove_diff_pipes(from, to, &ignored) ? alike + 15 : 0;
 }
 
-/* Put a candidate among the best, the best first. */
-static void maybe_insert(struct maybe *best, size_t *count, struct maybe one)
-{
-    size_t at = *count < DIFF_MAYBE ? (*count)++ : DIFF_MAYBE;
-
-    while (at > 0 && best[at - 1].score < one.score) {
-        if (at < DIFF_MAYBE) {
-            best[at] = best[at - 1];
-        }
-        at--;
-    }
-    if (at < DIFF_MAYBE) {
-        best[at] = one;
-    }
-}
-
 int cove_diff_maybe(struct diff *d, const struct diff_field *old,
                     struct cove_diff_change *change)
 {
-    struct maybe best[DIFF_MAYBE];
-    struct cove_bytes *names;
-    size_t count = 0;
+    struct diff_best best = {.count = 0};
 
     for (size_t i = 0; i < d->new_count; i++) {
         const struct diff_field *new = &d->new[i];
         unsigned score = new->fate == DIFF_COMES ? maybe_score(old, new) : 0;
 
         if (score > 0) {
-            maybe_insert(best, &count, (struct maybe){new->name, score});
+            cove_diff_best_add(&best, new->name, score);
         }
     }
-    if (count == 0) {
-        return 0;
-    }
-    names = cove_arena_array(d->arena, count, sizeof *names);
-    if (names == NULL) {
-        return COVE_ENOMEM;
-    }
-    for (size_t i = 0; i < count; i++) {
-        names[i] = best[i].name;
-    }
-    change->maybe = names;
-    change->maybe_count = count;
-    return 0;
+    return cove_diff_best_take(d->arena, &best, change);
 }

@@ -78,35 +78,19 @@ static int schema_maybe(const struct sets *s,
                         const struct cove_schema_file *before,
                         struct cove_diff_change *c)
 {
-    size_t most = s->request->after_count;
-    struct cove_bytes *names =
-        cove_arena_array(s->arena, most + 1, sizeof *names);
-    unsigned *scores = cove_arena_array(s->arena, most + 1, sizeof *scores);
-    size_t count = 0;
+    struct diff_best best = {.count = 0};
 
-    if (names == NULL || scores == NULL) {
-        return COVE_ENOMEM;
-    }
-    for (size_t i = 0; i < most; i++) {
+    for (size_t i = 0; i < s->request->after_count; i++) {
         const struct cove_schema_file *after = &s->request->after[i];
         unsigned alike = schemas_alike(before->schema, after->schema);
-        unsigned score = alike + cove_diff_alike(before->title, after->title);
-        size_t at = count;
 
-        if (alike < SETS_ALIKE || before_find(s, after->title) != NULL) {
-            continue;
+        if (alike >= SETS_ALIKE && before_find(s, after->title) == NULL) {
+            cove_diff_best_add(
+                &best, after->title,
+                alike + cove_diff_alike(before->title, after->title));
         }
-        for (; at > 0 && scores[at - 1] < score; at--) {
-            scores[at] = scores[at - 1];
-            names[at] = names[at - 1];
-        }
-        scores[at] = score;
-        names[at] = after->title;
-        count++;
     }
-    c->maybe = names;
-    c->maybe_count = count;
-    return 0;
+    return cove_diff_best_take(s->arena, &best, c);
 }
 
 /* --- pairs -------------------------------------------------------------- */

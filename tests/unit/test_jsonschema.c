@@ -110,6 +110,8 @@ START_TEST(a_keyword_with_a_wrong_value_is_refused_with_its_path)
             "/additionalProperties");
     refused("{\"title\":1}", COVE_EFORMAT, "/title");
     refused("{\"examples\":1}", COVE_EFORMAT, "/examples");
+    refused("{\"x-ref\":\"\"}", COVE_EFORMAT, "/x-ref");
+    refused("{\"x-index\":false}", COVE_EFORMAT, "/x-index");
     refused("{\"version\":0}", COVE_EFORMAT, "/version");
     refused("{\"version\":\"1\"}", COVE_EFORMAT, "/version");
 }
@@ -144,6 +146,8 @@ START_TEST(notes_are_carried_and_not_judged)
            "\"$id\":\"x\",\"$comment\":\"c\",\"title\":\"T\","
            "\"description\":\"d\",\"examples\":[1],\"version\":3,"
            "\"properties\":{\"a\":{\"title\":\"A\",\"examples\":[]}}}",
+           "{\"a\":1}");
+    passes("{\"properties\":{\"a\":{\"x-ref\":\"T\",\"x-index\":true}}}",
            "{\"a\":1}");
     ck_assert_int_eq(cove_schema_version(parsed("{\"version\":3}")), 3);
     ck_assert_int_eq(cove_schema_version(parsed("{}")), 0);

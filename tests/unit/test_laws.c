@@ -107,6 +107,36 @@ START_TEST(a_body_alone_is_judged_for_values_of_every_type)
 }
 END_TEST
 
+START_TEST(out_of_memory_at_any_call_is_said)
+{
+    struct cove_laws laws = {.seed = 1};
+
+    ck_assert_int_eq(judge("{'split':{'field':'a','into':['b','c'],"
+                           "'pattern':['',' <','>'],'lenient':true}}",
+                           "'b':{'type':'string'},'c':{'type':'string'}"),
+                     0);
+    laws.body = made.body;
+    laws.journal = journal;
+    /* hundreds of values: every call near the start, then one in seven */
+    for (long fail = 1;; fail += fail < 64 ? 1 : 7) {
+        struct harness_alloc heap;
+        struct cove_law_break broken;
+        struct cove_arena lean;
+        int rc;
+
+        harness_alloc_init(&heap, fail);
+        cove_arena_init(&lean, &heap.alloc);
+        rc = cove_laws_judge(&lean, &laws, &broken, &diag);
+        cove_arena_clear(&lean);
+        ck_assert_int_eq(heap.alive, 0);
+        if (rc == 0) {
+            break;
+        }
+        ck_assert_int_eq(rc, COVE_ENOMEM);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const all[] = {
@@ -116,6 +146,7 @@ int main(void)
         a_table_that_puts_two_values_into_one_is_refused,
         a_split_joins_to_the_text_again,
         a_body_alone_is_judged_for_values_of_every_type,
+        out_of_memory_at_any_call_is_said,
     };
     Suite *suite = suite_create("laws");
     TCase *tests = tcase_create("laws");
