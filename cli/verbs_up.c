@@ -202,19 +202,6 @@ static int up_run_due(struct up *up, const char *name, bool *due)
     return code;
 }
 
-static void up_human(const char *name, const json_t *run)
-{
-    printf("ran ");
-    cli_print_text(name);
-    printf("  %s: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
-           " documents, %" JSON_INTEGER_FORMAT
-           " migrated, %" JSON_INTEGER_FORMAT
-           " with invalid values, %" JSON_INTEGER_FORMAT " failed\n",
-           cli_text(run, "state"), cli_int(run, "done"), cli_int(run, "total"),
-           cli_int(run, "migrated"), cli_int(run, "invalid"),
-           cli_int(run, "failed"));
-}
-
 static int up_run_one(struct up *up, const char *name)
 {
     json_t *request =
@@ -224,21 +211,41 @@ static int up_run_one(struct up *up, const char *name)
     if (up->batch > 0) {
         json_object_set_new(request, "batch", json_integer(up->batch));
     }
+    if (up->allow_drift) {
+        json_object_set_new(request, "allowDrift", json_true());
+    }
     int code = cli_run_work(up->cli, request, -1, &reply);
 
     if (code == CLI_OK) {
         json_object_set(up->runs, name, json_object_get(reply, "run"));
+        if (!up->cli->json && !up->cli->quiet) {
+            printf("ran ");
+            cli_print_text(name);
+            printf("  ");
+            cli_human_run(json_object_get(reply, "run"));
+            fflush(stdout);
+        }
         code = cli_run_code(reply);
-    }
-    if (!up->cli->json && !up->cli->quiet && reply != NULL) {
-        up_human(name, json_object_get(reply, "run"));
     }
     json_decref(reply);
     return code;
 }
 
-/* Every schema of the files whose documents are not all at its newest version
- * yet. */
+/* Was it published here, now or in an earlier call? What others published they
+ * run, and each device what it loads. */
+static bool up_ours(const struct up *up, const json_t *f)
+{
+    const struct cove_key key = cove_device(up->cli->store);
+    char hex[2 * sizeof(key.b) + 1];
+
+    for (size_t i = 0; i < sizeof(key.b); i++) {
+        snprintf(hex + 2 * i, 3, "%02x", key.b[i]);
+    }
+    return up_wanted(up, f) || strcmp(cli_text(f, "author"), hex) == 0;
+}
+
+/* Every schema that was published here and whose documents are not all at its
+ * newest version yet. */
 static int up_run(struct up *up)
 {
     json_t *seen = json_object(), *f;
@@ -248,11 +255,10 @@ static int up_run(struct up *up)
     json_array_foreach(json_object_get(up->checked, "files"), i, f)
     {
         const char *name = cli_text(f, "schema");
-        bool here =
-            strcmp(cli_text(f, "state"), "published") == 0 || up_wanted(up, f);
         bool due = false;
 
-        if (code != CLI_OK || !here || json_object_get(seen, name) != NULL ||
+        if (code != CLI_OK || !up_ours(up, f) ||
+            json_object_get(seen, name) != NULL ||
             json_object_get(up->left_out, name) != NULL) {
             continue;
         }

@@ -230,13 +230,29 @@ static int push_open(struct push *p, const struct cove_diff_set *set)
     return ambiguous ? COVE_EAMBIGUOUS : COVE_EDESTRUCTIVE;
 }
 
+/* A push has no files that somebody reviewed: not where data would be missed.
+ */
+static int push_allowed(struct push *p)
+{
+    struct node_config config;
+    int err = node_config(p->txn, &config);
+
+    return err != 0 || !config.strict || p->dry
+               ? err
+               : cove_fail(&p->txn->diag, COVE_EDENIED,
+                           "the profile of this store is strict: schemas come "
+                           "from files, `cove migrate create`, then `cove "
+                           "migrate up`");
+}
+
 static int push_run(struct push *p)
 {
     struct node_json *j = &p->a->reply;
     struct cove_diff_set set;
     struct cove_diff_sets_request request = {0};
-    int err = push_read(p);
+    int err = push_allowed(p);
 
+    err = err != 0 ? err : push_read(p);
     err = err != 0 ? err : admin_map(p->a, "answers", &request.answers);
     if (err != 0) {
         return err;

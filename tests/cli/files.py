@@ -146,7 +146,7 @@ def every_verb_says_what_it_did(cove):
             "1 files: 0 published, 1 unpublished; 0 steps of 0 schemas hashed again"])
         y.golden(["migrate", "up"], OK, [
             "published Note 1  HEX  STAMP_Note.v1.schema.json",
-            "ran Note  completed: 0 of 0 documents, 0 migrated, 0 with invalid values, 0 failed"])
+            "ran Note  noop: 0 of 0 documents, 0 migrated, 0 copies; 0 valid, 0 invalid"])
         y.golden(["migrate", "up"], OK, ["nothing to do: every file is published and run"])
         ident = y.node.new("Note", "title=a", "stars=5")
         y.write("Note.schema.json", {**NOTE2, "version": 1})
@@ -175,7 +175,7 @@ def every_verb_says_what_it_did(cove):
         y.run("migrate", "create", "Note", "--note", "numbers")
         y.golden(["migrate", "up", "--strict"], OK, [
             "published Note 2  HEX  STAMP_Note.json",
-            "ran Note  completed: 1 of 1 documents, 1 migrated, 0 with invalid values, 0 failed"])
+            "ran Note  completed: 1 of 1 documents, 1 migrated, 1 copies; 1 valid, 0 invalid"])
         check(y.node.fields(ident) == {"title": "a", "stars": 5}, y.node.fields(ident))
         check(y.node.json("get", ident, "--as", "1")["fields"]["stars"] == "5", "at version 1")
         y.golden(["migrate", "verify"], OK, [
@@ -539,6 +539,12 @@ def push_takes_all_schemas_or_none(cove):
             done = y.json("schema", "push", "-y")["pushed"]
             check(("Other", version) in [(p["schema"], p["version"]) for p in done], done)
         check(y.versions("Other") == [1, 2, 3] and y.versions() == [1, 2], "pushed")
+        y.run("config", "profile=strict")
+        y.write("Note.schema.json", schema(3, stars=TEXT, more=TEXT, again=TEXT))
+        y.refused(["schema", "push", "-y", str(y.dir / "Note.schema.json")], ERROR,
+                  "profile of this store is strict", "cove migrate create")
+        y.refused(["schema", "push", "--dry-run", str(y.dir / "Note.schema.json")], OK)
+        y.run("config", "profile=relaxed")
         y.refused(["schema", "push", "-y", str(y.dir / "Note.schema.json"),
                    str(y.dir / "Note.schema.json")], USAGE, "Note")
 
