@@ -1,11 +1,12 @@
 /* verbs_plan.c: migrate plan. Several migration files are planned as one way
  * through all their versions; each finds the schema that it leads to among
- * those given, by name and version. */
-#include "cli/cli.h"
+ * those given, by name and version. A directory is one of `migrate create`. */
+#include "cli/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PLAN_ID 20 /* characters of a document's id, enough to name it */
 
@@ -220,6 +221,37 @@ static void plan_pack(json_t *request, const json_t *migrations,
     json_decref(list);
 }
 
+static bool plan_is_directory(const json_t *words)
+{
+    const char *first = json_string_value(json_array_get(words, 0));
+    struct stat st;
+
+    return first != NULL && stat(first, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* DIR [NAME]: what lies in the directory, of one schema. */
+static int plan_pack_directory(json_t *request, const json_t *words)
+{
+    struct cli_files files;
+    int code = CLI_OK;
+
+    if (json_array_size(words) > 2) {
+        return cli_fail(CLI_USAGE,
+                        "a plan of a directory takes one schema's name");
+    }
+    code = cli_files_read(json_string_value(json_array_get(words, 0)), &files);
+    if (code != CLI_OK) {
+        return code;
+    }
+    json_array_extend(files.files, files.schemas);
+    json_object_set(request, "files", files.files);
+    if (json_array_size(words) == 2) {
+        json_object_set(request, "name", json_array_get(words, 1));
+    }
+    cli_files_clear(&files);
+    return CLI_OK;
+}
+
 int cli_migrate_plan(struct cli *cli)
 {
     json_t *request = json_pack("{s:s}", "do", "migrate.plan");
@@ -246,12 +278,22 @@ int cli_migrate_plan(struct cli *cli)
     int code = cli_end(cli, bad);
 
     if (code == CLI_OK && json_array_size(words) == 0) {
-        code = cli_fail(CLI_USAGE, "migrate plan needs a migration file");
+        code = cli_fail(
+            CLI_USAGE,
+            "migrate plan needs a migration file, or a directory of them");
     }
-    code = code != CLI_OK ? code : plan_read(words, migrations);
+    bool directory = plan_is_directory(words);
+
+    if (code == CLI_OK && directory) {
+        code = plan_pack_directory(request, words);
+    } else if (code == CLI_OK) {
+        code = plan_read(words, migrations);
+    }
     code = code != CLI_OK ? code : plan_read(targets, schemas);
-    if (code == CLI_OK) {
+    if (code == CLI_OK && !directory) {
         plan_pack(request, migrations, schemas);
+    }
+    if (code == CLI_OK) {
         code = cli_answer(cli, json_incref(request), human_plan);
     }
     json_decref(words);

@@ -242,6 +242,19 @@ static void find_print(struct find_run *f, const json_t *reply)
     }
 }
 
+/* What no version shows could not be asked: say so, beside the result. */
+static void find_unjudged(const struct find_run *f, const json_t *reply)
+{
+    json_int_t count = cli_int(reply, "unjudged");
+
+    if (count > 0 && !f->cli->quiet) {
+        fprintf(stderr,
+                "%" JSON_INTEGER_FORMAT " documents that no version shows were "
+                "left out; `cove status` counts them as blocked\n",
+                count);
+    }
+}
+
 static int find_pages(struct find_run *f)
 {
     json_int_t left = f->limit;
@@ -267,6 +280,7 @@ static int find_pages(struct find_run *f)
                 json_object_get(reply, "documents"));
 
             find_print(f, reply);
+            find_unjudged(f, reply);
             left -= left >= 0 ? got : 0;
             next = json_incref(json_object_get(reply, "next"));
         }

@@ -5,6 +5,7 @@
 #include "core/value.h"
 #include "migrate/trial.h"
 #include "node/admin.h"
+#include "node/files.h"
 
 #define PLAN_SLICE    2000 /* documents a read transaction */
 #define PLAN_STEPS    64   /* migrations in one plan, as many as in a path */
@@ -22,6 +23,7 @@ struct plan {
     struct cove_trial trial;
     struct cove_migration_files *files;
     size_t file_count;
+    bool named; /* the schema, where files of several are given */
     struct cove_assumed *assumed; /* of those that are not published */
     size_t assumed_count;
     struct cove_prepared *prepared;
@@ -86,25 +88,16 @@ static int file_read(struct plan *p, struct cove_bytes entry,
     return err;
 }
 
-/* "migration" with its companions, or the list "migrations". */
-static int plan_files(struct plan *p)
+static int plan_room(struct plan *p, size_t count)
 {
     struct admin *a = p->a;
-    struct cove_bytes list;
-    struct cove_reader r;
-    int err = 0;
 
-    admin_value(a, "migrations", &list);
-    p->file_count = 1;
-    if (list.len > 0) {
-        cove_reader_init(&r, list);
-        p->file_count =
-            cove_value_kind(list) == COVE_KIND_LIST ? cove_reader_list(&r) : 0;
-        if (p->file_count == 0 || p->file_count > PLAN_STEPS) {
-            return cove_fail(&a->diag, COVE_EUSAGE,
-                             "\"migrations\" is a list of 1 to %d", PLAN_STEPS);
-        }
+    if (count == 0 || count > PLAN_STEPS) {
+        return cove_fail(&a->diag, COVE_EUSAGE,
+                         "a plan is of 1 to %d migrations, and here are %zu",
+                         PLAN_STEPS, count);
     }
+    p->file_count = count;
     p->files = cove_arena_array(&a->arena, p->file_count, sizeof(*p->files));
     p->assumed =
         cove_arena_array(&a->arena, p->file_count, sizeof(*p->assumed));
@@ -116,10 +109,120 @@ static int plan_files(struct plan *p)
         p->existed == NULL) {
         return COVE_ENOMEM;
     }
-    if (list.len == 0) {
-        return admin_migration_files(a, &p->files[0]);
+    return 0;
+}
+
+/* Is it a migration of the schema that was named, or of the only one? */
+static int item_wanted(struct plan *p, const struct file_item *item,
+                       struct cove_bytes *schema, bool *wanted)
+{
+    *wanted = false;
+    if (item->kind != FILE_MIGRATION) {
+        return 0;
     }
-    for (size_t i = 0; i < p->file_count && err == 0; i++) {
+    if (schema->len == 0) {
+        *schema = item->schema;
+    }
+    *wanted = cove_bytes_equal(item->schema, *schema);
+    return *wanted || p->named
+               ? 0
+               : cove_fail(&p->a->diag, COVE_EUSAGE,
+                           "these are migrations of %.*s and of %.*s; name the "
+                           "schema to plan",
+                           (int)schema->len, (const char *)schema->at,
+                           (int)item->schema.len,
+                           (const char *)item->schema.at);
+}
+
+/* The migrations among the files of a directory, in order of versions, each
+ * with the schema that it leads to. */
+static int plan_items(struct plan *p, struct files *files,
+                      struct cove_bytes schema)
+{
+    size_t count = 0;
+    bool wanted;
+    int err = 0;
+
+    for (size_t i = 0; i < files->count && err == 0; i++) {
+        err = item_wanted(p, &files->at[i], &schema, &wanted);
+        count += wanted;
+    }
+    err = err != 0 ? err : plan_room(p, count);
+    count = 0;
+    for (size_t i = 0; i < files->count && err == 0; i++) {
+        const struct file_item *item = &files->at[i];
+
+        err = item_wanted(p, item, &schema, &wanted);
+        if (wanted) {
+            p->files[count++] =
+                (struct cove_migration_files){.migration = item->text,
+                                              .schema = item->file.text,
+                                              .name = item->name};
+        }
+    }
+    return err;
+}
+
+/* "files": those of a directory, whatever lies in it. */
+static int plan_directory(struct plan *p, struct cove_bytes list)
+{
+    struct admin *a = p->a;
+    struct files files = {.arena = &a->arena};
+    const char *name = NULL;
+    struct cove_reader r;
+    int err = admin_text(a, "name", &name);
+    size_t count = 0;
+
+    cove_reader_init(&r, list);
+    if (cove_value_kind(list) == COVE_KIND_LIST) {
+        count = cove_reader_list(&r);
+    }
+    for (size_t i = 0; i < count && err == 0; i++) {
+        struct cove_bytes entry = cove_reader_item(&r), file, text, plain;
+
+        if (cove_value_kind(entry) != COVE_KIND_MAP ||
+            !cove_value_member(entry, "file", &file) ||
+            !cove_value_member(entry, "text", &text) ||
+            cove_value_kind(file) != COVE_KIND_TEXT ||
+            cove_value_kind(text) != COVE_KIND_TEXT) {
+            return cove_fail(&a->diag, COVE_EUSAGE,
+                             "each of \"files\" is {file, text}, both texts");
+        }
+        err = cove_arena_copy(&a->arena, cove_value_text(file), &plain);
+        err = err != 0 ? err
+                       : files_add(&files, (const char *)plain.at,
+                                   cove_value_text(text));
+    }
+    err = err != 0 ? err : files_settle(&files);
+    err = err != 0 ? err : files_check(&files, &a->diag);
+    p->named = name != NULL;
+    return err != 0 ? err
+                    : plan_items(p, &files,
+                                 name != NULL ? cove_bytes_text(name)
+                                              : cove_bytes(NULL, 0));
+}
+
+/* "migration" with its companions, the list "migrations", or "files". */
+static int plan_files(struct plan *p)
+{
+    struct admin *a = p->a;
+    struct cove_bytes list;
+    struct cove_reader r;
+    int err;
+
+    admin_value(a, "files", &list);
+    if (list.len > 0) {
+        return plan_directory(p, list);
+    }
+    admin_value(a, "migrations", &list);
+    if (list.len == 0) {
+        err = plan_room(p, 1);
+        return err != 0 ? err : admin_migration_files(a, &p->files[0]);
+    }
+    cove_reader_init(&r, list);
+    err = plan_room(
+        p, cove_value_kind(list) == COVE_KIND_LIST ? cove_reader_list(&r) : 0);
+    for (size_t i = 0; err == 0 && i < p->file_count; i++) {
         err = file_read(p, cove_reader_item(&r), &p->files[i]);
     }
     return err;
@@ -436,7 +539,8 @@ static int verb_plan(struct admin *a)
 }
 
 const struct admin_verb admin_plan_verbs[] = {
-    {"migrate.plan", "migration schema file migrations sample examples where",
+    {"migrate.plan",
+     "migration schema file migrations files name sample examples where",
      verb_plan},
     {NULL, NULL, NULL},
 };

@@ -171,6 +171,32 @@ def several_files_are_one_way_and_a_sample_is_spread_over_documents(cove):
         check(reply["evaluated"] == 4, reply)
 
 
+def a_directory_is_planned_as_one_way(cove):
+    """Two migrations beside the schemas they lead to; other things lie there
+    too, and one of them is published meanwhile."""
+    with desk_of(cove) as d:
+        d.node.new("Note", "size=120", "section=libs", "n:=5")
+        below = d.base / "schema" / "migrations"
+        below.mkdir(parents=True)
+        for name, content in (("1.json", {**TO2, "targetSchema": V2}),
+                              ("2.json", {**TO3, "targetSchema": V3})):
+            (below / name).write_text(json.dumps(content), "utf-8")
+        words = ["migrate", "plan", str(below.parent)]
+        reply = d.node.json(*words)
+        check([s["version"] for s in reply["steps"]] == [2, 3], reply)
+        check(reply["examples"][0]["before"] == {"size": "120", "section": "libs", "n": 5}, reply)
+        d.node.run("migrate", "publish", d.files["to2"], "--schema", d.files["v2"])
+        reply = d.node.json(*words)
+        check([s["existed"] for s in reply["steps"]] == [True, False], reply)
+        check(reply["examples"][0]["before"] == {"size": 120, "category": "libs", "n": 5}, reply)
+        (below / "3.json").write_text(json.dumps(
+            {"schema": "Other", "from": 1, "to": 2, "steps": [],
+             "targetSchema": {"title": "Other", "version": 2, "properties": {}}}), "utf-8")
+        done = d.node.call(*words)
+        check(done.returncode == USAGE and "Other" in done.stderr, done.stderr)
+        check(len(d.node.json(*words, "Note")["steps"]) == 2, "the schema that was named")
+
+
 def what_cannot_be_planned_is_refused_by_name(cove):
     """Exit codes, and the words that say what was wrong."""
     with desk_of(cove) as d:
@@ -341,6 +367,7 @@ TESTS = [
     plan_shows_documents_before_and_after_and_writes_nothing,
     what_was_invalid_before_comes_first_and_what_becomes_so_by_reason,
     several_files_are_one_way_and_a_sample_is_spread_over_documents,
+    a_directory_is_planned_as_one_way,
     what_cannot_be_planned_is_refused_by_name,
     a_reader_plans_what_he_may_not_publish,
     plan_and_a_writer_are_not_in_each_others_way,
