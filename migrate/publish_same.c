@@ -1,7 +1,9 @@
 /* publish_same.c: see publish_same.h. */
 #include "migrate/publish_same.h"
 
+#include "core/cbor.h"
 #include "core/value.h"
+#include "schema/step_extra.h"
 
 int cove_same_hash(const struct publish_same *s, const struct cove_step *step,
                    struct cove_hash *out)
@@ -36,17 +38,46 @@ int cove_same_schema(const struct publish_same *s, const struct cove_step *step,
     return err;
 }
 
+/* Are the two lists of ops alike? A step that was published before steps
+ * carried the words of `down` has none: then they do not count. */
+static bool same_ops(struct cove_bytes held, struct cove_bytes made)
+{
+    struct cove_reader a, b;
+    size_t in_held, in_made, skipped = 0;
+
+    cove_reader_init(&a, held);
+    cove_reader_init(&b, made);
+    in_held = cove_reader_list(&a);
+    in_made = cove_reader_list(&b);
+    for (size_t i = 0; i < in_made; i++) {
+        struct cove_bytes op = cove_reader_item(&b), kind;
+
+        if (i == in_held && in_made == in_held + 1 &&
+            cove_value_member(op, "op", &kind) &&
+            cove_bytes_equal(cove_value_text(kind),
+                             cove_bytes_text(COVE_EXTRA_DOWN))) {
+            skipped++;
+        } else if (i >= in_held ||
+                   !cove_bytes_equal(cove_reader_item(&a), op)) {
+            return false;
+        }
+    }
+    return in_made == in_held + skipped;
+}
+
 int cove_same_step(const struct publish_same *s, const struct cove_step *step,
                    const struct cove_prepared *made, bool *out)
 {
-    static const char *const members[] = {"parents", "ops", "note"};
+    static const char *const members[] = {"parents", "note", "ops"};
+    const size_t ops = COVE_ARRAY_LEN(members) - 1;
 
     for (size_t i = 0; i < COVE_ARRAY_LEN(members); i++) {
         struct cove_bytes a = {NULL, 0}, b = {NULL, 0};
         bool has_a = cove_value_member(step->body, members[i], &a);
         bool has_b = cove_value_member(made->step.body, members[i], &b);
 
-        if (has_a != has_b || (has_a && !cove_bytes_equal(a, b))) {
+        if (has_a != has_b || (has_a && i != ops && !cove_bytes_equal(a, b)) ||
+            (has_a && i == ops && !same_ops(a, b))) {
             *out = false;
             return 0;
         }

@@ -1,6 +1,7 @@
 /* files_problems.c: what of a repository's files is not as it should be, in
  * sentences that name the command that mends it.
  */
+#include "migrate/retreat.h"
 #include "node/files_check.h"
 
 #define SHOWN(b) (int)((b).len < 80 ? (b).len : 80), (const char *)(b).at
@@ -286,8 +287,9 @@ static int problem_version(struct check *c, const struct file_chain *chain,
             return 0;
         }
     }
-    if (step->version < lowest) {
-        return 0; /* from before there were files */
+    if (step->version < lowest ||
+        cove_step_stands_for(chain->doc->journal, step) != step) {
+        return 0; /* from before there were files, or by `migrate down` */
     }
     int err = files_chain(&c->judge, chain->name, &found);
 

@@ -239,6 +239,28 @@ def branches_are_joined(cove):
         check("FORK" not in alice.run("migrate", "status", "Note"), "still a fork")
 
 
+def a_way_back_needs_no_file(cove):
+    """Where versions are files, verify asks for none, and the next one follows."""
+    with notes_of(cove) as notes:
+        files = notes.base / "schema"
+        files.mkdir()
+        edited = files / "Note.schema.json"
+        for version, fields in ((1, {"a": TEXT}), (2, {"a": TEXT, "b": INT})):
+            edited.write_text(json.dumps(schema(version, **fields)), "utf-8")
+            notes.node.run("migrate", "create", "Note", "--dir", files)
+            notes.node.run("migrate", "up", files)
+        notes.node.run("migrate", "down", "Note", "--steps", 1)
+        notes.node.run("-y", "schema", "pull", "Note", "-o", edited)
+        check(json.loads(edited.read_text("utf-8")) == schema(3, a=TEXT), "what was pulled")
+        notes.node.run("migrate", "verify", files)
+        edited.write_text(json.dumps(schema(4, a=TEXT, c=INT)), "utf-8")
+        notes.node.run("migrate", "create", "Note", "--dir", files)
+        notes.node.run("migrate", "up", files)
+        notes.node.run("migrate", "verify", files)
+        ident = notes.node.new("Note", "a=x", "c:=1")
+        check(notes.node.document(ident)["version"] == 4, notes.node.document(ident))
+
+
 def wrong_words_are_refused(cove):
     """Each with its code, and what to say instead."""
     with notes_of(cove) as notes:
@@ -294,6 +316,7 @@ TESTS = [
     retire_says_what_still_needs_the_version,
     status_counts_versions_states_and_devices,
     branches_are_joined,
+    a_way_back_needs_no_file,
     wrong_words_are_refused,
     who_is_no_admin_changes_no_version,
 ]

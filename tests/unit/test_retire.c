@@ -282,6 +282,36 @@ START_TEST(no_copies_are_written_for_a_retired_version)
 }
 END_TEST
 
+START_TEST(out_of_memory_at_any_call_leaks_nothing)
+{
+    int err = COVE_ENOMEM;
+
+    versions_open();
+    three_versions();
+    document(1, "a", "'one'");
+    for (long n = 1; err == COVE_ENOMEM; n++) {
+        struct cove_store_txn *txn = kit_begin(&alice.kit, false);
+        struct cove_retire_request request = {.num = alice.journal,
+                                              .version = "1"};
+        struct cove_retire out = {.version_count = 99};
+        struct cove_arena arena;
+
+        cove_arena_init(&arena, &alice.kit.heap.alloc);
+        alice.kit.heap.calls = 0;
+        alice.kit.heap.fail_at = n;
+        err = cove_retire_prepare(alice.catalog, txn, &request, &arena, &out,
+                                  &alice.kit.diag);
+        alice.kit.heap.fail_at = 0;
+        ck_assert_uint_eq(out.version_count, err == 0 ? 1 : 99);
+        cove_arena_clear(&arena);
+        cove_store_abort(txn);
+        ck_assert_int_lt(n, 20000);
+    }
+    ck_assert_int_eq(err, 0);
+    versions_close(); /* asserts that nothing leaked */
+}
+END_TEST
+
 START_TEST(a_note_that_names_no_version_retires_nothing)
 {
     struct cove_journal *journal = NULL;
@@ -347,6 +377,7 @@ int main(void)
         only_an_admin_retires,
         s40_what_others_write_at_a_retired_version_lands_and_shows,
         no_copies_are_written_for_a_retired_version,
+        out_of_memory_at_any_call_leaks_nothing,
         a_note_that_names_no_version_retires_nothing,
     };
     Suite *suite = suite_create("retire");

@@ -190,6 +190,94 @@ START_TEST(the_words_of_every_version_on_the_way_are_used)
 }
 END_TEST
 
+/* The body of a step without its last op. */
+static struct cove_bytes body_without_last(struct cove_bytes body)
+{
+    struct cove_bytes ops, out;
+    struct cove_reader r;
+    struct cove_writer w;
+    struct cove_pair pairs[8];
+    struct cove_buf list, map;
+    size_t count, n = 0;
+
+    ck_assert(cove_value_member(body, "ops", &ops));
+    cove_buf_init(&list, &cove_alloc_libc);
+    cove_writer_init(&w, &list);
+    cove_reader_init(&r, ops);
+    count = cove_reader_list(&r);
+    cove_writer_list(&w, count - 1);
+    for (size_t i = 0; i + 1 < count; i++) {
+        cove_writer_item(&w, cove_reader_item(&r));
+    }
+    cove_reader_init(&r, body);
+    count = cove_reader_map(&r);
+    for (; n < count; n++) {
+        struct cove_reader key = r;
+        bool is_ops =
+            cove_bytes_equal(cove_reader_text(&key), cove_bytes_text("ops"));
+
+        pairs[n].key = cove_reader_item(&r);
+        pairs[n].value = cove_reader_item(&r);
+        if (is_ops) {
+            pairs[n].value = cove_buf_bytes(&list);
+        }
+    }
+    cove_buf_init(&map, &cove_alloc_libc);
+    cove_writer_init(&w, &map);
+    cove_writer_map_sorted(&w, pairs, n);
+    ck_assert_int_eq(w.err, 0);
+    ck_assert_int_eq(
+        cove_arena_copy(&alice.kit.arena, cove_buf_bytes(&map), &out), 0);
+    cove_buf_clear(&map);
+    cove_buf_clear(&list);
+    return out;
+}
+
+START_TEST(a_step_from_before_there_were_words_is_still_its_file)
+{
+    struct cove_store_txn *txn;
+    struct cove_prepared m = {0};
+    struct cove_published p, again;
+    struct cove_migration_files files = {.name = "m"};
+
+    versions_open();
+    first_version(TEXT("a"), "");
+    txn = kit_begin(&alice.kit, true);
+    files.migration = cove_bytes_text(json_text(
+        "{'schema':'T','from':1,'to':2,'steps':[{'rename':{'from':'a','to':'b'"
+        "}}],'down':[{'rename':{'from':'b','to':'a'}}],'targetSchema':{'title'"
+        ":'T','version':2,'properties':{'b':{'type':'string'}}}}"));
+    ck_assert_int_eq(cove_prepare_migration(alice.catalog, txn, &files,
+                                            &alice.kit.arena, &m,
+                                            &alice.kit.diag),
+                     0);
+    m.step.body = body_without_last(m.step.body);
+    m.step.step = cove_step_id_of(m.step.body);
+    ck_assert_int_eq(cove_publish_prepared(alice.catalog, txn, &m, "older", &p,
+                                           &alice.kit.diag),
+                     0);
+    ck_assert(!p.existed);
+
+    int err = cove_publish_migration(alice.catalog, txn, &files, &again,
+                                     &alice.kit.diag);
+
+    ck_assert_msg(err == 0, "again: %d %s", err, alice.kit.diag.text);
+    ck_assert(again.existed);
+    ck_assert_mem_eq(&again.step, &p.step, sizeof(p.step));
+    /* with other words it is another file */
+    files.migration = cove_bytes_text(json_text(
+        "{'schema':'T','from':1,'to':2,'steps':[{'rename':{'from':'a','to':'b'"
+        "}},{'optional':'b'}],'targetSchema':{'title':'T','version':2,"
+        "'properties':{'b':{'type':'string'}}}}"));
+    ck_assert_int_eq(cove_publish_migration(alice.catalog, txn, &files, &again,
+                                            &alice.kit.diag),
+                     COVE_EDRIFT);
+    kit_commit(txn);
+    cove_catalog_settle(alice.catalog);
+    versions_close();
+}
+END_TEST
+
 START_TEST(words_may_convert_on_the_way_back)
 {
     versions_open();
@@ -426,6 +514,7 @@ int main(void)
         a_name_that_changed_hands_goes_back_to_its_field,
         a_default_of_which_the_schema_is_silent_comes_back,
         the_words_of_every_version_on_the_way_are_used,
+        a_step_from_before_there_were_words_is_still_its_file,
         words_may_convert_on_the_way_back,
         one_version_without_words_and_the_fields_are_compared,
         words_that_no_longer_fit_are_said_and_the_fields_compared,
