@@ -7,7 +7,8 @@
 
 static const char where_forms[] =
     "--where takes FIELD=TEXT, FIELD:=JSON, FIELD!=TEXT, FIELD<X, FIELD<=X, "
-    "FIELD>X, FIELD>=X (X: a number or a text), FIELD (it exists), !FIELD (it "
+    "FIELD>X, FIELD>=X (X: a number or a text; \"2\" is a text), FIELD (it "
+    "exists), !FIELD (it "
     "is missing), or one JSON object: {\"FIELD\": {\"$gte\": 10}}";
 
 static json_t *where_fail(const char *word, bool *bad)
@@ -17,12 +18,12 @@ static json_t *where_fail(const char *word, bool *bad)
     return NULL;
 }
 
-/* A number where it is one, else a text. */
+/* A number where it is one, else a text; one in quotes is a text, whatever. */
 static json_t *where_number_or_text(const char *text)
 {
     json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
 
-    if (json_is_number(value)) {
+    if (json_is_number(value) || json_is_string(value)) {
         return value;
     }
     json_decref(value);

@@ -67,12 +67,16 @@ class Desk:
         """A hash of the store's data file: whatever is written changes it."""
         return hashlib.sha256((self.node.dir / "data.mdb").read_bytes()).hexdigest()
 
+    def digest(self):
+        """A hash of all documents, those of the own account too."""
+        return self.node.json("status")["digest"]
+
     def golden(self, words, want):
         """The exact output for people, and nothing written."""
-        before = self.node.digest(), self.bytes()
+        before = self.digest(), self.bytes()
         got = plain(self.node.run(*words))
         check(got == want, f"cove {' '.join(words)} prints\n{got}\nnot\n{want}")
-        check((self.node.digest(), self.bytes()) == before, "it wrote something")
+        check((self.digest(), self.bytes()) == before, "it wrote something")
 
 
 @contextlib.contextmanager
@@ -195,6 +199,41 @@ def a_directory_is_planned_as_one_way(cove):
         done = d.node.call(*words)
         check(done.returncode == USAGE and "Other" in done.stderr, done.stderr)
         check(len(d.node.json(*words, "Note")["steps"]) == 2, "the schema that was named")
+
+
+def find_takes_conditions_in_every_form(cove):
+    """Short forms for a shell, and the library's own; several are joined."""
+    with desk_of(cove) as d:
+        ids = d.node.import_records(
+            [{"size": "120", "section": "libs", "n": 5}, {"size": "abc", "n": 7},
+             {"size": "12", "section": "a=b", "n": 9}], "--schema", "Note")
+        one, two, three = ids
+        for words, want in (
+                (["size=120"], [one]), (["size!=120"], [two, three]), (["n:=7"], [two]),
+                (["n>=7"], [two, three]), (["n>7"], [three]), (["n<7"], [one]),
+                (["n<=7"], [one, two]), (['size<"2"'], [one, three]), (["size<2"], []), (["section"], [one, three]),
+                (["!section"], [two]), (["section=a=b"], [three]), (["size>=x"], []),
+                (['{"n": {"$in": [5, 9]}}'], [one, three]), (["n>5", "section"], [three]),
+                (['{"$or": [{"n": 5}, {"size": {"$beginsWith": "ab"}}]}', "n<9"], [one, two]),
+                (['{"$not": {"section": {"$exists": true}}}'], [two])):
+            options = [o for word in words for o in ("--where", word)]
+            found = d.node.json("find", "Note", *options)["documents"]
+            check([doc["id"] for doc in found] == want, words, "gives", found)
+        found = d.node.json("find", "Note", "--where", "n>5", "--limit", 1)["documents"]
+        check([doc["id"] for doc in found] == [two], "the limit counts what is found", found)
+        found = d.node.json("find", "--where", "n>5")["documents"]
+        check([doc["id"] for doc in found] == [two, three], "without a schema", found)
+        for word in ("=1", "n:=[", "!n=1", "", "n:="):
+            done = d.node.call("find", "Note", "--where", word)
+            check(done.returncode == USAGE and "FIELD" in done.stderr, word, done.stderr)
+        d.node.run("migrate", "publish", d.files["to2"], "--schema", d.files["v2"])
+        before = d.digest()
+        d.node.run("find", "Note", "--where", "size>=1000", "--mode", "migrate")
+        check(d.digest() == before, "a document that was not asked for was migrated")
+        d.node.run("find", "Note", "--where", "size=120", "--mode", "migrate")
+        check(d.digest() == before, "a text is no integer")
+        d.node.run("find", "Note", "--where", "size>=100", "--mode", "migrate")
+        check(d.digest() != before, "the one that was found was not migrated")
 
 
 def what_cannot_be_planned_is_refused_by_name(cove):
@@ -368,6 +407,7 @@ TESTS = [
     what_was_invalid_before_comes_first_and_what_becomes_so_by_reason,
     several_files_are_one_way_and_a_sample_is_spread_over_documents,
     a_directory_is_planned_as_one_way,
+    find_takes_conditions_in_every_form,
     what_cannot_be_planned_is_refused_by_name,
     a_reader_plans_what_he_may_not_publish,
     plan_and_a_writer_are_not_in_each_others_way,
