@@ -167,6 +167,28 @@ START_TEST(who_may_write_none_of_the_documents_is_refused_with_the_reason)
 }
 END_TEST
 
+START_TEST(a_strict_run_is_blocked_by_a_journal_that_is_not_in_order)
+{
+    struct cove_run_worker worker = run_worker(1);
+    struct cove_run run;
+
+    run_stage(&s, FIXTURE_MEMORY, 4, 0);
+    kit_set(&s.kit, &s.journal_id, "no hash", 1);
+    run = run_request(&s);
+    run.strict = true;
+    ck_assert_int_eq(run_begin(&s, &run, &worker), 0);
+    ck_assert_int_eq(run.state, COVE_RUN_DRIFT_BLOCKED);
+    ck_assert_ptr_nonnull(strstr(run.error, "cove migrate status"));
+    ck_assert_int_eq(run_look(&s).state, COVE_RUN_DRIFT_BLOCKED);
+    ck_assert_uint_eq(run_look(&s).done, 0);
+    run = run_request(&s);
+    ck_assert_int_eq(run_begin(&s, &run, &worker), 0);
+    finish(&run, &worker);
+    ck_assert_int_eq(run.state, COVE_RUN_COMPLETED);
+    stage_close(&s);
+}
+END_TEST
+
 /* ----------------------------------------------------------------- batches */
 
 START_TEST(batches_grow_and_shrink_towards_twenty_to_fifty_milliseconds)
@@ -452,6 +474,7 @@ static Suite *run_suite(void)
         a_dead_holders_run_frees_itself_and_goes_on_where_it_was,
         who_was_taken_over_is_refused_though_the_other_died_too,
         who_may_write_none_of_the_documents_is_refused_with_the_reason,
+        a_strict_run_is_blocked_by_a_journal_that_is_not_in_order,
         batches_grow_and_shrink_towards_twenty_to_fifty_milliseconds,
         a_fixed_batch_stays_and_its_cursor_is_committed_with_it,
         a_rate_says_how_long_to_wait_and_nothing_is_done_before,
