@@ -40,8 +40,9 @@ def int_of_text(field="size"):
 class Story:
     """The devices of a group, and the versions of one schema, Thing."""
 
-    def __init__(self, nodes, properties, role="writer", **more):
+    def __init__(self, nodes, properties, role="writer", large=False, **more):
         self.nodes, self.a, self.b = nodes, nodes[0], nodes[1]
+        self.some = ["--limit", 500] if large else []       # documents to load
         self.base = pathlib.Path(self.a.dir).parent
         self.schemas = {}       # version (or a step's hex) → the schema
         self.writers = nodes if role != "reader" else nodes[:1]
@@ -114,7 +115,7 @@ class Story:
         """Read everything at these versions, writing back what is due."""
         for node in nodes or self.nodes:
             for version in versions:
-                node.run("find", "Thing", "--as", version, "--mode", "migrate")
+                node.run("find", "Thing", "--as", version, "--mode", "migrate", *self.some)
 
     # ---------------------------------------------------------- versions
     def publish(self, steps, properties, version=2, node=None, start=None, **more):
