@@ -137,6 +137,29 @@ def s30_two_devices_that_run_it_count_copies_once(cove):
         s.shows(ids[7], 2, {"size": 7})
 
 
+def s36_a_change_that_was_made_once_is_not_made_again(cove):
+    """priority=medium where it is missing; bob adds one of his own, then both
+    ask again."""
+    once = ["migrate", "once", "backfill", "Thing", "--set", "priority=medium", "--where",
+            "!priority"]
+    with story(cove, {"name": TEXT, "priority": TEXT}) as s:
+        one, two = s.begin({"name": "one"}, {"name": "two", "priority": "high"})
+        done = s.a.json(*once)
+        check((done["matched"], done["changed"], done["failed"]) == (1, 1, 0), done)
+        s.edits[one].append("medium")
+        late = s.new(s.b, 1, {"name": "late"})
+        s.meet()
+        before = s.a.digest()
+        for node in s.nodes:
+            again = node.json(*once)
+            check(again["state"] == "noop" and again["author"] == s.a.key, node.name, again)
+            check("already run at" in node.run(*once), "it is not said")
+        check([n.digest() for n in s.nodes] == [before] * 2, "the second time wrote")
+        s.shows(one, 1, {"name": "one", "priority": "medium"})
+        s.shows(two, 1, {"name": "two", "priority": "high"})
+        s.shows(late, 1, {"name": "late"})
+
+
 if __name__ == "__main__":
     if "--documents" in sys.argv:
         AT = sys.argv.index("--documents")
@@ -145,4 +168,5 @@ if __name__ == "__main__":
     sys.exit(main([
         s28_a_run_with_failures_is_canceled_resumed_and_ends,
         s29_a_run_killed_ten_times_ends_as_one_that_was_not,
-        s30_two_devices_that_run_it_count_copies_once]))
+        s30_two_devices_that_run_it_count_copies_once,
+        s36_a_change_that_was_made_once_is_not_made_again]))
