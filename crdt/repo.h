@@ -12,6 +12,7 @@
  *            per session, short logs    peers    device key → record
  *   log      (doc, session, start)      states   number → checkpoint of the
  *            → chunk                             folded state
+ *   groups   number → what signs many heads
  *
  * A function that fails with an error of the store or of memory may have
  * written some of what it was to write: the transaction can only be aborted. A

@@ -546,6 +546,40 @@ START_TEST(a_shared_proof_holds_for_its_leaf_alone)
 }
 END_TEST
 
+/* That a root was verified says nothing of another device, signature, number
+ * of leaves or head. */
+START_TEST(a_remembered_root_vouches_for_nothing_else)
+{
+    struct many m;
+    static struct cove_roots roots;
+    struct cove_batch batch;
+    struct cove_hash head;
+
+    many_open(&m, FIXTURE_MEMORY, 0);
+    write_all(&m.w.alice, &m, DOCS, 7);
+    for (int i = 0; i < DOCS; i++) {
+        batch = batch_of(&m.w.alice, &m.ids[i]);
+        head = cove_chain_start(&batch.document, &batch.session, &batch.device);
+        head = cove_chain_next(&head, batch.txs[0]);
+        for (int again = 0; again < 2; again++) {
+            ck_assert_int_eq(cove_batch_verify(&batch, &head, &roots), 0);
+        }
+        batch.proof.signature.b[1] ^= 1;
+        ck_assert_int_eq(cove_batch_verify(&batch, &head, &roots),
+                         COVE_ESIGNATURE);
+        batch.proof.signature.b[1] ^= 1;
+        head.b[0] ^= 1;
+        ck_assert_int_eq(cove_batch_verify(&batch, &head, &roots),
+                         COVE_ESIGNATURE);
+        head.b[0] ^= 1;
+        batch.device = m.w.bob.device;
+        ck_assert_int_eq(cove_batch_verify(&batch, &head, &roots),
+                         COVE_ESIGNATURE);
+    }
+    many_close(&m);
+}
+END_TEST
+
 START_TEST(a_group_has_one_form)
 {
     static const struct {
@@ -790,6 +824,7 @@ int main(void)
     add(signing, a_document_that_is_removed_lets_go_of_its_groups);
     add(ends, what_was_removed_in_its_own_transaction_is_not_missed);
     tcase_add_test(signing, a_shared_proof_holds_for_its_leaf_alone);
+    tcase_add_test(signing, a_remembered_root_vouches_for_nothing_else);
     tcase_add_test(signing, a_group_has_one_form);
     tcase_add_test(signing, a_fork_with_a_shared_proof_is_kept_with_a_path);
     add(ends, an_aborted_transaction_leaves_nothing);
