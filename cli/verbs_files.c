@@ -291,7 +291,11 @@ int cli_migrate_bundle(struct cli *cli)
         fputs(cli_text(reply, "bundle"), stdout);
     } else if (code == CLI_OK) {
         code = cli_files_write(out, cli_text(reply, "bundle"));
-        if (code == CLI_OK && !cli->quiet) {
+        if (code == CLI_OK && cli->json) {
+            json_object_set_new(reply, "file", json_string(out));
+            json_object_del(reply, "bundle");
+            cli_print_json(reply);
+        } else if (code == CLI_OK && !cli->quiet) {
             printf("%s: %" JSON_INTEGER_FORMAT " schemas, %" JSON_INTEGER_FORMAT
                    " migrations, %zu bytes\n",
                    out, cli_int(reply, "schemas"), cli_int(reply, "migrations"),

@@ -32,6 +32,26 @@ static bool pull_differs(const char *path, const char *text)
     return differs;
 }
 
+/* What was written where, as JSON or for people. */
+static void pull_said(const struct cli *cli, const char *path,
+                      const json_t *reply, const char *how, bool wrote)
+{
+    if (cli->json) {
+        json_t *said =
+            json_pack("{s:s s:O s:O s:b}", "file", path, "schema",
+                      json_object_get(reply, "name"), "version",
+                      json_object_get(reply, "version"), "written", wrote);
+
+        cli_print_json(said);
+        json_decref(said);
+    } else if (!cli->quiet) {
+        printf("%s%s", path, how);
+        cli_print_text(cli_text(reply, "name"));
+        printf("@%" JSON_INTEGER_FORMAT "%s\n", cli_int(reply, "version"),
+               wrote ? "" : " already");
+    }
+}
+
 static int pull_write(struct cli *cli, const char *path, const json_t *reply)
 {
     const char *text = cli_text(reply, "schema");
@@ -40,10 +60,7 @@ static int pull_write(struct cli *cli, const char *path, const json_t *reply)
     int code = CLI_OK;
 
     if (there && !pull_differs(path, text)) {
-        if (!cli->quiet) {
-            printf("%s is %s@%" JSON_INTEGER_FORMAT " already\n", path,
-                   cli_text(reply, "name"), cli_int(reply, "version"));
-        }
+        pull_said(cli, path, reply, " is ", false);
         return CLI_OK;
     }
     if (there && !cli->yes) {
@@ -58,9 +75,8 @@ static int pull_write(struct cli *cli, const char *path, const json_t *reply)
     }
     code = cli_files_write(path, line);
     free(line);
-    if (code == CLI_OK && !cli->quiet) {
-        printf("%s: %s@%" JSON_INTEGER_FORMAT "\n", path,
-               cli_text(reply, "name"), cli_int(reply, "version"));
+    if (code == CLI_OK) {
+        pull_said(cli, path, reply, ": ", true);
     }
     return code;
 }
@@ -269,10 +285,18 @@ int cli_schema_generate(struct cli *cli)
     if (code == CLI_OK) {
         code = generate_whole(word, reply, &text);
     }
-    if (code == CLI_OK && (out == NULL || strcmp(out, "-") == 0)) {
+    if (code == CLI_OK && out == NULL && cli->json) {
+        json_t *header = json_pack("{s:s}", "header", text);
+
+        cli_print_json(header);
+        json_decref(header);
+    } else if (code == CLI_OK && (out == NULL || strcmp(out, "-") == 0)) {
         fputs(text, stdout);
     } else if (code == CLI_OK) {
         code = cli_files_write(out, text);
+        if (code == CLI_OK) {
+            pull_said(cli, out, reply, ": ", true);
+        }
     }
     free(word);
     free(text);

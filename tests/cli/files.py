@@ -189,6 +189,13 @@ def every_verb_says_what_it_did(cove):
         y.golden(["schema", "pull", "Note@1", "-o", "v1.json"], OK, ["v1.json: Note@1"])
         check(json.loads((y.base / "v1.json").read_text()) == NOTE1, "pulled")
         y.golden(["schema", "pull", "-y", "Note@1"], OK, ["schema/Note.schema.json: Note@1"])
+        check(y.json("schema", "pull", "Note@1")
+              == {"file": "schema/Note.schema.json", "schema": "Note", "version": 1,
+                  "written": False}, "--json")
+        check("NOTE_VERSION 1" in y.json("schema", "generate", "Note@1")["header"], "--json")
+        check(y.json("schema", "generate", "Note", "-o", "n.h")["file"] == "n.h", "--json")
+        check(y.json("migrate", "bundle", "-o", "c.json")
+              == {"schemas": 1, "migrations": 1, "file": "c.json"}, "--json")
         y.golden(["schema", "pull", "Nope"], NOT_FOUND, [
             "cove: no schema is called Nope here; `cove schema list` shows those there are, "
             "`cove schema put FILE` publishes one"])
