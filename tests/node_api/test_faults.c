@@ -163,6 +163,31 @@ static int step_run(struct scene *s, struct cove_store_txn *txn)
     return err;
 }
 
+/* A run from its beginning to its end: record, lease, quarantine, total, the
+ * entry in the activity record. */
+static int step_whole_run(struct scene *s, struct cove_store_txn *txn)
+{
+    struct cove_run_worker worker = {.id = {1}, .process = 1};
+    struct cove_run run = {.head_given = true,
+                           .head = s->published.step,
+                           .threshold = COVE_RUN_WHOLE};
+    int err =
+        cove_catalog_find(s->catalog, txn, "Part", &run.schema, &s->kit.diag);
+
+    err = err != 0 ? err
+                   : cove_run_begin(s->catalog, txn, &run, false, &worker,
+                                    &s->kit.diag);
+    err = err != 0
+              ? err
+              : cove_run_step(s->catalog, txn, &run, 8, &worker, &s->kit.diag);
+    if (err == 0) {
+        ck_assert_int_eq(run.state, COVE_RUN_COMPLETED);
+        ck_assert_uint_eq(run.done, 1);
+        ck_assert_uint_eq(run.failed, 0);
+    }
+    return err;
+}
+
 /* ------------------------------------------------------------------ a try */
 
 /* Everything that the store shows, as one number. */
@@ -348,6 +373,20 @@ START_TEST(running_a_migration_under_faults)
 }
 END_TEST
 
+START_TEST(a_whole_run_under_faults)
+{
+    struct scene s;
+
+    scene_open(&s);
+    scene_do(&s, step_schema);
+    scene_do(&s, step_new);
+    scene_do(&s, step_migration);
+    scene_faults(&s, step_whole_run, true);
+    scene_faults(&s, step_view, false);
+    kit_close(&s.kit);
+}
+END_TEST
+
 static Suite *faults_suite(void)
 {
     Suite *suite = suite_create("faults");
@@ -359,6 +398,7 @@ static Suite *faults_suite(void)
     tcase_add_test(tcase, making_and_writing_a_document_under_faults);
     tcase_add_test(tcase, migrating_as_it_loads_under_faults);
     tcase_add_test(tcase, running_a_migration_under_faults);
+    tcase_add_test(tcase, a_whole_run_under_faults);
     suite_add_tcase(suite, tcase);
     return suite;
 }
