@@ -137,7 +137,7 @@ static void documents_sweep(struct bench *b)
     BENCH_MUST(b->store, cove_migration_add(b->store, step3, v3));
     snprintf(request, sizeof(request),
              "{\"do\":\"migrate.run\",\"schema\":\"Item\",\"batch\":250,"
-             "\"max\":%ld}",
+             "\"rate\":0,\"max\":%ld}",
              b->count + 1);
 
     double start = bench_now();
