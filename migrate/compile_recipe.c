@@ -1,7 +1,7 @@
 /* compile_recipe.c: the recipe that Cove started from, as words.
  *
- *   script: {transformFields: {field: pipeline | {to, type, forward, back} |
- *                                     {rename: name}},
+ *   script: {transformFields: {field: pipeline | {rename: name} |
+ *                                     {to, type, forward, back, lossy}},
  *            removeFields:    [field, …],
  *            addFields:       {field: default | {type, default, required}}}
  *
@@ -105,7 +105,8 @@ static int transform_rename(struct recipe *p, struct cove_bytes field,
     return recipe_word(p, "rename", &d, "transformFields", field);
 }
 
-/* {to?, type?, forward, back?} → {field, to: {name?, type?}, forward, back?} */
+/* {to?, type?, forward, back?, lossy?} →
+ * {field, to: {name?, type?}, forward, back?, lossy?} */
 static int transform_convert(struct recipe *p, struct cove_bytes field,
                              struct cove_bytes map)
 {
@@ -113,10 +114,8 @@ static int transform_convert(struct recipe *p, struct cove_bytes field,
         const char *member;
         const char *target; /* its name inside "to", or NULL */
     } members[] = {
-        {"to", "name"},
-        {"type", "type"},
-        {"forward", NULL},
-        {"back", NULL},
+        {"to", "name"}, {"type", "type"}, {"forward", NULL},
+        {"back", NULL}, {"lossy", NULL},
     };
     struct cove_draft d;
     struct cove_draft target;
@@ -141,7 +140,7 @@ static int transform_convert(struct recipe *p, struct cove_bytes field,
     if (known != item_count(map)) {
         return cove_fail(p->diag, COVE_ESTEP,
                          "script.transformFields.%.*s: must be a pipeline, "
-                         "{to, type, forward, back} or {rename}",
+                         "{to, type, forward, back, lossy} or {rename}",
                          SHOWN(field));
     }
     if ((rc = cove_draft_end(&target, &item)) != 0) {

@@ -4,25 +4,29 @@
 
 #define TEXT "'a':{'type':'string'}"
 
-/* A migration of {a: text} by this one word, judged; 0 or what is said. */
-static int judge(const char *word, const char *properties)
+/* A migration of {a: text}, judged; 0 or what is said. */
+static int judge_file(const char *file_text, const char *properties)
 {
     struct cove_migration m;
     struct cove_laws laws = {.seed = 7};
     struct cove_law_break broken;
 
     publish("{'title':'T','version':1,'properties':{" TEXT "}}");
-    ck_assert_msg(migrate(migration_text(word), target_text(properties, "")) ==
-                      0,
-                  "%s", diag.text);
-    ck_assert_int_eq(cove_migration_read(&arena, json(migration_text(word)),
-                                         "m.json", &m, &diag),
-                     0);
+    ck_assert_msg(migrate(file_text, target_text(properties, "")) == 0, "%s",
+                  diag.text);
+    ck_assert_int_eq(
+        cove_migration_read(&arena, json(file_text), "m.json", &m, &diag), 0);
     laws.body = made.body;
     laws.journal = journal;
     laws.words = m.words;
     laws.word_count = m.word_count;
     return cove_laws_judge(&arena, &laws, &broken, &diag);
+}
+
+/* By this one word. */
+static int judge(const char *word, const char *properties)
+{
+    return judge_file(migration_text(word), properties);
 }
 
 START_TEST(s31_a_step_that_says_lossless_and_is_not_is_refused_by_example)
@@ -46,6 +50,24 @@ START_TEST(what_is_marked_lossy_is_let_pass)
                            "'back':[],'lossy':false}}",
                            TEXT),
                      COVE_ECONDITION);
+}
+END_TEST
+
+START_TEST(the_older_form_is_judged_and_marked_alike)
+{
+    static const char form[] =
+        "{'fromVersion':1,'toVersion':2,'targetSchema':'T','script':"
+        "{'transformFields':{'a':{'forward':['lower'],'back':[]%s}}}}";
+    static const char pipe[] =
+        "{'fromVersion':1,'toVersion':2,'targetSchema':'T','script':"
+        "{'transformFields':{'a':['lower']}}}";
+
+    ck_assert_int_eq(judge_file(cove_arena_printf(&arena, form, ""), TEXT),
+                     COVE_ECONDITION);
+    ck_assert_int_eq(
+        judge_file(cove_arena_printf(&arena, form, ",'lossy':true"), TEXT), 0);
+    /* nothing undoes it, so there is no way back, and no law */
+    ck_assert_int_eq(judge_file(pipe, TEXT), 0);
 }
 END_TEST
 
@@ -142,6 +164,7 @@ int main(void)
     const TTest *const all[] = {
         s31_a_step_that_says_lossless_and_is_not_is_refused_by_example,
         what_is_marked_lossy_is_let_pass,
+        the_older_form_is_judged_and_marked_alike,
         what_does_not_convert_breaks_no_law,
         a_table_that_puts_two_values_into_one_is_refused,
         a_split_joins_to_the_text_again,
