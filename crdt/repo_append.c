@@ -231,6 +231,29 @@ static int append_fold(struct append *a, struct cove_state *state)
     return err;
 }
 
+/* The record stays with the document: who judges it next need not read it. Its
+ * rows lie in the document's arena already, where there was room for a new one;
+ * the chunk that was written does not. */
+static int append_hold(struct append *a, struct cove_doc *doc)
+{
+    struct repo_record *held = doc->record;
+    int err = 0;
+
+    if (held == NULL || held->rows != a->record.rows) {
+        doc->record = NULL;
+        return 0;
+    }
+    if (a->row->inline_chunk.len > 0) {
+        err = cove_arena_copy(doc->arena, a->row->inline_chunk,
+                              &a->row->inline_chunk);
+    }
+    if (err == 0) {
+        *held = a->record;
+        doc->as_of = a->work.repo->open.writes;
+    }
+    return err;
+}
+
 static int append_store(struct append *a, struct cove_doc *doc)
 {
     uint32_t index = a->row == NULL ? 0 : a->row->pub.len;
@@ -258,6 +281,9 @@ static int append_store(struct append *a, struct cove_doc *doc)
     }
     if (err == 0) {
         err = repo_doc_update(&a->record, doc);
+    }
+    if (err == 0) {
+        err = append_hold(a, doc);
     }
     if (err != 0) {
         doc->changed = 0; /* its state may be ahead of its sessions: load it

@@ -419,7 +419,7 @@ int cove_repo_settle(struct cove_repo *repo, struct cove_store_txn *txn,
     int err = repo_work_write(&work, repo, txn, NULL);
 
     if (err == 0) {
-        err = repo_record_read(&work, doc->num, &record);
+        err = repo_doc_record(&work, doc, &record);
     }
     if (err != 0) {
         return err;
