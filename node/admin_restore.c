@@ -160,7 +160,7 @@ static const struct cove_bytes *raw_value(const struct cove_state *state,
     if (native != NULL) {
         return native->deleted ? NULL : &native->value;
     }
-    return copy->deleted ? NULL : &copy->value;
+    return copy == NULL || copy->deleted ? NULL : &copy->value;
 }
 
 /* Whatever was shown then has not left the state, so its keys are all. */
@@ -183,7 +183,7 @@ static int raw_compare(struct restore *r, struct cove_loaded *loaded,
             edit.value = *then;
         }
         if ((now == NULL) != (then == NULL) ||
-            (now != NULL && !cove_bytes_equal(*now, *then))) {
+            (now != NULL && then != NULL && !cove_bytes_equal(*now, *then))) {
             err = difference_add(r, d, &edit);
         }
     }
