@@ -1,47 +1,13 @@
 /* What the diff is given, hostile: a schema, a later schema and answers, each
  * behind a line "---". What is refused has a sentence; where nothing is open,
  * the words lead from the one to the other, and down leads back. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/crypto.h"
 #include "core/json.h"
 #include "core/value.h"
 #include "migrate/diff.h"
-
-#define REQUIRE(condition)                                                     \
-    do {                                                                       \
-        if (!(condition)) {                                                    \
-            abort();                                                           \
-        }                                                                      \
-    } while (0)
+#include "tests/fuzz/part_kit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
-
-/* A refusal has a code and a sentence. */
-static bool good(int err, struct cove_diag *diag)
-{
-    REQUIRE(err == 0 || (err < 0 && diag->text[0] != '\0'));
-    cove_diag_clear(diag);
-    return err == 0;
-}
-
-/* Up to the next line "---", which is left out. */
-static struct cove_bytes part_take(struct cove_bytes *rest)
-{
-    for (size_t i = 0; i + 5 <= rest->len; i++) {
-        if (memcmp(rest->at + i, "\n---\n", 5) == 0) {
-            struct cove_bytes part = cove_bytes(rest->at, i);
-
-            *rest = cove_bytes(rest->at + i + 5, rest->len - i - 5);
-            return part;
-        }
-    }
-    struct cove_bytes part = *rest;
-
-    rest->len = 0;
-    return part;
-}
 
 static char *json_of(struct cove_arena *arena, struct cove_bytes cbor)
 {
