@@ -34,15 +34,25 @@ static void schema_fill(struct bench *b)
     free(dir);
 }
 
+#define STEP                                                                   \
+    "{\"schema\":\"Item\",\"from\":1,\"to\":2,\"steps\":[{\"convert\":"        \
+    "{\"field\":\"size\",\"to\":{\"type\":\"integer\"},\"forward\":"           \
+    "[\"int_of_text\"],\"back\":[\"text_of_int\"]}}]}"
+#define V2                                                                     \
+    "{\"title\":\"Item\",\"version\":2,\"properties\":{\"name\":{\"type\":"    \
+    "\"string\"},\"size\":{\"type\":\"integer\"},\"done\":{\"type\":"          \
+    "\"boolean\"}}}"
+
+static void schema_publish(struct bench *b)
+{
+    BENCH_MUST(b->store, cove_migration_add(b->store, STEP, V2));
+}
+
 static void schema_plan(struct bench *b)
 {
     static const char request[] =
-        "{\"do\":\"migrate.plan\",\"examples\":0,\"migration\":{\"schema\":"
-        "\"Item\",\"from\":1,\"to\":2,\"steps\":[{\"convert\":{\"field\":"
-        "\"size\",\"to\":{\"type\":\"integer\"},\"forward\":[\"int_of_text\"],"
-        "\"back\":[\"text_of_int\"]}}]},\"schema\":{\"title\":\"Item\","
-        "\"version\":2,\"properties\":{\"name\":{\"type\":\"string\"},\"size\":"
-        "{\"type\":\"integer\"},\"done\":{\"type\":\"boolean\"}}}}";
+        "{\"do\":\"migrate.plan\",\"examples\":0,\"migration\":" STEP
+        ",\"schema\":" V2 "}";
     char *raw = bench_path(b, "raw-plan");
     double start;
 
@@ -188,6 +198,8 @@ void bench_schema(struct bench *b)
     schema_fill(b);
     schema_status(b);
     schema_plan(b);
+    schema_publish(b);
+    bench_reader(b);
     cove_close(b->store);
     b->store = NULL;
     schema_chain(b);
