@@ -389,14 +389,20 @@ static void human_pushed(const json_t *reply, bool dry)
     }
 }
 
-static json_t *push_request(const json_t *list, const json_t *answers,
-                            const char *owner, bool dry)
-{
-    json_t *request = json_pack("{s:s s:O s:O s:b}", "do", "schema.push",
-                                "files", list, "answers", answers, "dry", dry);
+struct push_options {
+    const char *owner; /* NULL: not given */
+    bool dry, no_backup;
+};
 
-    if (owner != NULL) {
-        json_object_set_new(request, "owner", json_string(owner));
+static json_t *push_request(const json_t *list, const json_t *answers,
+                            const struct push_options *o, bool dry)
+{
+    json_t *request =
+        json_pack("{s:s s:O s:O s:b s:b}", "do", "schema.push", "files", list,
+                  "answers", answers, "dry", dry, "noBackup", o->no_backup);
+
+    if (o->owner != NULL) {
+        json_object_set_new(request, "owner", json_string(o->owner));
     }
     return request;
 }
@@ -404,11 +410,11 @@ static json_t *push_request(const json_t *list, const json_t *answers,
 /* First as it would be, then, where there is something and it is wanted, in
  * earnest. */
 static int push_do(struct cli *cli, const json_t *list, const json_t *answers,
-                   const char *owner, bool dry, json_t **reply)
+                   const struct push_options *o, json_t **reply)
 {
-    int code = cli_call(cli, push_request(list, answers, owner, true), reply);
+    int code = cli_call(cli, push_request(list, answers, o, true), reply);
 
-    if (code != CLI_OK || dry ||
+    if (code != CLI_OK || o->dry ||
         json_array_size(json_object_get(*reply, "pushed")) == 0) {
         return code;
     }
@@ -416,7 +422,7 @@ static int push_do(struct cli *cli, const json_t *list, const json_t *answers,
     if (code == CLI_OK) {
         json_decref(*reply);
         *reply = NULL;
-        code = cli_call(cli, push_request(list, answers, owner, false), reply);
+        code = cli_call(cli, push_request(list, answers, o, false), reply);
     }
     return code;
 }
@@ -424,9 +430,12 @@ static int push_do(struct cli *cli, const json_t *list, const json_t *answers,
 int cli_schema_push(struct cli *cli)
 {
     json_t *list = json_array(), *diff = NULL, *reply = NULL;
-    bool bad = false, dry = cli_flag(cli, "--dry-run");
-    const char *owner = cli_option(cli, "--owner", &bad);
+    struct push_options o = {.dry = cli_flag(cli, "--dry-run"),
+                             .no_backup = cli_flag(cli, "--no-backup")};
+    bool bad = false;
     int code;
+
+    o.owner = cli_option(cli, "--owner", &bad);
     json_t *answers = cli_answers(cli, &code);
 
     if (code == CLI_OK) {
@@ -440,12 +449,12 @@ int cli_schema_push(struct cli *cli)
         fflush(stdout);
     }
     if (code == CLI_OK) {
-        code = push_do(cli, list, answers, owner, dry, &reply);
+        code = push_do(cli, list, answers, &o, &reply);
     }
     if (code == CLI_OK && cli->json) {
         cli_print_json(reply);
     } else if (code == CLI_OK && !cli->quiet) {
-        human_pushed(reply, dry);
+        human_pushed(reply, o.dry);
     }
     json_decref(reply);
     json_decref(diff);

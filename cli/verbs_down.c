@@ -58,6 +58,7 @@ int cli_migrate_down(struct cli *cli)
     bool bad = false, undo = cli_flag(cli, "--undo");
     bool loss = cli_flag(cli, "--accept-data-loss");
     bool dry = cli_flag(cli, "--dry-run");
+    bool no_backup = cli_flag(cli, "--no-backup");
     const char *to = cli_option(cli, "--to", &bad);
     json_int_t steps = 0;
     bool counted = cli_option_number(cli, "--steps", &bad, &steps);
@@ -85,6 +86,9 @@ int cli_migrate_down(struct cli *cli)
     }
     if (loss) {
         json_object_set_new(request, "acceptDataLoss", json_true());
+    }
+    if (no_backup) {
+        json_object_set_new(request, "noBackup", json_true());
     }
     if (dry) {
         json_object_set_new(request, "dry", json_true());

@@ -302,6 +302,9 @@ int cli_migrate_run(struct cli *cli)
     if (cli_flag(cli, "--allow-drift")) {
         json_object_set_new(request, "allowDrift", json_true());
     }
+    if (cli_flag(cli, "--no-backup")) {
+        json_object_set_new(request, "noBackup", json_true());
+    }
     const char *name = cli_word(cli);
     int code = cli_end(cli, bad);
 

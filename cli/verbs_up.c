@@ -15,7 +15,7 @@ struct up {
     struct cli_files files;
     const char *dir, *owner;
     json_int_t to, batch, timeout; /* 0: not given */
-    bool strict, allow_drift, wait;
+    bool strict, allow_drift, wait, no_backup;
     json_t *checked;   /* the reply of files.check */
     json_t *left_out;  /* names of schemas that have problems */
     json_t *published; /* what was published, a row each */
@@ -214,6 +214,9 @@ static int up_run_one(struct up *up, const char *name)
     if (up->allow_drift) {
         json_object_set_new(request, "allowDrift", json_true());
     }
+    if (up->no_backup) {
+        json_object_set_new(request, "noBackup", json_true());
+    }
     int code = cli_run_work(up->cli, request, -1, &reply);
 
     if (code == CLI_OK) {
@@ -336,6 +339,7 @@ int cli_migrate_up(struct cli *cli)
     up.strict = cli_flag(cli, "--strict");
     up.allow_drift = cli_flag(cli, "--allow-drift");
     up.wait = cli_flag(cli, "--wait");
+    up.no_backup = cli_flag(cli, "--no-backup");
     cli_option_number(cli, "--to", &bad, &up.to);
     cli_option_number(cli, "--batch", &bad, &up.batch);
     cli_option_number(cli, "--timeout", &bad, &up.timeout);

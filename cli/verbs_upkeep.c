@@ -210,6 +210,9 @@ int cli_migrate_reset(struct cli *cli)
     bool bad = false;
 
     restore_text(request, "name", cli_option(cli, "--name", &bad));
+    if (cli_flag(cli, "--no-backup")) {
+        json_object_set_new(request, "noBackup", json_true());
+    }
     restore_text(request, "schema", cli_word(cli));
     json_object_set_new(request, "yes", json_boolean(cli->yes));
     int code = cli_end(cli, bad);

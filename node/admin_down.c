@@ -1,7 +1,9 @@
 /* admin_down.c: migrate.down: a schema taken back by a later version. */
 #include "core/value.h"
 #include "migrate/retreat.h"
-#include "node/admin.h"
+#include "node/guard.h"
+
+#include <stdio.h>
 
 /* "to" is a version or a step, as number or text. */
 static int down_to(struct admin *a, const char **out)
@@ -90,6 +92,21 @@ static void down_json(struct node_json *j, const struct cove_retreat *r)
     down_fields(j, "lost", r->lost, r->lost_count, true);
 }
 
+/* Values that cannot come back want a backup, where the config says so. */
+static int down_guard(struct admin *a, struct cove_txn *txn,
+                      const struct cove_retreat *r)
+{
+    const struct cove_bytes was = r->lost[0].was;
+    struct node_guard guard;
+    char what[128];
+    int err = guard_init(a, txn, &guard);
+
+    snprintf(what, sizeof(what), "version %lld has no way back for \"%.*s\"",
+             (long long)r->from, (int)(was.len < 60 ? was.len : 60),
+             (const char *)was.at);
+    return err != 0 ? err : guard_any(&guard, txn, what);
+}
+
 static int down_run(struct admin *a, struct cove_txn *txn, const char *name,
                     struct cove_retreat_request *request, bool dry)
 {
@@ -109,11 +126,14 @@ static int down_run(struct admin *a, struct cove_txn *txn, const char *name,
     p.num = retreat.step.num;
     p.step = retreat.step.step.step;
     p.version = retreat.step.step.version;
-    if (!dry) {
+    if (!dry && retreat.lost_count > 0) {
+        err = down_guard(a, txn, &retreat);
+    }
+    if (err == 0 && !dry) {
         err = cove_publish_prepared(catalog, txn->txn, &retreat.step,
                                     "the way back", &p, &txn->diag);
         err = err != 0 ? err : admin_published(a, txn, &p);
-    } else {
+    } else if (err == 0) {
         node_json_key(&a->reply, "step");
         node_json_hex(&a->reply, p.step.b, sizeof(p.step.b));
         node_json_key(&a->reply, "version");
@@ -145,7 +165,8 @@ static int verb_down(struct admin *a)
 }
 
 const struct admin_verb admin_down_verbs[] = {
-    {"migrate.down", "schema steps to undo acceptDataLoss dry", verb_down},
+    {"migrate.down", "schema steps to undo acceptDataLoss dry noBackup",
+     verb_down},
     {"migrate.retire", "schema version yes dry", admin_migrate_retire},
     {"migrate.merge", "schema dry", admin_migrate_merge},
     {NULL, NULL, NULL},

@@ -4,8 +4,9 @@
  */
 #include "core/value.h"
 #include "migrate/diff.h"
-#include "node/admin.h"
 #include "node/files_compose.h"
+#include "node/guard.h"
+#include "schema/step.h"
 
 #define SHOWN(b) (int)((b).len < 80 ? (b).len : 80), (const char *)(b).at
 
@@ -19,6 +20,7 @@ struct push {
     size_t before_count, after_count;
     const struct cove_id *owner;
     bool dry;
+    struct node_guard guard;
 };
 
 /* ------------------------------------------------------------------- reading
@@ -132,6 +134,15 @@ static int push_first(struct push *p, const struct cove_diff_pair *pair,
                                &p->txn->diag);
 }
 
+static int push_guard(struct push *p, struct cove_bytes body)
+{
+    struct cove_step step = {.body = body};
+    struct cove_bytes *parents;
+    int err = cove_step_take_apart(&p->a->arena, &step, &parents);
+
+    return err != 0 ? err : guard_step(&p->guard, p->txn, &step);
+}
+
 static int push_next(struct push *p, const struct cove_diff_pair *pair,
                      struct cove_published *out)
 {
@@ -156,6 +167,9 @@ static int push_next(struct push *p, const struct cove_diff_pair *pair,
     err = err != 0 ? err
                    : files_laws(&p->a->arena, made.step.body, doc->journal,
                                 &made.migration, &p->txn->diag);
+    if (err == 0 && !p->dry) {
+        err = push_guard(p, made.step.body);
+    }
     return err != 0 ? err
                     : cove_publish_migration(catalog, p->txn->txn, &files, out,
                                              &p->txn->diag);
@@ -252,6 +266,7 @@ static int push_run(struct push *p)
     struct cove_diff_sets_request request = {0};
     int err = push_allowed(p);
 
+    err = err != 0 ? err : guard_init(p->a, p->txn, &p->guard);
     err = err != 0 ? err : push_read(p);
     err = err != 0 ? err : admin_map(p->a, "answers", &request.answers);
     if (err != 0) {
@@ -301,6 +316,6 @@ static int verb_push(struct admin *a)
 }
 
 const struct admin_verb admin_push_verbs[] = {
-    {"schema.push", "files answers owner dry", verb_push},
+    {"schema.push", "files answers owner dry noBackup", verb_push},
     {NULL, NULL, NULL},
 };

@@ -10,7 +10,7 @@
 #include "core/value.h"
 #include "crdt/repo_upkeep.h"
 #include "migrate/activity.h"
-#include "node/admin.h"
+#include "node/guard.h"
 
 #define RESET_SLICE 512 /* documents a commit */
 
@@ -346,6 +346,7 @@ static int reset_consent(struct reset *r, const char *typed, bool yes)
 
 static int reset_verb(struct reset *r, const char *typed, bool yes)
 {
+    struct node_guard guard;
     int err = node_begin(r->a->store, COVE_READ | COVE_VIEW, &r->txn);
 
     if (err != 0) {
@@ -357,6 +358,12 @@ static int reset_verb(struct reset *r, const char *typed, bool yes)
     }
     if (err == 0) {
         err = reset_consent(r, typed, yes);
+    }
+    if (err == 0) {
+        err = guard_init(r->a, r->txn, &guard);
+    }
+    if (err == 0 && r->documents > 0) {
+        err = guard_any(&guard, r->txn, "reset takes documents out for good");
     }
     err = admin_end(r->a, r->txn, err);
     return err != 0 ? err : reset_all(r);
@@ -392,6 +399,6 @@ static int verb_reset(struct admin *a)
 }
 
 const struct admin_verb admin_reset_verbs[] = {
-    {"migrate.reset", "schema name yes", verb_reset},
+    {"migrate.reset", "schema name yes noBackup", verb_reset},
     {NULL, NULL, NULL},
 };

@@ -1,5 +1,6 @@
 /* admin_run.c: migrate.run and what steers it. Nothing here sleeps: a reply
  * says how long the caller is to wait before it asks again. */
+#include "node/guard.h"
 #include "node/upkeep.h"
 
 #include "core/cbor.h"
@@ -184,6 +185,15 @@ static int work_mark(struct work *w, struct cove_txn *txn)
     return node_mark(txn, title, name);
 }
 
+/* Is it to be, without a backup? */
+static int work_guard(struct work *w, struct cove_txn *txn)
+{
+    struct node_guard guard;
+    int err = guard_init(w->a, txn, &guard);
+
+    return err != 0 ? err : guard_run(&guard, txn, w->run.schema, &w->run.head);
+}
+
 /* One batch and the run's record, in one commit; the first begins the run. */
 static int work_step(struct work *w, bool begin, uint32_t most, uint64_t aim_ms)
 {
@@ -200,6 +210,7 @@ static int work_step(struct work *w, bool begin, uint32_t most, uint64_t aim_ms)
     txn->wrote = true;
     if (begin) {
         err = work_target(w, txn);
+        err = err != 0 ? err : work_guard(w, txn);
         err = err != 0 ? err
                        : cove_run_begin(catalog, txn->txn, &w->run, w->queue,
                                         &w->worker, &txn->diag);
@@ -269,6 +280,7 @@ static int work_atomic(struct work *w)
     }
     txn->wrote = true;
     err = work_target(w, txn);
+    err = err != 0 ? err : work_guard(w, txn);
     err = err != 0
               ? err
               : cove_run_atomic(txn->worker->catalog, txn->txn, &w->run,
@@ -512,7 +524,7 @@ static int verb_sweep(struct admin *a)
 const struct admin_verb admin_run_verbs[] = {
     {"migrate.run",
      "schema version batch max rate threshold atomic dry queue wait number "
-     "allowDrift",
+     "allowDrift noBackup",
      verb_run},
     {"migrate.look", "schema", verb_look},
     {"migrate.pause", "schema", verb_pause},

@@ -3,6 +3,7 @@
 #include "core/hlc.h"
 #include "core/value.h"
 #include "crdt/repo_upkeep.h"
+#include "node/guard.h"
 #include "node/upkeep.h"
 
 #include <stdio.h>
@@ -12,7 +13,8 @@
 
 /* ------------------------------------------------------------------ backup */
 
-static int backup_count(struct admin *a, uint64_t *out)
+/* The documents, and the last change that the copy will surely hold. */
+static int backup_count(struct admin *a, uint64_t *out, uint64_t *sequence)
 {
     struct cove_txn *txn;
     cove_num num = 0;
@@ -22,8 +24,9 @@ static int backup_count(struct admin *a, uint64_t *out)
         return err;
     }
     *out = 0;
-    while ((err = cove_repo_next(txn->worker->repo, txn->txn, 0, num, &num)) ==
-           0) {
+    err = cove_repo_sequence(txn->worker->repo, txn->txn, sequence);
+    while (err == 0 && (err = cove_repo_next(txn->worker->repo, txn->txn, 0,
+                                             num, &num)) == 0) {
         ++*out;
     }
     return admin_end(a, txn, err == COVE_ENOTFOUND ? 0 : err);
@@ -64,12 +67,12 @@ static void backup_undo(struct admin *a, const char *path)
 static int verb_backup(struct admin *a)
 {
     const char *path = NULL;
-    uint64_t documents = 0;
+    uint64_t documents = 0, sequence = 0;
     int64_t bytes = 0;
     int err = admin_text(a, "path", &path);
 
     err = err != 0 ? err : admin_need(a, "path", path);
-    err = err != 0 ? err : backup_count(a, &documents);
+    err = err != 0 ? err : backup_count(a, &documents, &sequence);
     if (err == 0) {
         err = cove_store_copy(a->store->store, path, &a->diag);
     }
@@ -80,6 +83,10 @@ static int verb_backup(struct admin *a)
     if (err == 0) {
         err = backup_bytes(a, path, &bytes);
     }
+    /* That it was made is noted in the store; where that fails the copy is no
+     * worse, so it stays. */
+    bool noted = err == 0 && guard_note_backup(a->store, sequence) == 0;
+
     if (err != 0) {
         backup_undo(a, path);
         return err;
@@ -90,6 +97,8 @@ static int verb_backup(struct admin *a)
     node_json_int(&a->reply, bytes);
     node_json_key(&a->reply, "documents");
     node_json_int(&a->reply, (int64_t)documents);
+    node_json_key(&a->reply, "noted");
+    node_json_bool(&a->reply, noted);
     return 0;
 }
 

@@ -201,6 +201,73 @@ def settings_stand_over_the_profile(cove):
                  "completed: 1 of 1 documents, 1 migrated, 1 copies; 1 valid, 0 invalid")
 
 
+def what_loses_values_wants_a_backup_where_it_is_required(cove):
+    """Of the documents as they are: a run, a push, a down and a reset."""
+    gone = {"title": "Note", "version": 3, "type": "object", "properties": {"state": {}}}
+    to3 = {"schema": "Note", "from": 2, "to": 3, "targetSchema": gone,
+           "steps": [{"add": "state"}, {"remove": "size"}]}
+    with desk_of(cove, ["1", "2"]) as d:
+        base = d.node.dir.parent
+        run, down = ["migrate", "run", "Note"], ["migrate", "down", "Note", "--steps", "1"]
+
+        def asks(*words, says):
+            code, text = d.call(*words)
+            check(code == DESTRUCTIVE and "cove backup DIR" in text and says in text, words, code,
+                  text)
+
+        d.node.run("config", "profile=strict")
+        d.golden(run, OK, "completed: 2 of 2 documents, 2 migrated, 2 copies; 2 valid, 0 invalid")
+        (base / "to3.json").write_text(json.dumps(to3), "utf-8")
+        d.node.run("migrate", "publish", base / "to3.json")
+        for how in ([], ["--queue"], ["--atomic"]):
+            asks(*run, *how, says='version 3 removes "size"')
+        check(d.run()["number"] == 1, "a run was begun")
+        check(d.call(*run, "--dry-run")[0] == OK, "a dry run")
+        check(d.node.json("backup", base / "b1")["noted"] is True, "the backup is not known")
+        d.node.new("Note@1", "size=3")
+        asks(*run, says="newer than the last change")
+        d.node.run("backup", base / "b2")
+        d.golden(run, OK, "noop: 3 of 3 documents, 0 migrated, 0 copies; 3 valid, 0 invalid")
+        d.node.new("Note@1", "size=4")
+        check(d.call(*run)[0] == OK, "a run over no further step that loses anything")
+        asks("migrate", "reset", "Note", "--name", "Note", "-y", says="documents out for good")
+        d.node.run("config", "profile=relaxed")
+        d.node.run("config", "requireBackup=true")
+        odd = {**gone, "version": 4, "properties": {}}
+        (base / "odd.json").write_text(json.dumps(odd), "utf-8")
+        push = ["schema", "push", base / "odd.json", "--drop", "state", "--accept-data-loss", "-y"]
+        asks(*push, says='version 4 removes "state"')
+        check(len(d.node.json("schema", "show", "Note")["registers"]) == 1, "it was pushed")
+        check(d.call(*push, "--no-backup")[0] == OK, "without")
+        check(d.call(*down)[0] == OK, "what comes back")
+        check(d.call("migrate", "reset", "Note", "--name", "Note", "-y", "--no-backup")[0] == OK,
+              "a reset without")
+
+
+def a_down_that_loses_values_wants_a_backup(cove):
+    """Not one that shows what was hidden."""
+    with desk_of(cove, ["1"]) as d:
+        base = d.node.dir.parent
+        text = {"title": "Note", "version": 3, "type": "object",
+                "properties": {"size": {"type": "string"}}}
+        to3 = {"schema": "Note", "from": 2, "to": 3, "targetSchema": text,
+               "steps": [{"convert": {"field": "size", "to": {"type": "string"},
+                                      "forward": ["text_of_int"], "back": None}}]}
+        (base / "to3.json").write_text(json.dumps(to3), "utf-8")
+        d.node.run("migrate", "publish", base / "to3.json")
+        d.node.run("config", "requireBackup=true")
+        down = ["migrate", "down", "Note", "--steps", "1"]
+        code, said = d.call(*down)
+        check(code == DESTRUCTIVE and "--accept-data-loss" in said, code, said)
+        code, said = d.call(*down, "--accept-data-loss")
+        check(code == DESTRUCTIVE and "cove backup DIR" in said
+              and 'version 3 has no way back for "size"' in said, code, said)
+        code, said = d.call("migrate", "run", "Note")
+        check(code == DESTRUCTIVE and 'version 3 has no way back for "size"' in said, code, said)
+        d.node.run("backup", base / "b")
+        check(d.call(*down, "--accept-data-loss")[0] == OK, "with a backup")
+
+
 TESTS = [
     every_verb_says_what_it_did,
     a_run_that_another_process_cancels_stops_between_batches,
@@ -208,6 +275,8 @@ TESTS = [
     a_daemon_works_off_what_is_queued,
     once_is_once,
     settings_stand_over_the_profile,
+    what_loses_values_wants_a_backup_where_it_is_required,
+    a_down_that_loses_values_wants_a_backup,
 ]
 
 if __name__ == "__main__":
