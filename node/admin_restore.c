@@ -474,6 +474,21 @@ static void restore_init(struct restore *r, struct admin *a)
     node_json_init(&r->changes, a->store->alloc);
 }
 
+/* A point in time alone: what is to go back to it? */
+static int restore_nothing(struct admin *a)
+{
+    const char *mark = NULL;
+    int err = admin_text(a, "mark", &mark);
+
+    return err != 0 ? err
+                    : cove_fail(&a->diag, COVE_EUSAGE,
+                                "what is to be restored: all of a schema "
+                                "(`cove restore NAME %s%s`), or one document "
+                                "(its id instead of NAME)",
+                                mark != NULL ? "--mark " : "--to TIME",
+                                mark != NULL ? mark : "");
+}
+
 static int verb_restore(struct admin *a)
 {
     struct restore r = {.a = a};
@@ -492,9 +507,7 @@ static int verb_restore(struct admin *a)
     }
     err = err != 0 ? err : restore_point(&r, &schema);
     if (err == 0 && !given && schema == NULL) {
-        err = cove_fail(&a->diag, COVE_EUSAGE,
-                        "what is to be restored: a document (\"id\") or all "
-                        "of a schema (\"schema\")");
+        err = restore_nothing(a);
     }
     if (err != 0) {
         return err;

@@ -161,8 +161,7 @@ static int work_reply(struct work *w)
 static int work_mark(struct work *w, struct cove_txn *txn)
 {
     const struct cove_schema_doc *schema;
-    char name[96], title[64];
-    size_t len;
+    char name[96], title[64], *whole;
     int err;
 
     if (w->run.state != COVE_RUN_RUNNING || w->run.done > 0 || w->run.noted) {
@@ -173,16 +172,21 @@ static int work_mark(struct work *w, struct cove_txn *txn)
     if (err != 0) {
         return err;
     }
-    len = (size_t)snprintf(title, sizeof(title), "%.*s", (int)schema->name.len,
-                           (const char *)schema->name.at);
-    for (size_t i = 0; i < len && i < sizeof(title); i++) {
-        title[i] = (unsigned char)title[i] <= ' ' ? '_' : title[i];
+    /* The mark knows the schema by its name; its own is a word that is cut. */
+    whole = cove_arena_printf(&txn->arena, "%.*s", (int)schema->name.len,
+                              (const char *)schema->name.at);
+    if (whole == NULL) {
+        return COVE_ENOMEM;
+    }
+    snprintf(title, sizeof(title), "%s", whole);
+    for (char *c = title; *c != '\0'; c++) {
+        *c = (unsigned char)*c <= ' ' || *c == 0x7f ? '_' : *c;
     }
     while (!cove_utf8_valid(cove_bytes_text(title))) {
         title[strlen(title) - 1] = '\0';
     }
     snprintf(name, sizeof(name), "before-run-%s", title);
-    return node_mark(txn, title, name);
+    return node_mark(txn, whole, name);
 }
 
 /* Is it to be, without a backup? */

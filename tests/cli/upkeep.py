@@ -160,6 +160,26 @@ def what_was_seen_at_a_mark_is_restored(cove):
         check(mark["time"] > 0 and d.json("check")["damaged"] == [], mark)
 
 
+def the_mark_of_a_run_knows_its_schema(cove):
+    """By its whole name, also where that is no word, or longer than a mark's."""
+    for title in ("My Notes", "N" * 63, "N" * 64, "Größe " * 20 + "."):
+        with desk_of(cove) as d:
+            v1 = {**NOTE, "title": title}
+            v2 = {**v1, "version": 2, "properties": {
+                **NOTE["properties"], "stars": {"type": "string"}}}
+            to2 = {"schema": title, "from": 1, "to": 2, "steps": [{"convert": {
+                "field": "stars", "to": {"type": "string"}, "forward": ["text_of_int"]}}]}
+            d.run("schema", "put", write(d.base, "long1.json", v1))
+            d.new(title, "title=one", "stars:=1")
+            d.run("migrate", "publish", write(d.base, "to2.json", to2),
+                  "--schema", write(d.base, "long2.json", v2))
+            d.run("migrate", "run", title)
+            marks = [m for m in d.json("mark")["marks"] if m.get("schema") == title]
+            check(len(marks) == 1 and marks[0]["name"].startswith("before-run-"), marks)
+            done = d.json("restore", "--mark", marks[0]["name"], "-y")
+            check(done["documents"] == 1, done)
+
+
 def a_document_is_restored_to_a_time(cove):
     """In milliseconds or as a date; without a schema too."""
     with desk_of(cove) as d:
@@ -267,7 +287,7 @@ def points_that_are_none_are_refused(cove):
         refused(d, ["restore", ident, "--mark", "none", "-y"], NOT_FOUND, '"none"', "cove mark")
         refused(d, ["restore", ident, "-y"], USAGE, "to", "mark")
         refused(d, ["restore", ident, "--to", 5, "--mark", "m", "-y"], USAGE, "one of them")
-        refused(d, ["restore", "--mark", "m", "-y"], USAGE, "schema")
+        refused(d, ["restore", "--mark", "m", "-y"], USAGE, "`cove restore NAME --mark m`")
         refused(d, ["restore", "Nota", "--mark", "m", "-y"], NOT_FOUND, "Nota")
         refused(d, ["restore", "co_zzz", "--mark", "m", "-y"], NOT_FOUND, "co_zzz")
         refused(d, ["restore", ident, "--mark", "m", "--as", "9", "-y"], NOT_FOUND, "9")
@@ -473,6 +493,7 @@ TESTS = [
     a_backup_of_a_store_in_use_is_whole,
     a_backup_writes_over_nothing,
     what_was_seen_at_a_mark_is_restored,
+    the_mark_of_a_run_knows_its_schema,
     a_document_is_restored_to_a_time,
     a_restore_sees_the_past_at_the_newest_version,
     what_cannot_be_written_is_listed_and_left,
