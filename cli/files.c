@@ -269,11 +269,26 @@ static int files_sync_dir(const char *path)
     return error;
 }
 
+int cli_files_plain(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) != 0 || S_ISREG(st.st_mode)
+               ? CLI_OK
+               : cli_fail(CLI_ERROR,
+                          "%s is %s; only a plain file is written over: name "
+                          "another",
+                          path, files_kind(st.st_mode));
+}
+
 int cli_files_write(const char *path, const char *text)
 {
     char *fresh = NULL;
     int error;
 
+    if (cli_files_plain(path) != CLI_OK) {
+        return CLI_ERROR;
+    }
     if (asprintf(&fresh, "%s.%ld.new", path, (long)getpid()) < 0) {
         return cli_fail(CLI_ERROR, "%s: out of memory", path);
     }

@@ -30,8 +30,11 @@ json_t *cli_files_request(const struct cli_files *files, const char *verb);
 const char *cli_files_text(const struct cli_files *files, const char *name);
 
 /* Write a file whole, or not at all: a new one in its place, on the disk when
- * this returns. */
+ * this returns. What is there and no plain file stays as it is: a link, a
+ * device. */
 int cli_files_write(const char *path, const char *text);
+/* May a file be written there? Says why not: a pipe would not even be read. */
+int cli_files_plain(const char *path);
 /* The same for a file of migrations/, and the manifest. */
 int cli_files_put(const struct cli_files *files, const char *name,
                   const char *text);

@@ -155,6 +155,26 @@ static char *create_name(const struct create *c)
     return name;
 }
 
+/* A manifest that cannot be read (two branches met in it, say) is not replaced
+ * by one that knows a single file. */
+static int create_manifest(const struct create *c)
+{
+    json_t *held =
+        c->files.manifest == NULL
+            ? NULL
+            : json_loads(json_string_value(c->files.manifest), 0, NULL);
+    bool good = c->files.manifest == NULL ||
+                json_is_array(json_object_get(held, "files"));
+
+    json_decref(held);
+    return good ? CLI_OK
+                : cli_fail(CLI_INVALID,
+                           "%s/migrations/manifest.json is no {\"files\": "
+                           "[…]}: put it back (`git checkout`), or make it "
+                           "anew: `cove migrate verify --write`",
+                           c->files.dir);
+}
+
 /* The file, then the manifest that knows it. */
 static int create_write(struct create *c, const char *name)
 {
@@ -229,6 +249,9 @@ int cli_migrate_create(struct cli *cli)
     }
     if (code == CLI_OK) {
         code = cli_files_read(dir != NULL ? dir : CLI_FILES_DIR, &c.files);
+    }
+    if (code == CLI_OK) {
+        code = create_manifest(&c);
     }
     if (code == CLI_OK) {
         code = create_find(&c);

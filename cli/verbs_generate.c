@@ -57,8 +57,11 @@ static int pull_write(struct cli *cli, const char *path, const json_t *reply)
     const char *text = cli_text(reply, "schema");
     char *line = NULL;
     bool there = access(path, F_OK) == 0;
-    int code = CLI_OK;
+    int code = cli_files_plain(path);
 
+    if (code != CLI_OK) {
+        return code;
+    }
     if (there && !pull_differs(path, text)) {
         pull_said(cli, path, reply, " is ", false);
         return CLI_OK;

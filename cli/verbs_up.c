@@ -294,6 +294,37 @@ static int up_wait(struct up *up)
     return err != 0 ? cli_failed(up->cli, err) : CLI_OK;
 }
 
+/* The schema files that no migration leads to yet: they stop nothing, but who
+ * edited one may have meant it. */
+static size_t up_uncreated(const struct up *up)
+{
+    size_t i, count = 0;
+    json_t *p;
+
+    json_array_foreach(json_object_get(up->checked, "problems"), i, p)
+    {
+        const char *kind = cli_text(p, "kind");
+
+        if (strcmp(kind, "uncreated") == 0 || strcmp(kind, "changed") == 0) {
+            cli_fail(CLI_OK, "%s: %s", kind, cli_text(p, "why"));
+            count++;
+        }
+    }
+    return count;
+}
+
+/* What is left to say when all went well. */
+static void up_said(const struct up *up)
+{
+    size_t uncreated = up_uncreated(up);
+
+    if (!up->cli->json && json_array_size(up->published) == 0 &&
+        json_object_size(up->runs) == 0) {
+        puts(uncreated == 0 ? "nothing to do: every file is published and run"
+                            : "nothing was published: see above");
+    }
+}
+
 static int up_do(struct up *up)
 {
     int code = cli_files_read(up->dir, &up->files);
@@ -310,10 +341,8 @@ static int up_do(struct up *up)
     if (code == CLI_OK) {
         code = up_run(up);
     }
-    if (code == CLI_OK && !up->cli->json && !up->cli->quiet &&
-        json_array_size(up->published) == 0 &&
-        json_object_size(up->runs) == 0) {
-        puts("nothing to do: every file is published and run");
+    if (code == CLI_OK && !up->cli->quiet) {
+        up_said(up);
     }
     if (code == CLI_OK && up->wait) {
         code = up_wait(up);

@@ -159,6 +159,10 @@ def every_verb_says_what_it_did(cove):
             "1 files: 1 published, 0 unpublished; 1 steps of 1 schemas hashed again",
             "cove: uncreated: Note.schema.json is version 2 of Note, and no file leads there: "
             "`cove migrate create Note`"])
+        y.golden(["migrate", "up"], OK, [
+            "nothing was published: see above",
+            "cove: uncreated: Note.schema.json is version 2 of Note, and no file leads there: "
+            "`cove migrate create Note`"])
         y.golden(["migrate", "create", "Note", "--note", "numbers"], OK, [
             "schema/migrations/STAMP_Note.json: Note 1 → 2",
             "`cove migrate plan` tries it, `cove migrate up` publishes it"])
@@ -329,6 +333,38 @@ def a_manifest_that_is_none_is_named(cove):
             check(y.versions() == [], "something was published")
             y.run("migrate", "verify", "--write")
             check(y.problems(OK) == [], "mended")
+
+
+def a_manifest_that_cannot_be_read_is_not_replaced(cove):
+    """As after a merge of two branches: create refuses, and leaves it."""
+    with yard_of(cove) as y:
+        y.write("Note.schema.json", NOTE1)
+        y.run("migrate", "create", "Note")
+        y.write("Note.schema.json", NOTE2)
+        for garbage in ("<<<<<<< ours\n", '{"files": 7}', ""):
+            y.write("migrations/manifest.json", garbage)
+            y.refused(["migrate", "create", "Note"], INVALID, "manifest.json", "verify --write")
+        y.run("migrate", "verify", "--write", code=DRIFT)
+        y.run("migrate", "create", "Note")
+        check(y.problems(OK) == [], "both are known")
+
+
+def what_is_no_plain_file_is_not_written_over(cove):
+    """A link, a directory, a pipe stay what they are."""
+    with yard_of(cove) as y:
+        y.files().run("migrate", "verify", "--write")
+        y.run("migrate", "up")
+        (y.base / "kept").write_text("kept", "utf-8")
+        (y.base / "link").symlink_to("kept")
+        (y.base / "dir").mkdir()
+        os.mkfifo(y.base / "pipe")
+        for name, kind in (("link", "symbolic link"), ("dir", "directory"),
+                           ("pipe", "no plain file")):
+            for words in (["migrate", "bundle"], ["schema", "generate", "Note"],
+                          ["schema", "pull", "Note"]):
+                y.refused([*words, "-o", name], ERROR, name, kind)
+        check((y.base / "link").is_symlink() and (y.base / "pipe").is_fifo(), "replaced")
+        check((y.base / "kept").read_text("utf-8") == "kept", "written through the link")
 
 
 def two_migrations_of_one_version_are_named(cove):
@@ -715,6 +751,8 @@ TESTS = [
     a_file_that_cannot_be_read_is_named,
     a_file_that_is_none_is_named,
     a_manifest_that_is_none_is_named,
+    a_manifest_that_cannot_be_read_is_not_replaced,
+    what_is_no_plain_file_is_not_written_over,
     two_migrations_of_one_version_are_named,
     a_missing_step_is_named,
     a_cycle_is_named,
