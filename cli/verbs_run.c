@@ -224,8 +224,10 @@ static void option_percent(struct cli *cli, json_t *request, bool *bad)
     if (text == NULL) {
         return;
     }
-    if (end == text || (*end != '\0' && strcmp(end, "%") != 0)) {
-        cli_fail(CLI_USAGE, "--threshold %s: a percentage is wanted", text);
+    if (end == text || (*end != '\0' && strcmp(end, "%") != 0) ||
+        !(percent >= 0 && percent <= 100)) { /* NaN is neither */
+        cli_fail(CLI_USAGE, "--threshold %s: a percentage is wanted, 0 to 100",
+                 text);
         *bad = true;
         return;
     }
@@ -389,6 +391,17 @@ int cli_migrate_retry(struct cli *cli)
 
 /* ------------------------------------------------------------------- config */
 
+/* What 0 means, where it is no number of documents. */
+static const char *config_zero(const char *key, const json_t *value)
+{
+    if (!json_is_integer(value) || json_integer_value(value) != 0) {
+        return "";
+    }
+    return strcmp(key, "batch") == 0  ? "  (it adapts)"
+           : strcmp(key, "rate") == 0 ? "  (as fast as it goes)"
+                                      : "";
+}
+
 static void human_config(const json_t *reply)
 {
     static const char *const keys[] = {"profile",     "batch",
@@ -399,6 +412,7 @@ static void human_config(const json_t *reply)
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         cli_print_padded(keys[i], 14);
         cli_print_value(json_object_get(reply, keys[i]));
+        fputs(config_zero(keys[i], json_object_get(reply, keys[i])), stdout);
         puts(json_object_get(set, keys[i]) != NULL ? "  (set)" : "");
     }
 }

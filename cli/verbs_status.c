@@ -139,6 +139,16 @@ static void human_drift(const json_t *schema)
     }
 }
 
+/* Why the run did not come to its end. */
+static void human_run_error(const json_t *run)
+{
+    if (json_object_get(run, "error") != NULL) {
+        fputs("    ", stdout);
+        cli_print_text(cli_text(run, "error"));
+        putchar('\n');
+    }
+}
+
 static void human_schema(const json_t *schema)
 {
     json_t *step;
@@ -158,6 +168,7 @@ static void human_schema(const json_t *schema)
     if (json_object_get(schema, "run") != NULL) {
         printf("  run ");
         cli_human_run(json_object_get(schema, "run"));
+        human_run_error(json_object_get(schema, "run"));
     }
 }
 

@@ -110,6 +110,11 @@ def every_verb_says_what_it_did(cove):
                  *quarantined,
                  "cove: the run failed: 1 of 10 documents do not convert, more than the threshold "
                  "of 0 %; the first is ID: /size: the value did not convert to this version")
+        code, text = d.call("migrate", "status", "Note")
+        check(code == OK and "\n    1 of 10 documents do not convert, more than" in text, text)
+        for threshold in ("nan", "inf", "-1", "101", "x", ""):
+            d.golden([*run, "--threshold", threshold], USAGE, f"cove: --threshold {threshold}: "
+                     "a percentage is wanted, 0 to 100")
         code, text = d.call("migrate", "log", "Note")
         check(code == OK and [line.split()[2:4] for line in text.splitlines()]
               == [["publish", "Note"]] * 2 + [["run", "Note"]] * 4, text)
@@ -179,14 +184,14 @@ def once_is_once(cove):
 def settings_stand_over_the_profile(cove):
     """The profile, its settings, and what they refuse."""
     with desk_of(cove, ["1"]) as d:
-        d.golden(["config"], OK, "profile       relaxed", "batch         0",
+        d.golden(["config"], OK, "profile       relaxed", "batch         0  (it adapts)",
                  "rate          10000", "threshold     1", "atomicLimit   10000",
                  "requireBackup false")
         d.golden(["config", "profile=strict"], OK, "profile       strict  (set)",
-                 "batch         0", "rate          5000", "threshold     1",
+                 "batch         0  (it adapts)", "rate          5000", "threshold     1",
                  "atomicLimit   10000", "requireBackup true")
         d.golden(["config", "threshold=0.25"], OK, "profile       strict  (set)",
-                 "batch         0", "rate          5000", "threshold     0.25  (set)",
+                 "batch         0  (it adapts)", "rate          5000", "threshold     0.25  (set)",
                  "atomicLimit   10000", "requireBackup true")
         d.golden(["config", "threshold"], OK, "0.25")
         d.golden(["config", "threshold=200"], USAGE, "cove: threshold is a percentage, 0 to 100")
