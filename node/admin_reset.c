@@ -23,7 +23,7 @@ struct reset {
     struct cove_bytes name; /* of the schema, in the admin's arena */
     struct cove_id id;      /* of the journal */
     struct cove_id owner;
-    size_t steps;
+    size_t versions; /* without what says something about them */
     uint64_t documents, drafts;
 };
 
@@ -167,7 +167,9 @@ static int reset_open(struct reset *r)
     }
     r->id = schema->id;
     r->owner = schema->owner;
-    r->steps = cove_journal_count(schema->journal);
+    for (size_t i = 0; i < cove_journal_count(schema->journal); i++) {
+        r->versions += !cove_journal_at(schema->journal, i)->annotation;
+    }
     return cove_arena_copy(&r->a->arena, schema->name, &r->name);
 }
 
@@ -337,7 +339,7 @@ static int reset_consent(struct reset *r, const char *typed, bool yes)
                      "reset would take the %zu versions of %.*s and its %llu "
                      "documents (and %llu local ones) out of this store for "
                      "good; `cove migrate reset %.*s --name %.*s -y` does it",
-                     r->steps, (int)r->name.len, (const char *)r->name.at,
+                     r->versions, (int)r->name.len, (const char *)r->name.at,
                      (unsigned long long)r->documents,
                      (unsigned long long)r->drafts, (int)r->name.len,
                      (const char *)r->name.at, (int)r->name.len,
@@ -389,7 +391,7 @@ static int verb_reset(struct admin *a)
         node_json_key(&a->reply, "schema");
         node_json_text(&a->reply, r.name);
         node_json_key(&a->reply, "versions");
-        node_json_int(&a->reply, (int64_t)r.steps);
+        node_json_int(&a->reply, (int64_t)r.versions);
         node_json_key(&a->reply, "documents");
         node_json_int(&a->reply, (int64_t)r.documents);
         node_json_key(&a->reply, "local");

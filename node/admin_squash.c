@@ -13,6 +13,8 @@
 #include "node/admin.h"
 #include "node/files_compose.h"
 
+#include <stdio.h>
+
 #define SHOWN(b) (int)((b).len < 80 ? (b).len : 80), (const char *)(b).at
 
 struct squash {
@@ -76,12 +78,16 @@ static int squash_choose(struct squash *s)
         }
     }
     if (s->count < 2) {
+        char most[32] = "";
+
+        if (s->to < INT64_MAX) {
+            snprintf(most, sizeof(most), " and up to %lld", (long long)s->to);
+        }
         return cove_fail(&s->a->diag, COVE_ENOTFOUND,
-                         "there are not two files of %.*s behind version %lld "
-                         "and up to %lld that could become one; `cove migrate "
-                         "verify` shows those there are",
-                         SHOWN(s->schema), (long long)s->from,
-                         (long long)(s->to < INT64_MAX ? s->to : 0));
+                         "there are not two files of %.*s behind version "
+                         "%lld%s that could become one; `cove migrate verify` "
+                         "shows those there are",
+                         SHOWN(s->schema), (long long)s->from, most);
     }
     return 0;
 }

@@ -307,12 +307,11 @@ static int verb_add(struct admin *a)
 }
 
 /* Items of one kind, each on a line. */
-static size_t bundle_list(struct admin *a, const struct files *files,
-                          enum file_kind kind, struct cove_buf *out, int *err)
+static size_t bundle_list(const struct files *files, enum file_kind kind,
+                          struct cove_buf *out, int *err)
 {
     size_t count = 0;
 
-    (void)a;
     for (size_t i = 0; i < files->count && *err == 0; i++) {
         if (files->at[i].kind == kind) {
             *err = cove_buf_append(out,
@@ -329,12 +328,12 @@ static int bundle_text(struct admin *a, const struct files *files,
 {
     struct node_json *j = &a->reply;
     int err = cove_buf_append(out, cove_bytes_text("{\"schemas\": ["));
-    size_t schemas = bundle_list(a, files, FILE_SCHEMA, out, &err);
+    size_t schemas = bundle_list(files, FILE_SCHEMA, out, &err);
 
     err = err != 0 ? err
                    : cove_buf_append(out, cove_bytes_text("],\n\"migrations\": "
                                                           "["));
-    size_t migrations = bundle_list(a, files, FILE_MIGRATION, out, &err);
+    size_t migrations = bundle_list(files, FILE_MIGRATION, out, &err);
 
     err = err != 0 ? err : cove_buf_append(out, cove_bytes_text("]}\n"));
     if (err == 0) {

@@ -191,12 +191,10 @@ static int problems_items(struct check *c)
 /* ------------------------------------------------ schemas being edited, store
  */
 
-static int64_t check_newest(const struct check *c,
-                            const struct file_chain *chain)
+static int64_t check_newest(const struct file_chain *chain)
 {
     int64_t newest = 0;
 
-    (void)c;
     for (size_t i = 0; chain->view.journal != NULL &&
                        i < cove_journal_count(chain->view.journal);
          i++) {
@@ -226,7 +224,7 @@ static int problem_schema(struct check *c, const struct file_item *item)
     if (err != 0) {
         return err;
     }
-    int64_t version = check_newest(c, chain);
+    int64_t version = check_newest(chain);
 
     if (version == 0 || item->to > version) {
         p.kind = "uncreated";
