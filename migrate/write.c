@@ -33,6 +33,17 @@ static int write_schema_open(struct cove_catalog *catalog,
     out->name = out->plan->head->name;
     out->version = out->plan->head->has_version ? out->plan->head->version : 0;
     out->diag = diag;
+    return err;
+}
+
+/* As above, for a write. */
+static int write_schema_begin(struct cove_catalog *catalog,
+                              struct cove_store_txn *txn, cove_num num,
+                              const struct cove_step_id *head,
+                              struct cove_diag *diag, struct write_schema *out)
+{
+    int err = write_schema_open(catalog, txn, num, head, diag, out);
+
     if (err == 0 && out->plan->head->retired) {
         err = cove_fail(diag, COVE_EBLOCKED,
                         "version %lld of %.*s is retired: it is read and no "
@@ -203,8 +214,8 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
         return COVE_ENOMEM;
     }
     err = loaded->raw ? raw_allowed(loaded, diag)
-                      : write_schema_open(catalog, txn, loaded->doc.schema_num,
-                                          &loaded->head, diag, &schema);
+                      : write_schema_begin(catalog, txn, loaded->doc.schema_num,
+                                           &loaded->head, diag, &schema);
     if (err == 0) {
         err = edits_judge(loaded->raw ? NULL : &schema, edits, count, tx.ops,
                           diag);
@@ -264,8 +275,8 @@ static int new_judge(struct cove_catalog *catalog, struct cove_store_txn *txn,
     struct cove_buf buf;
     bool raw = request->schema == 0;
     int err = raw ? 0
-                  : write_schema_open(catalog, txn, request->schema, head, diag,
-                                      &schema);
+                  : write_schema_begin(catalog, txn, request->schema, head,
+                                       diag, &schema);
 
     if (err == 0) {
         err = edits_judge(raw ? NULL : &schema, request->edits,

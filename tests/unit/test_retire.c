@@ -116,6 +116,36 @@ START_TEST(a_retired_version_is_read_and_not_written)
 }
 END_TEST
 
+START_TEST(a_document_is_judged_at_a_retired_version_as_before)
+{
+    struct cove_loaded loaded;
+    struct cove_diag why = {0};
+    cove_num num;
+
+    versions_open();
+    three_versions();
+
+    struct cove_id id = document(1, "a", "'old'");
+    struct cove_step_id first = step_of(1);
+
+    retired("2");
+
+    struct cove_store_txn *txn = kit_begin(&alice.kit, false);
+
+    ck_assert_int_eq(cove_repo_find(alice.kit.repo, txn, &id, &num), 0);
+    struct cove_load_request request = {
+        .num = num, .head = &first, .mode = COVE_LOAD_VIEW};
+
+    ck_assert_int_eq(cove_load(alice.catalog, txn, &request, &alice.kit.arena,
+                               &loaded, &why),
+                     0);
+    ck_assert_msg(cove_loaded_validate(alice.catalog, txn, &loaded, &why) == 0,
+                  "%s", why.text);
+    cove_store_abort(txn);
+    versions_close();
+}
+END_TEST
+
 START_TEST(retiring_the_second_retires_the_first_too_and_no_later_one)
 {
     struct cove_retire out;
@@ -370,6 +400,7 @@ int main(void)
     const TTest *const all[] = {
         an_annotation_is_no_head_and_makes_no_fork,
         a_retired_version_is_read_and_not_written,
+        a_document_is_judged_at_a_retired_version_as_before,
         retiring_the_second_retires_the_first_too_and_no_later_one,
         h36_it_says_what_still_needs_the_version,
         a_version_that_nobody_needs_is_said_so,
