@@ -270,9 +270,12 @@ static int words_collect(struct retreat *r, struct cove_word **out,
             at = cove_journal_find(r->journal, &at->parents[0]);
             continue;
         }
-        if (list.len == 0 ||
-            cove_words_read(r->arena, list, "down", &words, &more, NULL) != 0) {
-            return 0; /* nobody checks what stands in an x- op */
+        if (list.len == 0) {
+            return 0;
+        }
+        err = cove_words_read(r->arena, list, "down", &words, &more, NULL);
+        if (err != 0) { /* nobody checks what stands in an x- op */
+            return err == COVE_ENOMEM ? err : 0;
         }
         for (size_t i = 0; i < more && err == 0; i++) {
             void *array = all;
