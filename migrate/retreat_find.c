@@ -27,7 +27,7 @@ const struct cove_step *cove_step_stands_for(const struct cove_journal *journal,
             return step;
         }
         back = cove_journal_find(journal, &id);
-        if (back == NULL || back == step ||
+        if (back == NULL || back == step || back->annotation ||
             !cove_journal_step_descends(journal, step, back)) {
             return step;
         }
