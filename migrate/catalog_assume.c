@@ -20,11 +20,8 @@ int cove_catalog_assume(struct cove_catalog *catalog,
     }
     e->assumed = steps;
     e->assumed_count = count;
-    int err = cove_repo_sequence(catalog->repo, txn, &e->sequence);
+    int err = cove_catalog_build(catalog, txn, e, num);
 
-    if (err == 0) {
-        err = cove_catalog_build(catalog, txn, e, num);
-    }
     if (err != 0) {
         cove_catalog_entry_free(catalog, e);
         return err;
