@@ -208,7 +208,8 @@ COVE_MUST_CHECK int cove_run_atomic(struct cove_catalog *catalog,
                                     struct cove_run *run, uint64_t limit,
                                     struct cove_run_worker *worker,
                                     struct cove_diag *diag);
-/* Put a run on record that failed as a whole: its transaction is gone. */
+/* Put a run on record that failed as a whole: its transaction is gone. What
+ * somebody else made of it meanwhile stands, and is filled in. */
 COVE_MUST_CHECK int cove_run_fail(struct cove_catalog *catalog,
                                   struct cove_store_txn *txn,
                                   struct cove_run *run, const char *why,

@@ -53,7 +53,8 @@ int cove_run_take(struct cove_run *run, struct cove_run_worker *worker,
     if (cove_run_held(run, worker, now_ms)) {
         return lease_refused(run, diag);
     }
-    if (worker->fence != 0 && worker->fence != lease->fence) {
+    /* A fence beyond the record's is of a commit that never was. */
+    if (worker->fence != 0 && worker->fence < lease->fence) {
         worker->fence = 0; /* it may ask anew, knowing that it lost it */
         return cove_fail(diag, COVE_EBUSY,
                          "the run was taken over or stopped meanwhile: this "

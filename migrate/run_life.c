@@ -371,10 +371,34 @@ int cove_run_atomic(struct cove_catalog *catalog, struct cove_store_txn *txn,
     return err != 0 ? err : cove_run_save(repo, txn, run);
 }
 
+/* Has somebody taken the run up, or done it, since the transaction that took
+ * it up here was thrown away? */
+static int fail_overtaken(struct cove_repo *repo, struct cove_store_txn *txn,
+                          const struct cove_run *run, struct cove_run *held,
+                          bool *overtaken)
+{
+    const struct cove_run_lease *lease = &held->lease;
+    int err = cove_run_restore(repo, txn, run->schema, held);
+
+    *overtaken =
+        err == 0 && lease->fence >= run->lease.fence &&
+        (lease->fence > run->lease.fence ||
+         memcmp(lease->holder, run->lease.holder, sizeof(lease->holder)) != 0);
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
 int cove_run_fail(struct cove_catalog *catalog, struct cove_store_txn *txn,
                   struct cove_run *run, const char *why, struct cove_diag *diag)
 {
     struct cove_repo *repo = cove_catalog_repo(catalog);
+    struct cove_run held;
+    bool overtaken;
+    int err = fail_overtaken(repo, txn, run, &held, &overtaken);
+
+    if (err != 0 || overtaken) {
+        *run = err == 0 ? held : *run;
+        return err;
+    }
     struct cove_run failed = {.schema = run->schema,
                               .head_given = true,
                               .head = run->head,
@@ -391,7 +415,6 @@ int cove_run_fail(struct cove_catalog *catalog, struct cove_store_txn *txn,
     run->ended_ms = life_now(catalog);
     cove_run_error(run, "%s", why);
     cove_run_release(run);
-    int err = cove_run_save(repo, txn, run);
-
+    err = cove_run_save(repo, txn, run);
     return err != 0 ? err : cove_run_note(catalog, txn, run, diag);
 }

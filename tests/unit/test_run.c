@@ -139,6 +139,32 @@ START_TEST(who_was_taken_over_is_refused_though_the_other_died_too)
 }
 END_TEST
 
+START_TEST(who_lost_its_own_commit_goes_on_and_is_not_told_of_another)
+{
+    struct cove_run_worker worker = run_worker(1);
+    struct cove_run run;
+
+    run_stage(&s, FIXTURE_MEMORY, 40, 0);
+    run = run_request(&s);
+    ck_assert_int_eq(run_begin(&s, &run, &worker), 0);
+    s.kit.env.now_ms += COVE_RUN_LEASE_MS;
+    worker = run_worker(2);
+
+    struct cove_store_txn *txn = kit_begin(&s.kit, true);
+
+    /* it takes the run up, and its commit fails */
+    ck_assert_int_eq(
+        cove_run_step(s.catalog, txn, &run, 10, &worker, &s.kit.diag), 0);
+    cove_store_abort(txn);
+    cove_catalog_settle(s.catalog);
+    ck_assert_uint_eq(run_look(&s).done, 0);
+    ck_assert_int_eq(run_step(&s, &run, &worker), 0);
+    finish(&run, &worker);
+    ck_assert_uint_eq(run.done, 40);
+    stage_close(&s);
+}
+END_TEST
+
 START_TEST(who_may_write_none_of_the_documents_is_refused_with_the_reason)
 {
     struct cove_run_worker worker = run_worker(1);
@@ -392,6 +418,43 @@ START_TEST(all_or_nothing_is_nothing_where_one_fails)
 }
 END_TEST
 
+START_TEST(a_failure_is_put_on_record_unless_somebody_else_went_on)
+{
+    for (int other = 0; other < 2; other++) {
+        struct cove_run_worker one = run_worker(1), two = run_worker(2);
+        struct cove_run run, theirs;
+
+        run_stage(&s, FIXTURE_MEMORY, 40, 40);
+        run = run_request(&s);
+        theirs = run;
+
+        struct cove_store_txn *txn = kit_begin(&s.kit, true);
+
+        ck_assert_int_eq(
+            cove_run_atomic(s.catalog, txn, &run, 40, &one, &s.kit.diag),
+            COVE_EINVALID);
+        cove_store_abort(txn);
+        cove_catalog_settle(s.catalog);
+        if (other == 1) {
+            ck_assert_int_eq(run_begin(&s, &theirs, &two), 0);
+        }
+        txn = kit_begin(&s.kit, true);
+        ck_assert_int_eq(cove_run_fail(s.catalog, txn, &run, "why", NULL), 0);
+        kit_commit(txn);
+        cove_catalog_settle(s.catalog);
+        ck_assert_int_eq(run.state,
+                         other == 1 ? COVE_RUN_RUNNING : COVE_RUN_FAILED);
+        ck_assert_int_eq(run_look(&s).state, run.state);
+        ck_assert_uint_eq(run_noted(&s), other == 1 ? 0 : 1);
+        if (other == 1) {
+            finish(&theirs, &two);
+            ck_assert_uint_eq(theirs.done, 40);
+        }
+        stage_close(&s);
+    }
+}
+END_TEST
+
 /* ------------------------------------------------------------------ orders */
 
 START_TEST(orders_take_effect_between_batches_and_lose_none)
@@ -473,6 +536,7 @@ static Suite *run_suite(void)
         one_works_on_a_run_and_another_is_told_who_and_until_when,
         a_dead_holders_run_frees_itself_and_goes_on_where_it_was,
         who_was_taken_over_is_refused_though_the_other_died_too,
+        who_lost_its_own_commit_goes_on_and_is_not_told_of_another,
         who_may_write_none_of_the_documents_is_refused_with_the_reason,
         a_strict_run_is_blocked_by_a_journal_that_is_not_in_order,
         batches_grow_and_shrink_towards_twenty_to_fifty_milliseconds,
@@ -482,6 +546,7 @@ static Suite *run_suite(void)
         above_the_threshold_the_run_stops_and_says_so,
         a_retry_does_what_failed_and_only_that,
         all_or_nothing_is_nothing_where_one_fails,
+        a_failure_is_put_on_record_unless_somebody_else_went_on,
         orders_take_effect_between_batches_and_lose_none,
         an_order_without_a_run_says_how_to_begin_one,
     };
