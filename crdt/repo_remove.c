@@ -182,6 +182,17 @@ static void remove_end_session(struct repo_work *work,
     }
 }
 
+/* What was made of a journal's or a group's words no longer holds. */
+static void remove_tell_rules(struct repo_work *work,
+                              const struct repo_record *record)
+{
+    enum cove_doc_class class = repo_class(&record->header);
+
+    if (class == COVE_CLASS_RIGHTS || class == COVE_CLASS_JOURNAL) {
+        work->counters.rules = work->counters.sequence;
+    }
+}
+
 static int remove_all(struct repo_work *work, struct repo_record *record)
 {
     static const unsigned trees[] = {REPO_LOG, REPO_STATES, REPO_FORK_PROOFS,
@@ -233,6 +244,7 @@ int cove_repo_remove(struct cove_repo *repo, struct cove_store_txn *txn,
     if (err == 0) {
         remove_end_session(&work, &record);
         work.counters.sequence++; /* whoever keeps what it read looks anew */
+        remove_tell_rules(&work, &record);
         err = repo_work_end(&work);
     }
     return err;

@@ -651,11 +651,22 @@ START_TEST(a_document_made_again_after_its_removal_does_not_fork)
 }
 END_TEST
 
+static uint64_t rules_of(struct kit *k)
+{
+    struct cove_store_txn *txn = kit_begin(k, false);
+    uint64_t rules = 0;
+
+    ck_assert_int_eq(cove_repo_rules(k->repo, txn, &rules), 0);
+    cove_store_abort(txn);
+    return rules;
+}
+
 START_TEST(what_documents_name_is_not_removed)
 {
     struct home h;
     struct cove_id journal;
     struct cove_id child;
+    uint64_t rules;
 
     home_open(&h, _i);
     ck_assert_int_eq(remove_doc(&h.kit, &h.group), COVE_EIMMUTABLE);
@@ -683,10 +694,15 @@ START_TEST(what_documents_name_is_not_removed)
     cove_buf_clear(&out);
     ck_assert_int_eq(remove_doc(&h.kit, &journal), COVE_EIMMUTABLE);
     ck_assert_int_eq(remove_doc(&h.kit, &child), 0);
+    rules = rules_of(&h.kit);
     ck_assert_int_eq(remove_doc(&h.kit, &journal), 0);
+    ck_assert_uint_gt(rules_of(&h.kit), rules); /* what it said is gone */
+    rules = rules_of(&h.kit);
     ck_assert_int_eq(remove_doc(&h.kit, &h.group), COVE_EIMMUTABLE);
     ck_assert_int_eq(remove_doc(&h.kit, &h.doc), 0);
+    ck_assert_uint_eq(rules_of(&h.kit), rules);
     ck_assert_int_eq(remove_doc(&h.kit, &h.group), 0);
+    ck_assert_uint_gt(rules_of(&h.kit), rules);
     ck_assert_uint_eq(tree_entries(&h.kit, REPO_DOCS), 0);
     ck_assert_uint_eq(tree_entries(&h.kit, REPO_TALLIES), 0);
     kit_close(&h.kit);
@@ -733,6 +749,14 @@ START_TEST(a_local_document_is_in_no_change_and_no_count)
         ck_assert_uint_ne(change.num, num);
     }
     cove_store_abort(txn);
+
+    /* Nobody adds to one, not even with what this device has signed. */
+    struct cove_batch batch;
+    struct cove_ingest_result result;
+
+    ck_assert_int_eq(
+        kit_read(&h.kit, &id, &doc.sessions[0].session, 0, 60000, &batch), 0);
+    ck_assert_int_eq(kit_ingest(&h.kit, &batch, 1, &result), COVE_ENOTFOUND);
 
     /* Its log goes on in one session, removed or not. */
     ck_assert_int_eq(remove_doc(&h.kit, &id), 0);
