@@ -398,15 +398,18 @@ static int ingest_document(struct ingest *in)
     int err =
         cove_repo_find(in->work.repo, in->work.txn, &in->batch->document, &num);
 
+    if (err == 0) {
+        err = repo_record_read(&in->work, num, &in->record);
+    }
+    if (err == 0 && (in->record.flags & COVE_DOC_LOCAL)) {
+        err = COVE_ENOTFOUND; /* for whoever asks from outside */
+    }
     if (err == COVE_ENOTFOUND) {
         char text[COVE_ID_TEXT_MAX];
 
         cove_id_text(&in->batch->document, text);
         return cove_fail(in->work.diag, err, "the header of %s is not here",
                          text);
-    }
-    if (err == 0) {
-        err = repo_record_read(&in->work, num, &in->record);
     }
     if (err == 0) {
         in->result.num = num;

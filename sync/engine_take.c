@@ -333,6 +333,9 @@ static int have_look(struct cove_conn *conn, struct cove_store_txn *txn,
     if (err != 0) {
         return err;
     }
+    if (outline.local) { /* the peer learns nothing of it */
+        return want_ask(conn, have, NULL);
+    }
     if (!have->ask &&
         memcmp(&outline.digest, &have->digest, sizeof(have->digest)) == 0) {
         have_close(conn, have);

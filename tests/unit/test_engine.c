@@ -218,6 +218,7 @@ START_TEST(a_local_document_goes_to_nobody)
 {
     struct cove_id local_group;
     struct cove_id id = make_local(&local_group);
+    struct cove_hash digest = kit_digest(&alice.kit, &id);
     struct client *c = &client;
 
     client_dial(c);
@@ -239,6 +240,9 @@ START_TEST(a_local_document_goes_to_nobody)
         client_say(c, COVE_LANE_CONTROL);
         client_expect_content(c, 0, 0, 1); /* as of what does not exist */
     }
+    digest.b[0] ^= 1;
+    client_say_have(c, &id, &digest);
+    ck_assert_uint_eq(client_expect_know(c, &id).count, 0); /* likewise */
     client_expect_silence(c);
     ck_assert_uint_eq(node_unsent(&alice, &c->device), 1);
 }
