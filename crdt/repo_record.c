@@ -134,19 +134,27 @@ static void record_pack_count(struct cove_packer *p,
     }
 }
 
-static void record_unpack_count(struct cove_unpacker *u, uint64_t bits,
-                                struct repo_record *record)
+static int record_unpack_count(struct cove_unpacker *u, uint64_t bits,
+                               struct repo_record *record)
 {
+    uint64_t last = record_last_hlc(record);
+
     if (bits & RECORD_JUDGED) {
         cove_unpack_raw(u, record->count.plan, sizeof(record->count.plan));
         record->count.state = cove_unpack_byte(u);
     }
     if (bits & RECORD_NATIVE) {
-        record->newest = record_last_hlc(record) - cove_unpack_varint(u);
+        uint64_t behind = cove_unpack_varint(u);
+
+        if (behind >= last) {
+            return COVE_ECORRUPT;
+        }
+        record->newest = last - behind;
         record->count.epoch = cove_unpack_u32(u);
     }
     record->counted = record->count;
     record->is_counted = (record->flags & COVE_DOC_LOCAL) == 0;
+    return 0;
 }
 
 int repo_record_write(struct repo_work *work, struct repo_record *record)
@@ -258,7 +266,9 @@ static int record_unpack(struct repo_work *work, struct cove_bytes bytes,
     record->state_parts = (size_t)cove_unpack_varint(&u);
     err = record_rows(work, &u, record);
     if (err == 0) {
-        record_unpack_count(&u, bits, record);
+        err = record_unpack_count(&u, bits, record);
+    }
+    if (err == 0) {
         err = cove_unpacker_done(&u);
     }
     return err;

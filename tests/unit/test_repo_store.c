@@ -257,6 +257,38 @@ START_TEST(a_damaged_store_is_refused_and_never_crashes)
 }
 END_TEST
 
+START_TEST(a_damaged_group_is_refused_and_never_crashes)
+{
+    struct home h;
+    struct cove_id id;
+    struct cove_arena arena;
+    struct cove_doc sound;
+
+    home_open(&h, FIXTURE_MEMORY);
+    home_create(&h, kit_header(&h.kit, COVE_DOC_COMAP, &h.group, 3, &id));
+
+    struct cove_store_txn *txn = kit_begin(&h.kit, true);
+    struct cove_doc one = kit_load(&h.kit, txn, &h.doc);
+    struct cove_doc two = kit_load(&h.kit, txn, &id);
+
+    ck_assert_int_eq(kit_append(&h.kit, txn, &one, "a", 1), 0);
+    ck_assert_int_eq(kit_append(&h.kit, txn, &two, "a", 2), 0);
+    kit_commit(txn);
+    cove_arena_init(&arena, &h.kit.heap.alloc);
+    txn = kit_begin(&h.kit, false);
+    ck_assert_int_eq(cove_repo_load(h.kit.repo, txn,
+                                    kit_num(&h.kit, txn, &h.doc), &arena,
+                                    &sound, NULL),
+                     0);
+    cove_store_abort(txn);
+    ck_assert_uint_gt(damage_tree(&h, REPO_GROUPS, &sound), 0);
+    ck_assert_uint_gt(damage_tree(&h, REPO_DOCS, &sound), 0);
+    ck_assert_int_eq(kit_get(&h.kit, &h.doc, "a"), 1);
+    cove_arena_clear(&arena);
+    kit_close(&h.kit);
+}
+END_TEST
+
 /* --- the page */
 
 /* The bytes of a block ```store NAME of docs/FORMAT.md; remarks are left. */
@@ -615,6 +647,7 @@ int main(void)
     BOTH(the_store_holds_what_the_page_shows);
 #undef BOTH
     tcase_add_test(one, a_damaged_store_is_refused_and_never_crashes);
+    tcase_add_test(one, a_damaged_group_is_refused_and_never_crashes);
     tcase_add_test(one, two_processes_append_in_turn_with_one_session);
     tcase_add_test(one, a_failed_create_changes_nothing);
     tcase_add_test(one, a_failed_append_changes_nothing);
