@@ -122,6 +122,16 @@ bool cove_utf8_valid(struct cove_bytes text)
     return true;
 }
 
+int cove_shown(struct cove_bytes text)
+{
+    size_t len = text.len < COVE_SHOWN_MAX ? text.len : COVE_SHOWN_MAX;
+
+    while (len > 0 && len < text.len && (text.at[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    return (int)len;
+}
+
 void cove_buf_init(struct cove_buf *buf, const struct cove_alloc *alloc)
 {
     memset(buf, 0, sizeof(*buf));

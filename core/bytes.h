@@ -82,6 +82,12 @@ static inline uint64_t cove_get_be64(const uint8_t in[8])
 /* Is it well-formed UTF-8 (no overlong forms, surrogates, beyond 10FFFF)? */
 bool cove_utf8_valid(struct cove_bytes text);
 
+/* A text in a sentence, cut where it is long, between two characters:
+ * printf("%.*s", SHOWN(name)). */
+#define COVE_SHOWN_MAX 80
+int cove_shown(struct cove_bytes text);
+#define SHOWN(b) cove_shown(b), (const char *)(b).at
+
 /* Owned, growing bytes. Zero-initialised with an allocator it is empty. */
 struct cove_buf {
     uint8_t *at;

@@ -20,9 +20,6 @@
 #include "core/value.h"
 #include "migrate/compile.h"
 
-/* A name in an error, cut where it is long: printf("%.*s", SHOWN(name)). */
-#define SHOWN(b) (int)((b).len < 80 ? (b).len : 80), (const char *)(b).at
-
 /* --- small maps, encoded. The error is sticky: cove_draft_end returns it. */
 struct cove_draft {
     struct cove_arena *arena;

@@ -24,7 +24,7 @@ const char *cove_diff_shown(struct cove_arena *arena, struct cove_bytes value)
     cove_buf_init(&buf, arena->alloc);
     if (cove_json_write_plain(value, 0, &buf) == 0) {
         text = cove_arena_printf(arena, "%.*s%s", SHOWN(cove_buf_bytes(&buf)),
-                                 buf.len > 80 ? "…" : "");
+                                 buf.len > COVE_SHOWN_MAX ? "…" : "");
     }
     cove_buf_clear(&buf);
     return text;

@@ -8,8 +8,6 @@
 #include "node/admin.h"
 #include "node/files_compose.h"
 
-#define SHOWN(b) (int)((b).len < 80 ? (b).len : 80), (const char *)(b).at
-
 struct create {
     struct admin *a;
     struct files files;

@@ -8,8 +8,6 @@
 #include "node/guard.h"
 #include "schema/step.h"
 
-#define SHOWN(b) (int)((b).len < 80 ? (b).len : 80), (const char *)(b).at
-
 struct push {
     struct admin *a;
     struct cove_txn *txn;

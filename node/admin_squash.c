@@ -15,8 +15,6 @@
 
 #include <stdio.h>
 
-#define SHOWN(b) (int)((b).len < 80 ? (b).len : 80), (const char *)(b).at
-
 struct squash {
     struct admin *a;
     struct files files;

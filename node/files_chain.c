@@ -13,8 +13,6 @@
 #include "migrate/publish_same.h"
 #include "node/files.h"
 
-#define SHOWN(b) (int)((b).len < 80 ? (b).len : 80), (const char *)(b).at
-
 /* ------------------------------------------------------------------- chains */
 
 static int chain_open(struct files_judge *j, struct file_chain *chain)

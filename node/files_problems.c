@@ -4,8 +4,6 @@
 #include "migrate/retreat.h"
 #include "node/files_check.h"
 
-#define SHOWN(b) (int)((b).len < 80 ? (b).len : 80), (const char *)(b).at
-
 struct problem {
     const char *kind;
     const char *file; /* or NULL */

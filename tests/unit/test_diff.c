@@ -473,6 +473,35 @@ START_TEST(one_title_twice_is_refused)
 }
 END_TEST
 
+/* --- sentences ---------------------------------------------------------- */
+
+START_TEST(a_long_value_is_cut_between_two_characters)
+{
+    char value[COVE_SHOWN_MAX * 4] = "";
+
+    for (size_t front = 0; front < 4; front++) {
+        const struct cove_bytes *text;
+        size_t len = front;
+
+        memset(value, 'x', front);
+        for (; len < 2 * COVE_SHOWN_MAX; len += 3) {
+            memcpy(value + len, "\xe2\x82\xac", 4);
+        }
+        ck_assert_int_eq(
+            differ("'a':" TEXT,
+                   cove_arena_printf(
+                       &arena, "'a':{'type':'string','default':'%s'}", value),
+                   ""),
+            0);
+        ck_assert_uint_eq(got.change_count, 1);
+        text = &got.changes[0].text;
+        ck_assert(cove_utf8_valid(*text));
+        ck_assert(strstr((const char *)text->at, "\xe2\x82\xac\xe2\x80\xa6") !=
+                  NULL);
+    }
+}
+END_TEST
+
 /* --- memory ------------------------------------------------------------- */
 
 START_TEST(out_of_memory_at_any_call_is_said)
@@ -535,6 +564,7 @@ int main(void)
         schemas_come_and_go_and_change_names,
         answers_of_many_schemas_name_the_schema,
         one_title_twice_is_refused,
+        a_long_value_is_cut_between_two_characters,
         out_of_memory_at_any_call_is_said,
     };
     Suite *suite = suite_create("diff");
