@@ -10,14 +10,18 @@
 
 /* ------------------------------------------------------------------ options */
 
-/* The member of the answers that is an object or a list; made where missing. */
+/* The member of the answers that is an object or a list; made where missing,
+ * NULL where a file of answers has something else there: schema.diff says so,
+ * and jansson puts nothing into NULL. */
 static json_t *answers_part(json_t *answers, const char *key, bool list)
 {
     json_t *part = json_object_get(answers, key);
 
     if (part == NULL) {
         part = list ? json_array() : json_object();
-        json_object_set_new(answers, key, part);
+        if (json_object_set_new(answers, key, part) != 0) {
+            return NULL;
+        }
     }
     return part;
 }

@@ -545,6 +545,21 @@ def what_changed_must_be_answered(cove):
         y.refused(["migrate", "up"], DRIFT, "hashes.to")
 
 
+def answers_of_the_wrong_kind_are_refused(cove):
+    """Also where options add to what a file of answers has."""
+    with yard_of(cove) as y:
+        y.write("Note.schema.json", NOTE1)
+        y.run("migrate", "create", "Note")
+        y.write("Note.schema.json", NOTE2)
+        more = ["--enum", "a:b=c", "--rename", "x=y", "--drop", "z", "--lossy", "q"]
+        for answers in ({"enum": "x"}, {"enum": {"a": 3}}, {"rename": ["x"]}, {"drop": {}},
+                        {"lossy": "x"}):
+            path = y.base / "answers.json"
+            path.write_text(json.dumps(answers), "utf-8")
+            y.refused(["migrate", "create", "Note", "--answers", path, *more], USAGE,
+                      "answers: write", list(answers)[0])
+
+
 def a_file_beside_the_manifest_is_taken_over(cove):
     """As after a crash between the two: named, mended by --write."""
     with yard_of(cove) as y:
@@ -763,6 +778,7 @@ TESTS = [
     up_stops_at_the_first_that_fails_and_says_how_far,
     waiting_for_peers_ends_with_the_time,
     what_changed_must_be_answered,
+    answers_of_the_wrong_kind_are_refused,
     a_file_beside_the_manifest_is_taken_over,
     push_takes_all_schemas_or_none,
     on_a_terminal_push_asks,
