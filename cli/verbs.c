@@ -119,7 +119,7 @@ const struct cli_verb cli_verbs[] = {
      "  plan: what documents would show, what would not be valid any longer, "
      "what it\n"
      "    costs; nothing is written. Several files are planned as one way,\n"
-     "    and so is a directory of them: plan DIR [NAME]\n"
+     "    and so is a directory of them: plan [DIR [NAME]]\n"
      "    --sample N       N documents, spread evenly, instead of all\n"
      "    --where COND     only those that meet it (`cove help find`)\n"
      "    --examples N     so many shown before and after (3)\n"

@@ -204,6 +204,18 @@ static int create_write(struct create *c, const char *name)
     return code;
 }
 
+/* What helps now. A first version changes no document: nothing to try. */
+static void create_next(const struct create *c)
+{
+    bool plain = strcmp(c->files.dir, CLI_FILES_DIR) == 0;
+    const char *space = plain ? "" : " ", *dir = plain ? "" : c->files.dir;
+
+    if (cli_int(c->made, "from") > 0) {
+        printf("`cove migrate plan%s%s` tries it, ", space, dir);
+    }
+    printf("`cove migrate up%s%s` publishes it\n", space, dir);
+}
+
 static int create_file(struct create *c)
 {
     char *name = create_name(c);
@@ -219,10 +231,8 @@ static int create_file(struct create *c)
         if (cli_int(c->made, "from") > 0) {
             printf(" %" JSON_INTEGER_FORMAT " →", cli_int(c->made, "from"));
         }
-        printf(" %" JSON_INTEGER_FORMAT
-               "\n`cove migrate plan` tries it, `cove migrate up` publishes "
-               "it\n",
-               cli_int(c->made, "to"));
+        printf(" %" JSON_INTEGER_FORMAT "\n", cli_int(c->made, "to"));
+        create_next(c);
     }
     free(name);
     return code;

@@ -277,12 +277,18 @@ int cli_migrate_plan(struct cli *cli)
     }
     int code = cli_end(cli, bad);
 
-    if (code == CLI_OK && json_array_size(words) == 0) {
-        code = cli_fail(
-            CLI_USAGE,
-            "migrate plan needs a migration file, or a directory of them");
+    bool said = json_array_size(words) > 0;
+
+    if (!said) {
+        json_array_append_new(words, json_string(CLI_FILES_DIR));
     }
     bool directory = plan_is_directory(words);
+
+    if (code == CLI_OK && !said && !directory) {
+        code = cli_fail(CLI_USAGE, "migrate plan needs a migration file, or a "
+                                   "directory of them; there is no "
+                                   "directory " CLI_FILES_DIR " here");
+    }
 
     if (code == CLI_OK && directory) {
         code = plan_pack_directory(request, words);

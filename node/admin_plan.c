@@ -92,7 +92,13 @@ static int plan_room(struct plan *p, size_t count)
 {
     struct admin *a = p->a;
 
-    if (count == 0 || count > PLAN_STEPS) {
+    if (count == 0) {
+        return cove_fail(&a->diag, COVE_ECONDITION,
+                         "there is no migration here to plan, and a first "
+                         "version changes no document; `cove migrate create "
+                         "NAME` makes the migration to an edited schema");
+    }
+    if (count > PLAN_STEPS) {
         return cove_fail(&a->diag, COVE_EUSAGE,
                          "a plan is of 1 to %d migrations, and here are %zu",
                          PLAN_STEPS, count);

@@ -138,7 +138,10 @@ def every_verb_says_what_it_did(cove):
         y.write("Note.schema.json", NOTE1)
         y.golden(["migrate", "create", "Note"], OK, [
             "schema/migrations/STAMP_Note.v1.schema.json: Note 1",
-            "`cove migrate plan` tries it, `cove migrate up` publishes it"])
+            "`cove migrate up` publishes it"])
+        y.golden(["migrate", "plan"], CONDITION, [
+            "cove: there is no migration here to plan, and a first version changes no document; "
+            "`cove migrate create NAME` makes the migration to an edited schema"])
         y.golden(["migrate", "create", "Note"], CONDITION, [
             "cove: nothing to create: Note.schema.json says what version 1 of Note says"])
         y.golden(["migrate", "verify"], OK, [
@@ -166,6 +169,7 @@ def every_verb_says_what_it_did(cove):
         y.golden(["migrate", "create", "Note", "--note", "numbers"], OK, [
             "schema/migrations/STAMP_Note.json: Note 1 → 2",
             "`cove migrate plan` tries it, `cove migrate up` publishes it"])
+        check("newly invalid: none" in y.run("migrate", "plan"), "plan")
         y.golden(["migrate", "drop", "--last"], OK, [
             "dropped schema/migrations/STAMP_Note.json: Note 1 → 2"])
         y.golden(["migrate", "drop", "--last"], DRIFT, [
@@ -545,6 +549,22 @@ def what_changed_must_be_answered(cove):
         y.refused(["migrate", "up"], DRIFT, "hashes.to")
 
 
+def a_plan_without_words_is_of_the_directory(cove):
+    """Where there is none, and where it is empty, that is said."""
+    with yard_of(cove) as y:
+        y.dir.rename(y.base / "elsewhere")
+        y.golden(["migrate", "plan"], USAGE, [
+            "cove: migrate plan needs a migration file, or a directory of them; there is no "
+            "directory schema here"])
+        (y.base / "elsewhere" / "Note.schema.json").write_text(json.dumps(NOTE1), "utf-8")
+        check("`cove migrate up elsewhere`" in y.run(
+            "migrate", "create", "Note", "--dir", "elsewhere"), "what helps names the directory")
+        y.run("migrate", "up", "elsewhere")
+        (y.base / "elsewhere" / "Note.schema.json").write_text(json.dumps(NOTE2), "utf-8")
+        check("`cove migrate plan elsewhere`" in y.run(
+            "migrate", "create", "Note", "--dir", "elsewhere"), "what helps names the directory")
+
+
 def answers_of_the_wrong_kind_are_refused(cove):
     """Also where options add to what a file of answers has."""
     with yard_of(cove) as y:
@@ -778,6 +798,7 @@ TESTS = [
     up_stops_at_the_first_that_fails_and_says_how_far,
     waiting_for_peers_ends_with_the_time,
     what_changed_must_be_answered,
+    a_plan_without_words_is_of_the_directory,
     answers_of_the_wrong_kind_are_refused,
     a_file_beside_the_manifest_is_taken_over,
     push_takes_all_schemas_or_none,

@@ -243,7 +243,6 @@ def what_cannot_be_planned_is_refused_by_name(cove):
         other = d.file("other.json", {**TO2, "steps": TO2["steps"][:1]})
         gap = d.files["to3"]
         for words, code, says in (
-                (["migrate", "plan"], USAGE, ["file"]),
                 (["migrate", "plan", "nowhere.json"], NOT_FOUND, ["nowhere.json"]),
                 (["migrate", "plan", d.files["to2"]], USAGE, ["--schema"]),
                 (d.plan("--where", "sise=1"), NOT_FOUND, ['"sise"', "size"]),
