@@ -109,11 +109,12 @@ const struct cli_verb cli_verbs[] = {
      "Example:\n  cove schema diff note.v1.schema.json note.v2.schema.json "
      "--rename text=body"},
     {"migrate", true, false, cli_migrate,
-     "plan FILE… | explain ID | publish FILE | status [NAME] | run NAME |\n    "
+     "plan [DIR|FILE…] | explain ID | publish FILE | status [NAME] | run NAME "
+     "|\n    "
      "pause NAME | resume NAME | cancel NAME | retry NAME | once NAME |\n    "
      "down NAME | retire NAME V | merge NAME | create NAME | log [NAME] |\n    "
      "up [DIR] | verify [DIR] | drop --last [NAME] | squash FROM..TO | bundle "
-     "[DIR]",
+     "[DIR] |\n    reset NAME",
      "publish and run migrations",
      "  --schema FILE    the schema that the migration leads to\n"
      "  plan: what documents would show, what would not be valid any longer, "
