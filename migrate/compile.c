@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "migrate/compile_check.h"
+#include "migrate/plan.h"
 #include "schema/step_extra.h"
 
 /* --- bodies ------------------------------------------------------------- */
@@ -331,6 +332,14 @@ int cove_compile_migration(struct cove_arena *arena,
         return rc;
     }
     start_count = c.field_count;
+    for (size_t i = 0; m->restores != NULL && i < c.field_count; i++) {
+        uint32_t reg;
+
+        c.fields[i].restores =
+            !c.fields[i].visible &&
+            cove_plan_find(m->restores, c.fields[i].reg, &reg) &&
+            m->restores->registers[reg].visible;
+    }
     if ((rc = cove_compile_words(&c, m->words, m->word_count)) != 0 ||
         (rc = down_keep(&c, m)) != 0 ||
         (m->back != NULL && (rc = cove_op_back(&c, m->back)) != 0)) {

@@ -21,6 +21,8 @@
 #include "schema/journal.h"
 #include "schema/jsonschema.h"
 
+struct cove_plan;
+
 /* A schema file, read and judged as a schema of documents. */
 struct cove_schema_file {
     struct cove_bytes cbor;  /* parsed */
@@ -78,6 +80,9 @@ struct cove_migration {
     size_t word_count;
     struct cove_word *down; /* how to take it back in a later version */
     size_t down_count;
+    /* Where the words lead back to a version: what it shows goes before what
+     * else was hidden under that name. NULL: there is none. */
+    const struct cove_plan *restores;
     const struct cove_step_id *back; /* the version it goes back to, or NULL */
 };
 

@@ -93,7 +93,7 @@ struct compile_field {
     struct cove_bytes reg;
     enum cove_type type;
     bool visible;
-    bool restores; /* in `down`: hidden by the steps it takes back */
+    bool restores; /* going back: shown at the version it leads to */
     bool required;
     bool has_default;
     struct cove_bytes default_value; /* encoded */

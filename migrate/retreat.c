@@ -252,13 +252,14 @@ static int compare_compile(struct retreat *r, int64_t version,
 /* The words of the versions on the way, the newest version's first. *count is
  * 0 where one of them has none. */
 static int words_collect(struct retreat *r, struct cove_word **out,
-                         size_t *count)
+                         size_t *count, size_t *versions)
 {
     const struct cove_step *at = r->head;
     struct cove_word *all = NULL;
     size_t n = 0, cap = 0;
 
     *count = 0;
+    *versions = 0;
     while (at != NULL && at != r->back && at->parent_count == 1) {
         struct cove_word *words = NULL;
         size_t place = 0, more = 0;
@@ -289,6 +290,7 @@ static int words_collect(struct retreat *r, struct cove_word **out,
         if (err != 0) {
             return err;
         }
+        ++*versions;
         at = cove_journal_find(r->journal, &at->parents[0]);
     }
     if (at == r->back) {
@@ -310,11 +312,15 @@ static int words_compile(struct retreat *r, int64_t version,
                                            .journal = r->journal,
                                            .parents = &r->head->id,
                                            .parent_count = 1};
-    int err = words_collect(r, &m->words, &m->word_count);
+    size_t versions;
+    int err = words_collect(r, &m->words, &m->word_count, &versions);
 
     *usable = false;
     if (err != 0 || m->word_count == 0) {
         return err;
+    }
+    if (versions == 1) { /* else the words lead to each version between */
+        m->restores = r->then;
     }
     m->seed = r->seed;
     m->schema = r->schema->name;
@@ -322,6 +328,7 @@ static int words_compile(struct retreat *r, int64_t version,
     m->note = note;
     m->back = &r->out->back;
     err = cove_compile_migration(r->arena, &request, &r->out->step.step, &why);
+    m->restores = NULL;
     m->back = NULL; /* what it points to moves with the result */
     *usable = err == 0;
     if (err == COVE_ENOMEM || err == 0) {

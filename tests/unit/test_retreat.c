@@ -303,6 +303,29 @@ START_TEST(words_may_convert_on_the_way_back)
 }
 END_TEST
 
+/* Both forms of a field are hidden then, and have one name and one type: the
+ * one meant is the one that the earlier version shows. */
+START_TEST(words_show_the_form_that_the_earlier_version_has)
+{
+    versions_open();
+    first_version(TEXT("state"), "");
+    next_version("1", 2,
+                 "{'convert':{'field':'state','to':{'type':'string'},"
+                 "'forward':[{'table':[['open','open'],['done','closed']]}]}}",
+                 TEXT("state"), "",
+                 ",'down':[{'hide':'state'},{'show':{'field':'state',"
+                 "'type':'string'}}]");
+
+    struct cove_id id = document(2, "state", "'closed'");
+    struct cove_retreat r = down_to("1");
+
+    ck_assert_msg(r.words, "%s", r.why);
+    ck_assert_str_eq(fields_at(3), "state:text");
+    ck_assert_str_eq(shown_at(&id, 3, "state"), "'done'");
+    versions_close();
+}
+END_TEST
+
 START_TEST(one_version_without_words_and_the_fields_are_compared)
 {
     versions_open();
@@ -516,6 +539,7 @@ int main(void)
         the_words_of_every_version_on_the_way_are_used,
         a_step_from_before_there_were_words_is_still_its_file,
         words_may_convert_on_the_way_back,
+        words_show_the_form_that_the_earlier_version_has,
         one_version_without_words_and_the_fields_are_compared,
         words_that_no_longer_fit_are_said_and_the_fields_compared,
         a_one_way_step_refuses_with_the_fields_names,
