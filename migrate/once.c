@@ -295,6 +295,12 @@ static int once_fields(struct once *o)
     int err = cove_catalog_plan(o->catalog, o->txn, o->once->schema,
                                 &o->once->head, &plan);
 
+    if (err == 0 && plan->head->retired) {
+        err = cove_fail(o->diag, COVE_EBLOCKED,
+                        "version %lld is retired: it is read and no longer "
+                        "written; make the change at a later one",
+                        (long long)plan->head->version);
+    }
     for (size_t i = 0; err == 0 && i < o->once->edit_count; i++) {
         struct cove_bytes name = o->once->edits[i].name;
         uint32_t reg;

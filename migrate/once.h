@@ -41,7 +41,8 @@ COVE_MUST_CHECK int cove_once_before(struct cove_catalog *catalog,
 /* The next batch, from where the record says, in the caller's commit; the last
  * one notes it. A document that refuses the write is counted and does not stop
  * the rest. Errors: COVE_ECONFLICT (an unfinished change of that name is
- * another), COVE_ENOTFOUND (a field that the version does not have). */
+ * another), COVE_ENOTFOUND (a field that the version does not have),
+ * COVE_EBLOCKED (the version is retired). */
 COVE_MUST_CHECK int cove_once_step(struct cove_catalog *catalog,
                                    struct cove_store_txn *txn,
                                    struct cove_once *once,

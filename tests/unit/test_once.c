@@ -3,6 +3,7 @@
 #include "tests/unit/run_kit.h"
 
 #include "migrate/once.h"
+#include "migrate/retire.h"
 
 static struct stage s;
 static struct cove_edit edit;
@@ -103,6 +104,38 @@ START_TEST(what_is_so_already_is_not_written_again)
 }
 END_TEST
 
+START_TEST(a_change_at_a_retired_version_is_refused_before_it_begins)
+{
+    struct cove_retire_request request = {.version = "1"};
+    struct cove_retire retire;
+    struct cove_published p;
+    struct cove_once once;
+
+    run_stage(&s, FIXTURE_MEMORY, 3, 0);
+    request.num = s.journal;
+
+    struct cove_store_txn *txn = kit_begin(&s.kit, true);
+
+    ck_assert_int_eq(cove_retire_prepare(s.catalog, txn, &request, &s.kit.arena,
+                                         &retire, &s.kit.diag),
+                     0);
+    ck_assert_int_eq(cove_publish_prepared(s.catalog, txn, &retire.step,
+                                           "retire", &p, &s.kit.diag),
+                     0);
+    kit_commit(txn);
+    cove_catalog_settle(s.catalog);
+    once = once_request("9");
+    ck_assert_int_eq(once_step(&once, true), COVE_EBLOCKED);
+    ck_assert_int_eq(once_before(), COVE_ENOTFOUND);
+    once = once_request("9");
+    once.head = s.second;
+    ck_assert_int_eq(cove_value_of_int(&s.kit.arena, 9, &edit.value), 0);
+    ck_assert_int_eq(once_step(&once, true), 0);
+    ck_assert_uint_eq(once.changed, 3);
+    stage_close(&s);
+}
+END_TEST
+
 static Suite *once_suite(void)
 {
     Suite *suite = suite_create("once");
@@ -112,6 +145,8 @@ static Suite *once_suite(void)
     tcase_add_test(
         tcase, another_change_under_the_name_of_an_unfinished_one_is_refused);
     tcase_add_test(tcase, what_is_so_already_is_not_written_again);
+    tcase_add_test(tcase,
+                   a_change_at_a_retired_version_is_refused_before_it_begins);
     suite_add_tcase(suite, tcase);
     return suite;
 }
