@@ -147,8 +147,8 @@ COVE_MUST_CHECK int cove_store_reap(struct cove_store *store, int *dead);
  * directory that can be opened as a store; compacted, durable, mode 0600.
  * Nothing is ever written over: what stands at `path` stays.
  * Errors: COVE_EEXIST, COVE_EUNSUPPORTED (a store in memory), COVE_EACCES,
- * COVE_ENOTFOUND, COVE_ENOSPC, COVE_EIO, COVE_ECORRUPT (no copy is left); diag
- * names the path. */
+ * COVE_ENOTFOUND, COVE_EBUSY (try again), COVE_ENOSPC, COVE_EIO, COVE_ECORRUPT
+ * (no copy is left); diag names the path. */
 COVE_MUST_CHECK int cove_store_copy(struct cove_store *store, const char *path,
                                     struct cove_diag *diag);
 

@@ -40,6 +40,11 @@ static int copy_fail(const char *path, int err, struct cove_diag *diag)
                          "%s: cannot be written; name a directory that this "
                          "user may write to",
                          path);
+    case COVE_EBUSY:
+        return cove_fail(diag, err,
+                         "%s: the store grows or has too many readers now, no "
+                         "copy was left; try again",
+                         path);
     default:
         return cove_fail(diag, err,
                          "%s: the store cannot be copied: %s; check the disk",

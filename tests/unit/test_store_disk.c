@@ -468,12 +468,18 @@ START_TEST(a_failed_copy_leaves_nothing)
     struct fixture copy;
     struct cove_diag diag = {.code = 0};
     struct stat st;
+    struct fixture_fault busy = {.fail_at = 2, .code = COVE_EBUSY};
     long n = 1;
     int err;
 
     fixture_setup(&f, FIXTURE_LMDB);
     fixture_put(&f, 0, "key", "value");
     copy_name(&f, &copy);
+    cove_store_set_fault(f.store, fixture_hook, &busy);
+    ck_assert_int_eq(cove_store_copy(f.store, copy.dir, &diag), COVE_EBUSY);
+    ck_assert_ptr_nonnull(strstr(diag.text, "try again"));
+    ck_assert_int_ne(stat(copy.dir, &st), 0);
+    cove_diag_clear(&diag);
     do {
         struct fixture_fault fault = {.fail_at = n++, .code = COVE_ENOSPC};
 
