@@ -106,7 +106,7 @@ COVE_MUST_CHECK int cove_batch_verify(const struct cove_batch *batch,
                                       const struct cove_hash *head,
                                       struct cove_roots *roots);
 /* A shared proof as one that stands alone; its path in the arena.
- * Errors: COVE_ENOMEM. */
+ * Errors: COVE_ENOMEM, COVE_EFORMAT (no group with such a leaf). */
 COVE_MUST_CHECK int cove_proof_expand(struct cove_proof *proof,
                                       struct cove_arena *arena);
 

@@ -284,8 +284,8 @@ COVE_MUST_CHECK int cove_repo_change_after(struct cove_repo *repo,
                                            struct cove_store_txn *txn,
                                            uint64_t after,
                                            struct cove_change *out);
-/* The sequence number of the last change of a group, account or journal: what
- * follows from them is what it was while this is. */
+/* The sequence number of the last change or removal of a group, account or
+ * journal: what follows from them is what it was while this is. */
 COVE_MUST_CHECK int cove_repo_rules(struct cove_repo *repo,
                                     struct cove_store_txn *txn, uint64_t *out);
 COVE_MUST_CHECK int cove_repo_sequence(struct cove_repo *repo,
