@@ -366,7 +366,7 @@ static int push_diff(struct cli *cli, const json_t *list, json_t *answers,
 
     json_array_foreach(list, i, one)
     {
-        json_array_append(after, json_object_get(one, "text"));
+        json_array_append(after, one);
         if (code == CLI_OK) {
             code = push_before(cli, json_object_get(held, "schemas"),
                                cli_text(one, "text"), before);

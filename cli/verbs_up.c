@@ -294,20 +294,24 @@ static int up_wait(struct up *up)
     return err != 0 ? cli_failed(up->cli, err) : CLI_OK;
 }
 
-/* The schema files that no migration leads to yet: they stop nothing, but who
- * edited one may have meant it. */
+/* The schema files that no migration leads to yet, or that cannot be read: they
+ * stop nothing, but who edited one may have meant it. */
 static size_t up_uncreated(const struct up *up)
 {
-    size_t i, count = 0;
+    static const char *const kinds[] = {"uncreated", "changed", "malformed"};
+    size_t i, k, count = 0;
     json_t *p;
 
     json_array_foreach(json_object_get(up->checked, "problems"), i, p)
     {
         const char *kind = cli_text(p, "kind");
 
-        if (strcmp(kind, "uncreated") == 0 || strcmp(kind, "changed") == 0) {
-            cli_fail(CLI_OK, "%s: %s", kind, cli_text(p, "why"));
-            count++;
+        for (k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+            if (strcmp(kind, kinds[k]) == 0 &&
+                !json_is_true(json_object_get(p, "blocks"))) {
+                cli_fail(CLI_OK, "%s: %s", kind, cli_text(p, "why"));
+                count++;
+            }
         }
     }
     return count;

@@ -549,6 +549,20 @@ def what_changed_must_be_answered(cove):
         y.refused(["migrate", "up"], DRIFT, "hashes.to")
 
 
+def a_schema_file_that_cannot_be_read_is_named(cove):
+    """By up, which goes on, and by push and create, which do not."""
+    with yard_of(cove) as y:
+        y.write("Note.schema.json", NOTE1)
+        y.run("migrate", "create", "Note")
+        y.run("migrate", "up")
+        for bad in ('{"title": "Note", "version": 2,', {**NOTE2, "title": "a@b"}):
+            y.write("Note.schema.json", bad)
+            text = y.run("migrate", "up")
+            check("malformed: Note.schema.json" in text and "nothing to do" not in text, text)
+            y.refused(["schema", "push", "-y"], INVALID if isinstance(bad, str) else USAGE,
+                      "Note.schema.json")
+
+
 def a_plan_without_words_is_of_the_directory(cove):
     """Where there is none, and where it is empty, that is said."""
     with yard_of(cove) as y:
@@ -798,6 +812,7 @@ TESTS = [
     up_stops_at_the_first_that_fails_and_says_how_far,
     waiting_for_peers_ends_with_the_time,
     what_changed_must_be_answered,
+    a_schema_file_that_cannot_be_read_is_named,
     a_plan_without_words_is_of_the_directory,
     answers_of_the_wrong_kind_are_refused,
     a_file_beside_the_manifest_is_taken_over,
