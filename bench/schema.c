@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define CHAIN                                                                  \
-    63 /* migrations: with the root, as many steps as a path may have */
+/* Migrations: with the root, as many steps as a path may have. */
+#define CHAIN 63
 #define READS 256 /* documents a transaction that reads */
 
 /* --- a plan */
