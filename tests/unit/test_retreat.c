@@ -540,13 +540,24 @@ END_TEST
 
 START_TEST(out_of_memory_at_any_call_writes_nothing)
 {
+    const char *words = "";
     int err = COVE_ENOMEM;
 
     versions_open();
-    two_versions(",'down':[{'rename':{'from':'heading','to':'title'}},{'hide':"
-                 "'size'},{'show':{'field':'size','type':'string'}},{'optional'"
-                 ":'done'},{'default':{'field':'done','drop':true}},{'hide':"
-                 "'tag'}]");
+    /* there and back, so that reading the words takes memory of its own */
+    for (int i = 0; i < 40; i++) {
+        words = cove_arena_printf(
+            &alice.kit.arena,
+            "%s{'rename':{'from':'heading','to':'title'}},{'rename':{'from':"
+            "'title','to':'heading'}},",
+            words);
+    }
+    two_versions(cove_arena_printf(
+        &alice.kit.arena,
+        ",'down':[%s{'rename':{'from':'heading','to':'title'}},{'hide':'size'},"
+        "{'show':{'field':'size','type':'string'}},{'optional':'done'},"
+        "{'default':{'field':'done','drop':true}},{'hide':'tag'}]",
+        words));
     for (long n = 1; err == COVE_ENOMEM; n++) {
         struct cove_store_txn *txn = kit_begin(&alice.kit, true);
         struct cove_retreat_request request = {.num = alice.journal,
