@@ -100,6 +100,9 @@ const struct cove_step *cove_schema_doc_newest(
 /* Is it an active version on which no other one stands? */
 bool cove_journal_leaf(const struct cove_journal *journal,
                        const struct cove_step *step);
+/* The number behind a version's. Errors: COVE_ELIMIT: there is none. */
+COVE_MUST_CHECK int cove_version_next(int64_t version, int64_t *out,
+                                      struct cove_diag *diag);
 /* Is there more than one leaf? A step that has them all as parents ends it. */
 bool cove_schema_doc_forked(const struct cove_schema_doc *schema);
 /* The compiled plan, cached. Errors: COVE_EBLOCKED, COVE_ENOMEM. */

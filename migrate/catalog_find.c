@@ -165,6 +165,18 @@ const struct cove_step *cove_schema_doc_newest(
     return cove_journal_newest(schema->journal);
 }
 
+int cove_version_next(int64_t version, int64_t *out, struct cove_diag *diag)
+{
+    if (version == INT64_MAX) {
+        return cove_fail(diag, COVE_ELIMIT,
+                         "there is a version %lld, and no number behind it: "
+                         "this schema can have no later version",
+                         (long long)version);
+    }
+    *out = version + 1;
+    return 0;
+}
+
 bool cove_schema_doc_forked(const struct cove_schema_doc *schema)
 {
     const struct cove_journal *j = schema->journal;

@@ -118,8 +118,7 @@ static int branches_find(struct merge *m)
                          "to join",
                          SHOWN(m->schema->name), (long long)out->version);
     }
-    out->version++;
-    return 0;
+    return cove_version_next(out->version, &out->version, m->diag);
 }
 
 static int branches_open(struct merge *m)

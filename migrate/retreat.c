@@ -494,20 +494,21 @@ int cove_retreat_prepare(struct cove_catalog *catalog,
                         .arena = arena,
                         .out = &made,
                         .diag = diag};
+    int64_t version;
     char *note;
     int err = retreat_begin(&r);
 
+    err = err != 0 ? err : cove_version_next(made.from, &version, diag);
     if (err != 0) {
         return err;
     }
     note = cove_arena_printf(arena, "back to version %lld", (long long)made.to);
-    err = note == NULL ? COVE_ENOMEM : schema_again(&r, made.from + 1);
+    err = note == NULL ? COVE_ENOMEM : schema_again(&r, version);
     if (err == 0) {
-        err = words_compile(&r, made.from + 1, cove_bytes_text(note),
-                            &made.words);
+        err = words_compile(&r, version, cove_bytes_text(note), &made.words);
     }
     if (err == 0 && !made.words) {
-        err = compare_compile(&r, made.from + 1, cove_bytes_text(note));
+        err = compare_compile(&r, version, cove_bytes_text(note));
     }
     if (err == 0) {
         err = retreat_judge(&r);

@@ -433,6 +433,30 @@ END_TEST
 /* ------------------------------------------------------------- wrong requests
  */
 
+START_TEST(behind_the_last_number_there_is_no_version)
+{
+    struct cove_migration_files files = {.name = "m"};
+    struct cove_published p;
+
+    versions_open();
+    first_version(TEXT("a"), "");
+    files.migration = cove_bytes_text(json_text(
+        "{'schema':'T','from':1,'to':9223372036854775807,'steps':[{'add':'b'}],"
+        "'targetSchema':{'title':'T','version':9223372036854775807,"
+        "'properties':{'a':{'type':'string'},'b':{'type':'string'}}}}"));
+
+    struct cove_store_txn *txn = kit_begin(&alice.kit, true);
+
+    ck_assert_int_eq(
+        cove_publish_migration(alice.catalog, txn, &files, &p, &alice.kit.diag),
+        0);
+    kit_commit(txn);
+    cove_catalog_settle(alice.catalog);
+    down_refused(STEPS(1), COVE_ELIMIT, "no later version");
+    versions_close();
+}
+END_TEST
+
 /* A step as it would come from a peer, and its id in hex. */
 static struct cove_bytes step_body(const char *text, char hex[COVE_HEX_LEN(32)])
 {
@@ -617,6 +641,7 @@ int main(void)
         splits_and_joins_come_back,
         a_step_stands_for_a_version_and_never_for_a_note,
         wrong_requests_are_refused_by_name,
+        behind_the_last_number_there_is_no_version,
         who_is_no_admin_takes_nothing_back,
         out_of_memory_at_any_call_writes_nothing,
     };
