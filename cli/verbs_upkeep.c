@@ -118,11 +118,14 @@ static void human_restore(const json_t *reply)
         cli_print_text(cli_text(one, "why"));
         putchar('\n');
     }
+    if (cli_int(reply, "skippedCount") > (json_int_t)json_array_size(skipped)) {
+        printf("… the first %zu of those skipped\n", json_array_size(skipped));
+    }
     printf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
-           " documents %s, %zu skipped\n",
+           " documents %s, %" JSON_INTEGER_FORMAT " skipped\n",
            cli_int(reply, "changed"), cli_int(reply, "documents"),
            dry ? "would change; nothing was written" : "changed",
-           json_array_size(skipped));
+           cli_int(reply, "skippedCount"));
 }
 
 /* A document's id begins so; a schema's name may too, and is then named with

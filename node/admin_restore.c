@@ -17,7 +17,7 @@
 #include "node/upkeep.h"
 
 #define RESTORE_SLICE 512 /* documents a commit */
-#define RESTORE_SHOWN 100 /* documents that the reply lists by field */
+#define RESTORE_SHOWN 100 /* changes, and refusals, that the reply lists */
 
 struct restore {
     struct admin *a;
@@ -29,7 +29,7 @@ struct restore {
     uint64_t documents, changed;
     struct node_json skipped; /* items of lists */
     struct node_json changes;
-    uint64_t shown;
+    uint64_t shown, skips;
     bool listed; /* one schema, not one document */
 };
 
@@ -38,6 +38,9 @@ struct restore {
 static void restore_skip(struct restore *r, const struct cove_id *id,
                          const char *why)
 {
+    if (r->skips++ >= RESTORE_SHOWN) {
+        return;
+    }
     node_json_open(&r->skipped, '{');
     node_json_key(&r->skipped, "id");
     node_json_id(&r->skipped, id);
@@ -462,13 +465,15 @@ static int restore_reply(struct restore *r)
     node_json_bool(j, r->dry);
     restore_list(j, "changes", &r->changes);
     restore_list(j, "skipped", &r->skipped);
+    node_json_key(j, "skippedCount");
+    node_json_int(j, (int64_t)r->skips);
     return j->err;
 }
 
 static void restore_init(struct restore *r, struct admin *a)
 {
     r->a = a;
-    r->documents = r->changed = r->shown = 0;
+    r->documents = r->changed = r->shown = r->skips = 0;
     cove_arena_init(&r->arena, a->store->alloc);
     node_json_init(&r->skipped, a->store->alloc);
     node_json_init(&r->changes, a->store->alloc);

@@ -274,6 +274,18 @@ def a_large_schema_is_restored_in_slices(cove):
         check(sorted(f["fields"]["stars"] for f in found) == list(range(1100)), len(found))
 
 
+def of_many_that_are_skipped_the_first_are_listed(cove):
+    """And all are counted."""
+    with desk_of(cove) as d:
+        d.run("mark", "empty")
+        d.import_records([{"title": f"n{i}"} for i in range(150)], "--schema", "Note")
+        reply = d.json("restore", "Note", "--mark", "empty", "-y")
+        check((len(reply["skipped"]), reply["skippedCount"], reply["changed"]) == (100, 150, 0),
+              reply)
+        said = d.run("restore", "Note", "--mark", "empty", "-y")
+        check("first 100" in said and "150 skipped" in said, said)
+
+
 def points_that_are_none_are_refused(cove):
     """Times, marks, and what is to be restored."""
     with desk_of(cove) as d:
@@ -499,6 +511,7 @@ TESTS = [
     what_cannot_be_written_is_listed_and_left,
     what_was_not_valid_then_is_listed_and_a_default_shows_again,
     a_large_schema_is_restored_in_slices,
+    of_many_that_are_skipped_the_first_are_listed,
     points_that_are_none_are_refused,
     a_local_copy_shows_what_the_original_shows,
     a_local_copy_is_in_no_list_but_its_own,
