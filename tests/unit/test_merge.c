@@ -317,6 +317,31 @@ START_TEST(nothing_goes_back_over_a_fork_and_a_merge_asks_where_to)
 }
 END_TEST
 
+START_TEST(behind_the_last_number_there_is_no_version)
+{
+    struct cove_migration_files files = {.name = "m"};
+    struct cove_published p;
+
+    versions_open();
+    first_version("'a':{'type':'string'}", "");
+    files.migration = cove_bytes_text(json_text(
+        "{'schema':'T','from':1,'to':9223372036854775807,'steps':[{'add':'b'}],"
+        "'targetSchema':{'title':'T','version':9223372036854775807,"
+        "'properties':{'a':{'type':'string'},'b':{'type':'string'}}}}"));
+
+    struct cove_store_txn *txn = kit_begin(&alice.kit, true);
+
+    ck_assert_int_eq(
+        cove_publish_migration(alice.catalog, txn, &files, &p, &alice.kit.diag),
+        0);
+    kit_commit(txn);
+    cove_catalog_settle(alice.catalog);
+    down_refused(((struct cove_retreat_request){.steps = 1}), COVE_ELIMIT,
+                 "no later version");
+    versions_close();
+}
+END_TEST
+
 START_TEST(out_of_memory_at_any_call_leaks_nothing)
 {
     const char *alices[] = {"{'add':'p'}", TEXT("a") "," TEXT("p")};
@@ -361,6 +386,7 @@ int main(void)
         two_admins_who_join_apart_publish_the_same_step,
         without_a_fork_there_is_nothing_to_join,
         nothing_goes_back_over_a_fork_and_a_merge_asks_where_to,
+        behind_the_last_number_there_is_no_version,
         out_of_memory_at_any_call_leaks_nothing,
     };
     Suite *suite = suite_create("merge");

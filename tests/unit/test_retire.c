@@ -395,6 +395,65 @@ START_TEST(a_note_that_names_no_version_retires_nothing)
 }
 END_TEST
 
+/* A step as it would come from a peer, and its id in hex. */
+static struct cove_bytes step_body(const char *text, char hex[COVE_HEX_LEN(32)])
+{
+    struct cove_bytes body;
+    struct cove_step_id id;
+    struct cove_buf buf;
+
+    cove_buf_init(&buf, &cove_alloc_libc);
+    ck_assert_int_eq(
+        cove_json_read(cove_bytes_text(json_text(text)), "body", &buf, NULL),
+        0);
+    ck_assert_int_eq(
+        cove_arena_copy(&alice.kit.arena, cove_buf_bytes(&buf), &body), 0);
+    cove_buf_clear(&buf);
+    id = cove_step_id_of(body);
+    cove_hex(cove_bytes(id.b, 32), hex);
+    return body;
+}
+
+START_TEST(a_step_stands_for_a_version_and_never_for_a_note)
+{
+    char root[COVE_HEX_LEN(32)], note[COVE_HEX_LEN(32)], own[COVE_HEX_LEN(32)];
+    struct cove_arena *arena = &alice.kit.arena;
+
+    versions_open();
+    for (size_t i = 0; i < 3; i++) {
+        struct cove_bytes bodies[3];
+        struct cove_journal *journal = NULL;
+        struct cove_step_id id;
+        const struct cove_step *step, *stands;
+
+        bodies[0] =
+            step_body("{'parents':[],'ops':[],'name':'T','version':1}", root);
+        bodies[1] = step_body(
+            cove_arena_printf(arena, "{'parents':['%s'],'ops':[{'op':'x-a'}]}",
+                              root),
+            note);
+        bodies[2] = step_body(
+            cove_arena_printf(arena,
+                              "{'parents':['%s'],'version':2,'ops':[{'op':"
+                              "'x-back','step':'%s'}]}",
+                              note,
+                              i == 0   ? "77"
+                              : i == 1 ? note
+                                       : root),
+            own);
+        id = cove_step_id_of(bodies[2]);
+        ck_assert_int_eq(
+            cove_journal_new(&cove_alloc_libc, bodies, 3, &journal), 0);
+        step = cove_journal_find(journal, &id);
+        ck_assert_int_eq(step->state, COVE_STEP_ACTIVE);
+        stands = cove_step_stands_for(journal, step);
+        ck_assert_int_eq(stands->version, i == 2 ? 1 : 2);
+        cove_journal_free(journal);
+    }
+    versions_close();
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const all[] = {
@@ -410,6 +469,7 @@ int main(void)
         no_copies_are_written_for_a_retired_version,
         out_of_memory_at_any_call_leaks_nothing,
         a_note_that_names_no_version_retires_nothing,
+        a_step_stands_for_a_version_and_never_for_a_note,
     };
     Suite *suite = suite_create("retire");
     TCase *tests = tcase_create("retire");
