@@ -14,7 +14,7 @@ static int migrate_publish(struct cli *cli)
     int code = cli_end(cli, bad);
 
     if (code == CLI_OK && path == NULL) {
-        code = cli_fail(CLI_USAGE, "this needs a migration file");
+        code = cli_fail(CLI_USAGE, "migrate publish needs a migration file");
     }
     if (code == CLI_OK) {
         json_object_set_new(request, "file", json_string(path));

@@ -339,7 +339,8 @@ static int run_order(struct cli *cli, const char *verb, bool work)
     int code = cli_end(cli, bad);
 
     if (code == CLI_OK && name == NULL) {
-        code = cli_fail(CLI_USAGE, "%s needs a schema's name", verb);
+        code = cli_fail(CLI_USAGE, "migrate %s needs a schema's name",
+                        strchr(verb, '.') + 1);
     }
     if (code != CLI_OK) {
         json_decref(request);
