@@ -76,7 +76,8 @@ COVE_MUST_CHECK int cove_catalog_find(struct cove_catalog *catalog,
                                       struct cove_diag *diag);
 /* The active step that a human version number labels; 0 = the newest (the
  * leaf with the greatest version, then the longest history, then the smaller
- * id). `version` may also be a step's hex prefix (at least 8 digits).
+ * id). `version` may also be the hex prefix (at least 8 digits) of a
+ * step's id, or of its schema's hash: then the newest such step.
  * Errors: COVE_ENOTFOUND (lists the versions there are), COVE_EAMBIGUOUS
  * (a fork: lists the steps), COVE_EBLOCKED (held, but waiting or malformed:
  * says for what). */

@@ -266,6 +266,25 @@ static int head_ambiguous(const struct cove_schema_doc *doc, const char *asked,
                      hex[0], hex[1]);
 }
 
+/* The newest active step whose schema has the content of this hash. */
+static const struct cove_step *head_by_schema(const struct cove_schema_doc *doc,
+                                              const struct head_asked *a)
+{
+    const struct cove_step *found = NULL;
+
+    for (size_t i = 0; i < cove_journal_count(doc->journal); i++) {
+        const struct cove_step *s = cove_journal_at(doc->journal, i);
+
+        if (s->state == COVE_STEP_ACTIVE && !s->annotation && a->len >= 8 &&
+            a->len <= s->schema.len &&
+            memcmp(s->schema.at, a->hex, a->len) == 0 &&
+            (found == NULL || s->version > found->version)) {
+            found = s;
+        }
+    }
+    return found;
+}
+
 int cove_schema_doc_head(const struct cove_schema_doc *schema,
                          const char *version, struct cove_step_id *out,
                          struct cove_diag *diag)
@@ -297,6 +316,10 @@ int cove_schema_doc_head(const struct cove_schema_doc *schema,
         } else if (count < 2) {
             found[count++] = s;
         }
+    }
+    if (count == 0 && pending == NULL) {
+        found[0] = head_by_schema(schema, &asked);
+        count = found[0] != NULL;
     }
     if (count == 2) {
         return head_ambiguous(schema, version, found, diag);

@@ -244,6 +244,21 @@ def what_was_made_by_hand_is_published_in_order(cove):
         check(states == ["published"] * 3, states)
 
 
+def a_version_is_opened_by_its_number_step_or_schemas_hash(cove):
+    """And what is none of them is not there."""
+    with yard_of(cove) as y:
+        y.files().run("migrate", "verify", "--write")
+        y.run("migrate", "up")
+        ident = y.node.new("Note@1", "title=x", "stars=7")
+        two = y.json("schema", "show", "Note@2")
+        for name in (2, two["step"], two["migration"]["schema"], two["migration"]["schema"][:8]):
+            shown = y.json("get", ident, "--as", name)
+            check((shown["version"], shown["fields"]["stars"]) == (2, 7), name, shown)
+        for name in (two["migration"]["schema"][:7], "0123456789abcdef"):
+            y.refused(["get", ident, "--as", name], NOT_FOUND, f"no version {name} here",
+                      "held: 1, 2, 3")
+
+
 def layout_is_no_change(cove):
     """Line ends, spaces, the order of members: neither edited nor drift."""
     with yard_of(cove) as y:
@@ -796,6 +811,7 @@ def generated_constants_compile_in_c_and_in_cpp(cove):
 TESTS = [
     every_verb_says_what_it_did,
     what_was_made_by_hand_is_published_in_order,
+    a_version_is_opened_by_its_number_step_or_schemas_hash,
     layout_is_no_change,
     a_file_that_cannot_be_read_is_named,
     a_file_that_is_none_is_named,
