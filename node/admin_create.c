@@ -65,7 +65,11 @@ static int create_versions(struct create *c)
     bool found = false, same;
     int err = 0;
 
-    c->to = c->edited.version != 0 ? c->edited.version : c->newest + 1;
+    c->to = c->edited.version;
+    err = c->to == 0 ? cove_version_next(c->newest, &c->to, diag) : 0;
+    if (err != 0) {
+        return err;
+    }
     if (c->newest == 0) {
         return c->to == 1 ? 0
                           : cove_fail(diag, COVE_EFORMAT,

@@ -61,7 +61,10 @@ static int push_schema(struct push *p, struct file_item *item)
 
     /* One that does not say its version is pushed as the next. */
     if (item->file.version == 0) {
-        item->file.version = version + 1;
+        err = cove_version_next(version, &item->file.version, &p->txn->diag);
+        if (err != 0) {
+            return err;
+        }
     }
     p->after[p->after_count++] = item->file;
     if (version == 0) {
