@@ -253,7 +253,7 @@ static void config_json(struct node_json *j, const struct node_config *c,
 static int verb_config(struct admin *a)
 {
     struct cove_bytes set = {NULL, 0}, map;
-    struct node_config config;
+    struct node_config config = {0};
     struct cove_buf merged;
     struct cove_txn *txn;
     int err = admin_map(a, "set", &set);

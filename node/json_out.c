@@ -64,7 +64,9 @@ static void json_string(struct node_json *j, struct cove_bytes text)
             json_append(j, escape, sizeof(escape));
         }
     }
-    json_append(j, text.at + from, text.len - from);
+    if (from < text.len) { /* the empty text may stand nowhere */
+        json_append(j, text.at + from, text.len - from);
+    }
     json_append(j, "\"", 1);
 }
 
