@@ -183,9 +183,9 @@ int cli_migrate_once(struct cli *cli);
 int cli_config(struct cli *cli);
 /* --- verbs_run.c: work on a run until it is over, at its rate, with progress;
  * takes the request over. timeout_s -1: none; when it is over the run is
- * paused. *reply is the caller's. */
+ * paused. *out, the reply, is the caller's. */
 int cli_run_work(struct cli *cli, json_t *request, json_int_t timeout_s,
-                 json_t **reply);
+                 json_t **out);
 /* The exit code of how a run ended, with its sentence where that is not 0. */
 int cli_run_code(const json_t *reply);
 int cli_migrate_down(struct cli *cli);

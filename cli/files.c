@@ -153,14 +153,12 @@ static int files_read_all(struct cli_files *files, const char *below,
     int code = CLI_OK;
     int error = dir == NULL ? ENOMEM : files_names(dir, end, &names, &count);
 
-    if (error == ENOENT && below[0] != '\0') {
-        error = 0;
-    } else if (error == ENOENT) {
+    if (error == ENOENT && below[0] == '\0') {
         code = cli_fail(CLI_NOT_FOUND,
                         "%s: no such directory; make it, with a "
                         "NAME.schema.json in it, or name another: --dir DIR",
                         files->dir);
-    } else if (error != 0) {
+    } else if (error != 0 && error != ENOENT) {
         code = cli_fail(error == ENOTDIR ? CLI_INVALID : CLI_ERROR, "%s: %s",
                         dir != NULL ? dir : files->dir, strerror(error));
     }
@@ -312,14 +310,13 @@ int cli_files_put(const struct cli_files *files, const char *name,
 {
     char *dir = files_path(files->dir, "/migrations", "");
     char *path = files_path(files->dir, "/migrations", name);
-    int code = CLI_OK;
+    int code;
 
     if (dir == NULL || path == NULL) {
         code = cli_fail(CLI_ERROR, "out of memory");
     } else if (mkdir(dir, 0777) != 0 && errno != EEXIST) {
         code = cli_fail(CLI_ERROR, "%s: %s", dir, strerror(errno));
-    }
-    if (code == CLI_OK) {
+    } else {
         code = cli_files_write(path, text);
     }
     free(dir);
@@ -330,12 +327,13 @@ int cli_files_put(const struct cli_files *files, const char *name,
 int cli_files_remove(const struct cli_files *files, const char *name)
 {
     char *path = files_path(files->dir, "/migrations", name);
-    int error = path == NULL ? ENOMEM : 0;
+    int error;
 
-    if (error == 0 && unlink(path) != 0 && errno != ENOENT) {
+    if (path == NULL) {
+        error = ENOMEM;
+    } else if (unlink(path) != 0 && errno != ENOENT) {
         error = errno;
-    }
-    if (error == 0) {
+    } else {
         error = files_sync_dir(path);
     }
     free(path);
@@ -349,13 +347,12 @@ int cli_files_remove(const struct cli_files *files, const char *name)
 int cli_files_manifest(const struct cli_files *files, const json_t *manifest)
 {
     char *text = json_dumps(manifest, JSON_INDENT(4)), *line = NULL;
-    int code = CLI_OK;
+    int code;
 
     if (text == NULL || asprintf(&line, "%s\n", text) < 0) {
         line = NULL;
         code = cli_fail(CLI_ERROR, "out of memory");
-    }
-    if (code == CLI_OK) {
+    } else {
         code = cli_files_put(files, FILES_MANIFEST, line);
     }
     free(text);
@@ -390,7 +387,9 @@ static void files_plain(char *name)
                      (*c >= '0' && *c <= '9') || *c == '-' || *c == '_' ||
                      (*c == '.' && c != name) || (unsigned char)*c >= 0x80;
 
-        *c = plain ? *c : '_';
+        if (!plain) {
+            *c = '_';
+        }
     }
 }
 

@@ -112,11 +112,10 @@ int cli_schema_pull(struct cli *cli)
         if (out == NULL) {
             path = cli_files_schema_path(dir != NULL ? dir : CLI_FILES_DIR,
                                          cli_text(reply, "name"));
-            code = path == NULL ? cli_fail(CLI_ERROR, "out of memory") : CLI_OK;
+            out = path;
         }
-        if (code == CLI_OK) {
-            code = pull_write(cli, path != NULL ? path : out, reply);
-        }
+        code = out == NULL ? cli_fail(CLI_ERROR, "out of memory")
+                           : pull_write(cli, out, reply);
     }
     free(path);
     json_decref(reply);
@@ -146,7 +145,7 @@ static char *generate_word(const char *name)
         if (hump) {
             word[at++] = '_';
         }
-        word[at++] = c < 0x80 && isalnum(c) ? (char)toupper(c) : '_';
+        word[at++] = (char)(c < 0x80 && isalnum(c) ? toupper(c) : '_');
     }
     word[at] = '\0';
     return word;
