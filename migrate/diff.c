@@ -34,8 +34,8 @@ int cove_diff_path(struct cove_arena *arena, struct cove_bytes path,
                    const char *keyword, struct cove_bytes key,
                    struct cove_bytes *out)
 {
-    size_t word = strlen(keyword);
-    uint8_t *at = cove_arena_new(arena, path.len + word + 2 * key.len + 3);
+    struct cove_bytes word = cove_bytes_text(keyword);
+    uint8_t *at = cove_arena_new(arena, path.len + word.len + 2 * key.len + 3);
     size_t len = path.len;
 
     if (at == NULL) {
@@ -45,12 +45,12 @@ int cove_diff_path(struct cove_arena *arena, struct cove_bytes path,
         memcpy(at, path.at, path.len);
     }
     at[len++] = '/';
-    memcpy(at + len, keyword, word);
-    len += word;
+    memcpy(at + len, word.at, word.len);
+    len += word.len;
     if (key.at != NULL) {
         at[len++] = '/';
     }
-    for (size_t i = 0; i < key.len; i++) {
+    for (size_t i = 0; key.at != NULL && i < key.len; i++) {
         bool escape = key.at[i] == '~' || key.at[i] == '/';
 
         if (escape) {

@@ -50,7 +50,7 @@ unsigned cove_diff_alike(struct cove_bytes a, struct cove_bytes b)
             diagonal = up;
         }
     }
-    return (unsigned)(200 * row[n] / (m + n));
+    return (unsigned)((size_t)200 * row[n] / (m + n));
 }
 
 /* --- the best of many ---------------------------------------------------- */

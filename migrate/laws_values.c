@@ -362,13 +362,17 @@ static void values_random_text(struct law_values *v)
     static const char *const chars[] = {"a", "b",  "Z", "Q", "0", "7", " ",
                                         "-", ",",  "<", ">", "@", "/", "é",
                                         "ß", "\t", ";", "_", "x", "1"};
-    char text[64] = "";
-    size_t len = law_random(v) % 16;
+    char text[64];
+    size_t count = law_random(v) % 16, len = 0;
 
-    for (size_t i = 0; i < len; i++) {
-        strcat(text, chars[law_random(v) % COVE_ARRAY_LEN(chars)]);
+    for (size_t i = 0; i < count; i++) {
+        struct cove_bytes c =
+            cove_bytes_text(chars[law_random(v) % COVE_ARRAY_LEN(chars)]);
+
+        memcpy(text + len, c.at, c.len);
+        len += c.len;
     }
-    law_text(v, cove_bytes_text(text));
+    law_text(v, cove_bytes(text, len));
 }
 
 static void values_random(struct law_values *v)

@@ -37,7 +37,7 @@ const struct cove_step *cove_step_stands_for(const struct cove_journal *journal,
 
 static long long version_of(const struct cove_step *step)
 {
-    return step->has_version ? step->version : 0;
+    return step != NULL && step->has_version ? step->version : 0;
 }
 
 /* The version that a step stands on. */

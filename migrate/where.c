@@ -313,7 +313,7 @@ int cove_where_parse(struct cove_arena *arena, struct cove_bytes map,
                      const struct cove_where **out, struct cove_diag *diag)
 {
     struct where_parse p = {.arena = arena, .diag = diag};
-    struct cove_where *where;
+    struct cove_where *where = NULL;
     int err = cove_cbor_check_all(map, COVE_MAX_CBOR_DEPTH, NULL);
 
     if (err == COVE_ELIMIT) {
@@ -555,8 +555,8 @@ static int check_unknown(const struct cove_plan *plan, struct cove_bytes field,
             break;
         }
         if (len > 0) {
-            memcpy(list + len, ", ", 2);
-            len += 2;
+            list[len++] = ',';
+            list[len++] = ' ';
         }
         memcpy(list + len, name.at, name.len);
         len += name.len;

@@ -100,7 +100,8 @@ static int side_read(struct admin *a, struct cove_txn *txn, const char *key,
         return COVE_ENOMEM;
     }
     out->count = 1;
-    while (at < text.len && memchr(" \t\r\n", text.at[at], 4) != NULL) {
+    while (at < text.len && text.at[at] != '\0' &&
+           strchr(" \t\r\n", text.at[at]) != NULL) {
         at++;
     }
     return at < text.len && text.at[at] == '{'
@@ -176,7 +177,7 @@ static int set_read(struct admin *a, const char *key, struct cove_bytes list,
         return COVE_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
-        struct cove_schema_file file;
+        struct cove_schema_file file = {0};
         int err = item_read(a, key, i, cove_reader_item(&r), &file);
 
         if (err != 0) {

@@ -83,8 +83,8 @@ static int draft_fill(struct cove_txn *txn, struct cove_doc *draft,
                       const struct cove_state *from)
 {
     size_t count = from->native_count;
-    const struct cove_native **order =
-        cove_arena_array(&txn->arena, count + 1, sizeof(*order));
+    const struct cove_native **order = cove_arena_array(
+        &txn->arena, count + 1, sizeof(const struct cove_native *));
     struct cove_tx_op *ops =
         cove_arena_array(&txn->arena, count + 1, sizeof(*ops));
     int err = order == NULL || ops == NULL ? COVE_ENOMEM : 0;
@@ -93,7 +93,7 @@ static int draft_fill(struct cove_txn *txn, struct cove_doc *draft,
         order[i] = &from->natives[i];
     }
     if (err == 0 && count > 0) {
-        qsort(order, count, sizeof(*order), native_order);
+        qsort(order, count, sizeof(const struct cove_native *), native_order);
     }
     for (size_t i = 0; i < count && err == 0;) {
         const struct cove_native *first = order[i];

@@ -180,7 +180,9 @@ static int work_mark(struct work *w, struct cove_txn *txn)
     }
     snprintf(title, sizeof(title), "%s", whole);
     for (char *c = title; *c != '\0'; c++) {
-        *c = (unsigned char)*c <= ' ' || *c == 0x7f ? '_' : *c;
+        if ((unsigned char)*c <= ' ' || *c == 0x7f) {
+            *c = '_';
+        }
     }
     while (!cove_utf8_valid(cove_bytes_text(title))) {
         title[strlen(title) - 1] = '\0';

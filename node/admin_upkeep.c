@@ -159,7 +159,7 @@ static int mark_write(struct cove_txn *txn, const char *schema,
 
 static int mark_read(struct cove_bytes value, struct node_mark *out)
 {
-    struct node_mark mark;
+    struct node_mark mark = {0};
     struct cove_reader r;
 
     cove_reader_init(&r, value);
@@ -180,7 +180,7 @@ static int mark_read(struct cove_bytes value, struct node_mark *out)
 int node_mark(struct cove_txn *txn, const char *schema, const char *name)
 {
     char room[sizeof(MARK_PREFIX) + MARK_NAME];
-    struct cove_bytes key;
+    struct cove_bytes key = {NULL, 0};
     struct cove_buf buf;
     int err = mark_key(txn, name, room, &key);
 
@@ -203,7 +203,7 @@ int node_mark_find(struct cove_txn *txn, const char *name,
                    struct node_mark *out)
 {
     char room[sizeof(MARK_PREFIX) + MARK_NAME];
-    struct cove_bytes key, value;
+    struct cove_bytes key = {NULL, 0}, value = {NULL, 0};
     int err = mark_key(txn, name, room, &key);
 
     if (err == 0) {

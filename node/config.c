@@ -31,6 +31,7 @@ static const struct node_config config_strict = {
 
 bool node_percent(struct cove_bytes value, uint32_t *out)
 {
+    const uint32_t one = CONFIG_PERCENT;
     struct cove_reader r;
     double percent = -1;
 
@@ -43,7 +44,7 @@ bool node_percent(struct cove_bytes value, uint32_t *out)
     if (!(percent >= 0 && percent <= 100)) {
         return false;
     }
-    *out = (uint32_t)(percent * CONFIG_PERCENT + 0.5);
+    *out = (uint32_t)(percent * one + 0.5);
     return true;
 }
 
