@@ -198,7 +198,7 @@ static int set_stored(struct admin *a, struct cove_txn *txn, struct side *out)
 
     for (;;) {
         const struct cove_schema_doc *doc;
-        struct cove_schema_file file;
+        struct cove_schema_file file = {0};
         const struct cove_step *newest;
         void *files = out->files;
 

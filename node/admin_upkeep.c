@@ -237,7 +237,7 @@ static void mark_members(struct node_json *j, const struct node_mark *mark)
 static int mark_new(struct admin *a, struct cove_txn *txn, const char *name,
                     bool replace)
 {
-    struct node_mark mark;
+    struct node_mark mark = {0};
     int err = node_mark_find(txn, name, &mark);
 
     if (err == 0 && !replace) {
