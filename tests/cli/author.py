@@ -9,7 +9,6 @@ GOLDEN_WRITE=1 writes the golden files anew.
 import json
 import os
 import pathlib
-import pty
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "nodes"))
 # pylint: disable-next=wrong-import-position
-from node_kit import Node, check, main  # noqa: E402
+from node_kit import Node, check, main, terminal  # noqa: E402
 
 OK, ERROR, USAGE, CONDITION, OPEN, NOT_FOUND, _, _, DESTRUCTIVE, INVALID = range(10)
 
@@ -82,11 +81,11 @@ class Desk:
 
     def asked(self, answers, *words):
         """schema diff at a terminal, where somebody types these lines."""
-        keeper, terminal = pty.openpty()
-        with subprocess.Popen(self.node.command("schema", "diff", *words), stdin=terminal,
+        keeper, program = terminal()
+        with subprocess.Popen(self.node.command("schema", "diff", *words), stdin=program,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               encoding="utf-8") as done:
-            os.close(terminal)
+            os.close(program)
             os.write(keeper, "".join(a + "\n" for a in answers).encode())
             out, err = done.communicate(timeout=60)
         os.close(keeper)

@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import pathlib
-import pty
 import re
 import shutil
 import subprocess
@@ -17,7 +16,8 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "nodes"))
 # pylint: disable-next=wrong-import-position
-from node_kit import ENV, Failure, Node, check, link, main, nodes_of, until  # noqa: E402
+from node_kit import (  # noqa: E402
+    ENV, Failure, Node, check, link, main, nodes_of, terminal, until)
 
 OK, ERROR, USAGE, CONDITION, DRIFT, NOT_FOUND, BUSY, UNREACHABLE, DESTRUCTIVE, INVALID = range(10)
 
@@ -739,7 +739,7 @@ def on_a_terminal_push_asks(cove):
     with yard_of(cove) as y:
         y.write("Note.schema.json", NOTE1)
         for typed, code, versions in (("n\n", CONDITION, []), ("\n", OK, [1])):
-            ours, theirs = pty.openpty()
+            ours, theirs = terminal()
             with subprocess.Popen(y.node.command("schema", "push"), cwd=y.base, env=ENV,
                                   stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                   encoding="utf-8") as process:

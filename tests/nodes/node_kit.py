@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pathlib
+import pty
 import random
 import select
 import shutil
@@ -29,6 +30,18 @@ STARTED = []                # every process that a test started
 
 class Failure(Exception):
     """What a test says that did not hold."""
+
+
+class Skipped(Exception):
+    """What this machine lacks for a test."""
+
+
+def terminal():
+    """Both ends of a terminal: the keeper's, and the program's."""
+    try:
+        return pty.openpty()
+    except OSError as why:      # a tree without /dev/pts
+        raise Skipped(why) from why
 
 
 def check(good, *detail):
@@ -261,6 +274,8 @@ def main(tests):
         start, note, good = time.monotonic(), None, True
         try:
             note = test(cove)
+        except Skipped as why:
+            note = f"skipped: {why}"
         except (Failure, subprocess.TimeoutExpired, OSError, KeyError, ValueError):
             good, failed = False, failed + 1
             for line in traceback.format_exc().splitlines():
