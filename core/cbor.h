@@ -96,4 +96,13 @@ void cove_writer_item(struct cove_writer *w, struct cove_bytes encoded);
 void cove_writer_map_sorted(struct cove_writer *w, struct cove_pair *pairs,
                             size_t count);
 
+/* The type of a whole item. */
+static inline enum cove_cbor_type cove_cbor_type_of(struct cove_bytes item)
+{
+    struct cove_reader r;
+
+    cove_reader_init(&r, item);
+    return cove_reader_peek(&r);
+}
+
 #endif

@@ -203,6 +203,26 @@ bool cove_value_member(struct cove_bytes map, const char *key,
     return false;
 }
 
+struct cove_bytes cove_value_member_text(struct cove_bytes map, const char *key)
+{
+    struct cove_bytes v;
+
+    return cove_value_member(map, key, &v) &&
+                   cove_value_kind(v) == COVE_KIND_TEXT
+               ? cove_value_text(v)
+               : cove_bytes(NULL, 0);
+}
+
+int64_t cove_value_member_int(struct cove_bytes map, const char *key)
+{
+    struct cove_bytes v;
+
+    return cove_value_member(map, key, &v) &&
+                   cove_value_kind(v) == COVE_KIND_INT
+               ? cove_value_int(v)
+               : 0;
+}
+
 /* A writer into `cap` bytes of the arena, which are enough: it never grows. */
 static int value_room(struct cove_arena *arena, size_t cap,
                       struct cove_buf *out)

@@ -27,6 +27,10 @@ bool cove_value_ref(struct cove_bytes value, struct cove_id *out);
 /* Look a key up in a map. */
 bool cove_value_member(struct cove_bytes map, const char *key,
                        struct cove_bytes *out);
+/* The same where it is a text, or an int; empty, or 0, where it is not. */
+struct cove_bytes cove_value_member_text(struct cove_bytes map,
+                                         const char *key);
+int64_t cove_value_member_int(struct cove_bytes map, const char *key);
 
 /* Encode into an arena. Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_value_of_text(struct cove_arena *arena,

@@ -4,6 +4,7 @@
 #include "core/cbor.h"
 #include "core/hlc.h"
 #include "core/value.h"
+#include "migrate/unique.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,29 +33,12 @@ static void activity_begin(struct activity *a, struct cove_catalog *catalog,
 static int activity_open(struct activity *a, const struct cove_id *owner,
                          bool create, struct cove_doc *out)
 {
-    struct cove_header h = {.version = COVE_FORMAT_VERSION,
-                            .type = COVE_DOC_COMAP,
-                            .has_owner = true,
-                            .owner = *owner};
-    struct cove_buf header;
-    struct cove_id id;
+    struct cove_unique unique = {
+        .owner = owner, .name = "activity", .create = create};
     cove_num num;
-
-    cove_buf_init(&header, cove_catalog_alloc(a->catalog));
     int err =
-        cove_value_of_text(&a->arena, cove_bytes_text("activity"), &h.unique);
+        cove_unique_open(a->catalog, a->txn, &unique, &num, NULL, a->diag);
 
-    if (err == 0) {
-        err = cove_header_encode(&h, &header, &id, a->diag);
-    }
-    if (err == 0) {
-        err = cove_repo_find(a->repo, a->txn, &id, &num);
-    }
-    if (err == COVE_ENOTFOUND && create) {
-        err = cove_repo_create(a->repo, a->txn, cove_buf_bytes(&header), &num,
-                               a->diag);
-    }
-    cove_buf_clear(&header);
     return err != 0
                ? err
                : cove_repo_load(a->repo, a->txn, num, &a->arena, out, a->diag);

@@ -5,14 +5,6 @@
 
 #include "migrate/compile_parts.h"
 
-static enum cove_cbor_type item_type(struct cove_bytes item)
-{
-    struct cove_reader r;
-
-    cove_reader_init(&r, item);
-    return cove_reader_peek(&r);
-}
-
 /* --- migrations: the members -------------------------------------------- */
 
 static int file_fail(struct cove_diag *diag, const char *what)
@@ -56,7 +48,7 @@ static int member_text(struct cove_bytes map, const char *key,
     if (!cove_value_member(map, key, &item)) {
         return 0;
     }
-    if (item_type(item) != COVE_CBOR_TEXT) {
+    if (cove_cbor_type_of(item) != COVE_CBOR_TEXT) {
         return cove_fail(diag, COVE_ESTEP, "migration: \"%s\" must be a text",
                          key);
     }
@@ -70,7 +62,7 @@ static int member_version(struct cove_bytes map, const char *key, int64_t *out,
     struct cove_bytes item;
 
     if (!cove_value_member(map, key, &item) ||
-        item_type(item) != COVE_CBOR_UINT || cove_value_int(item) < 1) {
+        cove_cbor_type_of(item) != COVE_CBOR_UINT || cove_value_int(item) < 1) {
         return cove_fail(diag, COVE_ESTEP,
                          "migration: \"%s\" must be a version: an integer of 1 "
                          "or more",
@@ -84,7 +76,7 @@ static int member_version(struct cove_bytes map, const char *key, int64_t *out,
 static int from_one(struct cove_arena *arena, struct cove_bytes item,
                     struct cove_bytes *out, struct cove_diag *diag)
 {
-    if (item_type(item) == COVE_CBOR_UINT && cove_value_int(item) > 0) {
+    if (cove_cbor_type_of(item) == COVE_CBOR_UINT && cove_value_int(item) > 0) {
         char *text =
             cove_arena_printf(arena, "%lld", (long long)cove_value_int(item));
 
@@ -94,7 +86,8 @@ static int from_one(struct cove_arena *arena, struct cove_bytes item,
         *out = cove_bytes_text(text);
         return 0;
     }
-    if (item_type(item) == COVE_CBOR_TEXT && cove_value_text(item).len >= 8) {
+    if (cove_cbor_type_of(item) == COVE_CBOR_TEXT &&
+        cove_value_text(item).len >= 8) {
         *out = cove_value_text(item);
         return 0;
     }
@@ -106,7 +99,7 @@ static int from_read(struct cove_arena *arena, struct cove_bytes item,
                      struct cove_migration *m, struct cove_diag *diag)
 {
     struct cove_reader r;
-    bool list = item_type(item) == COVE_CBOR_LIST;
+    bool list = cove_cbor_type_of(item) == COVE_CBOR_LIST;
     int rc;
 
     cove_reader_init(&r, item);
@@ -163,7 +156,7 @@ int cove_words_read(struct cove_arena *arena, struct cove_bytes list,
     struct cove_reader r;
     struct cove_word *words;
 
-    if (item_type(list) != COVE_CBOR_LIST) {
+    if (cove_cbor_type_of(list) != COVE_CBOR_LIST) {
         return cove_fail(diag, COVE_ESTEP,
                          "migration: \"%s\" must be a list of words such as "
                          "{\"rename\":{\"from\":\"a\",\"to\":\"b\"}}",
@@ -182,7 +175,8 @@ int cove_words_read(struct cove_arena *arena, struct cove_bytes list,
         int rc;
 
         cove_reader_init(&one, item);
-        if (item_type(item) != COVE_CBOR_MAP || cove_reader_map(&one) != 1) {
+        if (cove_cbor_type_of(item) != COVE_CBOR_MAP ||
+            cove_reader_map(&one) != 1) {
             return cove_fail(diag, COVE_ESTEP,
                              "%s %zu: must be an object of one word, such as "
                              "{\"hide\":\"notes\"}",
@@ -230,13 +224,13 @@ static int target_read(struct cove_arena *arena, struct cove_bytes item,
 {
     int rc;
 
-    if (item_type(item) == COVE_CBOR_TEXT) {
+    if (cove_cbor_type_of(item) == COVE_CBOR_TEXT) {
         if (m->schema.len == 0) {
             m->schema = cove_value_text(item);
         }
         return 0;
     }
-    if (item_type(item) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(item) != COVE_CBOR_MAP) {
         return file_fail(diag, "\"targetSchema\" must be the schema that "
                                "documents have afterwards, or its name");
     }
@@ -258,7 +252,7 @@ static int hash_read(struct cove_bytes hashes, const char *key,
     if (!cove_value_member(hashes, key, &item)) {
         return 0;
     }
-    if (item_type(item) == COVE_CBOR_TEXT &&
+    if (cove_cbor_type_of(item) == COVE_CBOR_TEXT &&
         cove_value_text(item).len < sizeof text) {
         memcpy(text, cove_value_text(item).at, cove_value_text(item).len);
     }
@@ -279,7 +273,7 @@ static int hashes_read(struct cove_bytes item, struct cove_migration *m,
     size_t known = 0;
     int rc;
 
-    if (item_type(item) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(item) != COVE_CBOR_MAP) {
         return file_fail(diag, "\"hashes\" must be an object: {from, to}");
     }
     rc = hash_read(item, "from", &m->hash_from, &m->has_hash_from, diag);
@@ -427,7 +421,7 @@ int cove_migration_read(struct cove_arena *arena, struct cove_bytes text,
     if ((rc = cove_file_json(arena, text, file_name, &m.cbor, diag)) != 0) {
         return rc;
     }
-    if (item_type(m.cbor) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(m.cbor) != COVE_CBOR_MAP) {
         rc = file_fail(diag, "must be an object: {schema, from, to, steps}");
     } else {
         recipe = cove_value_member(m.cbor, "script", &ignored) ||

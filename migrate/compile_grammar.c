@@ -132,14 +132,6 @@ bool cove_type_of_word(struct cove_bytes word, enum cove_type *out)
 
 /* --- words -------------------------------------------------------------- */
 
-static enum cove_cbor_type item_type(struct cove_bytes item)
-{
-    struct cove_reader r;
-
-    cove_reader_init(&r, item);
-    return cove_reader_peek(&r);
-}
-
 /* Is it a list of at least `least` texts; each once, where `once`? */
 static bool item_is_texts(struct cove_bytes item, size_t least, bool once)
 {
@@ -155,7 +147,7 @@ static bool item_is_texts(struct cove_bytes item, size_t least, bool once)
         struct cove_bytes one = cove_reader_item(&r);
         struct cove_reader later = r;
 
-        if (item_type(one) != COVE_CBOR_TEXT) {
+        if (cove_cbor_type_of(one) != COVE_CBOR_TEXT) {
             return false;
         }
         for (size_t k = i + 1; once && k < count; k++) {
@@ -172,10 +164,10 @@ static bool target_is_right(struct cove_bytes item)
     struct cove_reader r;
     enum cove_type type;
 
-    if (item_type(item) == COVE_CBOR_TEXT) {
+    if (cove_cbor_type_of(item) == COVE_CBOR_TEXT) {
         return true;
     }
-    if (item_type(item) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(item) != COVE_CBOR_MAP) {
         return false;
     }
     cove_reader_init(&r, item);
@@ -185,7 +177,8 @@ static bool target_is_right(struct cove_bytes item)
         bool is_name = cove_bytes_equal(key, cove_bytes_text("name"));
         bool is_type = cove_bytes_equal(key, cove_bytes_text("type"));
 
-        if ((!is_name && !is_type) || item_type(value) != COVE_CBOR_TEXT ||
+        if ((!is_name && !is_type) ||
+            cove_cbor_type_of(value) != COVE_CBOR_TEXT ||
             (is_type && !cove_type_of_word(cove_value_text(value), &type))) {
             return false;
         }
@@ -200,7 +193,7 @@ static bool target_is_right(struct cove_bytes item)
 /* What a member must be, where it is not; else NULL. Pipelines are apart. */
 static const char *form_broken(enum grammar_form form, struct cove_bytes item)
 {
-    enum cove_cbor_type kind = item_type(item);
+    enum cove_cbor_type kind = cove_cbor_type_of(item);
     enum cove_type type;
     struct cove_reader r;
 
@@ -337,7 +330,7 @@ int cove_word_read(struct cove_arena *arena, struct cove_word *word,
         return word_unknown(&g, word->word);
     }
     /* A word that needs no more than a field may be written with its name. */
-    if (item_type(word->members) == COVE_CBOR_TEXT &&
+    if (cove_cbor_type_of(word->members) == COVE_CBOR_TEXT &&
         strcmp(rule->members[0].name, "field") == 0) {
         cove_draft_init(&d, arena);
         cove_draft_item(&d, "field", word->members);
@@ -345,7 +338,7 @@ int cove_word_read(struct cove_arena *arena, struct cove_word *word,
             return rc;
         }
     }
-    if (item_type(word->members) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(word->members) != COVE_CBOR_MAP) {
         return cove_fail(diag, COVE_ESTEP, "%.*s: write it like %s",
                          SHOWN(word->label), rule->example);
     }

@@ -19,14 +19,6 @@ struct recipe {
     struct cove_diag *diag;
 };
 
-static enum cove_cbor_type item_type(struct cove_bytes item)
-{
-    struct cove_reader r;
-
-    cove_reader_init(&r, item);
-    return cove_reader_peek(&r);
-}
-
 static bool has(struct cove_bytes map, const char *key)
 {
     struct cove_bytes ignored;
@@ -40,8 +32,8 @@ static size_t item_count(struct cove_bytes item)
     struct cove_reader r;
 
     cove_reader_init(&r, item);
-    return item_type(item) == COVE_CBOR_MAP ? cove_reader_map(&r)
-                                            : cove_reader_list(&r);
+    return cove_cbor_type_of(item) == COVE_CBOR_MAP ? cove_reader_map(&r)
+                                                    : cove_reader_list(&r);
 }
 
 /* Add a word whose members are in `d`; `where` and `field` label it. */
@@ -155,7 +147,7 @@ static int transform_one(struct recipe *p, struct cove_bytes field,
 {
     struct cove_bytes to;
 
-    if (item_type(how) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(how) != COVE_CBOR_MAP) {
         return transform_pipe(p, field, how);
     }
     if (item_count(how) == 1 && cove_value_member(how, "rename", &to)) {
@@ -170,7 +162,7 @@ static int remove_one(struct recipe *p, struct cove_bytes item)
 {
     struct cove_draft d;
 
-    if (item_type(item) != COVE_CBOR_TEXT) {
+    if (cove_cbor_type_of(item) != COVE_CBOR_TEXT) {
         return cove_fail(p->diag, COVE_ESTEP,
                          "script.removeFields: must be a list of names");
     }
@@ -183,7 +175,7 @@ static bool is_description(struct cove_bytes value)
 {
     size_t known;
 
-    if (item_type(value) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(value) != COVE_CBOR_MAP) {
         return false;
     }
     known = (size_t)has(value, "type") + (size_t)has(value, "default") +
@@ -255,7 +247,7 @@ int cove_recipe_read(struct cove_arena *arena, struct cove_bytes script,
     size_t words = 0;
     int rc = 0;
 
-    if (item_type(script) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(script) != COVE_CBOR_MAP) {
         return cove_fail(diag, COVE_ESTEP,
                          "migration: a script is an object: {addFields, "
                          "removeFields, transformFields}; a function cannot "
@@ -266,7 +258,7 @@ int cove_recipe_read(struct cove_arena *arena, struct cove_bytes script,
             continue;
         }
         known++;
-        if (item_type(parts[i].item) != parts[i].type) {
+        if (cove_cbor_type_of(parts[i].item) != parts[i].type) {
             return cove_fail(
                 diag, COVE_ESTEP, "script.%s: must be %s", parts[i].name,
                 parts[i].type == COVE_CBOR_MAP ? "an object: {field: …}"

@@ -4,14 +4,6 @@
  */
 #include "migrate/diff_internal.h"
 
-static enum cove_cbor_type item_type(struct cove_bytes item)
-{
-    struct cove_reader r;
-
-    cove_reader_init(&r, item);
-    return cove_reader_peek(&r);
-}
-
 static const struct {
     const char *member;
     enum diff_answer_kind kind;
@@ -43,7 +35,7 @@ static int member_read(size_t kind, struct cove_bytes item,
     size_t count;
 
     cove_reader_init(&r, item);
-    if (item_type(item) != (list ? COVE_CBOR_LIST : COVE_CBOR_MAP)) {
+    if (cove_cbor_type_of(item) != (list ? COVE_CBOR_LIST : COVE_CBOR_MAP)) {
         return member_fail(kind, diag);
     }
     count = list ? cove_reader_list(&r) : cove_reader_map(&r);
@@ -51,7 +43,7 @@ static int member_read(size_t kind, struct cove_bytes item,
         struct diff_answer *answer = &out->all[out->count++];
         struct cove_bytes name = cove_reader_item(&r);
 
-        if (item_type(name) != COVE_CBOR_TEXT) {
+        if (cove_cbor_type_of(name) != COVE_CBOR_TEXT) {
             return member_fail(kind, diag);
         }
         answer->kind = members[kind].kind;
@@ -59,7 +51,7 @@ static int member_read(size_t kind, struct cove_bytes item,
         if (!list) {
             answer->value = cove_reader_item(&r);
         }
-        if (!list && item_type(answer->value) != members[kind].value) {
+        if (!list && cove_cbor_type_of(answer->value) != members[kind].value) {
             return member_fail(kind, diag);
         }
         if (members[kind].value == COVE_CBOR_TEXT) {
@@ -100,7 +92,7 @@ int cove_diff_answers_read(struct cove_arena *arena, struct cove_bytes answers,
     if (answers.len == 0) {
         return 0;
     }
-    if (item_type(answers) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(answers) != COVE_CBOR_MAP) {
         return cove_fail(diag, COVE_EUSAGE, "answers: must be an object");
     }
     cove_reader_init(&ahead, answers);
@@ -120,7 +112,7 @@ int cove_diff_answers_read(struct cove_arena *arena, struct cove_bytes answers,
         int rc;
 
         if (cove_bytes_equal(name, cove_bytes_text("acceptDataLoss")) &&
-            item_type(item) == COVE_CBOR_BOOL) {
+            cove_cbor_type_of(item) == COVE_CBOR_BOOL) {
             struct cove_reader flag;
 
             cove_reader_init(&flag, item);

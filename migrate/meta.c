@@ -7,6 +7,7 @@
 
 #include "core/json.h"
 #include "core/value.h"
+#include "migrate/unique.h"
 
 struct cove_bytes cove_meta_text(enum cove_registry which)
 {
@@ -51,18 +52,6 @@ struct meta {
     struct cove_arena arena;
     struct cove_diag *diag;
 };
-
-static int meta_header(struct meta *m, struct cove_buf *out, struct cove_id *id)
-{
-    struct cove_header h = {.version = COVE_FORMAT_VERSION,
-                            .type = COVE_DOC_COMAP,
-                            .has_owner = true,
-                            .owner = m->asked->owner};
-    int err = cove_value_of_text(
-        &m->arena, cove_bytes_text(meta_name(m->asked->which)), &h.unique);
-
-    return err != 0 ? err : cove_header_encode(&h, out, id, m->diag);
-}
 
 /* Has the document this key? */
 static int meta_has(const struct cove_doc *doc, const char *key, bool *has)
@@ -118,25 +107,18 @@ int cove_meta_ensure(const struct cove_meta *meta, struct cove_diag *diag)
 {
     struct meta m = {
         .asked = meta, .repo = cove_catalog_repo(meta->catalog), .diag = diag};
-    struct cove_buf header;
+    struct cove_unique unique = {
+        .owner = &meta->owner, .name = meta_name(meta->which), .create = true};
     struct cove_id id;
     cove_num num;
 
     cove_arena_init(&m.arena, cove_catalog_alloc(meta->catalog));
-    cove_buf_init(&header, cove_catalog_alloc(meta->catalog));
 
-    int err = meta_header(&m, &header, &id);
+    int err =
+        cove_unique_open(meta->catalog, meta->txn, &unique, &num, &id, diag);
 
-    if (err == 0) {
-        err = cove_repo_find(m.repo, meta->txn, &id, &num);
-    }
-    if (err == COVE_ENOTFOUND) {
-        err = cove_repo_create(m.repo, meta->txn, cove_buf_bytes(&header), &num,
-                               diag);
-    }
     err = err != 0 ? err : meta_fill(&m, num);
     err = err != 0 ? err : meta_link(&m, &id);
-    cove_buf_clear(&header);
     cove_arena_clear(&m.arena);
     return err;
 }

@@ -12,26 +12,6 @@
 /* --------------------------------------------------------------- the request
  */
 
-static struct cove_bytes member_text(struct cove_bytes map, const char *key)
-{
-    struct cove_bytes v;
-
-    return cove_value_member(map, key, &v) &&
-                   cove_value_kind(v) == COVE_KIND_TEXT
-               ? cove_value_text(v)
-               : cove_bytes(NULL, 0);
-}
-
-static int64_t member_int(struct cove_bytes map, const char *key)
-{
-    struct cove_bytes v;
-
-    return cove_value_member(map, key, &v) &&
-                   cove_value_kind(v) == COVE_KIND_INT
-               ? cove_value_int(v)
-               : 0;
-}
-
 static struct check_file *check_find(struct check *c, const char *name)
 {
     for (size_t i = 0; i < c->count; i++) {
@@ -100,20 +80,20 @@ static int check_manifest(struct check *c)
         struct check_file *f;
 
         if (cove_value_kind(one) != COVE_KIND_MAP ||
-            member_text(one, "file").len == 0 ||
-            member_text(one, "hash").len != 64) {
+            cove_value_member_text(one, "file").len == 0 ||
+            cove_value_member_text(one, "hash").len != 64) {
             c->manifest_bad = true;
             continue;
         }
-        err = check_new(c, member_text(one, "file"), &f);
+        err = check_new(c, cove_value_member_text(one, "file"), &f);
         if (err != 0) {
             return err;
         }
         f->listed = true;
-        f->hash = member_text(one, "hash");
-        f->schema = member_text(one, "schema");
-        f->from = member_int(one, "from");
-        f->to = member_int(one, "to");
+        f->hash = cove_value_member_text(one, "hash");
+        f->schema = cove_value_member_text(one, "schema");
+        f->from = cove_value_member_int(one, "from");
+        f->to = cove_value_member_int(one, "to");
     }
     return 0;
 }
@@ -140,13 +120,14 @@ static int request_files(struct admin *a, const char *key,
         struct cove_bytes one = cove_reader_item(&r), text;
 
         if (cove_value_kind(one) != COVE_KIND_MAP ||
-            member_text(one, "file").len == 0 ||
+            cove_value_member_text(one, "file").len == 0 ||
             !cove_value_member(one, "text", &text) ||
             cove_value_kind(text) != COVE_KIND_TEXT) {
             return cove_fail(&a->diag, COVE_EUSAGE,
                              "\"%s\" must be a list of {file, text}", key);
         }
-        err = each(ctx, member_text(one, "file"), cove_value_text(text));
+        err = each(ctx, cove_value_member_text(one, "file"),
+                   cove_value_text(text));
     }
     return err;
 }

@@ -48,35 +48,15 @@ static bool has(struct cove_bytes map, const char *key)
     return cove_value_member(map, key, &ignored);
 }
 
-static int64_t version_of(struct cove_bytes map, const char *key)
-{
-    struct cove_bytes v;
-
-    return cove_value_member(map, key, &v) &&
-                   cove_value_kind(v) == COVE_KIND_INT
-               ? cove_value_int(v)
-               : 0;
-}
-
-static struct cove_bytes text_of(struct cove_bytes map, const char *key)
-{
-    struct cove_bytes v;
-
-    return cove_value_member(map, key, &v) &&
-                   cove_value_kind(v) == COVE_KIND_TEXT
-               ? cove_value_text(v)
-               : cove_bytes(NULL, 0);
-}
-
 /* The greatest version in `from`, which may be a list. */
 static int64_t from_of(struct cove_bytes map)
 {
     struct cove_bytes v;
     struct cove_reader r;
-    int64_t from = version_of(map, "from");
+    int64_t from = cove_value_member_int(map, "from");
 
     if (from == 0) {
-        from = version_of(map, "fromVersion");
+        from = cove_value_member_int(map, "fromVersion");
     }
     if (!cove_value_member(map, "from", &v) ||
         cove_value_kind(v) != COVE_KIND_LIST) {
@@ -101,19 +81,20 @@ static void item_peek(struct file_item *item, struct cove_bytes map)
     struct cove_bytes target;
 
     if (item->kind == FILE_SCHEMA) {
-        item->schema = text_of(map, "title");
-        item->to = has(map, "version") ? version_of(map, "version") : 1;
+        item->schema = cove_value_member_text(map, "title");
+        item->to =
+            has(map, "version") ? cove_value_member_int(map, "version") : 1;
         return;
     }
-    item->schema = text_of(map, "schema");
+    item->schema = cove_value_member_text(map, "schema");
     item->from = from_of(map);
-    item->to =
-        has(map, "to") ? version_of(map, "to") : version_of(map, "toVersion");
+    item->to = has(map, "to") ? cove_value_member_int(map, "to")
+                              : cove_value_member_int(map, "toVersion");
     if (item->schema.len == 0 &&
         cove_value_member(map, "targetSchema", &target)) {
         item->schema = cove_value_kind(target) == COVE_KIND_MAP
-                           ? text_of(target, "title")
-                           : text_of(map, "targetSchema");
+                           ? cove_value_member_text(target, "title")
+                           : cove_value_member_text(map, "targetSchema");
     }
 }
 
@@ -237,8 +218,8 @@ static int add_list(struct files *files, const char *name, const char *within,
         const char *one;
 
         if (cove_value_kind(value) == COVE_KIND_MAP && has(value, "file")) {
-            file = text_of(value, "file");
-            text = text_of(value, "text");
+            file = cove_value_member_text(value, "file");
+            text = cove_value_member_text(value, "text");
         }
         one = text.len > 0
                   ? cove_arena_printf(files->arena, "%.*s", (int)file.len,
@@ -258,7 +239,7 @@ static int add_collection(struct files *files, const char *name,
                           struct cove_bytes map, unsigned depth)
 {
     static const char *const parts[] = {"schemas", "migrations", "bundle"};
-    struct cove_bytes owner = text_of(map, "owner");
+    struct cove_bytes owner = cove_value_member_text(map, "owner");
     int err = 0;
 
     if (owner.len > 0) {

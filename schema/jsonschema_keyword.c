@@ -15,14 +15,6 @@ static int name_order(const void *a, const void *b)
                                     *(const struct cove_bytes *)b);
 }
 
-static enum cove_cbor_type item_type(struct cove_bytes item)
-{
-    struct cove_reader r;
-
-    cove_reader_init(&r, item);
-    return cove_reader_peek(&r);
-}
-
 static struct cove_bytes item_text(struct cove_bytes item)
 {
     struct cove_reader r;
@@ -57,7 +49,7 @@ static int keyword_note(struct schema_parse *p, struct schema_node *node,
                         struct cove_bytes item, struct schema_place at)
 {
     (void)node;
-    if (item_type(item) != COVE_CBOR_TEXT) {
+    if (cove_cbor_type_of(item) != COVE_CBOR_TEXT) {
         return cove_schema_malformed(p, at, "must be a text");
     }
     return 0;
@@ -107,7 +99,7 @@ static int keyword_examples(struct schema_parse *p, struct schema_node *node,
                             struct cove_bytes item, struct schema_place at)
 {
     (void)node;
-    if (item_type(item) != COVE_CBOR_LIST) {
+    if (cove_cbor_type_of(item) != COVE_CBOR_LIST) {
         return cove_schema_malformed(p, at, "must be a list");
     }
     return 0;
@@ -131,7 +123,7 @@ static int keyword_reference(struct schema_parse *p, struct schema_node *node,
                              struct cove_bytes item, struct schema_place at)
 {
     (void)node;
-    if (item_type(item) != COVE_CBOR_TEXT || item_text(item).len == 0) {
+    if (cove_cbor_type_of(item) != COVE_CBOR_TEXT || item_text(item).len == 0) {
         return cove_schema_malformed(p, at, "must be a schema's name");
     }
     return 0;
@@ -144,7 +136,7 @@ static int keyword_index(struct schema_parse *p, struct schema_node *node,
 
     (void)node;
     cove_reader_init(&r, item);
-    if (item_type(item) != COVE_CBOR_BOOL || !cove_reader_bool(&r)) {
+    if (cove_cbor_type_of(item) != COVE_CBOR_BOOL || !cove_reader_bool(&r)) {
         return cove_schema_malformed(p, at, "must be true");
     }
     return 0;
@@ -177,7 +169,7 @@ static int keyword_type(struct schema_parse *p, struct schema_node *node,
 {
     struct cove_reader r;
 
-    if (item_type(item) != COVE_CBOR_LIST) {
+    if (cove_cbor_type_of(item) != COVE_CBOR_LIST) {
         return type_add(p, node, item, at);
     }
     cove_reader_init(&r, item);
@@ -200,7 +192,7 @@ static int keyword_type(struct schema_parse *p, struct schema_node *node,
 static int keyword_enum(struct schema_parse *p, struct schema_node *node,
                         struct cove_bytes item, struct schema_place at)
 {
-    if (item_type(item) != COVE_CBOR_LIST) {
+    if (cove_cbor_type_of(item) != COVE_CBOR_LIST) {
         return cove_schema_malformed(p, at, "must be a list of values");
     }
 
@@ -229,7 +221,7 @@ static int keyword_default(struct schema_parse *p, struct schema_node *node,
 static int number_parse(struct schema_parse *p, struct cove_bytes item,
                         struct schema_place at, struct cove_bytes *out)
 {
-    enum cove_cbor_type type = item_type(item);
+    enum cove_cbor_type type = cove_cbor_type_of(item);
 
     if (type != COVE_CBOR_UINT && type != COVE_CBOR_NINT &&
         type != COVE_CBOR_FLOAT) {
@@ -291,7 +283,7 @@ static int keyword_max_length(struct schema_parse *p, struct schema_node *node,
 static int keyword_required(struct schema_parse *p, struct schema_node *node,
                             struct cove_bytes item, struct schema_place at)
 {
-    if (item_type(item) != COVE_CBOR_LIST) {
+    if (cove_cbor_type_of(item) != COVE_CBOR_LIST) {
         return cove_schema_malformed(p, at, "must be a list of names");
     }
 
@@ -301,7 +293,7 @@ static int keyword_required(struct schema_parse *p, struct schema_node *node,
         return rc;
     }
     for (size_t i = 0; i < node->required_count; i++) {
-        if (item_type(node->required[i]) != COVE_CBOR_TEXT) {
+        if (cove_cbor_type_of(node->required[i]) != COVE_CBOR_TEXT) {
             return cove_schema_malformed(p, at, "must be a list of names");
         }
         node->required[i] = item_text(node->required[i]);
@@ -321,7 +313,7 @@ static int keyword_properties(struct schema_parse *p, struct schema_node *node,
 {
     struct cove_reader r;
 
-    if (item_type(item) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(item) != COVE_CBOR_MAP) {
         return cove_schema_malformed(p, at, "must be an object of schemas");
     }
     cove_reader_init(&r, item);

@@ -68,7 +68,7 @@ struct step_form {
 
 static bool step_is_text(struct cove_bytes item)
 {
-    return cove_step_type(item) == COVE_CBOR_TEXT;
+    return cove_cbor_type_of(item) == COVE_CBOR_TEXT;
 }
 
 static bool step_true(struct cove_bytes item)
@@ -122,7 +122,7 @@ static long step_count_texts(struct cove_bytes list)
     struct cove_reader r;
     size_t count;
 
-    if (cove_step_type(list) != COVE_CBOR_LIST) {
+    if (cove_cbor_type_of(list) != COVE_CBOR_LIST) {
         return -1;
     }
     cove_reader_init(&r, list);
@@ -164,9 +164,9 @@ static const char *step_member_fault(enum step_member m, struct cove_bytes item)
                    : "is no type: text, int, bool, number, list, object, any";
     case STEP_REQUIRED:
     case STEP_LENIENT:
-        return cove_step_type(item) == COVE_CBOR_BOOL ? NULL : "is no bool";
+        return cove_cbor_type_of(item) == COVE_CBOR_BOOL ? NULL : "is no bool";
     case STEP_BWD:
-        if (cove_step_type(item) == COVE_CBOR_NULL) {
+        if (cove_cbor_type_of(item) == COVE_CBOR_NULL) {
             return NULL;
         }
         return cove_fn_known(item) ? NULL : "is no list of known functions";
@@ -261,7 +261,7 @@ static void step_op_fill(const struct step_form *form, struct cove_step_op *out)
 {
     const struct cove_bytes *item = form->item;
     static const uint8_t empty_list[1] = {0x80};
-    bool one_way = cove_step_type(item[STEP_BWD]) == COVE_CBOR_NULL;
+    bool one_way = cove_cbor_type_of(item[STEP_BWD]) == COVE_CBOR_NULL;
 
     out->reg = cove_step_text(item[STEP_REG]);
     out->name = cove_step_text(item[STEP_NAME]);
@@ -294,7 +294,7 @@ int cove_step_op_read(struct cove_bytes op, struct cove_step_op *out,
     size_t kind = 0;
     int err;
 
-    if (cove_step_type(op) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(op) != COVE_CBOR_MAP) {
         return cove_fail(diag, COVE_ESTEP, "it is no object");
     }
     step_form_read(op, &form);

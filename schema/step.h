@@ -68,15 +68,7 @@ COVE_MUST_CHECK int cove_step_texts(struct cove_arena *arena,
                                     struct cove_bytes list,
                                     struct cove_bytes **out, size_t *count);
 
-/* The type of an item, and the text that it is: empty where it is none. */
-static inline enum cove_cbor_type cove_step_type(struct cove_bytes item)
-{
-    struct cove_reader r;
-
-    cove_reader_init(&r, item);
-    return cove_reader_peek(&r);
-}
-
+/* The text that an item is: empty where it is none. */
 static inline struct cove_bytes cove_step_text(struct cove_bytes item)
 {
     struct cove_reader r;

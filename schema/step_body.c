@@ -57,7 +57,7 @@ static int step_body_members(struct cove_bytes body,
     struct cove_reader r;
     size_t pairs;
 
-    if (cove_step_type(body) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(body) != COVE_CBOR_MAP) {
         return cove_fail(diag, COVE_ESTEP, "the body is no object");
     }
     if (body.len > COVE_MAX_STEP) {
@@ -91,13 +91,13 @@ static bool step_are_texts(struct cove_bytes list)
     struct cove_reader r;
     size_t count;
 
-    if (cove_step_type(list) != COVE_CBOR_LIST) {
+    if (cove_cbor_type_of(list) != COVE_CBOR_LIST) {
         return false;
     }
     cove_reader_init(&r, list);
     count = cove_reader_list(&r);
     for (size_t i = 0; i < count; i++) {
-        if (cove_step_type(cove_reader_item(&r)) != COVE_CBOR_TEXT) {
+        if (cove_cbor_type_of(cove_reader_item(&r)) != COVE_CBOR_TEXT) {
             return false;
         }
     }
@@ -124,12 +124,12 @@ static int step_body_rules(struct cove_arena *arena,
     if (!step_are_texts(item[STEP_BODY_PARENTS])) {
         return cove_fail(diag, COVE_ESTEP, "\"parents\" is no list of steps");
     }
-    if (cove_step_type(item[STEP_BODY_OPS]) != COVE_CBOR_LIST) {
+    if (cove_cbor_type_of(item[STEP_BODY_OPS]) != COVE_CBOR_LIST) {
         return cove_fail(diag, COVE_ESTEP, "\"ops\" is no list");
     }
     for (size_t m = STEP_BODY_NAME; m < STEP_BODY_MEMBERS; m++) {
         if (m == STEP_BODY_VERSION || item[m].len == 0 ||
-            cove_step_type(item[m]) == COVE_CBOR_TEXT) {
+            cove_cbor_type_of(item[m]) == COVE_CBOR_TEXT) {
             continue;
         }
         return cove_fail(diag, COVE_ESTEP, "\"%s\" is no text",
