@@ -10,8 +10,20 @@
  * register, origins?] deletes. In a copy each op ends with its origins
  * [[register, table index, op index] | [register]], the table being
  * extra.origins: [[hlc, device, session, tx index, tx hash 8]].
- * extra: {claim?, origins?, private?}. Members, kinds and op kinds that this
- * build does not know make a transaction "ahead": kept and relayed whole.
+ * extra: {claim?, origins?, private?, agents?, undo?, branch?, merge?}.
+ * Members, kinds and op kinds that this build does not know make a transaction
+ * "ahead": kept and relayed whole. Beside registers there are, in native
+ * transactions:
+ *
+ *   [2, side, text, agent, n] or [2, 1, text]                 text inserted
+ *   [3, side, [values], type, agent, n] or [3, 1, [values], type]  items
+ *   [4, agent, n, count]          elements removed
+ *   [5, value]                    appended     [6, offset, bytes]  a chunk
+ *   [7, int]                      added
+ *
+ * side: 0 left, 1 right of the parent (agent, n); without one it is the root.
+ * A session's elements are numbered from 0 over all its insertions in the
+ * document; an insertion of n elements uses n op indexes.
  */
 #ifndef COVE_CRDT_TX_H
 #define COVE_CRDT_TX_H
@@ -35,12 +47,59 @@ struct cove_tx_origin { /* one row of the table */
 int cove_tx_origin_compare(const struct cove_tx_origin *a,
                            const struct cove_tx_origin *b);
 
+enum cove_op_kind {
+    COVE_OP_REGISTER = 0, /* sets or deletes a register */
+    COVE_OP_TEXT = 2,     /* inserts code points */
+    COVE_OP_ITEMS = 3,    /* inserts values */
+    COVE_OP_REMOVE = 4,   /* deletes elements */
+    COVE_OP_APPEND = 5,   /* to a stream */
+    COVE_OP_CHUNK = 6,    /* of a blob */
+    COVE_OP_ADD = 7       /* to a counter */
+};
+
+/* Whose elements a sequence op speaks of: a session of the document, or a
+ * write to another document whose characters are elements here. */
+struct cove_tx_agent {
+    bool is_write;
+    struct cove_session_id session; /* else all of `write` */
+    struct cove_op_id write;
+};
+#define COVE_TX_OWN  0          /* the session of the transaction itself */
+#define COVE_TX_ROOT UINT32_MAX /* no element: the root of the sequence */
+
 struct cove_tx_op {
+    enum cove_op_kind kind;
     bool deleted;
-    struct cove_bytes reg;
-    struct cove_bytes value;     /* checked CBOR, empty where deleted */
+    struct cove_bytes reg;       /* a register's; of items: their type id */
+    struct cove_bytes value;     /* checked CBOR, empty where deleted. Text: the
+                                    UTF-8 itself; items: the values, one behind
+                                    another; chunk: the bytes themselves */
     struct cove_origin *origins; /* of a copy, resolved through the table */
     size_t origin_count;
+    uint32_t agent;  /* of the parent, or of what is removed: COVE_TX_OWN,
+                        COVE_TX_ROOT, or the place in `agents`, from 1 */
+    uint32_t n;      /* its number among that agent's elements */
+    uint32_t count;  /* elements inserted (given by decode) or removed */
+    bool left;       /* inserted on the parent's left side */
+    uint64_t offset; /* of a chunk in its blob */
+    int64_t amount;  /* added to a counter */
+};
+
+/* What a transaction says of a branch of its document. */
+struct cove_tx_point { /* a session, and how far */
+    struct cove_session_id session;
+    uint32_t len;
+};
+struct cove_tx_branch { /* in the first transaction of a branch's session */
+    struct cove_session_id id;  /* 16 random bytes, the branch's */
+    struct cove_bytes name;     /* 1 to 255 bytes */
+    struct cove_tx_point *base; /* ascending: what it sees of the document */
+    size_t base_count;
+};
+struct cove_tx_merge { /* from here on the document shows so much of it */
+    struct cove_session_id id;
+    struct cove_tx_point *points; /* ascending, at least one */
+    size_t point_count;
 };
 
 struct cove_tx {
@@ -59,6 +118,14 @@ struct cove_tx {
     bool has_claim;
     struct cove_step_id claim;
     struct cove_bytes private_part; /* encoded {key, nonce, ops}, or empty */
+    struct cove_tx_agent *agents;   /* that sequence ops name; each once, each
+                                       used, sessions before writes, ascending */
+    size_t agent_count;
+    bool has_undo; /* takes back the transaction `undo`, of the author's own */
+    struct cove_tx_point undo; /* len: its index */
+    bool has_branch, has_merge;
+    struct cove_tx_branch branch;
+    struct cove_tx_merge merge;
     bool checked; /* cove_tx_encode took it before, with other times */
     bool ahead;   /* holds what this build does not know: only hlc, epoch, auth
                      and seen are given then */
