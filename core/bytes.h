@@ -79,9 +79,6 @@ static inline uint64_t cove_get_be64(const uint8_t in[8])
     return (uint64_t)cove_get_be32(in) << 32 | cove_get_be32(in + 4);
 }
 
-/* Is it well-formed UTF-8 (no overlong forms, surrogates, beyond 10FFFF)? */
-bool cove_utf8_valid(struct cove_bytes text);
-
 /* A text in a sentence, cut where it is long, between two characters:
  * printf("%.*s", SHOWN(name)). */
 #define COVE_SHOWN_MAX 80

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "core/limits.h"
+#include "core/utf8.h"
 
 enum major {
     MAJOR_NINT = 1,

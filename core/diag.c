@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "core/utf8.h"
 
 #define ELLIPSIS "\xe2\x80\xa6"
 

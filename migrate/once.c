@@ -2,6 +2,7 @@
 #include "migrate/once.h"
 
 #include "core/cbor.h"
+#include "core/utf8.h"
 #include "core/value.h"
 #include "migrate/activity.h"
 

@@ -6,6 +6,7 @@
 #include "migrate/run.h"
 
 #include "core/cbor.h"
+#include "core/utf8.h"
 #include "core/value.h"
 
 #include <stdarg.h>

@@ -4,6 +4,7 @@
 #include "node/upkeep.h"
 
 #include "core/cbor.h"
+#include "core/utf8.h"
 #include "core/value.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* test_diff.c: what changed between two schemas, and the words for it. */
+#include "core/utf8.h"
 #include "tests/unit/diff_kit.h"
 
 #define TEXT "{'type':'string'}"
