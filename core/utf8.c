@@ -1,4 +1,15 @@
+/* Code points are counted by the bytes that start one: all but 10xxxxxx. A
+ * vector of 16 counters takes up to 255 steps of 16 bytes before they are added
+ * up. To find the n-th one, blocks are counted until it must be in the next,
+ * large ones first. */
 #include "core/utf8.h"
+
+#include "cove/error.h"
+
+#define LANES      16
+#define BLOCK_LAST (LANES * 255) /* bytes that a lane's counter can take */
+
+typedef uint8_t utf8_lanes __attribute__((vector_size(LANES)));
 
 /* How many bytes the character at the start of `at` takes, 0 where it is not
  * well-formed UTF-8. Unicode 15, table 3-7: the second byte's range is what
@@ -61,4 +72,107 @@ bool cove_utf8_valid(struct cove_bytes text)
         i += step;
     }
     return true;
+}
+
+size_t cove_utf8_decode(struct cove_bytes text, size_t offset, uint32_t *out)
+{
+    const uint8_t *at = text.at + offset;
+    size_t len = utf8_step(at, text.len - offset);
+
+    if (len == 0) {
+        return 0;
+    }
+
+    /* The value of a lead byte is below `len` ones and a zero. */
+    uint32_t c = len == 1 ? at[0] : at[0] & (0xffu >> (len + 1));
+
+    for (size_t i = 1; i < len; i++) {
+        c = c << 6 | (at[i] & 0x3fu);
+    }
+    *out = c;
+    return len;
+}
+
+static bool utf8_starts(uint8_t byte)
+{
+    return (byte & 0xc0) != 0x80;
+}
+
+/* Starts of code points in up to BLOCK_LAST bytes, a multiple of LANES. */
+static size_t utf8_count_block(const uint8_t *at, size_t len)
+{
+    utf8_lanes sums = {0};
+    size_t inside = 0;
+
+    for (size_t i = 0; i < len; i += LANES) {
+        utf8_lanes bytes;
+
+        memcpy(&bytes, at + i, sizeof(bytes));
+        /* A comparison gives all ones, which is -1, where it holds. */
+        sums -= (utf8_lanes)((bytes & 0xc0) == 0x80);
+    }
+    for (size_t i = 0; i < LANES; i++) {
+        inside += sums[i];
+    }
+    return len - inside;
+}
+
+size_t cove_utf8_count(struct cove_bytes text)
+{
+    size_t count = 0;
+    size_t i = 0;
+
+    while (text.len - i >= LANES) {
+        size_t len = text.len - i < BLOCK_LAST ? text.len - i : BLOCK_LAST;
+
+        len -= len % LANES;
+        count += utf8_count_block(text.at + i, len);
+        i += len;
+    }
+    for (; i < text.len; i++) {
+        count += utf8_starts(text.at[i]);
+    }
+    return count;
+}
+
+int cove_utf8_offset(struct cove_bytes text, size_t n, size_t *offset)
+{
+    static const size_t blocks[] = {BLOCK_LAST, LANES * 8, LANES};
+    size_t i = 0;
+
+    for (size_t b = 0; b < COVE_ARRAY_LEN(blocks); b++) {
+        /* A block of n bytes or less cannot hold more than n. */
+        while (n > 0 && text.len - i >= blocks[b]) {
+            size_t starts = utf8_count_block(text.at + i, blocks[b]);
+
+            if (starts > n) {
+                break;
+            }
+            n -= starts;
+            i += blocks[b];
+        }
+    }
+    for (; i < text.len; i++) {
+        if (!utf8_starts(text.at[i])) {
+            continue;
+        }
+        if (n == 0) {
+            break;
+        }
+        n--;
+    }
+    if (n > 0) {
+        return COVE_EUSAGE;
+    }
+    *offset = i;
+    return 0;
+}
+
+int cove_utf8_index(struct cove_bytes text, size_t offset, size_t *n)
+{
+    if (offset > text.len || !cove_utf8_is_boundary(text, offset)) {
+        return COVE_EUSAGE;
+    }
+    *n = cove_utf8_count(cove_bytes(text.at, offset));
+    return 0;
 }
