@@ -6,7 +6,7 @@
 
 #include "cove/error.h"
 
-#define LANES      16
+#define LANES      ((size_t)16)
 #define BLOCK_LAST (LANES * 255) /* bytes that a lane's counter can take */
 
 typedef uint8_t utf8_lanes __attribute__((vector_size(LANES)));
