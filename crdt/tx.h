@@ -15,15 +15,16 @@
  * "ahead": kept and relayed whole. Beside registers there are, in native
  * transactions:
  *
- *   [2, side, text, agent, n] or [2, 1, text]                 text inserted
- *   [3, side, [values], type, agent, n] or [3, 1, [values], type]  items
+ *   [2, side, text, first, agent, n]           text inserted
+ *   [3, side, [values], type, first, agent, n] items inserted
  *   [4, agent, n, count]          elements removed
  *   [5, value]                    appended     [6, offset, bytes]  a chunk
  *   [7, int]                      added
  *
- * side: 0 left, 1 right of the parent (agent, n); without one it is the root.
- * A session's elements are numbered from 0 over all its insertions in the
- * document; an insertion of n elements uses n op indexes.
+ * side: 0 left, 1 right of the parent (agent, n); [2, 1, text, first] and
+ * [3, 1, [values], type, first] hang on the root. first: the number of the
+ * first new element; a session numbers its elements upwards over all its
+ * insertions in the document; an insertion of n elements uses n op indexes.
  */
 #ifndef COVE_CRDT_TX_H
 #define COVE_CRDT_TX_H
@@ -79,6 +80,7 @@ struct cove_tx_op {
     uint32_t agent;  /* of the parent, or of what is removed: COVE_TX_OWN,
                         COVE_TX_ROOT, or the place in `agents`, from 1 */
     uint32_t n;      /* its number among that agent's elements */
+    uint32_t first;  /* number of the first element inserted */
     uint32_t count;  /* elements inserted (given by decode) or removed */
     bool left;       /* inserted on the parent's left side */
     uint64_t offset; /* of a chunk in its blob */
