@@ -54,7 +54,8 @@ static int history_room(struct history_read *h, size_t more)
 
 static void history_add(struct history_read *h,
                         const struct cove_log_entry *entry,
-                        const struct cove_tx *tx, size_t op)
+                        const struct cove_tx *tx, const struct cove_tx_op *op,
+                        size_t place)
 {
     struct cove_event *event = &h->events[h->count++];
 
@@ -63,16 +64,16 @@ static void history_add(struct history_read *h,
     event->id.device = entry->session->device;
     event->id.session = entry->session->session;
     event->id.tx = entry->index;
-    event->id.op = (uint32_t)op;
+    event->id.op = (uint32_t)place;
     event->kind = tx->kind;
     event->has_epoch = h->has_epoch;
     event->epoch = h->epoch;
-    event->deleted = tx->ops[op].deleted;
+    event->deleted = op->deleted;
     event->shown = entry->shown;
-    event->reg = tx->ops[op].reg;
-    event->value = tx->ops[op].value;
-    event->origins = tx->ops[op].origins;
-    event->origin_count = tx->ops[op].origin_count;
+    event->reg = op->reg;
+    event->value = op->value;
+    event->origins = op->origins;
+    event->origin_count = op->origin_count;
 }
 
 /* Read one transaction into memory that outlives the visit. */
@@ -106,13 +107,17 @@ static int history_visit(void *ctx, const struct cove_log_entry *entry)
 {
     struct history_read *h = ctx;
     struct cove_tx tx;
+    size_t place = 0;
     int err = history_decode(h, entry, &tx);
 
     if (err == 0) {
         err = history_room(h, tx.op_count);
     }
     for (size_t i = 0; err == 0 && i < tx.op_count; i++) {
-        history_add(h, entry, &tx, i);
+        if (tx.ops[i].kind == COVE_OP_REGISTER) {
+            history_add(h, entry, &tx, &tx.ops[i], place);
+        }
+        place += cove_tx_op_indexes(&tx.ops[i]);
     }
     return err;
 }

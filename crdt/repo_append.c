@@ -137,8 +137,11 @@ static int append_context(struct append *a)
 
 static int append_keys(struct append *a, const struct cove_state *state)
 {
-    size_t keys = a->tx.op_count;
+    size_t keys = 0;
 
+    for (size_t i = 0; i < a->tx.op_count; i++) {
+        keys += a->tx.ops[i].kind == COVE_OP_REGISTER;
+    }
     if (state->native_count + keys <= COVE_MAX_KEYS) {
         return 0;
     }
@@ -150,8 +153,10 @@ static int append_keys(struct append *a, const struct cove_state *state)
         size_t begin;
         size_t end;
 
-        cove_state_natives(state, a->tx.ops[i].reg, &begin, &end);
-        keys -= end > begin;
+        if (a->tx.ops[i].kind == COVE_OP_REGISTER) {
+            cove_state_natives(state, a->tx.ops[i].reg, &begin, &end);
+            keys -= end > begin;
+        }
     }
     if (keys > COVE_MAX_KEYS) {
         return cove_fail(a->work.diag, COVE_ELIMIT,

@@ -41,6 +41,17 @@ static bool seen_is(const struct repo_seen *seen, cove_num num,
            seen->index == index;
 }
 
+/* How many op indexes a transaction uses. */
+static size_t fold_indexes(const struct cove_tx *tx)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < tx->op_count; i++) {
+        sum += cove_tx_op_indexes(&tx->ops[i]);
+    }
+    return sum;
+}
+
 static int seen_read(struct repo_work *work, const struct repo_record *record,
                      const struct repo_row *row, uint32_t index,
                      struct repo_seen *out)
@@ -69,7 +80,7 @@ static int seen_read(struct repo_work *work, const struct repo_record *record,
         seen.native = tx.kind == COVE_TX_NATIVE;
         seen.opaque = tx.ahead || tx.private_part.len > 0;
         seen.hlc = tx.hlc;
-        seen.op_count = tx.op_count;
+        seen.op_count = fold_indexes(&tx);
         *out = seen;
     }
     return err;
@@ -344,6 +355,7 @@ int repo_fold_tx(struct repo_work *work, const struct repo_row *row,
                  struct cove_state *state)
 {
     struct cove_step_id step;
+    size_t place = 0;
     int err = 0;
 
     if (tx->ahead || tx->private_part.len > 0) {
@@ -353,8 +365,12 @@ int repo_fold_tx(struct repo_work *work, const struct repo_row *row,
         err = repo_intern_epoch_of(work, epoch, &step);
     }
     for (size_t i = 0; i < tx->op_count && err == 0; i++) {
-        struct cove_op_id id = fold_op_id(row, index, tx, i);
+        struct cove_op_id id = fold_op_id(row, index, tx, place);
 
+        place += cove_tx_op_indexes(&tx->ops[i]);
+        if (tx->ops[i].kind != COVE_OP_REGISTER) {
+            continue; /* no part of the state of registers */
+        }
         if (tx->kind == COVE_TX_COPY) {
             err = fold_copy(state, &tx->ops[i], &id);
         } else {

@@ -41,7 +41,7 @@ struct repo_seen {
     bool native;
     bool opaque; /* ahead or private */
     uint64_t hlc;
-    size_t op_count;
+    size_t op_count; /* op indexes used */
     uint8_t tx_hash[8];
 };
 

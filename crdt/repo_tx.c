@@ -459,6 +459,18 @@ static int tx_check_plain(struct repo_work *work, struct cove_bytes packed,
     }
 }
 
+static bool tx_is_plain(const struct cove_tx *tx)
+{
+    bool plain = !tx->ahead && tx->private_part.len == 0 && !tx->has_claim &&
+                 tx->auth_count == 0 && tx->agent_count == 0 && !tx->has_undo &&
+                 !tx->has_branch && !tx->has_merge;
+
+    for (size_t i = 0; i < tx->op_count && plain; i++) {
+        plain = tx->ops[i].kind == COVE_OP_REGISTER;
+    }
+    return plain;
+}
+
 int repo_tx_pack(struct repo_work *work, const struct cove_tx *tx,
                  struct cove_bytes bytes, bool intern,
                  struct repo_tx_before *before, struct cove_buf *packed)
@@ -470,8 +482,7 @@ int repo_tx_pack(struct repo_work *work, const struct cove_tx *tx,
     int err = 0;
 
     cove_packer_init(&p, packed);
-    if (!tx->ahead && tx->private_part.len == 0 && !tx->has_claim &&
-        tx->auth_count == 0) {
+    if (tx_is_plain(tx)) {
         cove_buf_init(&plain, work->repo->opt.alloc);
         err = tx_pack_plain(work, tx, intern, before, &plain);
         cove_pack_varint(&p, (uint64_t)plain.len << 2 | TX_PLAIN);

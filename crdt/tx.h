@@ -65,6 +65,9 @@ struct cove_tx_agent {
     struct cove_session_id session; /* else all of `write` */
     struct cove_op_id write;
 };
+/* The order of the table: sessions first, each kind by its id. */
+int cove_tx_agent_compare(const struct cove_tx_agent *a,
+                          const struct cove_tx_agent *b);
 #define COVE_TX_OWN  0          /* the session of the transaction itself */
 #define COVE_TX_ROOT UINT32_MAX /* no element: the root of the sequence */
 
@@ -77,15 +80,20 @@ struct cove_tx_op {
                                     another; chunk: the bytes themselves */
     struct cove_origin *origins; /* of a copy, resolved through the table */
     size_t origin_count;
-    uint32_t agent;  /* of the parent, or of what is removed: COVE_TX_OWN,
-                        COVE_TX_ROOT, or the place in `agents`, from 1 */
-    uint32_t n;      /* its number among that agent's elements */
-    uint32_t first;  /* number of the first element inserted */
-    uint32_t count;  /* elements inserted (given by decode) or removed */
-    bool left;       /* inserted on the parent's left side */
+    uint32_t agent; /* of the parent, or of what is removed: COVE_TX_OWN,
+                       COVE_TX_ROOT, or the place in `agents`, from 1 */
+    uint32_t n;     /* its number among that agent's elements */
+    uint32_t first; /* number of the first element inserted */
+    uint32_t count; /* elements inserted (as many as `value` has), or removed */
+    bool left;      /* inserted on the parent's left side */
     uint64_t offset; /* of a chunk in its blob */
     int64_t amount;  /* added to a counter */
 };
+
+/* How many op indexes an op uses: an insertion one for each element. */
+uint32_t cove_tx_op_indexes(const struct cove_tx_op *op);
+/* How many code points a valid text has. */
+uint32_t cove_tx_text_count(struct cove_bytes text);
 
 /* What a transaction says of a branch of its document. */
 struct cove_tx_point { /* a session, and how far */
@@ -95,7 +103,8 @@ struct cove_tx_point { /* a session, and how far */
 struct cove_tx_branch { /* in the first transaction of a branch's session */
     struct cove_session_id id;  /* 16 random bytes, the branch's */
     struct cove_bytes name;     /* 1 to 255 bytes */
-    struct cove_tx_point *base; /* ascending: what it sees of the document */
+    struct cove_tx_point *base; /* ascending: what it sees of the document, of
+                                   each session at least 1 */
     size_t base_count;
 };
 struct cove_tx_merge { /* from here on the document shows so much of it */

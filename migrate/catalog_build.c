@@ -145,7 +145,7 @@ static int build_visit(void *ctx, const struct cove_log_entry *entry)
         return 0;
     }
     for (size_t i = 0; i < tx.op_count && err == 0 && entry->shown; i++) {
-        if (!tx.ops[i].deleted) {
+        if (tx.ops[i].kind == COVE_OP_REGISTER && !tx.ops[i].deleted) {
             err = build_entry(b, entry, tx.hlc, &tx.ops[i]);
         }
     }

@@ -20,8 +20,10 @@
 #define OPS16   "636f7073" B16("55")
 #define NONCE   "656e6f6e6365" B24
 
-static const char *const known[] = {"first", "all",   "inherit",
-                                    "copy",  "claim", "private"};
+static const char *const known[] = {"first",  "all",     "inherit", "copy",
+                                    "claim",  "private", "text",    "items",
+                                    "remove", "stream",  "chunk",   "counter",
+                                    "undo",   "branch",  "merge"};
 
 static int tx_decode(struct cove_bytes in, struct cove_arena *arena,
                      struct cove_tx *out)

@@ -261,6 +261,7 @@ SESSION = session_id(ALICE, run(16, 0x40))
 BOB_SESSION = session_id(BOB, run(16, 0x50))
 ROW_A = [HLC, ALICE.key, SESSION, 0, run(8, 0xa0)]
 ROW_B = [HLC + 1, BOB.key, BOB_SESSION, 41, run(8, 0xb0)]
+WRITE = [HLC + 2, BOB.key, BOB_SESSION, 41, 0]
 PRIVATE = {"key": fill(32, 0x33), "nonce": fill(24, 0x44),
            "ops": fill(20, 0x55)}
 
@@ -284,6 +285,26 @@ TXS = {
     "claim": [0, HLC + 4, 0, b"", None, None, [[0, "number", 17]],
               {"claim": fill(32, 0x77)}],
     "private": [0, HLC + 5, 0, None, None, None, [], {"private": PRIVATE}],
+    "text": [0, HLC + 7, 0, None, None, None, [
+        [2, 1, "tschüß", 0], [2, 0, "¡", 6, 0, 0], [2, 1, "!", 7, 1, 41]],
+        {"agents": [BOB_SESSION]}],
+    "items": [0, HLC + 8, 0, None, None, None, [
+        [3, 1, [1, "zwei", None], "", 0],
+        [3, 0, [{"": DOC}], "items~aaaaaaaa", 3, 0, 2]]],
+    "remove": [0, HLC + 9, 0, None, None, None, [
+        [4, 0, 5, 1], [4, 1, 0, 300], [4, 2, 0, 1]],
+        {"agents": [BOB_SESSION, WRITE]}],
+    "stream": [0, HLC + 10, 0, None, None, None, [[5, {"level": 3}]]],
+    "chunk": [0, HLC + 11, 0, None, None, None, [
+        [0, "mime", "image/png"], [6, 60000, b"\x89PNG"]]],
+    "counter": [0, HLC + 12, 0, None, None, None, [[7, -3]]],
+    "undo": [0, HLC + 13, 0, None, None, None, [[4, 0, 0, 6]],
+             {"undo": [SESSION, 7]}],
+    "branch": [0, HLC + 14, 0, b"", [], None, [], {
+        "branch": {"id": fill(16, 0x99), "name": "trial",
+                   "base": [[SESSION, 3], [BOB_SESSION, 1]]}}],
+    "merge": [0, HLC + 15, 0, None, None, None, [], {
+        "merge": {"id": fill(16, 0x99), "points": [[BOB_SESSION, 2]]}}],
     "ahead_version": [1, HLC + 6, "what a later version has here"],
     "ahead_kind": [0, HLC + 6, 2, None, None, None, [7, 8]],
     "ahead_op": [0, HLC + 6, 0, fill(32, 0x22), None, None,
