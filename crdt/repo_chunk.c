@@ -2,23 +2,28 @@
  *
  * A chunk holds consecutive transactions (repo_tx.c) and the proof that signs
  * its end. It can be read without the chunks before it: the epoch that its
- * first transaction may inherit stands in it.
+ * first transaction may inherit stands in it. So that it can go on without
+ * being read from its start, it says what the next element is told from.
  */
 #include "crdt/repo_internal.h"
 
 enum { PROOF_PLAIN, PROOF_PATH, PROOF_GROUP };
 
-static void proof_pack(struct cove_packer *p, const struct repo_proof *held)
+#define CHUNK_NEAR 4u /* beside the kind of the proof: elements were named */
+
+static void proof_pack(struct cove_packer *p, const struct repo_proof *held,
+                       unsigned bits)
 {
     const struct cove_proof *proof = &held->whole;
 
     if (held->group != 0) {
-        cove_pack_byte(p, PROOF_GROUP);
+        cove_pack_byte(p, (uint8_t)(PROOF_GROUP | bits));
         cove_pack_varint(p, held->group);
         cove_pack_varint(p, held->leaf);
         return;
     }
-    cove_pack_byte(p, proof->grouped ? PROOF_PATH : PROOF_PLAIN);
+    cove_pack_byte(
+        p, (uint8_t)((proof->grouped ? PROOF_PATH : PROOF_PLAIN) | bits));
     cove_pack_raw(p, proof->signature.b, sizeof(proof->signature.b));
     if (!proof->grouped) {
         return;
@@ -32,14 +37,11 @@ static void proof_pack(struct cove_packer *p, const struct repo_proof *held)
 }
 
 static int proof_unpack(struct cove_unpacker *u, struct cove_arena *arena,
-                        struct repo_proof *held)
+                        uint8_t kind, struct repo_proof *held)
 {
     struct cove_proof *proof = &held->whole;
 
     memset(held, 0, sizeof(*held));
-
-    uint8_t kind = cove_unpack_byte(u);
-
     if (kind == PROOF_GROUP) {
         held->group = cove_unpack_varint(u);
         held->leaf = cove_unpack_u32(u);
@@ -72,12 +74,17 @@ static int proof_unpack(struct cove_unpacker *u, struct cove_arena *arena,
 
 int repo_chunk_encode(const struct repo_chunk *chunk, struct cove_buf *out)
 {
+    bool near = (chunk->near.next | chunk->near.named) != 0;
     struct cove_packer p;
 
     cove_packer_init(&p, out);
     cove_pack_varint(&p, chunk->epoch);
     cove_pack_varint(&p, chunk->count);
-    proof_pack(&p, &chunk->proof);
+    proof_pack(&p, &chunk->proof, near ? CHUNK_NEAR : 0);
+    if (near) {
+        cove_pack_varint(&p, chunk->near.next);
+        cove_pack_varint(&p, chunk->near.named);
+    }
     cove_pack_raw(&p, chunk->packed.at, chunk->packed.len);
     return p.err;
 }
@@ -92,8 +99,15 @@ int repo_chunk_decode(struct cove_bytes value, struct cove_arena *arena,
     chunk.epoch = cove_unpack_u32(&u);
     chunk.count = cove_unpack_u32(&u);
 
-    int err = proof_unpack(&u, arena, &chunk.proof);
+    uint8_t kind = cove_unpack_byte(&u);
+    int err =
+        proof_unpack(&u, arena, kind & (uint8_t)~CHUNK_NEAR, &chunk.proof);
 
+    if (err == 0 && (kind & CHUNK_NEAR) != 0) {
+        chunk.near.next = cove_unpack_u32(&u);
+        chunk.near.named = cove_unpack_u32(&u);
+        err = u.err;
+    }
     if (err != 0) {
         return err;
     }

@@ -283,6 +283,7 @@ int repo_log_put(struct repo_work *work, struct repo_record *record,
         before.own = proof == NULL;
         if (chunk.count > 0) {
             before.hlc = row->pub.last_hlc;
+            before.near = chunk.near;
         }
     }
     for (size_t i = 0; i < count && err == 0; i++) {
@@ -294,6 +295,7 @@ int repo_log_put(struct repo_work *work, struct repo_record *record,
     }
     if (err == 0) {
         chunk.count += (uint32_t)count;
+        chunk.near = before.near;
         chunk.packed = cove_buf_bytes(&packed);
         err = log_store(work, record, row, &chunk);
     }

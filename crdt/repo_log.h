@@ -14,6 +14,13 @@ struct repo_proof {
     struct cove_proof whole;
 };
 
+/* What elements are told from in a chunk, after each of its transactions; 0 at
+ * its start. repo_tx_op.c. */
+struct repo_tx_near {
+    uint64_t next;  /* the number behind the session's last insertion */
+    uint64_t named; /* the number of the element named last */
+};
+
 /* repo_chunk.c: a chunk is [start, start + count) of a session, its end
  * signed. */
 struct repo_chunk {
@@ -21,6 +28,7 @@ struct repo_chunk {
     uint32_t count;
     uint32_t epoch; /* interned, before the first transaction */
     struct repo_proof proof;
+    struct repo_tx_near near; /* behind the last transaction */
     struct cove_bytes packed; /* the transactions */
 };
 COVE_MUST_CHECK int repo_chunk_decode(struct cove_bytes value,
@@ -34,6 +42,7 @@ struct repo_tx_before { /* what a packed transaction builds on */
     bool own;           /* made by this very code: it encodes again alike */
     uint64_t hlc;   /* of the one before it; of the document for the first */
     uint32_t epoch; /* interned, as of the one before it; 0 = none */
+    struct repo_tx_near near; /* of the chunk up to it */
 };
 struct repo_tx_entry {
     unsigned form;
@@ -42,6 +51,7 @@ struct repo_tx_entry {
     unsigned bits;
     size_t front;
     struct cove_bytes raw;
+    struct repo_tx_near near; /* as before it */
     struct cove_unpacker body;
 };
 /* Append a transaction to a chunk's packed bytes, by its decoded form and its
