@@ -130,7 +130,7 @@ struct cove_tx {
     struct cove_step_id claim;
     struct cove_bytes private_part; /* encoded {key, nonce, ops}, or empty */
     struct cove_tx_agent *agents;   /* that sequence ops name; each once, each
-                                       used, sessions before writes, ascending */
+                                       used, sessions first, ascending */
     size_t agent_count;
     bool has_undo; /* takes back the transaction `undo`, of the author's own */
     struct cove_tx_point undo; /* len: its index */

@@ -1,4 +1,5 @@
-/* tx_decode_op.c: the ops of a hostile transaction. docs/FORMAT.md "Transaction".
+/* tx_decode_op.c: the ops of a hostile transaction. docs/FORMAT.md
+ * "Transaction".
  *
  * The decoder has walked the CBOR and read extra: an op that points at a row
  * of origins or at an agent finds it there.

@@ -4,7 +4,7 @@
 #include "tests/unit/vectors.h"
 
 #define FENCE "\n```hex "
-#define LEAST 30 /* blocks: fewer mean that the page lost some */
+#define LEAST 39 /* blocks: fewer mean that the page lost some */
 
 /* The hex of a block: each line up to its remark. The caller frees. */
 static struct cove_bytes block_bytes(const char *at, const char *end)
@@ -82,6 +82,13 @@ START_TEST(the_table_of_limits_names_the_limits)
         {"\n| transaction |", COVE_MAX_TX},
         {"\n| ops of a transaction |", COVE_MAX_TX_OPS},
         {"\n| hashes in `auth` |", COVE_MAX_AUTH},
+        {"\n| agents of a transaction |", COVE_MAX_TX_OPS},
+        {"\n| points of a branch |", COVE_MAX_SESSIONS},
+        {"\n| name of a branch |", COVE_MAX_KEY},
+        {"\n| text of an insertion |", COVE_MAX_TEXT},
+        {"\n| items of an insertion |", COVE_MAX_VALUE},
+        {"\n| type of items |", COVE_MAX_REGISTER},
+        {"\n| chunk of a blob |", COVE_MAX_TEXT},
         {"\n| register |", COVE_MAX_KEY},
         {"\n| value |", COVE_MAX_VALUE},
         {"\n| one text or byte string of a value |", COVE_MAX_TEXT},

@@ -379,6 +379,55 @@ START_TEST(a_hopeless_frontier_ends)
 }
 END_TEST
 
+/* --- ops of other kinds */
+
+START_TEST(registers_are_numbered_behind_the_elements_before_them)
+{
+    struct world w;
+    struct kit *alice;
+    struct cove_event *events;
+    size_t count;
+    size_t begin;
+    size_t end;
+
+    world_open(&w);
+    alice = &w.kits[ALICE];
+
+    struct cove_tx_op ops[] = {
+        {.kind = COVE_OP_TEXT,
+         .agent = COVE_TX_ROOT,
+         .value = cove_bytes_text("tschüß"),
+         .count = 6},
+        {.kind = COVE_OP_REMOVE, .n = 5, .count = 1},
+        kit_op(alice, "a", 9),
+    };
+    struct cove_tx tx = {.ops = ops, .op_count = COVE_ARRAY_LEN(ops)};
+    struct cove_store_txn *txn = kit_begin(alice, true);
+    struct cove_doc doc = kit_load(alice, txn, &w.doc);
+    size_t keys = doc.state.native_count;
+
+    ck_assert_int_eq(
+        cove_repo_append(alice->repo, txn, &doc, &tx, &alice->diag), 0);
+    kit_commit(txn);
+    for (int again = 0; again < 2; again++) {
+        ck_assert_uint_eq(doc.state.native_count, keys + 1);
+        cove_state_natives(&doc.state, cove_bytes_text("a"), &begin, &end);
+        ck_assert_uint_eq(end - begin, 1);
+        ck_assert_uint_eq(doc.state.natives[begin].id.op, 7);
+        txn = kit_begin(alice, false);
+        doc = kit_load(alice, txn, &w.doc); /* and as it lies in the log */
+        ck_assert_int_eq(cove_history(alice->repo, txn, &doc, &alice->arena,
+                                      &events, &count),
+                         0);
+        ck_assert_uint_eq(count, 1);
+        ck_assert_uint_eq(events[0].id.op, 7);
+        ck_assert(cove_bytes_equal(events[0].reg, cove_bytes_text("a")));
+        cove_store_abort(txn);
+    }
+    world_close(&w);
+}
+END_TEST
+
 /* --- faults */
 
 START_TEST(history_without_memory_says_so)
@@ -444,6 +493,7 @@ int main(void)
     tcase_add_test(tc, devices_that_lag_by_different_amounts_are_told_apart);
     tcase_add_test(tc, a_frontier_that_is_not_found_is_judged_by_time);
     tcase_add_test(tc, a_hopeless_frontier_ends);
+    tcase_add_test(tc, registers_are_numbered_behind_the_elements_before_them);
     tcase_add_test(tc, history_without_memory_says_so);
     suite_add_tcase(suite, tc);
     return harness_run(suite);
