@@ -42,11 +42,12 @@ struct cove_elem {
 #define COVE_SEQ_ROOT UINT32_MAX
 
 /* Who may have inserted: a session, or a write elsewhere whose characters are
- * elements here. Siblings are compared by hlc, then by this, bytewise, then by
- * n. */
+ * elements here. Siblings are compared by hlc, then by device, session, tx, op,
+ * bytewise, then by n. */
 struct cove_seq_author {
-    struct cove_key device;
+    struct cove_key device; /* zero: not known yet */
     struct cove_session_id session;
+    uint64_t hlc;    /* of such a write; 0: it is a session */
     uint32_t tx, op; /* of such a write; else 0 */
 };
 
@@ -57,7 +58,9 @@ COVE_MUST_CHECK int cove_seq_new(const struct cove_alloc *alloc,
 void cove_seq_free(struct cove_seq *seq); /* NULL is allowed */
 enum cove_seq_kind cove_seq_kind(const struct cove_seq *seq);
 
-/* The number of an author, given when it is first named; from 0.
+/* The number of an author, given when it is first named; from 0. All but the
+ * device say who it is; a device that was zero is taken from a later call: an
+ * author must have one before it inserts.
  * Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_seq_author_add(struct cove_seq *seq,
                                         const struct cove_seq_author *author,
