@@ -150,16 +150,17 @@ struct cove_seq_piece {
 struct cove_seq_walk {
     const struct cove_seq *seq;
     bool deleted_too;
-    const void *leaf; /* the walk's own, here and below */
-    uint32_t slot;
-    uint32_t skip;
+    uint32_t leaf; /* the walk's own, here and below */
+    uint32_t slot, skip;
+    uint32_t run, hlc;
     size_t left;
 };
 /* Visit `len` visible elements from `at` on. Errors: COVE_EUSAGE. */
 COVE_MUST_CHECK int cove_seq_walk(const struct cove_seq *seq, size_t at,
                                   size_t len, struct cove_seq_walk *out);
 /* Visit everything, tombstones too. */
-void cove_seq_walk_all(const struct cove_seq *seq, struct cove_seq_walk *out);
+COVE_MUST_CHECK int cove_seq_walk_all(const struct cove_seq *seq,
+                                      struct cove_seq_walk *out);
 /* False at the end. */
 bool cove_seq_next(struct cove_seq_walk *walk, struct cove_seq_piece *out);
 

@@ -1,6 +1,6 @@
-/* conform.c: the view engine behind the line protocol of the reference model:
- * one JSON object a line on standard input, one a line back. A translator and
- * nothing more: what it prints is what the library answers. */
+/* conform.c: the view engine, and a list, behind the line protocol of the
+ * reference model: one JSON object a line on standard input, one a line back. A
+ * translator and nothing more: what it prints is what the library answers. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +15,7 @@ struct conform {
     struct cove_buf bodies;  /* of struct cove_bytes: steps as received */
     struct cove_buf natives; /* of struct cove_op_id */
     struct cove_state state;
+    struct conform_seq *seq;
 };
 
 static const struct cove_alloc *const heap = &cove_alloc_libc;
@@ -43,6 +44,8 @@ static void reset(struct conform *c)
 {
     struct cove_state_history history = {is_held, c};
 
+    conform_seq_free(c->seq);
+    c->seq = conform_seq_new();
     cove_arena_clear(&c->arena);
     c->bodies.len = c->natives.len = 0;
     cove_state_init(&c->state, &c->arena, &history);
@@ -50,7 +53,7 @@ static void reset(struct conform *c)
 
 /* --- from JSON */
 
-static struct cove_bytes member(struct cove_bytes map, const char *key)
+struct cove_bytes member(struct cove_bytes map, const char *key)
 {
     struct cove_bytes value = {NULL, 0};
 
@@ -199,7 +202,7 @@ static void answer(struct conform *c, struct cove_bytes ask,
         add_op(c, ask);
         write_one(w, "ok", NULL);
     } else if (what.len >= 3 && memcmp(what.at, "seq", 3) == 0) {
-        write_one(w, "error", "unsupported");
+        conform_seq_answer(c->seq, ask, w);
     } else {
         answer_head(c, (char)what.at[0], member(ask, "head"), w);
     }
@@ -241,5 +244,6 @@ int main(void)
     cove_buf_clear(&out);
     cove_buf_clear(&text);
     cove_arena_clear(&c.arena);
+    conform_seq_free(c.seq);
     return 0;
 }

@@ -8,6 +8,16 @@
 /* This is a test program: what cannot go on stops. */
 void must(int err);
 
+/* The member of a map, empty where there is none. */
+struct cove_bytes member(struct cove_bytes map, const char *key);
+
+/* The requests that begin with seq, over one list. */
+struct conform_seq;
+struct conform_seq *conform_seq_new(void);
+void conform_seq_free(struct conform_seq *s);
+void conform_seq_answer(struct conform_seq *s, struct cove_bytes ask,
+                        struct cove_writer *w);
+
 /* {key: text}, or {key: true} where text is NULL. */
 void write_one(struct cove_writer *w, const char *key, const char *text);
 /* A key and the map of the fields that are of this kind. */
