@@ -1,7 +1,7 @@
 /* A sequence as a whole: made, freed, its authors, and what it measures. */
 #include "crdt/seq.h"
 
-#include "crdt/seq_internal.h"
+#include "crdt/seq_parts.h"
 
 int cove_seq_new(const struct cove_alloc *alloc, enum cove_seq_kind kind,
                  struct cove_seq **out)
@@ -17,7 +17,7 @@ int cove_seq_new(const struct cove_alloc *alloc, enum cove_seq_kind kind,
     seq->kind = kind;
     cove_buf_init(&seq->saved, alloc);
     cove_buf_init(&seq->text, alloc);
-    seq->late.leaf = seq->cursor.leaf = SEQ_NONE;
+    seq->late.leaf = seq->cursor.leaf = seq->path.leaf = SEQ_NONE;
     seq->wait_free = seq->ready = SEQ_NONE;
     err = cove_seq_tree_init(seq);
     if (err != 0) {
@@ -49,6 +49,7 @@ static void seq_drop(struct cove_seq *seq)
     cove_alloc_free(alloc, seq->content);
     cove_alloc_free(alloc, seq->mark);
     cove_alloc_free(alloc, seq->run);
+    cove_alloc_free(alloc, seq->run_mark);
     cove_alloc_free(alloc, seq->hlc_lv);
     cove_alloc_free(alloc, seq->hlc);
     cove_alloc_free(alloc, seq->leaf);
@@ -192,7 +193,8 @@ size_t cove_seq_memory(const struct cove_seq *seq)
 
     n += seq->lv_cap * sizeof(*seq->leaf_of) * (seq->values == NULL ? 1 : 2);
     n += seq->content_cap + seq->mark_cap * sizeof(*seq->mark);
-    n += seq->run_cap * sizeof(*seq->run);
+    n += seq->run_cap * sizeof(*seq->run) +
+         seq->run_mark_cap * sizeof(*seq->run_mark);
     n += seq->hlc_cap * (sizeof(*seq->hlc) + sizeof(*seq->hlc_lv));
     n += seq->author_cap * sizeof(*seq->author) +
          seq->author_buckets * sizeof(*seq->author_bucket);

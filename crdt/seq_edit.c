@@ -5,7 +5,7 @@
  * left child, since it follows at once. So it always stands directly behind
  * its left neighbour, before any tombstones.
  */
-#include "crdt/seq_internal.h"
+#include "crdt/seq_parts.h"
 
 /* A place in elements. Errors: COVE_EUSAGE. */
 static int edit_place(const struct cove_seq *seq, enum cove_seq_unit unit,
@@ -90,9 +90,64 @@ static void edit_expected(struct cove_seq *seq, const struct seq_new *x,
     }
 }
 
-int cove_seq_insert_at(struct cove_seq *seq, enum cove_seq_unit unit, size_t at,
+/* Typing: one ASCII character behind the one that was typed before, where
+ * nothing has to be looked for and there is room for it. This is the general
+ * case below with all that it would find out put in front. */
+static bool edit_types(struct cove_seq *seq, enum cove_seq_unit unit, size_t at,
                        const struct cove_seq_run *run,
                        struct cove_seq_edit *out)
+{
+    uint32_t lv = seq->total;
+
+    if (seq->cursor.leaf == SEQ_NONE || seq->cursor.leaf != seq->late.leaf ||
+        run->count != 1 || run->content.len != 1 || run->content.at[0] > 0x7f ||
+        (seq->wide && unit == COVE_SEQ_BYTES) || seq->kind != COVE_SEQ_TEXT ||
+        (seq->kids != NULL && lv / 64 >= seq->forks_cap) ||
+        seq->ready != SEQ_NONE || lv == seq->lv_cap || lv % SEQ_MARK == 0 ||
+        lv == SEQ_TOTAL_MAX || seq->content_len == seq->content_cap ||
+        seq->hlc_len == seq->hlc_cap || run->first.author >= seq->author_len) {
+        return false;
+    }
+
+    struct seq_leaf *leaf = &seq->leaf[seq->cursor.leaf];
+    struct seq_span *span = &leaf->span[seq->cursor.slot];
+    struct seq_author *author = &seq->author[run->first.author];
+    struct seq_piece *piece =
+        author->piece_len > 0 ? &author->piece[author->piece_len - 1] : NULL;
+
+    if (at != (size_t)seq->cursor.at + span->count || span->flags > 0 ||
+        span->count == SEQ_SPAN_MAX || span->lv + span->count != lv ||
+        piece == NULL || (author->gone_len | author->waited) != 0 ||
+        piece->lv + piece->count != lv ||
+        piece->n + piece->count != run->first.n || run->first.n == UINT32_MAX ||
+        seq->run[seq->run_len - 1].author != run->first.author) {
+        return false;
+    }
+    out->parent = (struct cove_elem){run->first.author, run->first.n - 1};
+    out->side = COVE_SEQ_RIGHT;
+    seq->content[seq->content_len++] = run->content.at[0];
+    if (seq->hlc[seq->hlc_len - 1] != run->hlc) {
+        seq->hlc_lv[seq->hlc_len] = lv;
+        seq->hlc[seq->hlc_len++] = run->hlc;
+    }
+    seq->leaf_of[lv] = seq->cursor.leaf;
+    piece->count++;
+    span->count++;
+    leaf->elems++;
+    leaf->bytes++;
+    seq->late.elems++;
+    seq->late.bytes++;
+    seq->elems++;
+    seq->bytes++;
+    seq->total++;
+    return true;
+}
+
+static __attribute__((noinline)) int edit_insert(struct cove_seq *seq,
+                                                 enum cove_seq_unit unit,
+                                                 size_t at,
+                                                 const struct cove_seq_run *run,
+                                                 struct cove_seq_edit *out)
 {
     struct seq_new x = {.first = run->first,
                         .count = run->count,
@@ -138,6 +193,15 @@ int cove_seq_insert_at(struct cove_seq *seq, enum cove_seq_unit unit, size_t at,
     return 0;
 }
 
+int cove_seq_insert_at(struct cove_seq *seq, enum cove_seq_unit unit, size_t at,
+                       const struct cove_seq_run *run,
+                       struct cove_seq_edit *out)
+{
+    return edit_types(seq, unit, at, run, out)
+               ? 0
+               : edit_insert(seq, unit, at, run, out);
+}
+
 /* --- deletions */
 
 struct edit_ranges { /* what is visited, joined where it is one range */
@@ -181,10 +245,10 @@ static int ranges_add(const struct cove_seq *seq, struct edit_ranges *ranges,
     return 0;
 }
 
-static int visit_elements(struct cove_seq *seq, uint32_t at, uint32_t count,
-                          struct edit_ranges *ranges)
+/* Elements of more than one span. */
+static int visit_elements(struct cove_seq *seq, struct seq_spot spot,
+                          uint32_t count, struct edit_ranges *ranges)
 {
-    struct seq_spot spot = cove_seq_tree_move(seq, at);
     int err = 0;
 
     for (bool more = true; err == 0 && count > 0 && more;
@@ -202,15 +266,52 @@ static int visit_elements(struct cove_seq *seq, uint32_t at, uint32_t count,
     return err != 0 ? err : ranges_end(ranges);
 }
 
+static int edit_remove(struct cove_seq *seq, uint32_t from, uint32_t count,
+                       cove_seq_range *visit, void *ctx)
+{
+    struct edit_ranges ranges = {visit, ctx, {0, 0}, 0};
+    int err = cove_seq_tree_reserve(seq, 2); /* cuts at both ends */
+
+    if (err != 0) {
+        return err;
+    }
+
+    struct seq_spot spot = cove_seq_tree_move(seq, from);
+    const struct seq_span *span = cove_seq_span_at(seq, &spot);
+    uint32_t lv = span->lv + spot.off;
+    const struct seq_run *run = cove_seq_run_of(seq, lv);
+
+    if (count <= span->count - spot.off &&
+        count <= cove_seq_run_end(seq, run) - lv) {
+        struct cove_elem first = {run->author, run->n + (lv - run->lv)};
+
+        err = visit(ctx, first, count);
+        if (err == 0) {
+            cove_seq_tree_delete(seq, spot, count);
+        }
+        return err;
+    }
+    err = visit_elements(seq, spot, count, &ranges);
+    while (err == 0 && count > 0) {
+        spot = cove_seq_tree_move(seq, from);
+
+        uint32_t here = cove_seq_span_at(seq, &spot)->count - spot.off;
+        uint32_t take = count < here ? count : here;
+
+        cove_seq_tree_delete(seq, spot, take);
+        count -= take;
+    }
+    return err;
+}
+
 int cove_seq_remove_at(struct cove_seq *seq, enum cove_seq_unit unit, size_t at,
                        size_t len, cove_seq_range *visit, void *ctx)
 {
-    struct edit_ranges ranges = {visit, ctx, {0, 0}, 0};
     uint32_t from = 0;
     uint32_t to = 0;
     int err = cove_seq_ready(seq);
 
-    if (err == 0 && len > SEQ_TOTAL_MAX) {
+    if (err == 0 && (len > SEQ_TOTAL_MAX || at > SEQ_TOTAL_MAX)) {
         err = COVE_EUSAGE;
     }
     if (err == 0) {
@@ -219,19 +320,8 @@ int cove_seq_remove_at(struct cove_seq *seq, enum cove_seq_unit unit, size_t at,
     if (err == 0) {
         err = edit_place(seq, unit, at + len, &to);
     }
-    if (err == 0) {
-        err = cove_seq_tree_reserve(seq, 2); /* cuts at both ends */
-    }
     if (err == 0 && from < to) {
-        err = visit_elements(seq, from, to - from, &ranges);
-    }
-    for (uint32_t left = to - from; err == 0 && left > 0;) {
-        struct seq_spot spot = cove_seq_tree_move(seq, from);
-        uint32_t here = cove_seq_span_at(seq, &spot)->count - spot.off;
-        uint32_t take = left < here ? left : here;
-
-        cove_seq_tree_delete(seq, spot, take);
-        left -= take;
+        err = edit_remove(seq, from, to - from, visit, ctx);
     }
     return err;
 }

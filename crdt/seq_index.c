@@ -3,6 +3,7 @@
 #include "core/limits.h"
 #include "core/utf8.h"
 #include "crdt/seq_internal.h"
+#include "crdt/seq_parts.h"
 
 int cove_seq_grow(const struct cove_seq *seq, void *array, uint32_t *cap,
                   size_t need, size_t size)
@@ -33,12 +34,16 @@ int cove_seq_grow(const struct cove_seq *seq, void *array, uint32_t *cap,
 
 const struct seq_run *cove_seq_run_of(const struct cove_seq *seq, uint32_t lv)
 {
-    uint32_t low = 0;
+    uint32_t k = lv / SEQ_MARK;
     uint32_t high = seq->run_len; /* run[low].lv <= lv < run[high].lv */
+    uint32_t low = seq->run_mark[k];
 
     assert(lv < seq->total);
     if (seq->run[high - 1].lv <= lv) {
         return &seq->run[high - 1]; /* what is edited was just typed */
+    }
+    if (k + 1 < seq->run_mark_len) {
+        high = seq->run_mark[k + 1] + 1;
     }
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
@@ -50,13 +55,6 @@ const struct seq_run *cove_seq_run_of(const struct cove_seq *seq, uint32_t lv)
         }
     }
     return &seq->run[low];
-}
-
-uint32_t cove_seq_run_end(const struct cove_seq *seq, const struct seq_run *run)
-{
-    bool last = run == &seq->run[seq->run_len - 1];
-
-    return last ? seq->total : run[1].lv;
 }
 
 struct cove_elem cove_seq_elem_of(const struct cove_seq *seq, uint32_t lv)
@@ -302,6 +300,10 @@ static int reserve_content(struct cove_seq *seq, const struct seq_new *x)
         }
         seq->lv_cap = err == 0 ? cap : seq->lv_cap;
     }
+    if (err == 0 && end / SEQ_MARK >= seq->run_mark_cap) {
+        err = cove_seq_grow(seq, &seq->run_mark, &seq->run_mark_cap,
+                            end / SEQ_MARK + 1, sizeof(*seq->run_mark));
+    }
     if (x->bare) {
         return err;
     }
@@ -446,6 +448,9 @@ static void enter_run(struct cove_seq *seq, const struct seq_new *x)
         seq->run[seq->run_len++] =
             (struct seq_run){lv, x->first.author, x->first.n, x->parent,
                              x->type << 1 | (uint32_t)x->side};
+    }
+    while ((uint64_t)seq->run_mark_len * SEQ_MARK < (uint64_t)lv + x->count) {
+        seq->run_mark[seq->run_mark_len++] = seq->run_len - 1;
     }
 }
 

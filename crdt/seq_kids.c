@@ -14,7 +14,7 @@
  * of an element, the walk therefore jumps from fork to fork: to the next
  * element of the run that has a right child beside the implicit one.
  */
-#include "crdt/seq_internal.h"
+#include "crdt/seq_parts.h"
 
 static uint64_t kids_key(uint32_t parent, enum cove_seq_side side)
 {

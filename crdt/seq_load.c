@@ -1,13 +1,13 @@
 /* A sequence from its checkpoint: docs/FORMAT.md "Sequence".
  *
  * Loading reads the visible text and keeps the bytes. Building integrates the
- * runs again, in the order in which they came, then deletes, then lays the
- * content out by LV. Whatever the bytes say, they can only make a sequence, or
- * none.
+ * runs again, in the order in which they came, then deletes, then has the
+ * content laid out by LV. Whatever the bytes say, they can only make a
+ * sequence, or none.
  */
 #include "core/zip.h"
 #include "crdt/pack.h"
-#include "crdt/seq_internal.h"
+#include "crdt/seq_parts.h"
 
 struct section {
     uint64_t len;
@@ -21,8 +21,8 @@ struct loading {
     uint8_t kind;
     struct section section[3]; /* visible, deleted, the rest */
     struct cove_buf visible, deleted, rest;
-    struct cove_unpacker u; /* of the rest */
-    struct cove_unpacker ranges;
+    struct cove_unpacker u;   /* of the rest */
+    struct cove_bytes ranges; /* of LVs that are deleted: gap, length */
     struct load_run *run;
     uint32_t run_count;
 };
@@ -118,6 +118,7 @@ int cove_seq_load(const struct cove_alloc *alloc, struct cove_bytes saved,
     seq->kind = (enum cove_seq_kind)l.kind;
     cove_buf_init(&seq->saved, alloc);
     cove_buf_init(&seq->text, alloc);
+    seq->late.leaf = seq->cursor.leaf = SEQ_NONE; /* there is no tree yet */
     seq->saved_total = l.total;
     seq->saved_elems = l.elems;
     seq->saved_waiting = l.waiting;
@@ -257,8 +258,12 @@ static int read_hlcs(struct loading *l)
         high += cove_unpack_signed(u);
         seq->hlc[i] = high << 16;
     }
+    high = 0;
     for (uint32_t i = 0; i < count; i++) {
-        seq->hlc[i] |= cove_unpack_varint(u) & 0xffff;
+        uint64_t low = high >> 16 == seq->hlc[i] >> 16 ? high : 0;
+
+        seq->hlc[i] |= (low + cove_unpack_varint(u)) & 0xffff;
+        high = seq->hlc[i];
     }
     return u->err != 0 || lv != l->total ? COVE_ECORRUPT : 0;
 }
@@ -302,7 +307,7 @@ static int build_deleted(struct loading *l)
     uint64_t lv = 0;
     int err = 0;
 
-    l->ranges = *u;
+    l->ranges = cove_bytes(u->at, 0);
     for (uint32_t i = 0; err == 0 && i < count; i++) {
         uint32_t gap = cove_unpack_u32(u);
         uint32_t len = cove_unpack_u32(u);
@@ -314,7 +319,7 @@ static int build_deleted(struct loading *l)
         err = cove_seq_delete_lvs(l->seq, (uint32_t)lv, len);
         lv += len;
     }
-    l->ranges.end = u->at;
+    l->ranges.len = (size_t)(u->at - l->ranges.at);
     if (err == 0 && l->seq->elems != l->elems) {
         err = COVE_ECORRUPT;
     }
@@ -339,130 +344,6 @@ static int build_tree(struct loading *l)
         err = COVE_ECORRUPT;
     }
     return err != 0 ? err : build_deleted(l);
-}
-
-/* --- content */
-
-/* Where each element's content lies in what is visible, and behind that what
- * is deleted; by LV. */
-static void content_places(struct loading *l, uint32_t *from)
-{
-    const struct cove_seq *seq = l->seq;
-    const struct cove_buf *all = &l->visible;
-    size_t at = 0;
-
-    for (uint32_t leaf = 0; leaf != SEQ_NONE; leaf = seq->leaf[leaf].next) {
-        for (uint32_t i = 0; i < seq->leaf[leaf].count; i++) {
-            const struct seq_span *span = &seq->leaf[leaf].span[i];
-
-            for (uint32_t k = 0; k < cove_seq_visible(span); k++) {
-                from[span->lv + k] = (uint32_t)at;
-                at += cove_seq_prefix(
-                    seq, cove_bytes(all->at + at, all->len - at), 1);
-            }
-        }
-    }
-    for (uint32_t lv = 0; l->ranges.at < l->ranges.end;) {
-        lv += cove_unpack_u32(&l->ranges);
-        for (uint32_t k = cove_unpack_u32(&l->ranges); k > 0; k--, lv++) {
-            from[lv] = (uint32_t)at;
-            at += cove_seq_prefix(seq, cove_bytes(all->at + at, all->len - at),
-                                  1);
-        }
-    }
-}
-
-/* Bytes and elements part: count the bytes anew. */
-static void count_bytes(struct cove_seq *seq)
-{
-    seq->bytes = 0;
-    for (uint32_t i = 0; i < seq->inner_len; i++) {
-        memset(seq->inner[i].bytes, 0, sizeof(seq->inner[i].bytes));
-    }
-    for (uint32_t id = 0; id < seq->leaf_len; id++) {
-        struct seq_leaf *leaf = &seq->leaf[id];
-        uint32_t child = id;
-
-        leaf->bytes = 0;
-        for (uint32_t i = 0; i < leaf->count; i++) {
-            leaf->bytes += cove_seq_bytes_of(seq, leaf->span[i].lv,
-                                             cove_seq_visible(&leaf->span[i]));
-        }
-        seq->bytes += leaf->bytes;
-        for (uint32_t up = leaf->parent; up != SEQ_NONE;
-             child = up, up = seq->inner[up].parent) {
-            struct seq_inner *node = &seq->inner[up];
-            uint32_t i = 0;
-
-            while (node->child[i] != child) {
-                i++;
-            }
-            node->bytes[i] += leaf->bytes;
-        }
-    }
-}
-
-static void content_lay(struct loading *l, const uint32_t *from)
-{
-    struct cove_seq *seq = l->seq;
-    const struct cove_buf *all = &l->visible;
-
-    for (uint32_t lv = 0; lv < seq->total; lv++) {
-        struct cove_bytes rest =
-            cove_bytes(all->at + from[lv], all->len - from[lv]);
-        size_t len = cove_seq_prefix(seq, rest, 1);
-
-        if (seq->kind == COVE_SEQ_LIST) {
-            seq->values[lv] = seq->content_len;
-        } else if (lv % SEQ_MARK == 0) {
-            seq->mark[seq->mark_len++] = seq->content_len;
-        }
-        memcpy(seq->content + seq->content_len, rest.at, len);
-        seq->content_len += (uint32_t)len;
-    }
-    if (seq->kind == COVE_SEQ_TEXT && seq->content_len != seq->total) {
-        seq->wide = true;
-        cove_seq_tree_settle(seq);
-        count_bytes(seq);
-    }
-}
-
-static int build_content(struct loading *l)
-{
-    struct cove_seq *seq = l->seq;
-    struct cove_bytes visible = cove_buf_bytes(&l->visible);
-    struct cove_bytes deleted = cove_buf_bytes(&l->deleted);
-    uint32_t dead = seq->total - seq->elems;
-    uint32_t *from = NULL;
-
-    if (cove_seq_check_content(seq, visible, seq->elems) != 0 ||
-        cove_seq_check_content(seq, deleted, dead) != 0) {
-        return COVE_ECORRUPT;
-    }
-
-    size_t bytes = visible.len + deleted.len;
-    int err = bytes > SEQ_TOTAL_MAX ? COVE_ECORRUPT : 0;
-
-    if (err == 0) {
-        err = cove_seq_grow(seq, &seq->content, &seq->content_cap, bytes, 1);
-    }
-    if (err == 0 && seq->kind == COVE_SEQ_TEXT) {
-        err = cove_seq_grow(seq, &seq->mark, &seq->mark_cap,
-                            seq->total / SEQ_MARK + 1u, sizeof(*seq->mark));
-    }
-    if (err == 0) {
-        err = cove_buf_append(&l->visible, deleted);
-    }
-    if (err == 0) {
-        from = cove_alloc_zero(seq->alloc, seq->total, sizeof(*from));
-        err = from == NULL ? COVE_ENOMEM : 0;
-    }
-    if (err == 0) {
-        content_places(l, from);
-        content_lay(l, from);
-    }
-    cove_alloc_free(seq->alloc, from);
-    return err;
 }
 
 /* --- what waits */
@@ -541,7 +422,8 @@ static int build_all(struct loading *l)
         err = build_tree(l);
     }
     if (err == 0) {
-        err = build_content(l);
+        err = cove_seq_lay(l->seq, &l->visible, cove_buf_bytes(&l->deleted),
+                           l->ranges);
     }
     return err != 0 ? err : build_waiting(l);
 }

@@ -1,5 +1,5 @@
 /* Integration: where what somebody inserted goes, and what they deleted. */
-#include "crdt/seq_internal.h"
+#include "crdt/seq_parts.h"
 
 int cove_seq_check_run(struct cove_seq *seq, const struct cove_seq_run *run)
 {

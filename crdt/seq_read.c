@@ -1,5 +1,5 @@
 /* Reading: walks, texts, and places. A text at rest is read as it lies. */
-#include "crdt/seq_internal.h"
+#include "crdt/seq_parts.h"
 
 /* --- one unit as the other */
 

@@ -6,7 +6,7 @@
  */
 #include "core/zip.h"
 #include "crdt/pack.h"
-#include "crdt/seq_internal.h"
+#include "crdt/seq_parts.h"
 
 #define SECTION_ZIP_MIN 64 /* bytes below which compressing gains nothing */
 
@@ -156,11 +156,15 @@ static void save_hlcs(const struct cove_seq *seq, struct cove_packer *p)
         cove_pack_varint(p, end - seq->hlc_lv[i]);
     }
     for (uint32_t i = 0; i < seq->hlc_len; i++) {
-        cove_pack_signed(p, (seq->hlc[i] >> 16) - before);
-        before = seq->hlc[i] >> 16;
+        cove_pack_signed(p, (seq->hlc[i] >> 16) - (before >> 16));
+        before = seq->hlc[i];
     }
+    before = 0;
     for (uint32_t i = 0; i < seq->hlc_len; i++) {
-        cove_pack_varint(p, seq->hlc[i] & 0xffff);
+        bool same = seq->hlc[i] >> 16 == before >> 16;
+
+        cove_pack_varint(p, (seq->hlc[i] - (same ? before : 0)) & 0xffff);
+        before = seq->hlc[i];
     }
 }
 

@@ -11,25 +11,18 @@
  * right child descends from it, and between two consecutive LVs no other one
  * can be an ancestor. Leaves are never merged: nothing is ever taken out.
  */
-#include "crdt/seq_internal.h"
+#include "crdt/seq_parts.h"
 
-int cove_seq_tree_reserve(struct cove_seq *seq, size_t spans)
+int cove_seq_tree_grow(struct cove_seq *seq, size_t spans)
 {
-    /* A split leaves at least half a leaf of room, so that this is plenty. */
-    size_t leaves = seq->leaf_len + spans + 1;
-    size_t height = seq->inner_len > 0 ? seq->inner[seq->top].level : 0;
-    size_t inner = seq->inner_len + spans / (SEQ_FAN / 4) + height + 2;
-    int err = 0;
+    int err = cove_seq_grow(seq, &seq->leaf, &seq->leaf_cap,
+                            seq->leaf_len + spans + 1, sizeof(*seq->leaf));
 
-    if (leaves > seq->leaf_cap) {
-        err = cove_seq_grow(seq, &seq->leaf, &seq->leaf_cap, leaves,
-                            sizeof(*seq->leaf));
-    }
-    if (err == 0 && inner > seq->inner_cap) {
-        err = cove_seq_grow(seq, &seq->inner, &seq->inner_cap, inner,
-                            sizeof(*seq->inner));
-    }
-    return err;
+    return err != 0
+               ? err
+               : cove_seq_grow(seq, &seq->inner, &seq->inner_cap,
+                               seq->inner_len + spans / 4 + seq->height + 2,
+                               sizeof(*seq->inner));
 }
 
 int cove_seq_tree_init(struct cove_seq *seq)
@@ -45,7 +38,7 @@ int cove_seq_tree_init(struct cove_seq *seq)
     seq->leaf[0].next = seq->leaf[0].prev = SEQ_NONE;
     memset(&seq->inner[0], 0, sizeof(seq->inner[0]));
     seq->inner[0].parent = SEQ_NONE;
-    seq->inner[0].level = seq->inner[0].count = 1;
+    seq->inner[0].level = seq->inner[0].count = seq->height = 1;
     return 0;
 }
 
@@ -69,10 +62,13 @@ void cove_seq_tree_settle(struct cove_seq *seq)
     if (child == SEQ_NONE || (seq->late.elems | seq->late.bytes) == 0) {
         return;
     }
+    bool known = seq->path.leaf == child;
+
     for (uint32_t up = seq->leaf[child].parent; up != SEQ_NONE;
          child = up, up = seq->inner[up].parent) {
         struct seq_inner *node = &seq->inner[up];
-        uint32_t i = child_index(node, child);
+        uint32_t i =
+            known ? seq->path.child[node->level] : child_index(node, child);
 
         node->elems[i] += seq->late.elems;
         node->bytes[i] += seq->late.bytes;
@@ -137,7 +133,7 @@ static void grow_top(struct cove_seq *seq)
     assert(id < seq->inner_cap);
     top->parent = SEQ_NONE;
     top->count = 1;
-    top->level = seq->inner[seq->top].level + 1;
+    top->level = ++seq->height;
     top->child[0] = seq->top;
     top->elems[0] = seq->elems;
     top->bytes[0] = seq->bytes;
@@ -198,7 +194,7 @@ static uint32_t leaf_split(struct cove_seq *seq, uint32_t id, uint32_t slot)
 
     assert(added < seq->leaf_cap);
     cove_seq_tree_settle(seq);
-    seq->late.leaf = seq->cursor.leaf = SEQ_NONE;
+    seq->late.leaf = seq->cursor.leaf = seq->path.leaf = SEQ_NONE;
     to->prev = id;
     to->next = from->next;
     from->next = added;
@@ -263,143 +259,6 @@ static void leaf_room(struct cove_seq *seq, struct seq_spot *spot)
         leaf_split(seq, next, half);
     }
     *spot = (struct seq_spot){next, 0, 0};
-}
-
-/* --- places */
-
-struct seq_spot cove_seq_tree_find(const struct cove_seq *seq, uint32_t lv)
-{
-    struct seq_spot spot = {seq->leaf_of[lv], 0, 0};
-    const struct seq_leaf *leaf = &seq->leaf[spot.leaf];
-
-    for (;; spot.slot++) {
-        assert(spot.slot < leaf->count);
-        spot.off = lv - leaf->span[spot.slot].lv;
-        if (spot.off < leaf->span[spot.slot].count) {
-            return spot;
-        }
-    }
-}
-
-uint32_t cove_seq_tree_position(const struct cove_seq *seq,
-                                enum cove_seq_unit unit,
-                                const struct seq_spot *spot)
-{
-    const struct seq_leaf *leaf = &seq->leaf[spot->leaf];
-    bool bytes = unit == COVE_SEQ_BYTES && seq->wide;
-    uint32_t child = spot->leaf;
-    uint32_t at = 0;
-
-    cove_seq_tree_settle(seq->self);
-    for (uint32_t i = 0; i <= spot->slot && i < leaf->count; i++) {
-        const struct seq_span *span = &leaf->span[i];
-        uint32_t count = i < spot->slot ? span->count : spot->off;
-
-        if ((span->flags & SEQ_DELETED) == 0) {
-            at += bytes ? cove_seq_bytes_of(seq, span->lv, count) : count;
-        }
-    }
-    for (uint32_t up = leaf->parent; up != SEQ_NONE;
-         child = up, up = seq->inner[up].parent) {
-        const struct seq_inner *node = &seq->inner[up];
-        const uint32_t *counts = bytes ? node->bytes : node->elems;
-
-        for (uint32_t i = 0; node->child[i] != child; i++) {
-            at += counts[i];
-        }
-    }
-    return at;
-}
-
-struct seq_spot cove_seq_tree_seek(const struct cove_seq *seq,
-                                   enum cove_seq_unit unit, uint32_t at,
-                                   uint32_t *leaf_at, uint32_t *rest)
-{
-    bool bytes = unit == COVE_SEQ_BYTES && seq->wide;
-    struct seq_spot spot = {seq->top, 0, 0};
-    uint32_t elems = 0;
-
-    cove_seq_tree_settle(seq->self);
-    for (uint32_t level = seq->inner[seq->top].level; level > 0; level--) {
-        const struct seq_inner *node = &seq->inner[spot.leaf];
-        const uint32_t *counts = bytes ? node->bytes : node->elems;
-        uint32_t i = 0;
-
-        for (; at >= counts[i]; i++) {
-            assert(i + 1 < node->count);
-            at -= counts[i];
-            elems += node->elems[i];
-        }
-        spot.leaf = node->child[i];
-    }
-
-    const struct seq_leaf *leaf = &seq->leaf[spot.leaf];
-
-    for (;; spot.slot++) {
-        assert(spot.slot < leaf->count);
-
-        const struct seq_span *span = &leaf->span[spot.slot];
-        uint32_t here = cove_seq_visible(span);
-
-        if (bytes && here > 0) {
-            here = cove_seq_bytes_of(seq, span->lv, span->count);
-        }
-        if (at < here) {
-            break;
-        }
-        at -= here;
-    }
-    *leaf_at = elems;
-    *rest = at;
-    return spot;
-}
-
-struct seq_spot cove_seq_tree_move(struct cove_seq *seq, uint32_t at)
-{
-    uint32_t leaf_at = seq->cursor.leaf_at;
-
-    if (seq->cursor.leaf == SEQ_NONE || at < leaf_at ||
-        at - leaf_at >= seq->leaf[seq->cursor.leaf].elems) {
-        uint32_t off;
-        struct seq_spot spot =
-            cove_seq_tree_seek(seq, COVE_SEQ_ELEMENTS, at, &leaf_at, &off);
-
-        spot.off = off;
-        seq->cursor.leaf = spot.leaf;
-        seq->cursor.slot = spot.slot;
-        seq->cursor.at = at - spot.off;
-        seq->cursor.leaf_at = leaf_at;
-        return spot;
-    }
-
-    const struct seq_span *span =
-        &seq->leaf[seq->cursor.leaf].span[seq->cursor.slot];
-    uint32_t before = seq->cursor.at;
-
-    while (at < before) {
-        before -= cove_seq_visible(--span);
-    }
-    while (at - before >= cove_seq_visible(span)) {
-        before += cove_seq_visible(span++);
-    }
-    seq->cursor.slot = (uint32_t)(span - seq->leaf[seq->cursor.leaf].span);
-    seq->cursor.at = before;
-    return (struct seq_spot){seq->cursor.leaf, seq->cursor.slot, at - before};
-}
-
-bool cove_seq_tree_next(const struct cove_seq *seq, struct seq_spot *spot)
-{
-    const struct seq_leaf *leaf = &seq->leaf[spot->leaf];
-
-    if (spot->slot + 1 < leaf->count) {
-        *spot = (struct seq_spot){spot->leaf, spot->slot + 1, 0};
-        return true;
-    }
-    if (leaf->next == SEQ_NONE) {
-        return false;
-    }
-    *spot = (struct seq_spot){leaf->next, 0, 0};
-    return true;
 }
 
 /* --- spans */

@@ -7,7 +7,7 @@
  * wait for ever, within the limits of seq.h. A run stays on the ready list
  * where memory ran out; the next op goes on with it.
  */
-#include "crdt/seq_internal.h"
+#include "crdt/seq_parts.h"
 
 static uint32_t elem_bucket(const struct cove_seq *seq, struct cove_elem elem)
 {

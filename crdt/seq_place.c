@@ -1,0 +1,140 @@
+/* Places in the tree: from an LV to its span, from a span to what is visible
+ * before it, and from there to the span. */
+#include "crdt/seq_parts.h"
+
+struct seq_spot cove_seq_tree_find(const struct cove_seq *seq, uint32_t lv)
+{
+    struct seq_spot spot = {seq->leaf_of[lv], 0, 0};
+    const struct seq_leaf *leaf = &seq->leaf[spot.leaf];
+
+    for (;; spot.slot++) {
+        assert(spot.slot < leaf->count);
+        spot.off = lv - leaf->span[spot.slot].lv;
+        if (spot.off < leaf->span[spot.slot].count) {
+            return spot;
+        }
+    }
+}
+
+uint32_t cove_seq_tree_position(const struct cove_seq *seq,
+                                enum cove_seq_unit unit,
+                                const struct seq_spot *spot)
+{
+    const struct seq_leaf *leaf = &seq->leaf[spot->leaf];
+    bool bytes = unit == COVE_SEQ_BYTES && seq->wide;
+    uint32_t child = spot->leaf;
+    uint32_t at = 0;
+
+    cove_seq_tree_settle(seq->self);
+    for (uint32_t i = 0; i <= spot->slot && i < leaf->count; i++) {
+        const struct seq_span *span = &leaf->span[i];
+        uint32_t count = i < spot->slot ? span->count : spot->off;
+
+        if ((span->flags & SEQ_DELETED) == 0) {
+            at += bytes ? cove_seq_bytes_of(seq, span->lv, count) : count;
+        }
+    }
+    for (uint32_t up = leaf->parent; up != SEQ_NONE;
+         child = up, up = seq->inner[up].parent) {
+        const struct seq_inner *node = &seq->inner[up];
+        const uint32_t *counts = bytes ? node->bytes : node->elems;
+
+        for (uint32_t i = 0; node->child[i] != child; i++) {
+            at += counts[i];
+        }
+    }
+    return at;
+}
+
+struct seq_spot cove_seq_tree_seek(const struct cove_seq *seq,
+                                   enum cove_seq_unit unit, uint32_t at,
+                                   uint32_t *leaf_at, uint32_t *rest)
+{
+    bool bytes = unit == COVE_SEQ_BYTES && seq->wide;
+    struct seq_spot spot = {seq->top, 0, 0};
+    uint32_t elems = 0;
+
+    cove_seq_tree_settle(seq->self);
+    for (uint32_t level = seq->height; level > 0; level--) {
+        const struct seq_inner *node = &seq->inner[spot.leaf];
+        const uint32_t *counts = bytes ? node->bytes : node->elems;
+        uint32_t i = 0;
+
+        for (; at >= counts[i]; i++) {
+            assert(i + 1 < node->count);
+            at -= counts[i];
+            elems += node->elems[i];
+        }
+        spot.leaf = node->child[i];
+        seq->self->path.child[level] = i;
+    }
+    seq->self->path.leaf = spot.leaf;
+
+    const struct seq_leaf *leaf = &seq->leaf[spot.leaf];
+
+    for (;; spot.slot++) {
+        assert(spot.slot < leaf->count);
+
+        const struct seq_span *span = &leaf->span[spot.slot];
+        uint32_t here = cove_seq_visible(span);
+
+        if (bytes && here > 0) {
+            here = cove_seq_bytes_of(seq, span->lv, span->count);
+        }
+        if (at < here) {
+            break;
+        }
+        at -= here;
+    }
+    *leaf_at = elems;
+    *rest = at;
+    return spot;
+}
+
+struct seq_spot cove_seq_tree_move(struct cove_seq *seq, uint32_t at)
+{
+    uint32_t leaf_at = seq->cursor.leaf_at;
+
+    if (seq->cursor.leaf == SEQ_NONE || at < leaf_at ||
+        at - leaf_at >= seq->leaf[seq->cursor.leaf].elems) {
+        uint32_t off;
+        struct seq_spot spot =
+            cove_seq_tree_seek(seq, COVE_SEQ_ELEMENTS, at, &leaf_at, &off);
+
+        spot.off = off;
+        seq->cursor.leaf = spot.leaf;
+        seq->cursor.slot = spot.slot;
+        seq->cursor.at = at - spot.off;
+        seq->cursor.leaf_at = leaf_at;
+        return spot;
+    }
+
+    const struct seq_span *span =
+        &seq->leaf[seq->cursor.leaf].span[seq->cursor.slot];
+    uint32_t before = seq->cursor.at;
+
+    while (at < before) {
+        before -= cove_seq_visible(--span);
+    }
+    while (at - before >= cove_seq_visible(span)) {
+        before += cove_seq_visible(span++);
+    }
+    seq->cursor.slot = (uint32_t)(span - seq->leaf[seq->cursor.leaf].span);
+    seq->cursor.at = before;
+    return (struct seq_spot){seq->cursor.leaf, seq->cursor.slot, at - before};
+}
+
+bool cove_seq_tree_next(const struct cove_seq *seq, struct seq_spot *spot)
+{
+    const struct seq_leaf *leaf = &seq->leaf[spot->leaf];
+
+    if (spot->slot + 1 < leaf->count) {
+        *spot = (struct seq_spot){spot->leaf, spot->slot + 1, 0};
+        return true;
+    }
+    if (leaf->next == SEQ_NONE) {
+        return false;
+    }
+    *spot = (struct seq_spot){leaf->next, 0, 0};
+    return true;
+}
