@@ -23,11 +23,13 @@
 
 #define SEQ_NONE      UINT32_MAX  /* no LV: the root; no node */
 #define SEQ_TOTAL_MAX 0x80000000u /* elements, and bytes of content */
-#define SEQ_SPAN_MAX  1024        /* so that moving one costs little */
-#define SEQ_SPANS     32          /* of a leaf */
-#define SEQ_FAN       32          /* children of an inner node */
-#define SEQ_MARK      64          /* LVs from mark to mark */
 #define SEQ_HEIGHT    16          /* more than 2^31 elements can need */
+#ifndef SEQ_SPAN_MAX              /* the tests make them small */
+#define SEQ_SPAN_MAX 1024         /* so that moving one costs little */
+#define SEQ_SPANS    32           /* of a leaf; at least 4 */
+#define SEQ_FAN      32           /* children of an inner node; at least 4 */
+#define SEQ_MARK     64           /* LVs from mark to mark */
+#endif
 
 enum { SEQ_DELETED = 1, SEQ_HAS_RIGHT = 2, SEQ_HAS_LEFT = 4 };
 

@@ -87,7 +87,7 @@ static inline int cove_seq_tree_reserve(struct cove_seq *seq, size_t spans)
 {
     /* A split leaves half a leaf of room, or half a node: this is plenty. */
     return seq->leaf_len + spans + 1 <= seq->leaf_cap &&
-                   seq->inner_len + spans / 4 + seq->height + 2 <=
+                   seq->inner_len + spans / (SEQ_FAN / 4) + seq->height + 2 <=
                        seq->inner_cap
                ? 0
                : cove_seq_tree_grow(seq, spans);

@@ -18,11 +18,11 @@ int cove_seq_tree_grow(struct cove_seq *seq, size_t spans)
     int err = cove_seq_grow(seq, &seq->leaf, &seq->leaf_cap,
                             seq->leaf_len + spans + 1, sizeof(*seq->leaf));
 
-    return err != 0
-               ? err
-               : cove_seq_grow(seq, &seq->inner, &seq->inner_cap,
-                               seq->inner_len + spans / 4 + seq->height + 2,
-                               sizeof(*seq->inner));
+    return err != 0 ? err
+                    : cove_seq_grow(seq, &seq->inner, &seq->inner_cap,
+                                    seq->inner_len + spans / (SEQ_FAN / 4) +
+                                        seq->height + 2,
+                                    sizeof(*seq->inner));
 }
 
 int cove_seq_tree_init(struct cove_seq *seq)
