@@ -92,22 +92,6 @@ int cove_seq_integrate(struct cove_seq *seq, const struct seq_new *x)
 
 /* --- ops of others */
 
-/* Insert a part whose parent is here, or let it wait. */
-static int insert_part(struct cove_seq *seq, struct cove_elem parent,
-                       struct seq_new *x)
-{
-    uint32_t ignored;
-
-    x->parent = SEQ_NONE;
-    if (parent.author != COVE_SEQ_ROOT) {
-        x->parent = cove_seq_lv_of(seq, parent, &ignored);
-        if (x->parent == SEQ_NONE) {
-            return cove_seq_wait_add(seq, parent, x);
-        }
-    }
-    return cove_seq_integrate(seq, x);
-}
-
 int cove_seq_insert_parts(struct cove_seq *seq, struct cove_elem parent,
                           const struct seq_new *whole)
 {
@@ -117,16 +101,22 @@ int cove_seq_insert_parts(struct cove_seq *seq, struct cove_elem parent,
     int err = 0;
 
     while (err == 0 && left > 0) {
-        uint32_t span;
+        uint32_t span, ignored;
         bool held = cove_seq_lv_of(seq, x.first, &span) != SEQ_NONE;
+        bool below = parent.author != COVE_SEQ_ROOT;
 
-        x.count = span < left ? span : left;
+        x.parent = below ? cove_seq_lv_of(seq, parent, &ignored) : SEQ_NONE;
+        x.count = left;
         x.content.len = bytes;
-        if (x.count < left) {
-            x.content.len = cove_seq_prefix(seq, x.content, x.count);
+        if (!held && below && x.parent == SEQ_NONE) {
+            return cove_seq_wait_add(seq, parent, &x); /* all that is left */
+        }
+        if (span < left) {
+            x.count = span;
+            x.content.len = cove_seq_prefix(seq, x.content, span);
         }
         if (!held) {
-            err = insert_part(seq, parent, &x);
+            err = cove_seq_integrate(seq, &x);
         }
         left -= x.count;
         bytes -= x.content.len;

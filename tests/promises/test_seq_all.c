@@ -10,7 +10,7 @@
 #include "crdt/seq.h"
 #include "tests/promises/seq_naive.h"
 
-#define OPS_MAX 4
+#define OPS_MAX 5
 #define DEVICES 3
 
 struct op {
@@ -229,16 +229,11 @@ static void each_place(size_t i)
 
 static void next_op(size_t i)
 {
-    uint32_t devices = 0; /* a new device is as good as any other new one */
-
     if (i == all.ops) {
         history();
         return;
     }
-    for (size_t k = 0; k < i; k++) {
-        devices = all.op[k].device >= devices ? all.op[k].device + 1 : devices;
-    }
-    for (uint32_t d = 0; d <= devices && d < DEVICES; d++) {
+    for (uint32_t d = 0; d < DEVICES; d++) {
         for (unsigned seen = 0; seen < 1u << i; seen++) {
             bool whole = true;
 
