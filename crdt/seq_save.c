@@ -8,7 +8,7 @@
 #include "crdt/pack.h"
 #include "crdt/seq_parts.h"
 
-#define SECTION_ZIP_MIN 64 /* bytes below which compressing gains nothing */
+#define SECTION_ZIP_MIN 256 /* bytes; below that it gains next to nothing */
 
 static int save_section(struct cove_packer *p, struct cove_bytes in)
 {

@@ -1,7 +1,9 @@
 /* Sequences at rest, and without memory. */
 #include <stdio.h>
 
+#include "core/hlc.h"
 #include "tests/unit/seq_help.h"
+#include "tests/unit/vectors.h"
 
 /* A text with everything: two authors, tombstones, siblings, a run and a
  * deletion that wait; or a list with types. */
@@ -171,6 +173,68 @@ START_TEST(untouched_it_is_saved_as_the_bytes_it_was)
     cove_buf_clear(&a);
     cove_buf_clear(&b);
     cove_seq_free(loaded);
+    cove_seq_free(seq);
+}
+END_TEST
+
+/* The block of the page: hex up to each line's remark. */
+static void page_bytes(struct cove_buf *out)
+{
+    static const char fence[] = "\n```seq checkpoint\n";
+    char *page = vectors_file("docs/FORMAT.md");
+    const char *at = strstr(page, fence);
+    int high = -1;
+
+    ck_assert_ptr_nonnull(at);
+    for (at += strlen(fence); *at != '`'; at++) {
+        int digit = isdigit((unsigned char)*at)    ? *at - '0'
+                    : isxdigit((unsigned char)*at) ? *at - 'a' + 10
+                                                   : -1;
+
+        if (*at == ';') {
+            at += strcspn(at, "\n");
+        } else if (digit >= 0 && high < 0) {
+            high = digit;
+        } else if (digit >= 0) {
+            uint8_t byte = (uint8_t)(high << 4 | digit);
+
+            ck_assert_int_eq(cove_buf_append(out, cove_bytes(&byte, 1)), 0);
+            high = -1;
+        }
+    }
+    free(page);
+}
+
+START_TEST(the_worked_example_is_what_is_saved)
+{
+    struct cove_seq *seq;
+    struct cove_seq_author author;
+    struct cove_seq_run run = run_of(0, 0, "hey");
+    struct cove_seq_edit edit;
+    struct cove_buf shown, saved;
+    uint32_t number;
+
+    memset(&author, 0, sizeof(author));
+    memset(author.device.b, 0xd0, sizeof(author.device.b));
+    memset(author.session.b, 0x5e, sizeof(author.session.b));
+    ck_assert_int_eq(cove_seq_new(&cove_alloc_libc, COVE_SEQ_TEXT, &seq), 0);
+    ck_assert_int_eq(cove_seq_author_add(seq, &author, &number), 0);
+    run.hlc = cove_hlc_of_ms(1750000000000);
+    ck_assert_int_eq(cove_seq_insert_at(seq, COVE_SEQ_ELEMENTS, 0, &run, &edit),
+                     0);
+    ck_assert_int_eq(erase_at(seq, 1, 1), 0);
+    run = run_of(0, 3, "!");
+    run.hlc = cove_hlc_of_ms(1750000001000) + 2;
+    ck_assert_int_eq(cove_seq_insert_at(seq, COVE_SEQ_ELEMENTS, 1, &run, &edit),
+                     0);
+    ck_assert_int_eq(cove_seq_remove(seq, elem(0, 9), 2), 0);
+    cove_buf_init(&shown, &cove_alloc_libc);
+    cove_buf_init(&saved, &cove_alloc_libc);
+    page_bytes(&shown);
+    ck_assert_int_eq(cove_seq_save(seq, &saved), 0);
+    ck_assert(cove_bytes_equal(cove_buf_bytes(&shown), cove_buf_bytes(&saved)));
+    cove_buf_clear(&shown);
+    cove_buf_clear(&saved);
     cove_seq_free(seq);
 }
 END_TEST
@@ -441,6 +505,7 @@ int main(void)
     tcase_add_test(tcase, a_list_comes_back_with_all_that_waits);
     tcase_add_test(tcase, a_loaded_text_is_read_as_it_lies);
     tcase_add_test(tcase, untouched_it_is_saved_as_the_bytes_it_was);
+    tcase_add_test(tcase, the_worked_example_is_what_is_saved);
     tcase_add_test(tcase, damage_anywhere_is_corrupt_or_another_sequence);
     tcase_add_test(tcase, without_memory_own_edits_change_nothing);
     tcase_add_test(tcase, without_memory_ops_of_others_can_be_asked_again);
