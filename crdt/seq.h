@@ -65,7 +65,8 @@ enum cove_seq_kind cove_seq_kind(const struct cove_seq *seq);
 COVE_MUST_CHECK int cove_seq_author_add(struct cove_seq *seq,
                                         const struct cove_seq_author *author,
                                         uint32_t *out);
-/* Borrowed; as given. */
+/* Borrowed until the next author is added; as given. NULL behind the last one,
+ * so that they can be counted. */
 const struct cove_seq_author *cove_seq_author_of(const struct cove_seq *seq,
                                                  uint32_t author);
 
@@ -79,7 +80,7 @@ struct cove_seq_run {
     struct cove_elem parent; /* of the first one */
     enum cove_seq_side side;
     /* Text: valid UTF-8 of exactly count code points. List: count encoded
-     * values, one behind another. Copied. */
+     * values, one behind another. Copied; no part of this sequence. */
     struct cove_bytes content;
     struct cove_bytes
         type; /* list: the type id of these values, may be empty */
@@ -92,13 +93,16 @@ struct cove_seq_run {
 /* Insert a run, or what of it is not here yet. One whose parent is not here
  * waits for it. What contradicts what is held (other content for an element) is
  * ignored: who came first stands, and a session's log cannot do that.
- * Errors: COVE_ENOMEM, unchanged; COVE_ELIMIT where too much waits already or
- * would exceed 2^31 elements: unchanged, to be tried again when the parent has
- * come. */
+ * Errors: COVE_EUSAGE (an author without a number, no elements), COVE_EFORMAT
+ * (the content is not that many, numbers overflow, left of the root), each of
+ * them unchanged; COVE_ENOMEM: some of it, or of what waited for it, may be in:
+ * asked again it goes on there; COVE_ELIMIT where too much waits already, or
+ * would exceed 2^31 elements: to be tried again when the parent has come. */
 COVE_MUST_CHECK int cove_seq_insert(struct cove_seq *seq,
                                     const struct cove_seq_run *run);
 /* Delete `count` elements of one author from `first` on. Those that are not
- * here yet are deleted when they come (they wait, and count as waiting). */
+ * here yet are deleted when they come (they wait; a range counts as one).
+ * Errors: as above. */
 COVE_MUST_CHECK int cove_seq_remove(struct cove_seq *seq,
                                     struct cove_elem first, uint32_t count);
 /* How many runs and deletions wait. */
@@ -113,23 +117,25 @@ struct cove_seq_edit { /* what an insertion came to, for the transaction */
 /* Insert before the element at `at` (== the length: at the end). run->parent
  * and side are ignored and given in *out.
  * Errors: COVE_EUSAGE (`at` is beyond the end, or inside a code point where the
- * unit is bytes), COVE_ENOMEM, COVE_ELIMIT; unchanged. */
+ * unit is bytes; an element is here already), COVE_EFORMAT, COVE_ENOMEM,
+ * COVE_ELIMIT; unchanged. Cost: O(1) next to the edit before, else O(log n). */
 COVE_MUST_CHECK int cove_seq_insert_at(struct cove_seq *seq,
                                        enum cove_seq_unit unit, size_t at,
                                        const struct cove_seq_run *run,
                                        struct cove_seq_edit *out);
 /* Delete `len` (elements or bytes) from `at` on. What it comes to is visited
- * in document order, as ranges of one author with ascending n; the visitor
- * must not touch the sequence, and an error of its ends the deletion half-way
- * with that error.
- * Errors: COVE_EUSAGE as above, nothing deleted. */
+ * first, in document order, as ranges of one author with ascending n; the
+ * visitor must not touch the sequence.
+ * Errors: COVE_EUSAGE as above, COVE_ENOMEM, and what the visitor returns; then
+ * nothing is deleted. */
 typedef int cove_seq_range(void *ctx, struct cove_elem first, uint32_t count);
 COVE_MUST_CHECK int cove_seq_remove_at(struct cove_seq *seq,
                                        enum cove_seq_unit unit, size_t at,
                                        size_t len, cove_seq_range *visit,
                                        void *ctx);
 
-/* --- reading */
+/* --- reading. What is asked of a sequence that was loaded and is not built yet
+ * gives the errors of cove_seq_load too, where it needs the tree. */
 
 /* How long the visible sequence is. Cost: O(1). */
 size_t cove_seq_length(const struct cove_seq *seq, enum cove_seq_unit unit);
@@ -158,7 +164,7 @@ struct cove_seq_walk {
 /* Visit `len` visible elements from `at` on. Errors: COVE_EUSAGE. */
 COVE_MUST_CHECK int cove_seq_walk(const struct cove_seq *seq, size_t at,
                                   size_t len, struct cove_seq_walk *out);
-/* Visit everything, tombstones too. */
+/* Visit everything, tombstones too. Errors: those of loading. */
 COVE_MUST_CHECK int cove_seq_walk_all(const struct cove_seq *seq,
                                       struct cove_seq_walk *out);
 /* False at the end. */
@@ -197,10 +203,11 @@ COVE_MUST_CHECK int cove_seq_after(const struct cove_seq *seq,
  * Errors: COVE_ENOMEM. docs/FORMAT.md "Sequence". */
 COVE_MUST_CHECK int cove_seq_save(const struct cove_seq *seq,
                                   struct cove_buf *out);
-/* Read one. Nothing but the text, or the values, is made ready: the tree is
- * built when the sequence is first changed or asked for elements, so that a
- * loaded text costs its bytes and little more. `saved` is copied.
- * Errors: COVE_ECORRUPT (whatever the bytes), COVE_ENOMEM. */
+/* Read one. Nothing but the text is made ready: the tree is built when the
+ * sequence is first changed or asked for elements, so that a loaded text costs
+ * its bytes and little more. `saved` is copied.
+ * Errors: COVE_ECORRUPT where the frame or the text is damaged (what else is
+ * damaged shows when the tree is built), COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_seq_load(const struct cove_alloc *alloc,
                                   struct cove_bytes saved,
                                   struct cove_seq **out);

@@ -373,7 +373,12 @@ static int build_waiting_run(struct loading *l)
         cove_seq_check_content(l->seq, x.content, x.count) != 0) {
         return COVE_ECORRUPT;
     }
-    return cove_seq_insert_parts(l->seq, parent, &x);
+
+    uint32_t ignored;
+
+    return cove_seq_lv_of(l->seq, parent, &ignored) == SEQ_NONE
+               ? cove_seq_wait_add(l->seq, parent, &x)
+               : cove_seq_insert_parts(l->seq, parent, &x);
 }
 
 static int build_waiting(struct loading *l)

@@ -109,7 +109,9 @@ int cove_seq_insert_parts(struct cove_seq *seq, struct cove_elem parent,
         x.count = left;
         x.content.len = bytes;
         if (!held && below && x.parent == SEQ_NONE) {
-            return cove_seq_wait_add(seq, parent, &x); /* all that is left */
+            return cove_seq_wait_has(seq, &x) /* all that is left */
+                       ? 0
+                       : cove_seq_wait_add(seq, parent, &x);
         }
         if (span < left) {
             x.count = span;

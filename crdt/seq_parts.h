@@ -167,6 +167,8 @@ void cove_seq_kids_free(struct cove_seq *seq);
 
 /* --- seq_wait.c */
 
+/* Does all of this wait already? */
+bool cove_seq_wait_has(const struct cove_seq *seq, const struct seq_new *x);
 /* Let a run wait for its parent. Errors: COVE_ENOMEM, COVE_ELIMIT. */
 COVE_MUST_CHECK int cove_seq_wait_add(struct cove_seq *seq,
                                       struct cove_elem parent,

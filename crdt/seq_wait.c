@@ -75,8 +75,7 @@ static int wait_room(struct cove_seq *seq)
     return err;
 }
 
-/* Does all of it wait already? */
-static bool wait_has(const struct cove_seq *seq, const struct seq_new *x)
+bool cove_seq_wait_has(const struct cove_seq *seq, const struct seq_new *x)
 {
     if (seq->wait_buckets == 0) {
         return false;
@@ -94,9 +93,6 @@ static bool wait_has(const struct cove_seq *seq, const struct seq_new *x)
 int cove_seq_wait_add(struct cove_seq *seq, struct cove_elem parent,
                       const struct seq_new *x)
 {
-    if (wait_has(seq, x)) {
-        return 0;
-    }
     if (seq->wait_count + seq->gone_count >= COVE_SEQ_WAITING_MAX ||
         x->content.len > COVE_SEQ_WAITING_BYTES - seq->wait_bytes) {
         return COVE_ELIMIT;
