@@ -36,7 +36,8 @@ static int unzip_room(struct cove_buf *out, size_t start, size_t len)
     size_t had = out->len - start;
     size_t trust = had > ZIP_TRUST ? had : ZIP_TRUST;
 
-    return cove_buf_reserve(out, len - had < trust ? len - had : trust);
+    /* One byte at least: zstd wants to be given somewhere. */
+    return cove_buf_reserve(out, len - had > trust ? trust : len - had + 1);
 }
 
 int cove_unzip(struct cove_bytes in, size_t len, struct cove_buf *out)

@@ -214,5 +214,5 @@ size_t cove_seq_memory(const struct cove_seq *seq)
         n += seq->kids[i].cap * sizeof(*seq->kids[i].many);
     }
     return n + seq->wait_cap * sizeof(*seq->wait) + seq->wait_bytes +
-           2 * seq->wait_buckets * sizeof(*seq->wait_for);
+           (size_t)2 * seq->wait_buckets * sizeof(*seq->wait_for);
 }

@@ -409,6 +409,7 @@ static void enter_id(struct cove_seq *seq, const struct seq_new *x)
         before->count += x->count;
         return;
     }
+    assert(author->piece != NULL && author->piece_len < author->piece_cap);
     memmove(author->piece + i + 1, author->piece + i,
             (author->piece_len - i) * sizeof(*author->piece));
     author->piece[i] = (struct seq_piece){x->first.n, seq->total, x->count};
@@ -444,6 +445,7 @@ static void enter_run(struct cove_seq *seq, const struct seq_new *x)
                    last->n + (lv - last->lv) == x->first.n &&
                    last->type_side >> 1 == x->type;
 
+    assert(seq->run != NULL && seq->run_len < seq->run_cap);
     if (!goes_on) {
         seq->run[seq->run_len++] =
             (struct seq_run){lv, x->first.author, x->first.n, x->parent,

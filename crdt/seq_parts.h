@@ -101,7 +101,8 @@ uint32_t cove_seq_tree_position(const struct cove_seq *seq,
                                 enum cove_seq_unit unit,
                                 const struct seq_spot *spot);
 /* The visible element number `at` of the unit, which there is; *rest: how far
- * in the unit it is into its span. */
+ * in the unit it is into its span; *leaf_at, in elements only: how many are
+ * before the leaf. */
 struct seq_spot cove_seq_tree_seek(const struct cove_seq *seq,
                                    enum cove_seq_unit unit, uint32_t at,
                                    uint32_t *leaf_at, uint32_t *rest);

@@ -46,49 +46,78 @@ uint32_t cove_seq_tree_position(const struct cove_seq *seq,
     return at;
 }
 
+/* The child that holds number *at of these, which is then its number there. */
+static inline uint32_t child_at(const uint32_t *counts, uint32_t *at)
+{
+    uint32_t i = 0;
+
+    while (*at >= counts[i]) {
+        *at -= counts[i++];
+    }
+    return i;
+}
+
+static struct seq_spot seek_elems(const struct cove_seq *seq, uint32_t at,
+                                  uint32_t *leaf_at, uint32_t *rest)
+{
+    struct cove_seq *self = seq->self;
+    uint32_t id = seq->top;
+    uint32_t left = at;
+    const struct seq_span *span;
+
+    for (uint32_t level = seq->height; level > 0; level--) {
+        const struct seq_inner *node = &seq->inner[id];
+        uint32_t i = child_at(node->elems, &left);
+
+        assert(i < node->count);
+        id = node->child[i];
+        self->path.child[level] = i;
+    }
+    self->path.leaf = id;
+    *leaf_at = at - left;
+    span = seq->leaf[id].span;
+    while (left >= cove_seq_visible(span)) {
+        left -= cove_seq_visible(span++);
+    }
+    *rest = left;
+    return (struct seq_spot){id, (uint32_t)(span - seq->leaf[id].span), 0};
+}
+
+static struct seq_spot seek_bytes(const struct cove_seq *seq, uint32_t at,
+                                  uint32_t *rest)
+{
+    struct seq_spot spot = {seq->top, 0, 0};
+
+    for (uint32_t level = seq->height; level > 0; level--) {
+        const struct seq_inner *node = &seq->inner[spot.leaf];
+        uint32_t i = child_at(node->bytes, &at);
+
+        assert(i < node->count);
+        spot.leaf = node->child[i];
+    }
+    for (;; spot.slot++) {
+        const struct seq_span *span = cove_seq_span_at(seq, &spot);
+        uint32_t here =
+            cove_seq_bytes_of(seq, span->lv, cove_seq_visible(span));
+
+        if (at < here) {
+            *rest = at;
+            return spot;
+        }
+        at -= here;
+    }
+}
+
 struct seq_spot cove_seq_tree_seek(const struct cove_seq *seq,
                                    enum cove_seq_unit unit, uint32_t at,
                                    uint32_t *leaf_at, uint32_t *rest)
 {
     bool bytes = unit == COVE_SEQ_BYTES && seq->wide;
-    struct seq_spot spot = {seq->top, 0, 0};
-    uint32_t elems = 0;
 
+    assert(at < (bytes ? seq->bytes : seq->elems));
     cove_seq_tree_settle(seq->self);
-    for (uint32_t level = seq->height; level > 0; level--) {
-        const struct seq_inner *node = &seq->inner[spot.leaf];
-        const uint32_t *counts = bytes ? node->bytes : node->elems;
-        uint32_t i = 0;
-
-        for (; at >= counts[i]; i++) {
-            assert(i + 1 < node->count);
-            at -= counts[i];
-            elems += node->elems[i];
-        }
-        spot.leaf = node->child[i];
-        seq->self->path.child[level] = i;
-    }
-    seq->self->path.leaf = spot.leaf;
-
-    const struct seq_leaf *leaf = &seq->leaf[spot.leaf];
-
-    for (;; spot.slot++) {
-        assert(spot.slot < leaf->count);
-
-        const struct seq_span *span = &leaf->span[spot.slot];
-        uint32_t here = cove_seq_visible(span);
-
-        if (bytes && here > 0) {
-            here = cove_seq_bytes_of(seq, span->lv, span->count);
-        }
-        if (at < here) {
-            break;
-        }
-        at -= here;
-    }
-    *leaf_at = elems;
-    *rest = at;
-    return spot;
+    return bytes ? seek_bytes(seq, at, rest)
+                 : seek_elems(seq, at, leaf_at, rest);
 }
 
 struct seq_spot cove_seq_tree_move(struct cove_seq *seq, uint32_t at)

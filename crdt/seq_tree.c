@@ -110,14 +110,14 @@ static void inner_add(struct cove_seq *seq, uint32_t child, uint32_t added,
 {
     struct seq_inner *node = &seq->inner[parent];
     uint32_t i = child_index(node, child);
-    uint32_t behind = node->count - i - 1;
+    size_t behind = (node->count - i - 1) * sizeof(*node->child);
 
     node->elems[i] -= taken[0];
     node->bytes[i] -= taken[1];
     i++;
-    memmove(node->child + i + 1, node->child + i, behind * 4);
-    memmove(node->elems + i + 1, node->elems + i, behind * 4);
-    memmove(node->bytes + i + 1, node->bytes + i, behind * 4);
+    memmove(node->child + i + 1, node->child + i, behind);
+    memmove(node->elems + i + 1, node->elems + i, behind);
+    memmove(node->bytes + i + 1, node->bytes + i, behind);
     node->child[i] = added;
     node->elems[i] = taken[0];
     node->bytes[i] = taken[1];
