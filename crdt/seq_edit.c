@@ -7,24 +7,26 @@
  */
 #include "crdt/seq_parts.h"
 
-/* A place in elements. Errors: COVE_EUSAGE. */
-static int edit_place(const struct cove_seq *seq, enum cove_seq_unit unit,
-                      size_t at, uint32_t *out)
+/* A place in elements, where a byte may be less. Errors: COVE_EUSAGE. */
+static int edit_place_wide(const struct cove_seq *seq, size_t at, uint32_t *out)
 {
-    size_t elems = at;
+    size_t elems = 0;
+    int err =
+        cove_seq_convert(seq, COVE_SEQ_BYTES, at, COVE_SEQ_ELEMENTS, &elems);
 
-    if (unit == COVE_SEQ_BYTES && (seq->wide || seq->kind != COVE_SEQ_TEXT)) {
-        int err = cove_seq_convert(seq, unit, at, COVE_SEQ_ELEMENTS, &elems);
-
-        if (err != 0) {
-            return err;
-        }
-    }
-    if (elems > seq->elems) {
-        return COVE_EUSAGE;
-    }
     *out = (uint32_t)elems;
-    return 0;
+    return err;
+}
+
+/* A place in elements. Errors: COVE_EUSAGE. */
+static inline int edit_place(const struct cove_seq *seq,
+                             enum cove_seq_unit unit, size_t at, uint32_t *out)
+{
+    if (unit == COVE_SEQ_BYTES && (seq->wide || seq->kind != COVE_SEQ_TEXT)) {
+        return edit_place_wide(seq, at, out);
+    }
+    *out = (uint32_t)at;
+    return at > seq->elems ? COVE_EUSAGE : 0;
 }
 
 /* Find the parent of something that goes before the element `at`, and the spot
@@ -266,32 +268,16 @@ static int visit_elements(struct cove_seq *seq, struct seq_spot spot,
     return err != 0 ? err : ranges_end(ranges);
 }
 
-static int edit_remove(struct cove_seq *seq, uint32_t from, uint32_t count,
-                       cove_seq_range *visit, void *ctx)
+static __attribute__((noinline)) int edit_remove_many(struct cove_seq *seq,
+                                                      struct seq_spot spot,
+                                                      uint32_t count,
+                                                      cove_seq_range *visit,
+                                                      void *ctx)
 {
     struct edit_ranges ranges = {visit, ctx, {0, 0}, 0};
-    int err = cove_seq_tree_reserve(seq, 2); /* cuts at both ends */
+    uint32_t from = seq->cursor.at + spot.off;
+    int err = visit_elements(seq, spot, count, &ranges);
 
-    if (err != 0) {
-        return err;
-    }
-
-    struct seq_spot spot = cove_seq_tree_move(seq, from);
-    const struct seq_span *span = cove_seq_span_at(seq, &spot);
-    uint32_t lv = span->lv + spot.off;
-    const struct seq_run *run = cove_seq_run_of(seq, lv);
-
-    if (count <= span->count - spot.off &&
-        count <= cove_seq_run_end(seq, run) - lv) {
-        struct cove_elem first = {run->author, run->n + (lv - run->lv)};
-
-        err = visit(ctx, first, count);
-        if (err == 0) {
-            cove_seq_tree_delete(seq, spot, count);
-        }
-        return err;
-    }
-    err = visit_elements(seq, spot, count, &ranges);
     while (err == 0 && count > 0) {
         spot = cove_seq_tree_move(seq, from);
 
@@ -307,21 +293,38 @@ static int edit_remove(struct cove_seq *seq, uint32_t from, uint32_t count,
 int cove_seq_remove_at(struct cove_seq *seq, enum cove_seq_unit unit, size_t at,
                        size_t len, cove_seq_range *visit, void *ctx)
 {
-    uint32_t from = 0;
-    uint32_t to = 0;
+    uint32_t from, to;
     int err = cove_seq_ready(seq);
 
-    if (err == 0 && (len > SEQ_TOTAL_MAX || at > SEQ_TOTAL_MAX)) {
-        err = COVE_EUSAGE;
+    if (err != 0) {
+        return err;
     }
+    if (len > SEQ_TOTAL_MAX || at > SEQ_TOTAL_MAX ||
+        edit_place(seq, unit, at, &from) != 0 ||
+        edit_place(seq, unit, at + len, &to) != 0) {
+        return COVE_EUSAGE;
+    }
+    if (from == to) {
+        return 0;
+    }
+    err = cove_seq_tree_reserve(seq, 2); /* cuts at both ends */
+    if (err != 0) {
+        return err;
+    }
+
+    struct seq_spot spot = cove_seq_tree_move(seq, from);
+    const struct seq_span *span = cove_seq_span_at(seq, &spot);
+    uint32_t lv = span->lv + spot.off;
+    const struct seq_run *run = cove_seq_run_of(seq, lv);
+
+    if (to - from > span->count - spot.off ||
+        to - from > cove_seq_run_end(seq, run) - lv) {
+        return edit_remove_many(seq, spot, to - from, visit, ctx);
+    }
+    err = visit(ctx, (struct cove_elem){run->author, run->n + (lv - run->lv)},
+                to - from);
     if (err == 0) {
-        err = edit_place(seq, unit, at, &from);
-    }
-    if (err == 0) {
-        err = edit_place(seq, unit, at + len, &to);
-    }
-    if (err == 0 && from < to) {
-        err = edit_remove(seq, from, to - from, visit, ctx);
+        cove_seq_tree_delete(seq, spot, to - from);
     }
     return err;
 }
