@@ -23,15 +23,22 @@ void cove_pack_byte(struct cove_packer *p, uint8_t v)
 
 void cove_pack_varint(struct cove_packer *p, uint64_t v)
 {
-    uint8_t room[10];
-    size_t n = 0;
+    enum { LONGEST = 10 };
 
-    while (v >= 0x80) {
-        room[n++] = (uint8_t)(v | 0x80);
-        v >>= 7;
+    if (p->err == 0) {
+        p->err = cove_buf_reserve(p->out, LONGEST);
     }
-    room[n++] = (uint8_t)v;
-    cove_pack_raw(p, room, n);
+    if (p->err != 0) {
+        return;
+    }
+
+    uint8_t *at = p->out->at + p->out->len;
+
+    for (; v >= 0x80; v >>= 7) {
+        *at++ = (uint8_t)(v | 0x80);
+    }
+    *at++ = (uint8_t)v;
+    p->out->len = (size_t)(at - p->out->at);
 }
 
 void cove_pack_signed(struct cove_packer *p, uint64_t v)
