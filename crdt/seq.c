@@ -50,8 +50,7 @@ static void seq_drop(struct cove_seq *seq)
     cove_alloc_free(alloc, seq->mark);
     cove_alloc_free(alloc, seq->run);
     cove_alloc_free(alloc, seq->run_mark);
-    cove_alloc_free(alloc, seq->hlc_lv);
-    cove_alloc_free(alloc, seq->hlc);
+    cove_alloc_free(alloc, seq->tick);
     cove_alloc_free(alloc, seq->leaf);
     cove_alloc_free(alloc, seq->inner);
 }
@@ -195,7 +194,7 @@ size_t cove_seq_memory(const struct cove_seq *seq)
     n += seq->content_cap + seq->mark_cap * sizeof(*seq->mark);
     n += seq->run_cap * sizeof(*seq->run) +
          seq->run_mark_cap * sizeof(*seq->run_mark);
-    n += seq->hlc_cap * (sizeof(*seq->hlc) + sizeof(*seq->hlc_lv));
+    n += seq->tick_cap * sizeof(*seq->tick);
     n += seq->author_cap * sizeof(*seq->author) +
          seq->author_buckets * sizeof(*seq->author_bucket);
     for (uint32_t i = 0; i < seq->author_len; i++) {

@@ -158,7 +158,7 @@ struct cove_seq_walk {
     bool deleted_too;
     uint32_t leaf; /* the walk's own, here and below */
     uint32_t slot, skip;
-    uint32_t run, hlc;
+    uint32_t run, tick;
     size_t left;
 };
 /* Visit `len` visible elements from `at` on. Errors: COVE_EUSAGE. */

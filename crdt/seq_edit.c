@@ -107,7 +107,8 @@ static bool edit_types(struct cove_seq *seq, enum cove_seq_unit unit, size_t at,
         (seq->kids != NULL && lv / 64 >= seq->forks_cap) ||
         seq->ready != SEQ_NONE || lv == seq->lv_cap || lv % SEQ_MARK == 0 ||
         lv == SEQ_TOTAL_MAX || seq->content_len == seq->content_cap ||
-        seq->hlc_len == seq->hlc_cap || run->first.author >= seq->author_len) {
+        seq->tick_len == seq->tick_cap ||
+        run->first.author >= seq->author_len) {
         return false;
     }
 
@@ -128,10 +129,7 @@ static bool edit_types(struct cove_seq *seq, enum cove_seq_unit unit, size_t at,
     out->parent = (struct cove_elem){run->first.author, run->first.n - 1};
     out->side = COVE_SEQ_RIGHT;
     seq->content[seq->content_len++] = run->content.at[0];
-    if (seq->hlc[seq->hlc_len - 1] != run->hlc) {
-        seq->hlc_lv[seq->hlc_len] = lv;
-        seq->hlc[seq->hlc_len++] = run->hlc;
-    }
+    cove_seq_tick_add(seq, 1, run->hlc);
     seq->leaf_of[lv] = seq->cursor.leaf;
     piece->count++;
     span->count++;

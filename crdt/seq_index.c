@@ -70,19 +70,19 @@ struct cove_elem cove_seq_elem_of(const struct cove_seq *seq, uint32_t lv)
     return elem;
 }
 
-uint32_t cove_seq_hlc_of(const struct cove_seq *seq, uint32_t lv)
+uint32_t cove_seq_tick_of(const struct cove_seq *seq, uint32_t lv)
 {
     uint32_t low = 0;
-    uint32_t high = seq->hlc_len;
+    uint32_t high = seq->tick_len;
 
     assert(lv < seq->total);
-    if (seq->hlc_lv[high - 1] <= lv) {
+    if (seq->tick[high - 1].lv <= lv) {
         return high - 1;
     }
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
 
-        if (seq->hlc_lv[middle] <= lv) {
+        if (seq->tick[middle].lv <= lv) {
             low = middle;
         } else {
             high = middle;
@@ -328,17 +328,9 @@ int cove_seq_reserve(struct cove_seq *seq, const struct seq_new *x)
         err = cove_seq_grow(seq, &seq->run, &seq->run_cap, seq->run_len + 1u,
                             sizeof(*seq->run));
     }
-    if (err == 0 && seq->hlc_len == seq->hlc_cap) {
-        uint32_t cap = seq->hlc_cap;
-
-        err = cove_seq_grow(seq, &seq->hlc_lv, &cap, seq->hlc_len + 1u,
-                            sizeof(*seq->hlc_lv));
-        if (err == 0) {
-            cap = seq->hlc_cap;
-            err = cove_seq_grow(seq, &seq->hlc, &cap, seq->hlc_len + 1u,
-                                sizeof(*seq->hlc));
-        }
-        seq->hlc_cap = err == 0 ? cap : seq->hlc_cap;
+    if (err == 0 && seq->tick_len == seq->tick_cap) {
+        err = cove_seq_grow(seq, &seq->tick, &seq->tick_cap, seq->tick_len + 1u,
+                            sizeof(*seq->tick));
     }
     if (err == 0 && author->piece_len == author->piece_cap) {
         err = cove_seq_grow(seq, &author->piece, &author->piece_cap,
@@ -429,10 +421,7 @@ static void enter_content(struct cove_seq *seq, const struct seq_new *x)
         memcpy(seq->content + seq->content_len, x->content.at, x->content.len);
     }
     seq->content_len += (uint32_t)x->content.len;
-    if (seq->hlc_len == 0 || seq->hlc[seq->hlc_len - 1] != x->hlc) {
-        seq->hlc_lv[seq->hlc_len] = seq->total;
-        seq->hlc[seq->hlc_len++] = x->hlc;
-    }
+    cove_seq_tick_add(seq, x->count, x->hlc);
 }
 
 static void enter_run(struct cove_seq *seq, const struct seq_new *x)

@@ -5,7 +5,8 @@
  *
  *   runs      who inserted it, its parent and side: an entry for each stretch
  *             whose elements are each the right child of the one before
- *   hlcs      when: an entry for each stretch of equal ones
+ *   ticks     when: an entry for each stretch of equal hlcs, or of ones that
+ *             count up, as when every keystroke is a transaction
  *   content   the bytes, in this order; marks[] finds a place in it
  *   leaf_of   the leaf that holds it
  *
@@ -69,6 +70,12 @@ struct seq_run {
     uint32_t author, n; /* of the first element */
     uint32_t parent;    /* LV; SEQ_NONE: the root */
     uint32_t type_side; /* index of the type << 1 | side */
+};
+
+struct seq_tick { /* a stretch of LVs */
+    uint64_t hlc; /* of the first */
+    uint32_t lv;
+    bool counts; /* each one's is one more than the one's before; else equal */
 };
 
 struct seq_piece { /* consecutive n of one author with consecutive LVs */
@@ -138,9 +145,8 @@ struct cove_seq {
     uint32_t run_len, run_cap;
     uint32_t *run_mark; /* the entry that holds LV i * SEQ_MARK */
     uint32_t run_mark_len, run_mark_cap;
-    uint32_t *hlc_lv; /* first LV of each stretch, and its hlc */
-    uint64_t *hlc;
-    uint32_t hlc_len, hlc_cap;
+    struct seq_tick *tick;
+    uint32_t tick_len, tick_cap;
 
     struct seq_author *author;
     uint32_t author_len, author_cap;

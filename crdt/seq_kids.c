@@ -42,7 +42,7 @@ static int compare_new(const struct cove_seq *seq, const struct seq_new *x,
                        uint32_t lv)
 {
     return cove_seq_compare(seq, x->first, x->hlc, cove_seq_elem_of(seq, lv),
-                            seq->hlc[cove_seq_hlc_of(seq, lv)]);
+                            cove_seq_hlc_of(seq, lv));
 }
 
 /* How many of the children come before it. */
@@ -193,7 +193,7 @@ int cove_seq_kids_build(struct cove_seq *seq)
             .first = {run->author, run->n},
             .parent = run->parent,
             .side = (enum cove_seq_side)(run->type_side & 1),
-            .hlc = seq->hlc[cove_seq_hlc_of(seq, run->lv)],
+            .hlc = cove_seq_hlc_of(seq, run->lv),
         };
 
         err = list_reserve(seq, kids_slot(seq, kids_key(x.parent, x.side)));
@@ -259,7 +259,7 @@ static uint32_t last_descendant(const struct cove_seq *seq, uint32_t lv)
         if (fork + 1 < end) {
             struct seq_new implicit = {
                 .first = {run->author, run->n + (fork + 1 - run->lv)},
-                .hlc = seq->hlc[cove_seq_hlc_of(seq, fork + 1)],
+                .hlc = cove_seq_hlc_of(seq, fork + 1),
             };
 
             lv = compare_new(seq, &implicit, last) > 0 ? fork + 1 : last;
@@ -316,7 +316,7 @@ struct seq_spot cove_seq_kids_place(const struct cove_seq *seq,
             /* The implicit one is before it: is it the nearest? */
             struct seq_new implicit = {
                 .first = {run->author, run->n + (next - run->lv)},
-                .hlc = seq->hlc[cove_seq_hlc_of(seq, next)],
+                .hlc = cove_seq_hlc_of(seq, next),
             };
 
             if (before == SEQ_NONE || compare_new(seq, &implicit, before) > 0) {

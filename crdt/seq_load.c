@@ -231,39 +231,35 @@ static int read_hlcs(struct loading *l)
     struct cove_seq *seq = l->seq;
     struct cove_unpacker *u = &l->u;
     uint32_t count = unpack_count(u);
-    uint32_t cap = 0;
     uint64_t lv = 0;
     uint64_t high = 0;
-    int err = cove_seq_grow(seq, &seq->hlc_lv, &cap, count, 4);
+    int err = cove_seq_grow(seq, &seq->tick, &seq->tick_cap, count,
+                            sizeof(*seq->tick));
 
-    if (err == 0) {
-        cap = 0;
-        err = cove_seq_grow(seq, &seq->hlc, &cap, count, 8);
-    }
     if (err != 0) {
         return err;
     }
-    seq->hlc_len = count;
-    seq->hlc_cap = cap;
+    seq->tick_len = count;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t len = cove_unpack_u32(u);
+        uint64_t len = cove_unpack_varint(u);
 
-        seq->hlc_lv[i] = (uint32_t)lv;
-        lv += len;
-        if (len == 0 || lv > l->total) {
+        seq->tick[i].lv = (uint32_t)lv;
+        seq->tick[i].counts = (len & 1) != 0;
+        lv += len >> 1;
+        if (len >> 1 == 0 || len >> 1 > l->total || lv > l->total) {
             return COVE_ECORRUPT;
         }
     }
     for (uint32_t i = 0; i < count; i++) {
         high += cove_unpack_signed(u);
-        seq->hlc[i] = high << 16;
+        seq->tick[i].hlc = high << 16;
     }
     high = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t low = high >> 16 == seq->hlc[i] >> 16 ? high : 0;
+        uint64_t low = high >> 16 == seq->tick[i].hlc >> 16 ? high : 0;
 
-        seq->hlc[i] |= (low + cove_unpack_varint(u)) & 0xffff;
-        high = seq->hlc[i];
+        seq->tick[i].hlc |= (low + cove_unpack_varint(u)) & 0xffff;
+        high = seq->tick[i].hlc;
     }
     return u->err != 0 || lv != l->total ? COVE_ECORRUPT : 0;
 }
@@ -295,7 +291,7 @@ static int build_run(struct loading *l, const struct load_run *run)
 
     /* The table is whole, but this LV is not counted yet. */
     seq->total++;
-    x.hlc = seq->hlc[cove_seq_hlc_of(seq, lv)];
+    x.hlc = cove_seq_hlc_of(seq, lv);
     seq->total--;
     return cove_seq_integrate(seq, &x);
 }

@@ -21,8 +21,36 @@ static inline uint32_t cove_seq_run_end(const struct cove_seq *seq,
     return run == &seq->run[seq->run_len - 1] ? seq->total : run[1].lv;
 }
 struct cove_elem cove_seq_elem_of(const struct cove_seq *seq, uint32_t lv);
-/* The index of the stretch that an LV is in. */
-uint32_t cove_seq_hlc_of(const struct cove_seq *seq, uint32_t lv);
+/* The index of the stretch of hlcs that an LV is in, and its own. */
+uint32_t cove_seq_tick_of(const struct cove_seq *seq, uint32_t lv);
+static inline uint64_t cove_seq_tick_at(const struct seq_tick *tick,
+                                        uint32_t lv)
+{
+    return tick->hlc + (tick->counts ? lv - tick->lv : 0);
+}
+static inline uint64_t cove_seq_hlc_of(const struct cove_seq *seq, uint32_t lv)
+{
+    return cove_seq_tick_at(&seq->tick[cove_seq_tick_of(seq, lv)], lv);
+}
+/* Note the hlc of `count` elements that come next. There is room. */
+static inline void cove_seq_tick_add(struct cove_seq *seq, uint32_t count,
+                                     uint64_t hlc)
+{
+    struct seq_tick *last =
+        seq->tick_len > 0 ? &seq->tick[seq->tick_len - 1] : NULL;
+    uint32_t had = last != NULL ? seq->total - last->lv : 0;
+
+    if (last != NULL && !last->counts && last->hlc == hlc) {
+        return;
+    }
+    if (last != NULL && count == 1 && last->hlc + had == hlc &&
+        (last->counts || had == 1)) {
+        last->counts = true;
+        return;
+    }
+    seq->tick[seq->tick_len++] =
+        (struct seq_tick){.hlc = hlc, .lv = seq->total};
+}
 /* The LV of an element, SEQ_NONE where it is not here; *span: how many from it
  * on are here with the LVs that follow, or are missing. */
 uint32_t cove_seq_lv_of(const struct cove_seq *seq, struct cove_elem elem,

@@ -124,19 +124,19 @@ static void walk_find(struct cove_seq_walk *walk, uint32_t lv)
 {
     const struct cove_seq *seq = walk->seq;
     uint32_t run = walk->run;
-    uint32_t hlc = walk->hlc;
+    uint32_t tick = walk->tick;
 
     run += run + 1 < seq->run_len && seq->run[run + 1].lv <= lv;
     if (seq->run[run].lv > lv || lv >= cove_seq_run_end(seq, &seq->run[run])) {
         run = (uint32_t)(cove_seq_run_of(seq, lv) - seq->run);
     }
-    hlc += hlc + 1 < seq->hlc_len && seq->hlc_lv[hlc + 1] <= lv;
-    if (seq->hlc_lv[hlc] > lv ||
-        (hlc + 1 < seq->hlc_len && seq->hlc_lv[hlc + 1] <= lv)) {
-        hlc = cove_seq_hlc_of(seq, lv);
+    tick += tick + 1 < seq->tick_len && seq->tick[tick + 1].lv <= lv;
+    if (seq->tick[tick].lv > lv ||
+        (tick + 1 < seq->tick_len && seq->tick[tick + 1].lv <= lv)) {
+        tick = cove_seq_tick_of(seq, lv);
     }
     walk->run = run;
-    walk->hlc = hlc;
+    walk->tick = tick;
 }
 
 static void walk_piece(struct cove_seq_walk *walk, const struct seq_span *span,
@@ -152,8 +152,11 @@ static void walk_piece(struct cove_seq_walk *walk, const struct seq_span *span,
     uint32_t run_end = cove_seq_run_end(seq, run);
 
     end = run_end < end ? run_end : end;
-    if (walk->hlc + 1 < seq->hlc_len && seq->hlc_lv[walk->hlc + 1] < end) {
-        end = seq->hlc_lv[walk->hlc + 1];
+    if (walk->tick + 1 < seq->tick_len && seq->tick[walk->tick + 1].lv < end) {
+        end = seq->tick[walk->tick + 1].lv;
+    }
+    if (seq->tick[walk->tick].counts) {
+        end = lv + 1;
     }
     if (end - lv > walk->left) {
         end = lv + (uint32_t)walk->left;
@@ -162,7 +165,7 @@ static void walk_piece(struct cove_seq_walk *walk, const struct seq_span *span,
         .first = {run->author, run->n + (lv - run->lv)},
         .count = end - lv,
         .deleted = (span->flags & SEQ_DELETED) != 0,
-        .hlc = seq->hlc[walk->hlc],
+        .hlc = cove_seq_tick_at(&seq->tick[walk->tick], lv),
         .content = cove_seq_content_of(seq, lv, end - lv),
     };
     if (seq->kind == COVE_SEQ_LIST) {

@@ -149,22 +149,23 @@ static void save_hlcs(const struct cove_seq *seq, struct cove_packer *p)
 {
     uint64_t before = 0;
 
-    cove_pack_varint(p, seq->hlc_len);
-    for (uint32_t i = 0; i < seq->hlc_len; i++) {
-        uint32_t end = i + 1 < seq->hlc_len ? seq->hlc_lv[i + 1] : seq->total;
+    cove_pack_varint(p, seq->tick_len);
+    for (uint32_t i = 0; i < seq->tick_len; i++) {
+        uint32_t end = i + 1 < seq->tick_len ? seq->tick[i + 1].lv : seq->total;
+        uint32_t counts = seq->tick[i].counts;
 
-        cove_pack_varint(p, end - seq->hlc_lv[i]);
+        cove_pack_varint(p, (uint64_t)(end - seq->tick[i].lv) << 1 | counts);
     }
-    for (uint32_t i = 0; i < seq->hlc_len; i++) {
-        cove_pack_signed(p, (seq->hlc[i] >> 16) - (before >> 16));
-        before = seq->hlc[i];
+    for (uint32_t i = 0; i < seq->tick_len; i++) {
+        cove_pack_signed(p, (seq->tick[i].hlc >> 16) - (before >> 16));
+        before = seq->tick[i].hlc;
     }
     before = 0;
-    for (uint32_t i = 0; i < seq->hlc_len; i++) {
-        bool same = seq->hlc[i] >> 16 == before >> 16;
+    for (uint32_t i = 0; i < seq->tick_len; i++) {
+        bool same = seq->tick[i].hlc >> 16 == before >> 16;
 
-        cove_pack_varint(p, (seq->hlc[i] - (same ? before : 0)) & 0xffff);
-        before = seq->hlc[i];
+        cove_pack_varint(p, (seq->tick[i].hlc - (same ? before : 0)) & 0xffff);
+        before = seq->tick[i].hlc;
     }
 }
 
