@@ -4,7 +4,8 @@
  *   seq_trace [--rounds N] FILE.trace…      files as flatten.py makes them
  *   seq_trace [--rounds N]                  edits that are made up
  *
- * Each figure is the median of the rounds. Beside a replay stands the same one
+ * Each figure is the median of the rounds, in processor time, so that a busy
+ * machine disturbs less. Beside a replay stands the same one
  * into a gap buffer, which remembers nothing: what the machine takes to follow
  * the edits at all. */
 #include <stdio.h>
