@@ -43,7 +43,13 @@ const struct seq_run *cove_seq_run_of(const struct cove_seq *seq, uint32_t lv)
         return &seq->run[high - 1]; /* what is edited was just typed */
     }
     if (k + 1 < seq->run_mark_len) {
-        high = seq->run_mark[k + 1] + 1;
+        /* From mark to mark no entry is shorter than one LV: in a text that
+         * was typed here and there this leaves one candidate. */
+        uint32_t into = lv % SEQ_MARK;
+        uint32_t next = seq->run_mark[k + 1];
+
+        high = next + 1 < low + into + 1 ? next + 1 : low + into + 1;
+        low = next > low + SEQ_MARK - into ? next - (SEQ_MARK - into) : low;
     }
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
