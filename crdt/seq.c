@@ -76,9 +76,8 @@ enum cove_seq_kind cove_seq_kind(const struct cove_seq *seq)
 static bool author_equal(const struct cove_seq_author *a,
                          const struct cove_seq_author *b)
 {
-    return memcmp(&a->device, &b->device, sizeof(a->device)) == 0 &&
-           memcmp(&a->session, &b->session, sizeof(a->session)) == 0 &&
-           a->tx == b->tx && a->op == b->op;
+    return memcmp(&a->session, &b->session, sizeof(a->session)) == 0 &&
+           a->hlc == b->hlc && a->tx == b->tx && a->op == b->op;
 }
 
 static uint32_t author_hash(const struct cove_seq_author *author)
@@ -87,7 +86,7 @@ static uint32_t author_hash(const struct cove_seq_author *author)
 
     /* A session's id is a hash itself; seeds differ in tx and op. */
     memcpy(words, author->session.b, sizeof(words));
-    words[0] ^= author->device.b[0];
+    words[0] ^= author->hlc;
     words[0] += words[1] + ((uint64_t)author->tx << 32 | author->op);
     return (uint32_t)(words[0] * 0x9e3779b97f4a7c15u >> 32);
 }
@@ -146,6 +145,13 @@ int cove_seq_author_add(struct cove_seq *seq,
         memset(&seq->author[seq->author_len], 0, sizeof(*seq->author));
         seq->author[seq->author_len].who = *author;
         *bucket = ++seq->author_len;
+    }
+
+    struct cove_seq_author *who = &seq->author[*bucket - 1].who;
+    static const struct cove_key unknown;
+
+    if (memcmp(&who->device, &unknown, sizeof(unknown)) == 0) {
+        who->device = author->device;
     }
     *out = *bucket - 1;
     return 0;

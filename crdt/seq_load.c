@@ -166,6 +166,7 @@ static int build_authors(struct loading *l)
         memset(&who, 0, sizeof(who));
         cove_unpack_raw(u, who.device.b, sizeof(who.device.b));
         cove_unpack_raw(u, who.session.b, sizeof(who.session.b));
+        who.hlc = cove_unpack_varint(u);
         who.tx = cove_unpack_u32(u);
         who.op = cove_unpack_u32(u);
         err = u->err != 0 ? u->err : cove_seq_author_add(l->seq, &who, &number);

@@ -105,6 +105,7 @@ static void save_authors(const struct cove_seq *seq, struct cove_packer *p)
 
         cove_pack_raw(p, who->device.b, sizeof(who->device.b));
         cove_pack_raw(p, who->session.b, sizeof(who->session.b));
+        cove_pack_varint(p, who->hlc);
         cove_pack_varint(p, who->tx);
         cove_pack_varint(p, who->op);
     }

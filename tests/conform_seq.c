@@ -55,8 +55,9 @@ static struct cove_elem elem_of(struct conform_seq *s, struct cove_bytes item,
 
     struct cove_bytes text = cove_reader_text(&r);
 
-    must(text.len > sizeof(author.device.b) ? COVE_ELIMIT : 0);
+    must(text.len > sizeof(author.session.b) ? COVE_ELIMIT : 0);
     memcpy(author.device.b, text.at, text.len);
+    memcpy(author.session.b, text.at, text.len);
     elem.n = (uint32_t)(cove_reader_uint(&r) << 16);
     elem.n += (uint32_t)cove_reader_uint(&r);
     must(r.err);

@@ -58,7 +58,7 @@ static struct cove_seq *device_new(void)
         uint32_t number;
 
         memset(&author, 0, sizeof(author));
-        author.device.b[0] = (uint8_t)i;
+        author.device.b[0] = author.session.b[0] = (uint8_t)(i + 1);
         must(cove_seq_author_add(seq, &author, &number) == 0, "author");
     }
     return seq;

@@ -66,7 +66,8 @@ struct cove_seq *new_seq(enum cove_seq_kind kind, uint32_t authors)
         uint32_t number;
 
         memset(&author, 0, sizeof(author));
-        cove_put_be32(author.device.b, i);
+        cove_put_be32(author.device.b, i + 1);
+        cove_put_be32(author.session.b, i + 1);
         must(cove_seq_author_add(seq, &author, &number));
     }
     return seq;

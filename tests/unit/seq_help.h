@@ -20,7 +20,7 @@ static inline struct cove_seq *seq_new(const struct cove_alloc *alloc,
         uint32_t number;
 
         memset(&author, 0, sizeof(author));
-        author.device.b[31] = (uint8_t)i;
+        author.device.b[31] = author.session.b[0] = (uint8_t)(i + 1);
         err = cove_seq_author_add(seq, &author, &number);
         ck_assert(err != 0 || number == i);
     }

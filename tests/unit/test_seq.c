@@ -628,7 +628,7 @@ START_TEST(an_author_has_one_number)
     memset(&author, 0, sizeof(author));
     for (uint32_t round = 0; round < 2; round++) {
         for (uint32_t i = 0; i < 1000; i++) {
-            author.session.b[0] = (uint8_t)(i % 10);
+            author.session.b[1] = (uint8_t)(1 + i % 10);
             author.tx = i / 10 % 10;
             author.op = i / 100;
             author.device.b[0] = 1;
@@ -639,6 +639,24 @@ START_TEST(an_author_has_one_number)
         }
     }
     ck_assert_ptr_null(cove_seq_author_of(seq, 1002));
+}
+END_TEST
+
+START_TEST(a_device_may_come_later)
+{
+    struct cove_seq_author author;
+    uint32_t first, again;
+
+    memset(&author, 0, sizeof(author));
+    author.session.b[3] = 7;
+    ck_assert_int_eq(cove_seq_author_add(seq, &author, &first), 0);
+    author.device.b[5] = 1;
+    ck_assert_int_eq(cove_seq_author_add(seq, &author, &again), 0);
+    ck_assert_uint_eq(first, again);
+    ck_assert_uint_eq(cove_seq_author_of(seq, first)->device.b[5], 1);
+    author.hlc = 4; /* a write elsewhere is somebody else */
+    ck_assert_int_eq(cove_seq_author_add(seq, &author, &again), 0);
+    ck_assert_uint_ne(first, again);
 }
 END_TEST
 
@@ -676,6 +694,7 @@ int main(void)
     tcase_add_test(text, an_element_is_found_wherever_it_went);
     tcase_add_test(text, a_walk_gives_what_is_between_two_places);
     tcase_add_test(text, an_author_has_one_number);
+    tcase_add_test(text, a_device_may_come_later);
     tcase_add_test(list, a_list_holds_values_and_their_types);
     suite_add_tcase(suite, text);
     suite_add_tcase(suite, list);
