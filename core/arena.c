@@ -190,3 +190,38 @@ char *cove_arena_printf(struct cove_arena *arena, const char *format, ...)
     }
     return text;
 }
+
+/* --- as an allocator: each block says how long it is */
+
+struct arena_block {
+    size_t len;
+    _Alignas(max_align_t) uint8_t at[];
+};
+
+static void *arena_resize(void *ctx, void *old, size_t len)
+{
+    struct arena_block *block;
+    size_t had = 0;
+
+    if (len == 0 || len > SIZE_MAX - sizeof(*block)) {
+        return NULL;
+    }
+    if (old != NULL) {
+        had = ((struct arena_block *)(void *)((uint8_t *)old - sizeof(*block)))
+                  ->len;
+    }
+    block = cove_arena_new(ctx, sizeof(*block) + len);
+    if (block == NULL) {
+        return NULL;
+    }
+    block->len = len;
+    if (had > 0) {
+        memcpy(block->at, old, had < len ? had : len);
+    }
+    return block->at;
+}
+
+struct cove_alloc cove_arena_allocator(struct cove_arena *arena)
+{
+    return (struct cove_alloc){arena_resize, arena};
+}

@@ -33,6 +33,10 @@ COVE_MUST_CHECK int cove_arena_grow(struct cove_arena *arena, void **array,
 COVE_MUST_CHECK int cove_arena_copy(struct cove_arena *arena,
                                     struct cove_bytes b,
                                     struct cove_bytes *out);
+/* An allocator whose memory is the arena's: what is freed or grown through it
+ * stays until reset or clear, so that whoever takes one need not be freed.
+ * Ownership: ctx is the arena. */
+struct cove_alloc cove_arena_allocator(struct cove_arena *arena);
 /* Format into the arena; NULL when memory is out. */
 char *cove_arena_printf(struct cove_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -109,12 +109,8 @@ int cove_buf_reserve(struct cove_buf *buf, size_t more)
     return 0;
 }
 
-int cove_buf_append(struct cove_buf *buf, struct cove_bytes b)
+int cove_buf_append_grow(struct cove_buf *buf, struct cove_bytes b)
 {
-    if (b.len == 0) {
-        return 0;
-    }
-
     /* The bytes may be a part of buf itself, which moves when it grows. */
     uintptr_t from = (uintptr_t)b.at - (uintptr_t)buf->at;
     bool own = buf->at != NULL && from < buf->len;

@@ -98,8 +98,23 @@ void cove_buf_clear(struct cove_buf *buf); /* frees; usable again */
 
 /* Make room for `more` bytes behind len. Errors: COVE_ENOMEM, unchanged. */
 COVE_MUST_CHECK int cove_buf_reserve(struct cove_buf *buf, size_t more);
+/* The same as append, where there may be too little room. */
+COVE_MUST_CHECK int cove_buf_append_grow(struct cove_buf *buf,
+                                         struct cove_bytes b);
 /* b may be a part of buf itself. Errors: COVE_ENOMEM, unchanged. */
-COVE_MUST_CHECK int cove_buf_append(struct cove_buf *buf, struct cove_bytes b);
+COVE_MUST_CHECK static inline int cove_buf_append(struct cove_buf *buf,
+                                                  struct cove_bytes b)
+{
+    if (b.len == 0) {
+        return 0;
+    }
+    if (b.len > buf->cap - buf->len) {
+        return cove_buf_append_grow(buf, b);
+    }
+    memcpy(buf->at + buf->len, b.at, b.len);
+    buf->len += b.len;
+    return 0;
+}
 
 static inline struct cove_bytes cove_buf_bytes(const struct cove_buf *buf)
 {

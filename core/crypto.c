@@ -73,6 +73,42 @@ struct cove_hash cove_hasher_end(struct cove_hasher *h)
     return hash;
 }
 
+/* libsodium does not say how it lays its state out: so the bytes are only for
+ * the very same library, and the same order of bytes. */
+static struct cove_hash hasher_build(void)
+{
+    static const uint32_t order = 0x01020304;
+    struct cove_bytes parts[] = {cove_bytes_text(sodium_version_string()),
+                                 cove_bytes(&order, sizeof(order))};
+
+    return cove_hash_parts("cove/hasher", parts, COVE_ARRAY_LEN(parts));
+}
+
+#define HASHER_BUILD 8 /* bytes of its hash */
+_Static_assert(COVE_HASHER_SAVED ==
+                   HASHER_BUILD + sizeof(((struct cove_hasher *)NULL)->opaque),
+               "a saved hasher holds the build and the state");
+
+void cove_hasher_save(const struct cove_hasher *h,
+                      uint8_t out[COVE_HASHER_SAVED])
+{
+    struct cove_hash build = hasher_build();
+
+    memcpy(out, build.b, HASHER_BUILD);
+    memcpy(out + HASHER_BUILD, h->opaque, sizeof(h->opaque));
+}
+
+int cove_hasher_load(struct cove_hasher *h, const uint8_t in[COVE_HASHER_SAVED])
+{
+    struct cove_hash build = hasher_build();
+
+    if (memcmp(in, build.b, HASHER_BUILD) != 0) {
+        return COVE_ECORRUPT;
+    }
+    memcpy(h->opaque, in + HASHER_BUILD, sizeof(h->opaque));
+    return 0;
+}
+
 struct cove_hash cove_hash(const char *domain, struct cove_bytes in)
 {
     return cove_hash_parts(domain, &in, 1);

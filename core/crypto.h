@@ -32,6 +32,14 @@ struct cove_hasher {
 void cove_hasher_init(struct cove_hasher *h, const char *domain);
 void cove_hasher_add(struct cove_hasher *h, struct cove_bytes in);
 struct cove_hash cove_hasher_end(struct cove_hasher *h);
+/* What was hashed so far, to go on from later: a cache, which only the same
+ * build of the library on the same machine reads. */
+#define COVE_HASHER_SAVED 392
+void cove_hasher_save(const struct cove_hasher *h,
+                      uint8_t out[COVE_HASHER_SAVED]);
+/* Errors: COVE_ECORRUPT: it is of another build. */
+COVE_MUST_CHECK int cove_hasher_load(struct cove_hasher *h,
+                                     const uint8_t in[COVE_HASHER_SAVED]);
 
 struct cove_secret { /* Ed25519 secret key: seed and public key */
     uint8_t b[64];

@@ -19,6 +19,33 @@ static const char base58[] =
 static const char base32[] = "abcdefghijklmnopqrstuvwxyz234567";
 static const char hex_digits[] = "0123456789abcdef";
 
+size_t cove_session_place(const void *rows, size_t count, size_t size,
+                          size_t offset, const struct cove_session_id *session,
+                          bool *found)
+{
+    const uint8_t *first = rows;
+    size_t low = 0;
+    size_t high = count;
+
+    *found = false;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        int order =
+            memcmp(first + mid * size + offset, session, sizeof(*session));
+
+        if (order == 0) {
+            *found = true;
+            return mid;
+        }
+        if (order < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
 int cove_op_id_compare(const struct cove_op_id *a, const struct cove_op_id *b)
 {
     if (a->hlc != b->hlc) {

@@ -31,6 +31,12 @@ struct cove_op_id {
     uint32_t op;
 };
 
+/* Where a session is among rows that are sorted by theirs, which is `offset`
+ * bytes into each of `size` bytes; or would be. Cost: O(log count). */
+size_t cove_session_place(const void *rows, size_t count, size_t size,
+                          size_t offset, const struct cove_session_id *session,
+                          bool *found);
+
 int cove_op_id_compare(const struct cove_op_id *a, const struct cove_op_id *b);
 bool cove_op_id_is_none(const struct cove_op_id *id);
 

@@ -27,7 +27,10 @@
 #define COVE_MAX_MERKLE      16       /* levels of a group signature's tree */
 #define COVE_MAX_SHARED      1024     /* leaves of a group in a message */
 #define COVE_MAX_LIVE_HEADS  8        /* heads that copies are written for */
+#define COVE_MAX_POSITION    262144   /* bytes of a position in a stream */
+#define COVE_MAX_BLOB_NAME   1024     /* bytes of a blob's name, of its type */
 #define COVE_MAX_AHEAD_MS    300000   /* a transaction further ahead is held */
 #define COVE_MAX_REFUSE_MS   86400000 /* further ahead still: refused */
+#define COVE_MAX_BLOB        ((int64_t)1 << 48) /* bytes of a blob */
 
 #endif

@@ -139,12 +139,12 @@ static int txn_before_commit(struct cove_store_txn *txn)
 }
 
 /* The transaction itself is gone; what waits for its end stands alone. */
-static void txn_after(struct cove_store_ending *ending)
+static void txn_after(struct cove_store_ending *ending, bool committed)
 {
     while (ending != NULL) {
         struct cove_store_ending *next = ending->next;
 
-        ending->after(ending); /* may free itself */
+        ending->after(ending, committed); /* may free itself */
         ending = next;
     }
 }
@@ -173,7 +173,7 @@ void cove_store_abort(struct cove_store_txn *txn)
 
     txn_detach_cursors(txn);
     store->table->abort(txn);
-    txn_after(endings);
+    txn_after(endings, false);
     if (write) {
         store_leave(store);
     }
@@ -194,7 +194,7 @@ int cove_store_commit(struct cove_store_txn *txn)
 
     txn_detach_cursors(txn);
     err = store_note(store, store->table->commit(txn));
-    txn_after(endings);
+    txn_after(endings, err == 0);
     if (write) {
         store_leave(store);
     }

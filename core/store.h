@@ -92,7 +92,7 @@ bool cove_store_writes(const struct cove_store_txn *txn);
  * over, committed or not. Embedded in whatever it is about. */
 struct cove_store_ending {
     int (*before)(struct cove_store_ending *ending, struct cove_store_txn *txn);
-    void (*after)(struct cove_store_ending *ending);
+    void (*after)(struct cove_store_ending *ending, bool committed);
     struct cove_store_ending *next;
 };
 /* Once per transaction and ending; it must live until `after`. */

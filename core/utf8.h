@@ -17,6 +17,12 @@
 /* Is it well-formed UTF-8 (no overlong forms, surrogates, beyond 10FFFF)? */
 bool cove_utf8_valid(struct cove_bytes text);
 
+/* One letter of ASCII: what a keystroke mostly is. */
+static inline bool cove_utf8_is_letter(struct cove_bytes text)
+{
+    return text.len == 1 && text.at[0] < 0x80;
+}
+
 /* Read the code point at an offset below text.len: how many bytes it takes, 0
  * where it is not well-formed, *out then as it was. */
 size_t cove_utf8_decode(struct cove_bytes text, size_t offset, uint32_t *out);

@@ -81,9 +81,9 @@ static int counters_write(struct cove_store_txn *txn,
     return err;
 }
 
-int repo_work_begin(struct repo_work *work, struct cove_repo *repo,
-                    struct cove_store_txn *txn, struct cove_arena *arena,
-                    struct cove_diag *diag)
+static int work_begin(struct repo_work *work, struct cove_repo *repo,
+                      struct cove_store_txn *txn, struct cove_arena *arena,
+                      struct cove_diag *diag)
 {
     work->repo = repo;
     work->txn = txn;
@@ -94,7 +94,7 @@ int repo_work_begin(struct repo_work *work, struct cove_repo *repo,
 
     if (open != NULL) {
         work->counters = open->counters;
-        return 0;
+        return open->hot.err;
     }
 
     int err = counters_read(txn, &work->counters);
@@ -105,11 +105,37 @@ int repo_work_begin(struct repo_work *work, struct cove_repo *repo,
     return err;
 }
 
+/* What is hot is written before anybody looks. */
+int repo_work_begin(struct repo_work *work, struct cove_repo *repo,
+                    struct cove_store_txn *txn, struct cove_arena *arena,
+                    struct cove_diag *diag)
+{
+    int err = work_begin(work, repo, txn, arena, diag);
+
+    if (err == 0 && cove_store_writes(txn) && repo->open.hot.num != 0) {
+        struct cove_arena own;
+
+        cove_arena_init(&own, repo->opt.alloc);
+        work->arena = &own;
+        err = repo_hot_flush(work);
+        work->arena = arena;
+        cove_arena_clear(&own);
+    }
+    return err;
+}
+
 int repo_work_write(struct repo_work *work, struct cove_repo *repo,
                     struct cove_store_txn *txn, struct cove_diag *diag)
 {
     cove_arena_reset(&repo->scratch);
     return repo_work_begin(work, repo, txn, &repo->scratch, diag);
+}
+
+int repo_hot_work(struct repo_work *work, struct cove_repo *repo,
+                  struct cove_store_txn *txn, struct cove_diag *diag)
+{
+    cove_arena_reset(&repo->scratch);
+    return work_begin(work, repo, txn, &repo->scratch, diag);
 }
 
 int repo_work_end(struct repo_work *work)
@@ -196,7 +222,7 @@ static int identity_make(struct cove_repo *repo, struct cove_store_txn *txn,
 }
 
 static int identity_read(struct cove_repo *repo, struct cove_bytes value,
-                         struct cove_diag *diag)
+                         bool *former, struct cove_diag *diag)
 {
     struct cove_unpacker u;
     struct cove_key device;
@@ -205,7 +231,8 @@ static int identity_read(struct cove_repo *repo, struct cove_bytes value,
 
     uint64_t format = cove_unpack_varint(&u);
 
-    if (u.err == 0 && format != REPO_FORMAT) {
+    *former = format == REPO_FORMER;
+    if (u.err == 0 && format != REPO_FORMAT && !*former) {
         return cove_fail(diag,
                          format > REPO_FORMAT ? COVE_ENEWER : COVE_ENOTSTORE,
                          "the store has format %llu, this build reads %u",
@@ -244,6 +271,7 @@ static int identity_open(struct cove_repo *repo, struct cove_diag *diag)
 {
     struct cove_store_txn *txn;
     struct cove_bytes value;
+    bool former = false;
     int err = cove_store_begin(repo->opt.store, false, &txn);
 
     if (err != 0) {
@@ -251,10 +279,11 @@ static int identity_open(struct cove_repo *repo, struct cove_diag *diag)
     }
     err = cove_store_get(txn, REPO_META, meta_key(META_REPO), &value);
     if (err == 0) {
-        err = identity_read(repo, value, diag);
+        err = identity_read(repo, value, &former, diag);
     }
     cove_store_abort(txn);
-    if (err != COVE_ENOTFOUND && (err != 0 || !repo->opt.new_session)) {
+    if (err != COVE_ENOTFOUND &&
+        (err != 0 || (!former && !repo->opt.new_session))) {
         return err;
     }
     err = cove_store_begin(repo->opt.store, true, &txn);
@@ -266,9 +295,11 @@ static int identity_open(struct cove_repo *repo, struct cove_diag *diag)
     if (err == COVE_ENOTFOUND) {
         err = identity_make(repo, txn, diag);
     } else if (err == 0) {
-        err = identity_read(repo, value, diag);
+        err = identity_read(repo, value, &former, diag);
         if (err == 0 && repo->opt.new_session) {
             err = identity_renew(repo, txn);
+        } else if (err == 0 && former) {
+            err = identity_write(repo, txn);
         }
     }
     if (err != 0) {
@@ -333,6 +364,7 @@ void cove_repo_close(struct cove_repo *repo)
     repo_shapes_clear(repo);
     repo_group_clear(repo);
     repo_open_clear(repo);
+    repo_live_clear(repo);
     cove_arena_clear(&repo->scratch);
     cove_crypto_wipe(&repo->opt.secret, sizeof(repo->opt.secret));
     cove_alloc_free(alloc, repo);

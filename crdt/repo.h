@@ -21,7 +21,8 @@
  * committed.
  *
  * Threads: any, since a store's transaction belongs to one thread and what the
- * repo itself keeps in memory is guarded.
+ * repo itself keeps in memory is guarded; but lists and texts stay in memory
+ * unguarded (repo_live.h): who loads them has one transaction open at a time.
  *
  * docs/FORMAT.md "Trees" describes every record.
  */
@@ -32,12 +33,8 @@
 #include "core/limits.h"
 #include "core/store.h"
 #include "crdt/batch.h"
-#include "crdt/header.h"
-#include "crdt/state.h"
-#include "crdt/tx.h"
-
-struct cove_repo;
-struct repo_record;
+#include "crdt/compose.h"
+#include "crdt/doc.h"
 
 struct cove_repo_options {
     const struct cove_alloc *alloc;
@@ -60,53 +57,6 @@ COVE_MUST_CHECK int cove_repo_open(const struct cove_repo_options *opt,
 void cove_repo_close(struct cove_repo *repo);
 
 /* --- documents */
-
-typedef uint64_t cove_num; /* local number of a document, from 1 */
-
-struct cove_doc_session {
-    struct cove_session_id session;
-    struct cove_key device;
-    uint32_t len;    /* transactions held and verified */
-    uint32_t folded; /* of them, shown: the rest is held for its time */
-    struct cove_hash head;
-    uint64_t last_hlc;
-    enum cove_role role; /* of the device in the owner group */
-};
-
-enum cove_doc_flags {
-    COVE_DOC_OWNER_MISSING = 1, /* the group's header is not here yet */
-    COVE_DOC_HAS_AHEAD = 2,     /* transactions this build cannot read */
-    COVE_DOC_HAS_PRIVATE = 4,   /* a key is missing */
-    COVE_DOC_HAS_HELD = 8,      /* transactions ahead of the clock */
-    COVE_DOC_HAS_FORK = 16,     /* two logs claim one place: proof kept */
-    COVE_DOC_HAS_DENIED = 32,   /* transactions of authors without the right */
-    COVE_DOC_LOCAL = 64         /* stays on this device: never synced */
-};
-
-/* A loaded document: everything in the arena given to load, valid until the
- * next write to that document or the arena's end. */
-struct cove_doc {
-    struct cove_repo *repo;
-    cove_num num;
-    struct cove_id id;
-    struct cove_header header; /* borrowed from header_bytes */
-    struct cove_bytes header_bytes;
-    cove_num schema_num;               /* 0 where no schema */
-    struct cove_doc_session *sessions; /* sorted by session id */
-    size_t session_count;
-    struct cove_state state;
-    unsigned flags;              /* enum cove_doc_flags */
-    uint64_t changed;            /* change sequence of the last change */
-    uint64_t next_held_hlc;      /* smallest hlc that is held, or 0 */
-    struct cove_hash clean;      /* progress cache of migrations, opaque here */
-    struct cove_hash clean_next; /* what it becomes by the next append */
-    uint8_t judged_plan[8];      /* how it was judged since its last change: */
-    uint8_t judged_state;        /* cove_repo_judge; zero: it was not */
-    enum cove_role my_role;      /* of this device */
-    struct cove_arena *arena;
-    struct repo_record *record; /* the repo's own, as of … */
-    uint64_t as_of;             /* … so many writes; NULL: not kept */
-};
 
 /* Create a document from a header; an existing one is found again.
  * Errors: header_decode's, COVE_EDENIED where this device has no writer's role
@@ -133,6 +83,12 @@ COVE_MUST_CHECK int cove_repo_load(struct cove_repo *repo,
                                    struct cove_arena *arena,
                                    struct cove_doc *out,
                                    struct cove_diag *diag);
+/* As above, what a branch of it shows and writes; crdt/branch.h makes them.
+ * Errors: COVE_ENOTFOUND (no such branch). */
+COVE_MUST_CHECK int cove_repo_load_branch(
+    struct cove_repo *repo, struct cove_store_txn *txn, cove_num num,
+    const struct cove_session_id *branch, struct cove_arena *arena,
+    struct cove_doc *out, struct cove_diag *diag);
 struct cove_hash cove_doc_digest(const struct cove_doc *doc,
                                  struct cove_arena *arena);
 /* Just the header and the digest, for sync: no state is decoded. */
@@ -172,6 +128,28 @@ COVE_MUST_CHECK int cove_repo_append(struct cove_repo *repo,
                                      struct cove_store_txn *txn,
                                      struct cove_doc *doc, struct cove_tx *tx,
                                      struct cove_diag *diag);
+/* Who this device is in the document's sequence, the number of the element
+ * that it inserts next, and a time for the transaction: append takes it where
+ * tx.applied says so. In a write transaction; begins the store's session
+ * where it has none. Errors: COVE_EUSAGE (no list or text), store errors. */
+COVE_MUST_CHECK int cove_repo_self(struct cove_repo *repo,
+                                   struct cove_store_txn *txn,
+                                   const struct cove_doc *doc,
+                                   struct cove_compose_self *out);
+/* The session that this device writes the document with, and the index of the
+ * transaction that it appends next. In a write transaction; begins the store's
+ * session where it has none. Errors: store errors. */
+COVE_MUST_CHECK int cove_repo_place(struct cove_repo *repo,
+                                    struct cove_store_txn *txn,
+                                    const struct cove_doc *doc,
+                                    struct cove_session_id *session,
+                                    uint32_t *next);
+/* May this device write here? What append would say. Errors: COVE_EDENIED,
+ * COVE_ENEWER, store errors. */
+COVE_MUST_CHECK int cove_repo_may_write(struct cove_repo *repo,
+                                        struct cove_store_txn *txn,
+                                        const struct cove_doc *doc,
+                                        struct cove_diag *diag);
 /* Remember that nothing is due under this key; cleared by any new op, but for
  * an append that doc.clean_next says it of beforehand. */
 COVE_MUST_CHECK int cove_repo_set_clean(struct cove_repo *repo,
@@ -236,7 +214,7 @@ struct cove_log_entry {
     const struct cove_doc_session *session;
     uint32_t index;
     struct cove_bytes bytes; /* borrowed until the callback returns */
-    bool shown;              /* folded into the state */
+    bool shown;              /* folded into the document's state */
 };
 typedef int cove_log_visit(void *ctx, const struct cove_log_entry *entry);
 COVE_MUST_CHECK int cove_repo_log(struct cove_repo *repo,

@@ -9,10 +9,10 @@
 
 #include "crdt/repo_internal.h"
 
-int cove_repo_state_at(struct cove_repo *repo, struct cove_store_txn *txn,
-                       const struct cove_doc *doc, uint64_t hlc,
-                       struct cove_arena *arena, struct cove_state *out,
-                       struct cove_diag *diag)
+static int at_view(struct cove_repo *repo, struct cove_store_txn *txn,
+                   const struct cove_doc *doc, const struct repo_view *view,
+                   struct cove_arena *arena, struct cove_state *out,
+                   struct cove_diag *diag)
 {
     struct repo_record record;
     struct cove_state state;
@@ -27,13 +27,38 @@ int cove_repo_state_at(struct cove_repo *repo, struct cove_store_txn *txn,
         err = repo_refresh(&work, &record, &moved);
     }
     if (err == 0) {
-        err = repo_fold_until(&work, &record, hlc, &state);
+        err = repo_fold_view(&work, &record, view, &state);
     }
     if (err == 0) {
         repo_history_detach(&state);
         *out = state;
     }
     return err;
+}
+
+int cove_repo_state_at(struct cove_repo *repo, struct cove_store_txn *txn,
+                       const struct cove_doc *doc, uint64_t hlc,
+                       struct cove_arena *arena, struct cove_state *out,
+                       struct cove_diag *diag)
+{
+    struct repo_view view = {.branch = doc->branch, .until = hlc};
+
+    return at_view(repo, txn, doc, &view, arena, out, diag);
+}
+
+int cove_repo_state_of(struct cove_repo *repo, struct cove_store_txn *txn,
+                       const struct cove_doc *doc,
+                       const struct cove_reach *points, size_t count,
+                       struct cove_arena *arena, struct cove_state *out,
+                       struct cove_diag *diag)
+{
+    static const struct cove_reach none;
+    struct repo_view view = {.branch = doc->branch,
+                             .until = UINT64_MAX,
+                             .points = points == NULL ? &none : points,
+                             .point_count = count};
+
+    return at_view(repo, txn, doc, &view, arena, out, diag);
 }
 
 int cove_repo_hlc(struct cove_repo *repo, struct cove_store_txn *txn,

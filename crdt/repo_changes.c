@@ -118,6 +118,11 @@ static int change_replace(struct repo_work *work, uint64_t sequence,
                (old.origin == CHANGE_FROM_PEER && old.peer != entry->peer)) {
         entry->origin = CHANGE_MIXED;
     }
+    /* Nobody was told of what this very transaction changed before. */
+    if (sequence > work->repo->open.began && entry->session == old.session &&
+        entry->peer == old.peer && old.from < entry->from) {
+        entry->from = old.from;
+    }
     return cove_store_del(work->txn, REPO_CHANGES, cove_place_bytes(&place));
 }
 
@@ -153,6 +158,23 @@ int repo_change_note(struct repo_work *work, struct repo_record *record,
         record->changed = ++work->counters.sequence;
     }
     return err;
+}
+
+int repo_change_move(struct repo_work *work, const struct repo_record *record,
+                     uint64_t noted, uint32_t session, uint32_t from)
+{
+    struct change_entry entry = {.num = record->num,
+                                 .class = repo_class(&record->header),
+                                 .origin = CHANGE_FROM_PEER,
+                                 .session = session,
+                                 .from = from};
+    int err = 0;
+
+    if (record->flags & COVE_DOC_LOCAL) {
+        return 0;
+    }
+    err = change_replace(work, noted, &entry);
+    return err != 0 ? err : change_put(work, record->changed, &entry);
 }
 
 int repo_change_drop(struct repo_work *work, const struct repo_record *record)

@@ -4,9 +4,12 @@
 static int doc_sessions(const struct repo_record *record,
                         struct cove_arena *arena, struct cove_doc *doc)
 {
-    struct cove_doc_session *sessions =
-        cove_arena_array(arena, record->row_count + 1, sizeof(*sessions));
+    struct cove_doc_session *sessions = doc->sessions;
 
+    if (sessions == NULL || doc->session_count != record->row_count) {
+        sessions =
+            cove_arena_array(arena, record->row_count + 1, sizeof(*sessions));
+    }
     if (sessions == NULL) {
         return COVE_ENOMEM;
     }
@@ -34,6 +37,11 @@ int repo_doc_update(const struct repo_record *record, struct cove_doc *doc)
     doc->judged_state = record->count.state;
     doc->my_role = record->my_role;
     return 0;
+}
+
+const struct cove_state *repo_doc_own(const struct cove_doc *doc)
+{
+    return repo_branch_is_none(&doc->branch) ? &doc->state : NULL;
 }
 
 bool repo_doc_is_current(const struct repo_record *record,
@@ -105,9 +113,20 @@ int cove_repo_load(struct cove_repo *repo, struct cove_store_txn *txn,
                    cove_num num, struct cove_arena *arena, struct cove_doc *out,
                    struct cove_diag *diag)
 {
+    return cove_repo_load_branch(repo, txn, num, &repo_view_main.branch, arena,
+                                 out, diag);
+}
+
+int cove_repo_load_branch(struct cove_repo *repo, struct cove_store_txn *txn,
+                          cove_num num, const struct cove_session_id *branch,
+                          struct cove_arena *arena, struct cove_doc *out,
+                          struct cove_diag *diag)
+{
     struct repo_record record;
     struct repo_work work;
-    struct cove_doc doc = {.repo = repo, .num = num, .arena = arena};
+    struct repo_view view = {.branch = *branch, .until = UINT64_MAX};
+    struct cove_doc doc = {
+        .repo = repo, .num = num, .branch = *branch, .arena = arena};
     bool moved = false;
     int err = repo_work_begin(&work, repo, txn, arena, diag);
 
@@ -118,12 +137,12 @@ int cove_repo_load(struct cove_repo *repo, struct cove_store_txn *txn,
         err = repo_refresh(&work, &record, &moved);
     }
     if (err == 0) {
-        err = repo_fold(&work, &record, &doc.state);
+        err = repo_fold_view(&work, &record, &view, &doc.state);
     }
     if (err == 0 && moved) {
         repo_tally_unjudge(&record);
         if (cove_store_writes(txn)) {
-            err = doc_keep(&work, &record, &doc.state);
+            err = doc_keep(&work, &record, repo_doc_own(&doc));
         }
     }
     if (err == 0) {
@@ -136,6 +155,9 @@ int cove_repo_load(struct cove_repo *repo, struct cove_store_txn *txn,
         return err;
     }
     repo_history_detach(&doc.state);
+    if (doc.state.live != NULL) {
+        doc.state.live->loaded = true;
+    }
     doc.id = record.id;
     doc.header = record.header;
     doc.header_bytes = record.header_bytes;

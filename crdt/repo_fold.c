@@ -11,6 +11,7 @@
  */
 #include <assert.h>
 
+#include "crdt/blob.h"
 #include "crdt/repo_internal.h"
 
 /* --- the history behind a state */
@@ -41,17 +42,6 @@ static bool seen_is(const struct repo_seen *seen, cove_num num,
            seen->index == index;
 }
 
-/* How many op indexes a transaction uses. */
-static size_t fold_indexes(const struct cove_tx *tx)
-{
-    size_t sum = 0;
-
-    for (size_t i = 0; i < tx->op_count; i++) {
-        sum += cove_tx_op_indexes(&tx->ops[i]);
-    }
-    return sum;
-}
-
 static int seen_read(struct repo_work *work, const struct repo_record *record,
                      const struct repo_row *row, uint32_t index,
                      struct repo_seen *out)
@@ -80,7 +70,7 @@ static int seen_read(struct repo_work *work, const struct repo_record *record,
         seen.native = tx.kind == COVE_TX_NATIVE;
         seen.opaque = tx.ahead || tx.private_part.len > 0;
         seen.hlc = tx.hlc;
-        seen.op_count = fold_indexes(&tx);
+        seen.op_count = tx.op_count;
         *out = seen;
     }
     return err;
@@ -158,17 +148,15 @@ static enum cove_held history_held(void *ctx, const struct cove_origin *origin)
     return origin->id.tx < row->pub.folded ? COVE_HELD_YES : COVE_HELD_NO;
 }
 
-static int fold_start(struct repo_work *work, struct repo_record *record,
-                      struct cove_state *state)
+int repo_history_new(struct cove_arena *arena, struct cove_state *state)
 {
-    struct repo_history *ctx = cove_arena_new(work->arena, sizeof(*ctx));
+    struct repo_history *ctx = cove_arena_new(arena, sizeof(*ctx));
     struct cove_state_history history = {.held = history_held, .ctx = ctx};
 
     if (ctx == NULL) {
         return COVE_ENOMEM;
     }
-    cove_state_init(state, work->arena, &history);
-    repo_history_attach(state, work, record);
+    cove_state_init(state, arena, &history);
     return 0;
 }
 
@@ -350,12 +338,32 @@ static int fold_copy(struct cove_state *state, const struct cove_tx_op *op,
     return cove_state_add_copy(state, &copy);
 }
 
-int repo_fold_tx(struct repo_work *work, const struct repo_row *row,
-                 uint32_t index, const struct cove_tx *tx, uint32_t epoch,
+/* What a type has beside registers: an op of another type is ignored. */
+static int fold_other(const struct repo_record *record,
+                      const struct cove_tx_op *op, const struct cove_op_id *id,
+                      struct cove_state *state)
+{
+    int err = 0;
+
+    if (record->header.type == COVE_DOC_COBINARY) {
+        err = cove_blob_fold(state, op, id);
+    } else if (op->kind == COVE_OP_ADD &&
+               record->header.type == COVE_DOC_COCOUNTER) {
+        state->sum += op->amount;
+    } else if (op->kind == COVE_OP_APPEND &&
+               record->header.type == COVE_DOC_COSTREAM) {
+        state->entries++;
+    }
+    return err;
+}
+
+int repo_fold_tx(struct repo_work *work, const struct repo_record *record,
+                 const struct repo_row *row, uint32_t index,
+                 const struct cove_tx *tx, uint32_t epoch,
                  struct cove_state *state)
 {
     struct cove_step_id step;
-    size_t place = 0;
+    uint32_t op_index = 0;
     int err = 0;
 
     if (tx->ahead || tx->private_part.len > 0) {
@@ -365,146 +373,20 @@ int repo_fold_tx(struct repo_work *work, const struct repo_row *row,
         err = repo_intern_epoch_of(work, epoch, &step);
     }
     for (size_t i = 0; i < tx->op_count && err == 0; i++) {
-        struct cove_op_id id = fold_op_id(row, index, tx, place);
+        const struct cove_tx_op *op = &tx->ops[i];
+        struct cove_op_id id = fold_op_id(row, index, tx, op_index);
 
-        place += cove_tx_op_indexes(&tx->ops[i]);
-        if (tx->ops[i].kind != COVE_OP_REGISTER) {
-            continue; /* no part of the state of registers */
-        }
+        op_index += cove_tx_op_indexes(op);
         if (tx->kind == COVE_TX_COPY) {
-            err = fold_copy(state, &tx->ops[i], &id);
-        } else {
-            err =
-                fold_native(state, &tx->ops[i], &id, epoch != 0 ? &step : NULL);
+            err = fold_copy(state, op, &id);
+            continue;
         }
-    }
-    return err;
-}
-
-static int fold_row(struct repo_work *work, struct repo_record *record,
-                    const struct repo_row *row, uint64_t until,
-                    struct cove_state *state)
-{
-    struct repo_walk walk;
-    struct repo_tx_entry entry;
-    int err;
-
-    if (row->mark >= row->pub.folded) {
-        return 0;
-    }
-    err = repo_walk_start(work, record, row, row->mark, &walk);
-    walk.end = row->pub.folded;
-    while (err == 0) {
-        uint32_t index = walk.index;
-        struct cove_tx tx;
-
-        err = repo_walk_next(work, &walk, &entry);
-        if (err == 0 && entry.hlc > until) {
-            return 0; /* a session's times only rise */
+        if (op->kind == COVE_OP_REGISTER) {
+            err = fold_native(state, op, &id, epoch != 0 ? &step : NULL);
         }
         if (err == 0) {
-            err = repo_tx_decode(work, &entry, &tx);
-        }
-        if (err == 0) {
-            err = repo_fold_tx(work, row, index, &tx, entry.epoch, state);
+            err = fold_other(record, op, &id, state);
         }
     }
-    return err == COVE_ENOTFOUND ? 0 : err;
-}
-
-/* The tail of each session behind its mark, up to a time. */
-static int fold_rows(struct repo_work *work, struct repo_record *record,
-                     uint64_t until, struct cove_state *state)
-{
-    int err = 0;
-
-    for (size_t i = 0; i < record->row_count && err == 0; i++) {
-        err = fold_row(work, record, &record->rows[i], until, state);
-    }
-    if (err == 0) {
-        cove_state_settle(state);
-        err = repo_history_error(state);
-    }
-    return err;
-}
-
-static bool fold_is_clean(const struct repo_record *record)
-{
-    for (size_t i = 0; i < record->row_count; i++) {
-        if (record->rows[i].mark != record->rows[i].pub.len) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A checkpoint that cannot be read is no loss: the log has everything. */
-static void fold_forget(struct repo_record *record, struct cove_state *state)
-{
-    struct cove_state_history history = state->history;
-
-    for (size_t i = 0; i < record->row_count; i++) {
-        record->rows[i].mark = 0;
-    }
-    cove_state_init(state, state->arena, &history);
-}
-
-int repo_fold(struct repo_work *work, struct repo_record *record,
-              struct cove_state *state)
-{
-    int err = fold_start(work, record, state);
-
-    if (err == 0 && record->state_bytes > 0) {
-        err = repo_state_read(work, record, state);
-        if (err == COVE_ECORRUPT) {
-            fold_forget(record, state);
-            err = 0;
-        }
-    }
-    return err != 0 || fold_is_clean(record)
-               ? err
-               : fold_rows(work, record, UINT64_MAX, state);
-}
-
-int repo_fold_until(struct repo_work *work, struct repo_record *record,
-                    uint64_t until, struct cove_state *state)
-{
-    int err = fold_start(work, record, state);
-
-    if (err == 0) {
-        fold_forget(record, state);
-        err = fold_rows(work, record, until, state);
-    }
-    return err;
-}
-
-/* --- checkpoints */
-
-int repo_checkpoint(struct repo_work *work, struct repo_record *record,
-                    const struct cove_state *state)
-{
-    struct cove_state folded;
-    int err;
-
-    if (record->pending < REPO_PENDING + record->state_bytes / 2) {
-        return 0;
-    }
-    if (state == NULL) {
-        err = repo_fold(work, record, &folded);
-        if (err != 0) {
-            return err;
-        }
-        state = &folded;
-    }
-    err = repo_state_write(work, record, state);
-    if (err != 0) {
-        return err;
-    }
-    record->pending = 0;
-    for (size_t i = 0; i < record->row_count; i++) {
-        struct repo_row *row = &record->rows[i];
-
-        row->mark = row->pub.folded;
-    }
-    return 0;
+    return err != 0 ? err : repo_branch_fold(state, tx);
 }

@@ -109,12 +109,16 @@ int repo_fork_keep(struct repo_work *work, struct repo_record *record,
                    struct repo_row *row, const struct cove_batch *batch,
                    uint32_t first)
 {
+    bool own = false;
     int err = fork_verify(work, record, row, batch, first);
 
+    if (err == 0) {
+        err = repo_branch_own(work, row, &own);
+    }
     if (err != 0) {
         return err;
     }
-    if (row->num == work->counters.own_session) {
+    if (own) {
         work->counters.own_session = 0; /* somebody else goes on with it */
     }
     err = fork_write(work, record, row, batch, first);

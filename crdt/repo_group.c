@@ -13,7 +13,8 @@
  * before the commit. A group that nothing names is removed. What a peer's group
  * has signed is kept alike.
  *
- * A group's number is the change sequence of its first leaf.
+ * A group's number is the change sequence of its first leaf, as of the last
+ * transaction that the leaf signed when it was put there.
  */
 #include <stdlib.h>
 
@@ -276,7 +277,7 @@ void repo_group_clear(struct cove_repo *repo)
 /* --- signing */
 
 static int group_add(struct repo_work *work, cove_num num,
-                     const struct cove_session_id *session,
+                     const struct cove_session_id *session, uint64_t change,
                      struct repo_proof *proof)
 {
     struct repo_group *group = &work->repo->group;
@@ -294,7 +295,7 @@ static int group_add(struct repo_work *work, cove_num num,
         return err;
     }
     if (group_count(group) == 1) {
-        group->num = work->counters.sequence + 1;
+        group->num = change;
         group->first = num;
         group->first_session = *session;
     }
@@ -305,7 +306,7 @@ static int group_add(struct repo_work *work, cove_num num,
 }
 
 int repo_group_sign(struct repo_work *work, const struct repo_record *record,
-                    const struct repo_row *row, uint32_t end,
+                    const struct repo_row *row, uint32_t end, uint64_t change,
                     struct repo_proof *proof)
 {
     struct repo_group *group = &work->repo->group;
@@ -315,7 +316,8 @@ int repo_group_sign(struct repo_work *work, const struct repo_record *record,
     if (!in_it) {
         err = repo_group_release(work, proof);
         if (err == 0) {
-            err = group_add(work, record->num, &row->pub.session, proof);
+            err =
+                group_add(work, record->num, &row->pub.session, change, proof);
         }
     }
     if (err == 0) {

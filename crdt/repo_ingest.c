@@ -245,6 +245,8 @@ static int ingest_add_row(struct ingest *in)
         }
     }
     if (err == 0) {
+        row->has_branch = in->txs[0].has_branch;
+        row->branch = in->txs[0].branch.id; /* zero where there is none */
         in->row = row;
     }
     return err;
@@ -344,14 +346,17 @@ static int ingest_tally(struct ingest *in)
 
 /* A peer that knows more of our session than we do: we were restored from a
  * backup or cloned. The session ends, so that it cannot fork. */
-static void ingest_end_own(struct ingest *in)
+static int ingest_end_own(struct ingest *in)
 {
-    if (in->session_num != 0 &&
-        in->session_num == in->work.counters.own_session) {
+    bool own;
+    int err = repo_branch_own(&in->work, in->row, &own);
+
+    if (err == 0 && own) {
         in->work.counters.own_session = 0;
     } else {
         in->record.others_grew = true;
     }
+    return err;
 }
 
 static int ingest_keep(struct ingest *in)
@@ -375,8 +380,10 @@ static int ingest_keep(struct ingest *in)
     in->result.have = in->row->pub.len;
     repo_tally_unjudge(&in->record);
     ingest_show(in);
-    ingest_end_own(in);
-    err = ingest_tally(in);
+    err = ingest_end_own(in);
+    if (err == 0) {
+        err = ingest_tally(in);
+    }
     if (err == 0) {
         err = repo_checkpoint(&in->work, &in->record, NULL);
     }

@@ -15,8 +15,11 @@
  *   repo_chunk.c   one chunk of a log; repo_tx.c one transaction in it
  *   repo_log.c     chunks in the store, reading, iteration
  *   repo_open.c    what a write transaction keeps in memory until its end
+ *   repo_hot.c     the document that it appends to again and again
  *   repo_group.c   one signature for all that a transaction appends
  *   repo_append.c, repo_ingest.c, repo_fork.c, repo_changes.c
+ *   repo_live.c    sequences that stay in memory between transactions
+ *   repo_branch.c  which sessions a view shows, and how far
  *   repo_tally.c   counts of documents, kept up by repo_record_write
  *   repo_at.c, repo_remove.c
  */
@@ -33,7 +36,8 @@
 #include "crdt/repo.h"
 #include "crdt/repo_upkeep.h"
 
-#define REPO_FORMAT      2u    /* of the store's records; meta "format" */
+#define REPO_FORMAT      3u    /* of the store's records */
+#define REPO_FORMER      2u    /* without ops of sequences: taken over */
 #define REPO_PART        60000 /* bytes of a part of a long record */
 #define REPO_CHUNK_BYTES 4000  /* a tail chunk grows up to one page */
 #define REPO_INLINE      1024  /* a first chunk this short lies in the record */
@@ -101,24 +105,6 @@ struct repo_slot { /* num 0 = empty */
 
 struct repo_shape;
 
-#include "crdt/repo_open.h"
-
-struct cove_repo {
-    struct cove_repo_options opt;
-    uint8_t store_id[16];
-    struct cove_id local;      /* this device's group of local documents */
-    struct cove_arena scratch; /* of write transactions: one at a time */
-    struct repo_open open;
-    struct repo_group group;
-    struct cove_roots roots; /* of the write transactions, too */
-    pthread_mutex_t lock;    /* guards what follows */
-    struct repo_group_tree tree;
-    uint8_t cache_stamp[8];
-    struct repo_slot by_num[REPO_CACHE];
-    struct repo_slot by_key[REPO_CACHE];
-    struct repo_shape *shapes[REPO_SHAPES];
-};
-
 /* One operation under way. */
 struct repo_work {
     struct cove_repo *repo;
@@ -135,6 +121,8 @@ struct repo_row { /* a session in a document */
     uint32_t epoch; /* interned, as of the last transaction; 0 = none */
     uint32_t mark;  /* transactions that the checkpoint has folded */
     struct cove_bytes inline_chunk; /* the only chunk, or empty: in the log */
+    bool has_branch;               /* its first transaction began one, or … */
+    struct cove_session_id branch; /* … joined it; else zero */
 };
 
 struct repo_count { /* what a document is counted as in its schema */
@@ -167,6 +155,26 @@ struct repo_record {
     size_t state_parts;
     struct repo_row *rows; /* sorted by session id */
     size_t row_count, row_cap;
+};
+
+#include "crdt/repo_open.h"
+
+struct cove_repo {
+    struct cove_repo_options opt;
+    uint8_t store_id[16];
+    struct cove_id local;      /* this device's group of local documents */
+    struct cove_arena scratch; /* of write transactions: one at a time */
+    struct repo_open open;
+    struct repo_group group;
+    struct repo_live *lives; /* the one used last first; repo_live.h */
+    size_t live_count;
+    struct cove_roots roots; /* of the write transactions, too */
+    pthread_mutex_t lock;    /* guards what follows */
+    struct repo_group_tree tree;
+    uint8_t cache_stamp[8];
+    struct repo_slot by_num[REPO_CACHE];
+    struct repo_slot by_key[REPO_CACHE];
+    struct repo_shape *shapes[REPO_SHAPES];
 };
 
 /* repo.c */
@@ -257,6 +265,8 @@ COVE_MUST_CHECK int repo_doc_update(const struct repo_record *record,
 COVE_MUST_CHECK int repo_doc_record(struct repo_work *work,
                                     const struct cove_doc *doc,
                                     struct repo_record *out);
+/* Its state where that is the document's own and no branch's, else NULL. */
+const struct cove_state *repo_doc_own(const struct cove_doc *doc);
 bool repo_doc_is_current(const struct repo_record *record,
                          const struct cove_doc *doc);
 
@@ -268,6 +278,12 @@ enum cove_doc_class repo_class(const struct cove_header *header);
 COVE_MUST_CHECK int repo_change_note(struct repo_work *work,
                                      struct repo_record *record, uint32_t peer,
                                      uint32_t session, uint32_t from);
+/* Put a change of this device's where the record says it is by now, in place of
+ * the one that the store has. */
+COVE_MUST_CHECK int repo_change_move(struct repo_work *work,
+                                     const struct repo_record *record,
+                                     uint64_t noted, uint32_t session,
+                                     uint32_t from);
 /* Take the document's change away. */
 COVE_MUST_CHECK int repo_change_drop(struct repo_work *work,
                                      const struct repo_record *record);
@@ -280,6 +296,6 @@ COVE_MUST_CHECK int repo_fork_keep(struct repo_work *work,
                                    uint32_t first);
 
 #include "crdt/repo_intern.h"
-#include "crdt/repo_log.h"
+#include "crdt/repo_live.h"
 
 #endif

@@ -247,7 +247,8 @@ static int log_prove(struct repo_work *work, const struct repo_record *record,
     uint32_t end = row->pub.len + (uint32_t)count;
 
     if (proof == NULL) {
-        return repo_group_sign(work, record, row, end, &chunk->proof);
+        return repo_group_sign(work, record, row, end,
+                               work->counters.sequence + 1, &chunk->proof);
     }
 
     int err = repo_group_release(work, &chunk->proof);
@@ -307,6 +308,48 @@ int repo_log_put(struct repo_work *work, struct repo_record *record,
     }
     cove_buf_clear(&packed);
     return err;
+}
+
+int repo_log_end(struct repo_work *work, const struct repo_record *record,
+                 const struct repo_row *row, struct repo_chunk *chunk,
+                 struct cove_buf *packed, struct repo_tx_before *before)
+{
+    int err = log_find(work, record->num, row, row->pub.len - 1, chunk);
+
+    if (err == 0) {
+        err = cove_buf_append(packed, chunk->packed);
+    }
+    if (err == 0) {
+        *before = log_before(record, chunk);
+        before->own = true;
+        before->epoch = row->epoch;
+        before->hlc = row->pub.last_hlc;
+        before->near = chunk->near;
+    }
+    return err;
+}
+
+int repo_log_fresh(struct repo_work *work, struct repo_record *record,
+                   struct repo_row *row, struct repo_chunk *chunk,
+                   struct repo_tx_before *before)
+{
+    int err = row->inline_chunk.len > 0 ? log_move_out(work, record, row) : 0;
+
+    memset(chunk, 0, sizeof(*chunk));
+    chunk->start = row->pub.len;
+    chunk->epoch = row->epoch;
+    *before = log_before(record, chunk);
+    before->own = true;
+    return err;
+}
+
+int repo_log_put_end(struct repo_work *work, struct repo_record *record,
+                     struct repo_row *row, struct repo_chunk *chunk)
+{
+    int err = repo_group_sign(work, record, row, chunk->start + chunk->count,
+                              record->changed, &chunk->proof);
+
+    return err != 0 ? err : log_store(work, record, row, chunk);
 }
 
 int repo_log_sign_anew(struct repo_work *work, struct repo_record *record,
@@ -458,10 +501,12 @@ int cove_repo_read(struct cove_repo *repo, struct cove_store_txn *txn,
 
 static int log_visit_session(struct repo_work *work,
                              const struct repo_record *record,
+                             const struct cove_doc *doc,
                              const struct cove_doc_session *session,
                              cove_log_visit *visit, void *ctx)
 {
     const struct repo_row *row = repo_record_row(record, &session->session);
+    uint32_t shown;
     struct repo_walk walk;
     struct cove_bytes tx;
 
@@ -469,13 +514,15 @@ static int log_visit_session(struct repo_work *work,
         return COVE_ECORRUPT;
     }
 
+    shown = repo_doc_shown(doc, row);
+
     int err = repo_walk_start(work, record, row, 0, &walk);
 
     walk.end = session->len;
     while (err == 0) {
         struct cove_log_entry entry = {.session = session,
                                        .index = walk.index,
-                                       .shown = walk.index < session->folded};
+                                       .shown = walk.index < shown};
 
         err = repo_walk_bytes(work, &walk, &tx);
         if (err == 0) {
@@ -506,7 +553,8 @@ int cove_repo_log(struct cove_repo *repo, struct cove_store_txn *txn,
         err = repo_record_read(&work, doc->num, &record);
     }
     for (size_t i = 0; i < doc->session_count && err == 0; i++) {
-        err = log_visit_session(&work, &record, &doc->sessions[i], visit, ctx);
+        err = log_visit_session(&work, &record, doc, &doc->sessions[i], visit,
+                                ctx);
     }
     cove_arena_clear(&arena);
     return err;

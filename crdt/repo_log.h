@@ -7,6 +7,8 @@
 
 #include "crdt/repo_internal.h"
 
+struct repo_view;
+
 /* What signs the end of a chunk. */
 struct repo_proof {
     uint64_t group; /* its number, or 0: `whole` */
@@ -108,6 +110,26 @@ COVE_MUST_CHECK int repo_log_put(struct repo_work *work,
                                  const struct cove_tx *decoded, size_t count,
                                  const struct cove_proof *proof);
 
+/* The last chunk, its transactions in `packed`, and what the next one builds
+ * on; for who puts several behind it before they are stored. */
+COVE_MUST_CHECK int repo_log_end(struct repo_work *work,
+                                 const struct repo_record *record,
+                                 const struct repo_row *row,
+                                 struct repo_chunk *chunk,
+                                 struct cove_buf *packed,
+                                 struct repo_tx_before *before);
+/* Begin another behind it. */
+COVE_MUST_CHECK int repo_log_fresh(struct repo_work *work,
+                                   struct repo_record *record,
+                                   struct repo_row *row,
+                                   struct repo_chunk *chunk,
+                                   struct repo_tx_before *before);
+/* Store it, with row->head as what is signed. */
+COVE_MUST_CHECK int repo_log_put_end(struct repo_work *work,
+                                     struct repo_record *record,
+                                     struct repo_row *row,
+                                     struct repo_chunk *chunk);
+
 /* Give the session's last chunk this proof in place of that of the group and
  * leaf in it, and write the record. Errors: COVE_ENOTFOUND where the chunk has
  * another one. */
@@ -123,11 +145,13 @@ COVE_MUST_CHECK int repo_group_end(struct repo_work *work);
 void repo_group_forget(struct cove_repo *repo);
 void repo_group_clear(struct cove_repo *repo);
 /* Sign row->head, at the end given, before the commit: a leaf of the group
- * under way. *proof: the chunk's former one, or zero; replaced. */
+ * under way. change: the sequence of the last transaction that it signs; no
+ * two chunks have it in common, so it numbers the group that the leaf begins.
+ * *proof: the chunk's former one, or zero; replaced. */
 COVE_MUST_CHECK int repo_group_sign(struct repo_work *work,
                                     const struct repo_record *record,
                                     const struct repo_row *row, uint32_t end,
-                                    struct repo_proof *proof);
+                                    uint64_t change, struct repo_proof *proof);
 /* The same for what a peer's group has signed; it is kept with all its leaves.
  */
 COVE_MUST_CHECK int repo_group_take(struct repo_work *work,
@@ -151,6 +175,19 @@ COVE_MUST_CHECK int repo_state_read(struct repo_work *work,
                                     const struct repo_record *record,
                                     struct cove_state *state);
 
+/* The transaction that an origin lies in, as far as it is asked for. It never
+ * changes: logs only grow. */
+struct repo_seen {
+    cove_num num;     /* of the document; 0 = none */
+    uint32_t session; /* interned */
+    uint32_t index;
+    bool native;
+    bool opaque; /* ahead or private */
+    uint64_t hlc;
+    size_t op_count; /* op indexes used */
+    uint8_t tx_hash[8];
+};
+
 /* repo_fold.c */
 /* What a state asks for the origins of copies; attached while an operation
  * runs, since it reads through the operation's transaction. */
@@ -170,21 +207,27 @@ COVE_MUST_CHECK int repo_refresh(struct repo_work *work,
                                  struct repo_record *record, bool *moved);
 /* How far an hlc is shown: not ahead of the clock by more than is held. */
 bool repo_in_time(const struct cove_repo *repo, uint64_t hlc);
-/* The state of a record: checkpoint and what follows it, in state->arena
- * (which is work->arena). */
-COVE_MUST_CHECK int repo_fold(struct repo_work *work,
-                              struct repo_record *record,
-                              struct cove_state *state);
-/* The state as of a time, from the log alone; no mark of the record stands
- * afterwards. */
-COVE_MUST_CHECK int repo_fold_until(struct repo_work *work,
-                                    struct repo_record *record, uint64_t until,
-                                    struct cove_state *state);
-/* Fold one decoded transaction. epoch: interned, as it stands with it. */
+/* Give the state a history to attach to, in the arena. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int repo_history_new(struct cove_arena *arena,
+                                     struct cove_state *state);
+/* Fold one decoded transaction, but for elements (repo_live_fold). epoch:
+ * interned, as it stands with it. */
 COVE_MUST_CHECK int repo_fold_tx(struct repo_work *work,
+                                 const struct repo_record *record,
                                  const struct repo_row *row, uint32_t index,
                                  const struct cove_tx *tx, uint32_t epoch,
                                  struct cove_state *state);
+
+/* repo_view.c */
+/* The state that a view shows: of the document's own view from checkpoint and
+ * what follows it. In work->arena; a sequence, and all beside it, stays in the
+ * cache of the repo, but for views of a time or up to points, whose state ends
+ * with cove_repo_state_done.
+ * Errors: COVE_ENOTFOUND (no such branch), COVE_ENOMEM, store errors. */
+COVE_MUST_CHECK int repo_fold_view(struct repo_work *work,
+                                   struct repo_record *record,
+                                   const struct repo_view *view,
+                                   struct cove_state *state);
 /* Write a checkpoint where the log behind it has grown; state may be NULL:
  * it is then folded here. */
 COVE_MUST_CHECK int repo_checkpoint(struct repo_work *work,

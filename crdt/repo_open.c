@@ -26,7 +26,7 @@ static int open_before(struct cove_store_ending *ending,
     return err != 0 || !open->counted ? err : repo_counters_put(&work);
 }
 
-static void open_after(struct cove_store_ending *ending)
+static void open_after(struct cove_store_ending *ending, bool committed)
 {
     struct repo_open *open = (struct repo_open *)(void *)ending;
 
@@ -38,6 +38,8 @@ static void open_after(struct cove_store_ending *ending)
     open->owner.num = 0;
     open->writes++;
     repo_group_forget(open->repo);
+    repo_hot_forget(open->repo);
+    repo_live_end(open->repo, committed);
 }
 
 void repo_open_init(struct cove_repo *repo)
@@ -47,11 +49,13 @@ void repo_open_init(struct cove_repo *repo)
     repo->open.repo = repo;
     repo->open.writes = 1;
     cove_buf_init(&repo->open.shifts, repo->opt.alloc);
+    repo_hot_init(repo);
 }
 
 void repo_open_clear(struct cove_repo *repo)
 {
     cove_buf_clear(&repo->open.shifts);
+    repo_hot_clear(repo);
 }
 
 struct repo_open *repo_open_of(struct cove_repo *repo,
@@ -65,6 +69,7 @@ void repo_open_begin(struct cove_repo *repo, struct cove_store_txn *txn,
 {
     repo->open.txn = txn;
     repo->open.counters = *counters;
+    repo->open.began = counters->sequence;
     cove_store_at_end(txn, &repo->open.ending);
 }
 

@@ -7,6 +7,8 @@
 
 #include "crdt/repo_internal.h"
 
+#include "crdt/repo_hot.h"
+
 struct repo_work;
 
 /* repo_group.c: what the write transaction under way has appended and not
@@ -32,19 +34,6 @@ struct repo_group_tree {
     struct cove_arena arena;
 };
 
-/* The transaction that an origin lies in, as far as it is asked for. It never
- * changes: logs only grow. */
-struct repo_seen {
-    cove_num num;     /* of the document; 0 = none */
-    uint32_t session; /* interned */
-    uint32_t index;
-    bool native;
-    bool opaque; /* ahead or private */
-    uint64_t hlc;
-    size_t op_count; /* op indexes used */
-    uint8_t tx_hash[8];
-};
-
 /* A group or account that is held, and what this device is in it. */
 struct repo_known {
     cove_num num; /* 0 = none */
@@ -65,11 +54,13 @@ struct repo_open {
     struct cove_store_txn *txn; /* NULL: none is open */
     struct repo_counters counters;
     bool counted;              /* they are others than the store's */
+    uint64_t began;            /* the sequence that it began with */
     uint64_t writes;           /* of records, ever: when a copy is current */
     struct cove_buf shifts;    /* struct repo_tally_shift, each key once */
     struct repo_seen seen;     /* the one looked at last */
     struct cove_spoken spoken; /* as it is held; schema 0: not looked at */
     struct repo_known owner;   /* of the document made last */
+    struct repo_hot hot;
 };
 
 /* repo_open.c. The state of a write transaction, NULL in others. */

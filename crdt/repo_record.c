@@ -16,7 +16,8 @@ enum row_bits { /* the role is in the lowest two */
                 ROW_ROLE = 3,
                 ROW_INLINE = 4,
                 ROW_MARK = 8,
-                ROW_BEHIND = 16 /* folded < len */
+                ROW_BEHIND = 16, /* folded < len */
+                ROW_BRANCH = 32
 };
 
 /* --- rows */
@@ -29,6 +30,7 @@ static void row_pack(struct cove_packer *p, const struct repo_row *row,
     bits |= row->inline_chunk.len > 0 ? ROW_INLINE : 0;
     bits |= row->mark > 0 ? ROW_MARK : 0;
     bits |= row->pub.folded < row->pub.len ? ROW_BEHIND : 0;
+    bits |= row->has_branch ? ROW_BRANCH : 0;
     cove_pack_varint(p, row->num);
     cove_pack_byte(p, (uint8_t)bits);
     cove_pack_varint(p, row->pub.len);
@@ -40,6 +42,9 @@ static void row_pack(struct cove_packer *p, const struct repo_row *row,
     }
     if (bits & ROW_MARK) {
         cove_pack_varint(p, row->mark);
+    }
+    if (bits & ROW_BRANCH) {
+        cove_pack_raw(p, row->branch.b, sizeof(row->branch.b));
     }
     if (bits & ROW_INLINE) {
         cove_pack_bytes(p, row->inline_chunk);
@@ -70,6 +75,10 @@ static int row_unpack(struct repo_work *work, struct cove_unpacker *u,
     }
     if (bits & ROW_MARK) {
         row->mark = cove_unpack_u32(u);
+    }
+    row->has_branch = (bits & ROW_BRANCH) != 0;
+    if (row->has_branch) {
+        cove_unpack_raw(u, row->branch.b, sizeof(row->branch.b));
     }
     if (bits & ROW_INLINE) {
         err = cove_arena_copy(work->arena, cove_unpack_bytes(u),
@@ -300,26 +309,9 @@ int repo_record_read(struct repo_work *work, cove_num num,
 static size_t record_place(const struct repo_record *record,
                            const struct cove_session_id *session, bool *found)
 {
-    size_t low = 0;
-    size_t high = record->row_count;
-
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        int order =
-            memcmp(&record->rows[mid].pub.session, session, sizeof(*session));
-
-        if (order == 0) {
-            *found = true;
-            return mid;
-        }
-        if (order < 0) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-    *found = false;
-    return low;
+    return cove_session_place(
+        record->rows, record->row_count, sizeof(*record->rows),
+        offsetof(struct repo_row, pub.session), session, found);
 }
 
 struct repo_row *repo_record_row(const struct repo_record *record,

@@ -169,17 +169,22 @@ static int remove_index(struct repo_work *work,
                                 cove_place_bytes(&place));
 }
 
-static void remove_end_session(struct repo_work *work,
-                               const struct repo_record *record)
+static int remove_end_session(struct repo_work *work,
+                              const struct repo_record *record)
 {
+    bool own = false;
+    int err = 0;
+
     if (record->flags & COVE_DOC_LOCAL) {
-        return;
+        return 0;
     }
-    for (size_t i = 0; i < record->row_count; i++) {
-        if (record->rows[i].num == work->counters.own_session) {
-            work->counters.own_session = 0;
-        }
+    for (size_t i = 0; i < record->row_count && err == 0 && !own; i++) {
+        err = repo_branch_own(work, &record->rows[i], &own);
     }
+    if (err == 0 && own) {
+        work->counters.own_session = 0;
+    }
+    return err;
 }
 
 /* What was made of a journal's or a group's words no longer holds. */
@@ -201,6 +206,7 @@ static int remove_all(struct repo_work *work, struct repo_record *record)
 
     work->repo->open.owner.num = 0;
     work->repo->open.writes++;
+    repo_live_drop(work->repo, record->num);
 
     if (err == 0) {
         err = repo_change_drop(work, record);
@@ -242,7 +248,9 @@ int cove_repo_remove(struct cove_repo *repo, struct cove_store_txn *txn,
         err = remove_all(&work, &record);
     }
     if (err == 0) {
-        remove_end_session(&work, &record);
+        err = remove_end_session(&work, &record);
+    }
+    if (err == 0) {
         work.counters.sequence++; /* whoever keeps what it read looks anew */
         remove_tell_rules(&work, &record);
         err = repo_work_end(&work);

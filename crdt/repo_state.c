@@ -5,6 +5,7 @@
  * and epochs are interned; the session of an origin that was never held here
  * has no number and is written out.
  */
+#include "crdt/blob.h"
 #include "crdt/repo_internal.h"
 
 enum state_bits {
@@ -79,6 +80,117 @@ static int state_put_copy(struct repo_work *work, struct cove_packer *p,
     return err;
 }
 
+static void state_put_reaches(struct cove_packer *p,
+                              const struct cove_state *state)
+{
+    cove_pack_varint(p, state->reach_count);
+    for (size_t i = 0; i < state->reach_count; i++) {
+        cove_pack_raw(p, state->reaches[i].session.b,
+                      sizeof(state->reaches[i].session.b));
+        cove_pack_varint(p, state->reaches[i].len);
+    }
+}
+
+/* Of each session that has written how far its elements are in, how they are
+ * numbered; and the elements. */
+static int state_put_seq(struct cove_packer *p, const struct cove_state *state)
+{
+    const struct repo_live *live = state->live;
+    size_t count = 0;
+
+    for (size_t i = 0; i < live->row_count; i++) {
+        count += live->rows[i].elems > 0;
+    }
+    cove_pack_varint(p, count);
+    for (size_t i = 0; i < live->row_count; i++) {
+        const struct repo_live_row *row = &live->rows[i];
+
+        if (row->elems > 0) {
+            cove_pack_raw(p, row->session.b, sizeof(row->session.b));
+            cove_pack_varint(p, row->elems);
+            cove_pack_varint(p, row->next);
+        }
+    }
+    return p->err != 0 ? p->err : cove_seq_save(state->seq, p->out);
+}
+
+enum run_bits { RUN_ENDED = 1, RUN_SPOILED = 2 };
+
+static int state_put_run(struct repo_work *work, struct cove_packer *p,
+                         const struct cove_blob_run *run)
+{
+    int err;
+
+    cove_pack_byte(p, (uint8_t)((run->ended ? RUN_ENDED : 0) |
+                                (run->spoiled ? RUN_SPOILED : 0)));
+    err = state_put_id(work, p, &run->begin);
+    cove_pack_varint(p, run->size + 1); /* 0: not announced */
+    cove_pack_varint(p, run->held);
+    cove_pack_varint(p, run->last);
+    if (run->ended) {
+        cove_pack_varint(p, run->last_op);
+        cove_pack_raw(p, run->hash.b, sizeof(run->hash.b));
+    } else {
+        cove_pack_bytes(p, run->about);
+        cove_pack_raw(p, run->saved, COVE_HASHER_SAVED);
+    }
+    return err;
+}
+
+static int state_put_runs(struct repo_work *work, struct cove_packer *p,
+                          const struct cove_state *state)
+{
+    int err = 0;
+
+    cove_pack_varint(p, state->run_count);
+    for (size_t i = 0; i < state->run_count && err == 0; i++) {
+        err = state_put_run(work, p, &state->runs[i]);
+    }
+    return err;
+}
+
+/* What the type of the document has beside registers. */
+static int state_put_rest(struct repo_work *work, struct cove_packer *p,
+                          const struct repo_record *record,
+                          const struct cove_state *state)
+{
+    int err = 0;
+
+    state_put_reaches(p, state);
+    switch (record->header.type) {
+    case COVE_DOC_COCOUNTER:
+        cove_pack_varint(p, (uint64_t)state->sum);
+        cove_pack_varint(p, (uint64_t)(state->sum >> 64));
+        break;
+    case COVE_DOC_COSTREAM:
+        cove_pack_varint(p, state->entries);
+        break;
+    case COVE_DOC_COLIST:
+    case COVE_DOC_COTEXT:
+        err = state_put_seq(p, state);
+        break;
+    case COVE_DOC_COBINARY:
+        err = state_put_runs(work, p, state);
+        break;
+    case COVE_DOC_COMAP:
+    case COVE_DOC_GROUP:
+    case COVE_DOC_ACCOUNT:
+    case COVE_DOC_JOURNAL:
+    case COVE_DOC_UNKNOWN:
+        break;
+    }
+    return err != 0 ? err : p->err;
+}
+
+/* The first bytes of a hash over all the rest: what a disk made of it since is
+ * found out, and not shown. */
+#define STATE_SUM 8
+
+static struct cove_hash state_sum(struct cove_bytes bytes)
+{
+    return cove_hash("cove/checkpoint", bytes);
+}
+
 int repo_state_write(struct repo_work *work, struct repo_record *record,
                      const struct cove_state *state)
 {
@@ -98,7 +210,12 @@ int repo_state_write(struct repo_work *work, struct repo_record *record,
         err = state_put_copy(work, &p, &state->copies[i]);
     }
     if (err == 0) {
-        err = p.err;
+        err = state_put_rest(work, &p, record, state);
+    }
+    if (err == 0) {
+        struct cove_hash sum = state_sum(cove_buf_bytes(&buf));
+
+        err = cove_buf_append(&buf, cove_bytes(sum.b, STATE_SUM));
     }
     if (err == 0) {
         err = repo_blob_write(work, REPO_STATES, record->num,
@@ -240,6 +357,150 @@ static int state_get_copies(struct repo_work *work, struct cove_unpacker *u,
     return err;
 }
 
+static int state_get_reaches(struct cove_unpacker *u, struct cove_state *state)
+{
+    size_t count = state_get_count(u);
+    int err = u->err;
+
+    for (size_t i = 0; i < count && err == 0; i++) {
+        struct cove_reach reach;
+
+        cove_unpack_raw(u, reach.session.b, sizeof(reach.session.b));
+        reach.len = cove_unpack_u32(u);
+        err = u->err != 0 ? u->err : cove_state_reach(state, &reach);
+    }
+    return err;
+}
+
+static int state_get_seq(struct repo_work *work, struct cove_unpacker *u,
+                         const struct repo_record *record,
+                         struct cove_state *state)
+{
+    size_t count = state_get_count(u);
+    int err = u->err;
+
+    for (size_t i = 0; i < count && err == 0; i++) {
+        struct cove_session_id session;
+        const struct repo_row *row;
+        struct repo_live_row *held;
+
+        cove_unpack_raw(u, session.b, sizeof(session.b));
+        row = repo_record_row(record, &session);
+        err = u->err != 0 || row == NULL
+                  ? COVE_ECORRUPT
+                  : repo_live_row(state->live, &session, &held);
+        if (err == 0) {
+            held->elems = cove_unpack_u32(u);
+            held->next = cove_unpack_u32(u);
+            held->done = row->mark;
+        }
+    }
+    if (err == 0) {
+        struct cove_bytes saved = cove_unpack_span(u, (size_t)(u->end - u->at));
+
+        err = cove_seq_load(work->repo->opt.alloc, saved, &state->seq);
+    }
+    return err;
+}
+
+static int state_get_run(struct repo_work *work, struct cove_unpacker *u,
+                         struct cove_blob_run *run)
+{
+    unsigned bits = cove_unpack_byte(u);
+    struct cove_hasher hasher; /* of this build? */
+    int err = state_get_id(work, u, &run->begin);
+
+    run->ended = (bits & RUN_ENDED) != 0;
+    run->spoiled = (bits & RUN_SPOILED) != 0;
+    run->size = cove_unpack_varint(u) - 1;
+    run->held = cove_unpack_varint(u);
+    run->last = cove_unpack_u32(u);
+    run->last_op = UINT32_MAX;
+    if (run->ended) {
+        run->last_op = cove_unpack_u32(u);
+        cove_unpack_raw(u, run->hash.b, sizeof(run->hash.b));
+    } else {
+        run->about = cove_unpack_bytes(u);
+        run->saved = cove_arena_new(work->arena, COVE_HASHER_SAVED);
+        if (run->saved == NULL) {
+            return COVE_ENOMEM;
+        }
+        cove_unpack_raw(u, run->saved, COVE_HASHER_SAVED);
+        err = err != 0 || u->err != 0 ? err
+                                      : cove_hasher_load(&hasher, run->saved);
+    }
+    return err != 0 ? err : u->err;
+}
+
+static int state_get_runs(struct repo_work *work, struct cove_unpacker *u,
+                          struct cove_state *state)
+{
+    size_t count = state_get_count(u);
+    int err = u->err;
+
+    for (size_t i = 0; i < count && err == 0; i++) {
+        struct cove_blob_run run = {.ended = false};
+
+        err = state_get_run(work, u, &run);
+        if (err == 0) {
+            err = cove_blob_push(state, &run);
+        }
+    }
+    return err;
+}
+
+static int state_get_rest(struct repo_work *work, struct cove_unpacker *u,
+                          const struct repo_record *record,
+                          struct cove_state *state)
+{
+    int err = state_get_reaches(u, state);
+    uint64_t low;
+
+    if (err != 0) {
+        return err;
+    }
+    switch (record->header.type) {
+    case COVE_DOC_COCOUNTER:
+        low = cove_unpack_varint(u);
+        state->sum =
+            (cove_wide)(int64_t)cove_unpack_varint(u) * ((cove_wide)1 << 64) +
+            (cove_wide)low;
+        break;
+    case COVE_DOC_COSTREAM:
+        state->entries = cove_unpack_varint(u);
+        break;
+    case COVE_DOC_COLIST:
+    case COVE_DOC_COTEXT:
+        err = state_get_seq(work, u, record, state);
+        break;
+    case COVE_DOC_COBINARY:
+        err = state_get_runs(work, u, state);
+        break;
+    case COVE_DOC_COMAP:
+    case COVE_DOC_GROUP:
+    case COVE_DOC_ACCOUNT:
+    case COVE_DOC_JOURNAL:
+    case COVE_DOC_UNKNOWN:
+        break;
+    }
+    return err;
+}
+
+/* Take the sum off. */
+static int state_verify(struct cove_bytes *bytes)
+{
+    struct cove_hash sum;
+
+    if (bytes->len < STATE_SUM) {
+        return COVE_ECORRUPT;
+    }
+    bytes->len -= STATE_SUM;
+    sum = state_sum(*bytes);
+    return memcmp(sum.b, bytes->at + bytes->len, STATE_SUM) == 0
+               ? 0
+               : COVE_ECORRUPT;
+}
+
 int repo_state_read(struct repo_work *work, const struct repo_record *record,
                     struct cove_state *state)
 {
@@ -252,6 +513,9 @@ int repo_state_read(struct repo_work *work, const struct repo_record *record,
         (err == 0 && bytes.len != record->state_bytes)) {
         return COVE_ECORRUPT;
     }
+    if (err == 0) {
+        err = state_verify(&bytes);
+    }
     if (err == 0 && parts == 1) { /* borrowed from the store so far */
         err = cove_arena_copy(work->arena, bytes, &bytes);
     }
@@ -263,6 +527,9 @@ int repo_state_read(struct repo_work *work, const struct repo_record *record,
     err = state_get_natives(work, &u, state);
     if (err == 0) {
         err = state_get_copies(work, &u, state);
+    }
+    if (err == 0) {
+        err = state_get_rest(work, &u, record, state);
     }
     return err != 0 ? err : cove_unpacker_done(&u);
 }

@@ -10,6 +10,7 @@
 #include "crdt/repo_tx_parts.h"
 
 #include "core/limits.h"
+#include "core/utf8.h"
 
 #define REG_INTERN_MAX                                                         \
     65536 /* registers are not interned beyond so many things */
@@ -368,7 +369,7 @@ int repo_op_take(struct repo_work *work, struct cove_unpacker *u, uint8_t tag,
         op->value = op_take_content(u, form->last);
     }
     if (op->kind == COVE_OP_TEXT) {
-        op->count = cove_tx_text_count(op->value);
+        op->count = (uint32_t)cove_utf8_count(op->value);
     }
     if (op_names(op->kind)) {
         near_move(near, op);
@@ -397,7 +398,7 @@ int repo_op_pass(struct cove_unpacker u, struct repo_tx_near *near)
         }
         op.count = cove_unpack_u32(&u);
     } else if (op.kind == COVE_OP_TEXT) {
-        op.count = cove_tx_text_count(op_take_content(&u, true));
+        op.count = (uint32_t)cove_utf8_count(op_take_content(&u, true));
     }
     near_move(near, &op);
     return err != 0 ? err : u.err;

@@ -65,13 +65,23 @@ COVE_MUST_CHECK int cove_repo_spoken_next(struct cove_repo *repo,
 COVE_MUST_CHECK int cove_repo_hlc(struct cove_repo *repo,
                                   struct cove_store_txn *txn, uint64_t *out);
 /* The state as of a time, from the transactions that have a time
- * up to it (whatever order they arrived in). In the arena. */
+ * up to it (whatever order they arrived in). In the arena, but for the
+ * elements of a list or text: cove_repo_state_done frees them. */
 COVE_MUST_CHECK int cove_repo_state_at(struct cove_repo *repo,
                                        struct cove_store_txn *txn,
                                        const struct cove_doc *doc, uint64_t hlc,
                                        struct cove_arena *arena,
                                        struct cove_state *out,
                                        struct cove_diag *diag);
+
+/* The state as of a frontier: of each session so many transactions, and nothing
+ * of those that are not named; sorted by session. */
+COVE_MUST_CHECK int cove_repo_state_of(
+    struct cove_repo *repo, struct cove_store_txn *txn,
+    const struct cove_doc *doc, const struct cove_reach *points, size_t count,
+    struct cove_arena *arena, struct cove_state *out, struct cove_diag *diag);
+/* Free what such a state holds beside the arena. */
+void cove_repo_state_done(struct cove_repo *repo, struct cove_state *state);
 
 /* --- taking a document out of this store, wholly: for local drafts and for
  * `reset`. A peer that has it would bring it back: the caller looks first.

@@ -157,6 +157,26 @@ int cove_seq_author_add(struct cove_seq *seq,
     return 0;
 }
 
+bool cove_seq_author_find(const struct cove_seq *seq,
+                          const struct cove_seq_author *author, uint32_t *out)
+{
+    uint32_t number;
+
+    if (cove_seq_ready(seq) != 0 || seq->author_buckets == 0) {
+        return false;
+    }
+    number = *author_find(seq, author);
+    if (number != 0) {
+        *out = number - 1;
+    }
+    return number != 0;
+}
+
+uint32_t cove_seq_author_count(const struct cove_seq *seq)
+{
+    return cove_seq_ready(seq) != 0 ? 0 : seq->author_len;
+}
+
 const struct cove_seq_author *cove_seq_author_of(const struct cove_seq *seq,
                                                  uint32_t author)
 {

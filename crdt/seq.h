@@ -65,8 +65,12 @@ enum cove_seq_kind cove_seq_kind(const struct cove_seq *seq);
 COVE_MUST_CHECK int cove_seq_author_add(struct cove_seq *seq,
                                         const struct cove_seq_author *author,
                                         uint32_t *out);
-/* Borrowed until the next author is added; as given. NULL behind the last one,
- * so that they can be counted. */
+/* The number of one that was named before; false where none was. */
+bool cove_seq_author_find(const struct cove_seq *seq,
+                          const struct cove_seq_author *author, uint32_t *out);
+/* How many there are; and one of them, borrowed until the next author is added,
+ * as given: NULL behind the last. */
+uint32_t cove_seq_author_count(const struct cove_seq *seq);
 const struct cove_seq_author *cove_seq_author_of(const struct cove_seq *seq,
                                                  uint32_t author);
 
@@ -107,6 +111,10 @@ COVE_MUST_CHECK int cove_seq_remove(struct cove_seq *seq,
                                     struct cove_elem first, uint32_t count);
 /* How many runs and deletions wait. */
 size_t cove_seq_waiting(const struct cove_seq *seq);
+/* One more than the greatest number below `limit` of an element of this author
+ * that a waiting run hangs on; 0: none does. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_seq_wanted(const struct cove_seq *seq, uint32_t author,
+                                    uint32_t limit, uint32_t *out);
 
 /* --- own edits: places are those of what is visible */
 

@@ -2,7 +2,6 @@
 #include "core/cbor.h"
 #include "core/limits.h"
 #include "core/utf8.h"
-#include "crdt/seq_internal.h"
 #include "crdt/seq_parts.h"
 
 int cove_seq_grow(const struct cove_seq *seq, void *array, uint32_t *cap,
@@ -209,16 +208,6 @@ int cove_seq_compare(const struct cove_seq *seq, struct cove_elem a,
 
 /* --- content */
 
-uint32_t cove_seq_utf8_count(struct cove_bytes text)
-{
-    uint32_t count = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        count += (text.at[i] & 0xc0) != 0x80;
-    }
-    return count;
-}
-
 int cove_seq_check_content(const struct cove_seq *seq,
                            struct cove_bytes content, uint32_t count)
 {
@@ -226,7 +215,7 @@ int cove_seq_check_content(const struct cove_seq *seq,
         bool good = (content.len == 1 && content.at[0] < 0x80) ||
                     (cove_utf8_valid(content) && content.len < SEQ_TOTAL_MAX);
 
-        return good && cove_seq_utf8_count(content) == count ? 0 : COVE_EFORMAT;
+        return good && cove_utf8_count(content) == count ? 0 : COVE_EFORMAT;
     }
     for (uint32_t i = 0; i < count; i++) {
         size_t len;

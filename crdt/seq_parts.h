@@ -64,8 +64,6 @@ int cove_seq_compare(const struct cove_seq *seq, struct cove_elem a,
 COVE_MUST_CHECK int cove_seq_check_content(const struct cove_seq *seq,
                                            struct cove_bytes content,
                                            uint32_t count);
-/* How many code points start in it. */
-uint32_t cove_seq_utf8_count(struct cove_bytes text);
 /* How many bytes the first `count` elements of checked content take. */
 size_t cove_seq_prefix(const struct cove_seq *seq, struct cove_bytes content,
                        uint32_t count);

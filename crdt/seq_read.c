@@ -1,4 +1,5 @@
 /* Reading: walks, texts, and places. A text at rest is read as it lies. */
+#include "core/utf8.h"
 #include "crdt/seq_parts.h"
 
 /* --- one unit as the other */
@@ -16,7 +17,7 @@ static int convert_flat(struct cove_bytes text, enum cove_seq_unit from,
         if (utf8_inside(text, at)) {
             return COVE_EUSAGE;
         }
-        *out = to == from ? at : cove_seq_utf8_count(cove_bytes(text.at, at));
+        *out = to == from ? at : cove_utf8_count(cove_bytes(text.at, at));
         return 0;
     }
 
@@ -47,7 +48,7 @@ static int convert_tree(const struct cove_seq *seq, enum cove_seq_unit from,
         if (utf8_inside(text, rest)) {
             return COVE_EUSAGE;
         }
-        spot.off = cove_seq_utf8_count(cove_bytes(text.at, rest));
+        spot.off = (uint32_t)cove_utf8_count(cove_bytes(text.at, rest));
     }
     *out = from == to ? at : cove_seq_tree_position(seq, to, &spot);
     return 0;

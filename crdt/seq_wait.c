@@ -314,3 +314,23 @@ bool cove_seq_gone_take(struct cove_seq *seq, struct cove_elem first,
     }
     return true;
 }
+
+int cove_seq_wanted(const struct cove_seq *seq, uint32_t author, uint32_t limit,
+                    uint32_t *out)
+{
+    uint32_t most = 0;
+    int err = cove_seq_waiting(seq) == 0 ? 0 : cove_seq_ready(seq);
+
+    for (uint32_t i = 0; err == 0 && i < seq->wait_len; i++) {
+        const struct seq_wait *wait = &seq->wait[i];
+
+        if (wait->content != NULL && wait->parent.author == author &&
+            wait->parent.n < limit && wait->parent.n >= most) {
+            most = wait->parent.n + 1;
+        }
+    }
+    if (err == 0) {
+        *out = most;
+    }
+    return err;
+}

@@ -456,6 +456,54 @@ int cove_state_add_copy(struct cove_state *state, const struct cove_copy *op)
     return 0;
 }
 
+/* --- sessions that are not shown whole */
+
+static size_t state_reach_place(const struct cove_state *state,
+                                const struct cove_session_id *session,
+                                bool *found)
+{
+    return cove_session_place(
+        state->reaches, state->reach_count, sizeof(*state->reaches),
+        offsetof(struct cove_reach, session), session, found);
+}
+
+int cove_state_reach(struct cove_state *state, const struct cove_reach *reach)
+{
+    void *array = state->reaches;
+    bool found;
+    size_t at = state_reach_place(state, &reach->session, &found);
+
+    if (found) {
+        if (state->reaches[at].len < reach->len) {
+            state->reaches[at].len = reach->len;
+            state->reach_changes++;
+        }
+        return 0;
+    }
+
+    int err = cove_arena_grow(state->arena, &array, sizeof(*reach),
+                              state->reach_count, &state->reach_cap);
+
+    if (err == 0) {
+        state->reaches = array;
+        memmove(state->reaches + at + 1, state->reaches + at,
+                (state->reach_count - at) * sizeof(*reach));
+        state->reaches[at] = *reach;
+        state->reach_count++;
+        state->reach_changes++;
+    }
+    return err;
+}
+
+uint32_t cove_state_reached(const struct cove_state *state,
+                            const struct cove_session_id *session)
+{
+    bool found;
+    size_t at = state_reach_place(state, session, &found);
+
+    return found ? state->reaches[at].len : 0;
+}
+
 /* --- reading */
 
 void cove_state_natives(const struct cove_state *state, struct cove_bytes reg,

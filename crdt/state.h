@@ -1,4 +1,4 @@
-/* state.h: the folded state of a comap, independent of any journal.
+/* state.h: the folded state of a document, independent of any journal.
  *
  * A log is long, what a view needs is small: per register and epoch the newest
  * native op, per register the greatest stored copy, and every copy that names
@@ -9,6 +9,7 @@
  *
  *   log ──fold──▶ natives (register, epoch) → newest op
  *                 copies  register → stored winner, and stand-ins
+ *                 seq, sum, entries, runs: what else a type has
  */
 #ifndef COVE_CRDT_STATE_H
 #define COVE_CRDT_STATE_H
@@ -61,6 +62,21 @@ struct cove_state_history {
     void *ctx;
 };
 
+/* How far a view shows a session that it does not show whole: one of a branch
+ * that was merged, or of the document as a branch left it. */
+struct cove_reach {
+    struct cove_session_id session;
+    uint32_t len;
+};
+
+/* Sums of int64 that never overflow: a session has fewer than 2^32
+ * transactions of 1,024 ops, a document fewer than 2^32 sessions. */
+__extension__ typedef __int128 cove_wide;
+
+struct cove_seq;
+struct cove_blob_run;
+struct repo_live;
+
 struct cove_state {
     struct cove_arena *arena; /* everything below lives in it */
     struct cove_state_history history;
@@ -73,6 +89,15 @@ struct cove_state {
     size_t copy_count, copy_cap;
     size_t copy_tail;
     uint64_t false_copies; /* how many were proven false, for reports */
+    struct cove_seq *seq;  /* elements of a list or text; borrowed, else NULL */
+    cove_wide sum;         /* of a counter */
+    uint64_t entries;      /* of a stream */
+    struct cove_blob_run *runs; /* of a blob's chunks, sorted: crdt/blob.h */
+    size_t run_count, run_cap;
+    struct cove_reach *reaches; /* sorted by session, each once */
+    size_t reach_count, reach_cap;
+    uint64_t reach_changes; /* how often one was added or grew */
+    struct repo_live *live; /* the repo's own */
 };
 
 void cove_state_init(struct cove_state *state, struct cove_arena *arena,
@@ -89,6 +114,13 @@ COVE_MUST_CHECK int cove_state_add_native(struct cove_state *state,
                                           const struct cove_native *op);
 COVE_MUST_CHECK int cove_state_add_copy(struct cove_state *state,
                                         const struct cove_copy *op);
+
+/* How far a session is reached at least. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_state_reach(struct cove_state *state,
+                                     const struct cove_reach *reach);
+/* How far it is; 0 where nothing says so. */
+uint32_t cove_state_reached(const struct cove_state *state,
+                            const struct cove_session_id *session);
 
 /* Ask the history again about every origin that is not held: mark what has
  * come, drop copies that are now proven false or no longer needed; sort. What

@@ -8,6 +8,7 @@
 
 #include "core/crypto.h"
 #include "core/limits.h"
+#include "core/utf8.h"
 
 struct cove_hash cove_tx_hash(struct cove_bytes tx)
 {
@@ -49,20 +50,21 @@ int cove_tx_agent_compare(const struct cove_tx_agent *a,
                        : memcmp(&a->session, &b->session, sizeof(a->session));
 }
 
+struct cove_seq_author cove_tx_agent_author(const struct cove_tx_agent *agent)
+{
+    if (!agent->is_write) {
+        return (struct cove_seq_author){.session = agent->session};
+    }
+    return (struct cove_seq_author){.session = agent->write.session,
+                                    .hlc = agent->write.hlc,
+                                    .tx = agent->write.tx,
+                                    .op = agent->write.op};
+}
+
 uint32_t cove_tx_op_indexes(const struct cove_tx_op *op)
 {
     return op->kind == COVE_OP_TEXT || op->kind == COVE_OP_ITEMS ? op->count
                                                                  : 1;
-}
-
-uint32_t cove_tx_text_count(struct cove_bytes text)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        count += (text.at[i] & 0xc0) != 0x80;
-    }
-    return (uint32_t)count;
 }
 
 /* --- what is refused */
@@ -126,7 +128,7 @@ static const char *tx_op_fault(const struct cove_tx_op *op)
         return "what hangs on the root is on its right";
     }
     if (inserts &&
-        op->count != (op->kind == COVE_OP_TEXT ? cove_tx_text_count(op->value)
+        op->count != (op->kind == COVE_OP_TEXT ? cove_utf8_count(op->value)
                                                : tx_count_values(op->value))) {
         return "an insertion of another count than it has elements";
     }

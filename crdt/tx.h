@@ -33,6 +33,7 @@
 #include "core/cbor.h"
 #include "core/diag.h"
 #include "core/id.h"
+#include "crdt/seq.h"
 #include "crdt/state.h"
 
 enum cove_tx_kind { COVE_TX_NATIVE = 0, COVE_TX_COPY = 1 };
@@ -68,6 +69,9 @@ struct cove_tx_agent {
 /* The order of the table: sessions first, each kind by its id. */
 int cove_tx_agent_compare(const struct cove_tx_agent *a,
                           const struct cove_tx_agent *b);
+/* Whom a sequence has it as, of no device: only the write itself, or the
+ * session's own transactions, say which that is. */
+struct cove_seq_author cove_tx_agent_author(const struct cove_tx_agent *agent);
 #define COVE_TX_OWN  0          /* the session of the transaction itself */
 #define COVE_TX_ROOT UINT32_MAX /* no element: the root of the sequence */
 
@@ -92,8 +96,6 @@ struct cove_tx_op {
 
 /* How many op indexes an op uses: an insertion one for each element. */
 uint32_t cove_tx_op_indexes(const struct cove_tx_op *op);
-/* How many code points a valid text has. */
-uint32_t cove_tx_text_count(struct cove_bytes text);
 
 /* What a transaction says of a branch of its document. */
 struct cove_tx_point { /* a session, and how far */
@@ -137,6 +139,7 @@ struct cove_tx {
     bool has_branch, has_merge;
     struct cove_tx_branch branch;
     struct cove_tx_merge merge;
+    bool applied; /* to append: a sequence has its ops already, at that hlc */
     bool checked; /* cove_tx_encode took it before, with other times */
     bool ahead;   /* holds what this build does not know: only hlc, epoch, auth
                      and seen are given then */

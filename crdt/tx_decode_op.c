@@ -5,6 +5,7 @@
  * of origins or at an agent finds it there.
  */
 #include "core/limits.h"
+#include "core/utf8.h"
 #include "core/value.h"
 #include "crdt/tx_decode.h"
 
@@ -223,7 +224,7 @@ static int tx_read_text(struct tx_decoder *d, struct cove_tx_op *op,
                          "transaction: a text of %zu bytes; the limit is %d",
                          op->value.len, COVE_MAX_TEXT);
     }
-    op->count = cove_tx_text_count(op->value);
+    op->count = (uint32_t)cove_utf8_count(op->value);
     return tx_read_place(d, op, count - 3);
 }
 
@@ -409,11 +410,11 @@ int tx_read_ops(struct tx_decoder *d)
                          COVE_MAX_TX_OPS);
     }
     if (count == 0) {
-        return d->tx.private_part.len != 0 || d->tx.has_branch ||
-                       d->tx.has_merge || d->tx.ahead
+        return d->tx.private_part.len != 0 || d->tx.has_undo ||
+                       d->tx.has_branch || d->tx.has_merge || d->tx.ahead
                    ? 0
                    : tx_malformed(d, "there must be an op, or private ones, "
-                                     "or a branch or merge");
+                                     "or an undo, a branch or a merge");
     }
     d->tx.ops = cove_arena_array(d->arena, count, sizeof(*d->tx.ops));
     if (d->tx.ops == NULL) {

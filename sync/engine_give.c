@@ -326,6 +326,7 @@ int give_job_step(struct cove_conn *conn, struct cove_store_txn *txn,
     struct cove_doc_outline outline;
     bool may = false;
     cove_num num = 0;
+    size_t before = conn->give.batches.items.len;
     int err = cove_repo_find(conn->engine->opt.repo, txn, &job->id, &num);
 
     if (err == 0) {
@@ -339,6 +340,7 @@ int give_job_step(struct cove_conn *conn, struct cove_store_txn *txn,
     if (err == 0 && may) {
         err = job_sessions(conn, txn, job, num, &outline);
     }
+    job->bytes += conn->give.batches.items.len - before;
     if (err == COVE_EGAP) {
         *over = false;
         return 0;

@@ -23,6 +23,7 @@ struct give_job { /* a document on its way out */
     struct cove_session_id session; /* at this session … */
     uint32_t from;                  /* … from this index on */
     bool sent;
+    size_t bytes; /* of batches, so far */
 };
 
 struct conn_give {

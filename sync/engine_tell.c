@@ -5,7 +5,8 @@
  * is told first. A document that changes meanwhile moves beyond `end` and is
  * told in the next round. How a document is told:
  *
- *   directly  the peer's store is empty: header and log, nothing is asked
+ *   directly  the peer's store is empty: header and log, nothing is asked but
+ *             for the rest of a long log
  *   pushed    it changed during this connection, and not through this peer:
  *             the piece that changed, and then its digest, so that the peer
  *             notices what else it lacks
@@ -225,20 +226,50 @@ static int round_step(struct cove_conn *conn, struct cove_store_txn *txn)
     return err;
 }
 
+/* A document that is told directly would begin at its start again each time
+ * the connection is cut: so of a long one only the beginning goes unasked. The
+ * peer then asks for the rest, from where it stands. */
+static int tell_directly(struct cove_conn *conn, struct cove_store_txn *txn)
+{
+    struct conn_give *give = &conn->give;
+    struct cove_doc_outline outline;
+    bool over = false;
+    bool may = false;
+    cove_num num = 0;
+    int err = give_job_step(conn, txn, give->telling, &over);
+
+    if (err != 0 ||
+        (!over && give->telling->bytes < conn->engine->opt.message_bytes)) {
+        return err;
+    }
+    if (!over) {
+        err = cove_repo_find(conn->engine->opt.repo, txn, &give->telling->id,
+                             &num);
+        if (err == 0) {
+            err = give_outline(conn, txn, num, &outline, &may);
+        }
+        if (err == 0 && may) {
+            err = cove_message_add_have(&give->haves, &outline.id,
+                                        &outline.digest);
+        }
+        err = err == COVE_ENOTFOUND ? 0 : err;
+    }
+    if (err == 0) {
+        cove_alloc_free(conn->engine->opt.alloc, give->telling);
+        give->telling = NULL;
+    }
+    return err;
+}
+
 int tell(struct cove_conn *conn, struct cove_store_txn *txn)
 {
     struct conn_give *give = &conn->give;
-    bool over = false;
     int err = 0;
 
     while (err == 0 && tell_is_due(conn) && !give_is_full(conn) &&
            !give->state_due && give->scan > 0) {
         if (give->telling != NULL) {
-            err = give_job_step(conn, txn, give->telling, &over);
-            if (err == 0 && over) {
-                cove_alloc_free(conn->engine->opt.alloc, give->telling);
-                give->telling = NULL;
-            }
+            err = tell_directly(conn, txn);
         } else if (give->retold < conn->peer->there.count) {
             err = tell_refused(conn, txn);
         } else if (give->round) {

@@ -406,6 +406,9 @@ static void world_end(struct world *world)
     for (unsigned i = 0; i < world->peer_count; i++) {
         device_free(world, i);
     }
+    for (unsigned i = 0; i < world->doc_count; i++) {
+        naive_clear(&world->docs[i].naive);
+    }
     network_free(world);
     free(world->links);
     free(world->ops);

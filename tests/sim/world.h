@@ -11,6 +11,7 @@
 #define COVE_TESTS_SIM_WORLD_H
 
 #include "sync/engine.h"
+#include "tests/promises/naive.h"
 #include "tests/sim/random.h"
 
 #define SIM_PEERS    5
@@ -106,16 +107,15 @@ struct sim_group {
 struct sim_doc {
     struct cove_id id;
     unsigned group;
+    struct naive naive; /* what is written to it, and never was taken back */
 };
 
 struct sim_op { /* what was written and committed */
     unsigned doc, peer;
     struct cove_session_id session;
     uint32_t index;
-    bool copy, deleted;
-    bool unsure; /* behind a backup that was put back: may be gone */
-    char reg[8];
-    uint64_t value; /* a hash of the encoded value */
+    bool unsure;   /* behind a backup that was put back: may be gone */
+    uint64_t what; /* a hash of the ops */
 };
 
 struct world {
@@ -183,12 +183,20 @@ void device_turn(struct world *world, unsigned peer);
 void device_flush(struct world *world, unsigned peer);
 void device_tick(struct world *world, unsigned peer);
 void device_notice(struct world *world, unsigned peer);
+void device_free(struct world *world, unsigned peer);
+int64_t device_now(void *ctx); /* ctx: struct sim_peer */
+void device_random(void *ctx, void *out, size_t len);
+/* Nothing but a fault that was planted may fail. */
+void device_must(struct world *world, unsigned peer, int err, const char *what);
+
+/* users.c */
 void device_write(struct world *world, unsigned peer);
 void device_group(struct world *world, unsigned peer, unsigned members,
                   unsigned writers);
-void device_free(struct world *world, unsigned peer);
 
 /* oracle.c */
+/* A hash of all that a transaction's ops say. */
+uint64_t oracle_what(const struct cove_tx *tx);
 /* Whatever a peer has acknowledged is in its store now. */
 void oracle_acks(struct world *world, unsigned peer);
 bool oracle_at_rest(struct world *world);

@@ -79,11 +79,11 @@ START_TEST(a_buffer_without_memory_is_as_it_was)
     ck_assert_int_eq(cove_buf_append(&buf, cove_bytes_text("kept")), 0);
 
     struct cove_buf before = buf;
+    volatile size_t most = SIZE_MAX; /* or the compiler sees it coming */
 
     ck_assert_int_eq(cove_buf_reserve(&buf, 1000), COVE_ENOMEM);
     ck_assert_int_eq(cove_buf_reserve(&buf, SIZE_MAX), COVE_ENOMEM);
-    ck_assert_int_eq(cove_buf_append(&buf, cove_bytes("x", SIZE_MAX)),
-                     COVE_ENOMEM);
+    ck_assert_int_eq(cove_buf_append(&buf, cove_bytes("x", most)), COVE_ENOMEM);
     ck_assert_mem_eq(&buf, &before, sizeof(buf));
     ck_assert_mem_eq(buf.at, "kept", 4);
     ck_assert_int_eq(cove_buf_reserve(&buf, 1000), 0);

@@ -78,6 +78,26 @@ static void sign_rfc(struct signed_message *m)
     cove_sign(&m->secret, m->message, &m->signature);
 }
 
+START_TEST(a_hash_goes_on_from_where_it_was_saved)
+{
+    uint8_t saved[COVE_HASHER_SAVED];
+    struct cove_hasher first, second;
+    struct cove_hash whole = cove_hash("cove/blob", cove_bytes_text("hello"));
+
+    cove_hasher_init(&first, "cove/blob");
+    cove_hasher_add(&first, cove_bytes_text("hel"));
+    cove_hasher_save(&first, saved);
+    ck_assert_int_eq(cove_hasher_load(&second, saved), 0);
+    cove_hasher_add(&second, cove_bytes_text("lo"));
+
+    struct cove_hash hash = cove_hasher_end(&second);
+
+    ck_assert_mem_eq(&hash, &whole, sizeof(hash));
+    saved[3] ^= 1; /* of another build of the library */
+    ck_assert_int_eq(cove_hasher_load(&second, saved), COVE_ECORRUPT);
+}
+END_TEST
+
 START_TEST(signatures_are_those_of_rfc_8032)
 {
     struct signed_message m;
@@ -315,6 +335,7 @@ static Suite *crypto_suite(void)
 
     tcase_add_test(t, a_hash_is_blake2b_256_personalised_by_its_use);
     tcase_add_test(t, parts_and_streams_hash_as_their_bytes_in_a_row);
+    tcase_add_test(t, a_hash_goes_on_from_where_it_was_saved);
     tcase_add_test(t, signatures_are_those_of_rfc_8032);
     tcase_add_test(t, a_signature_whose_s_is_not_below_l_is_refused);
     tcase_add_test(t, a_key_of_small_order_verifies_nothing);

@@ -1,6 +1,7 @@
 /* test_history.c: who wrote what when, and which concurrent writes lost. */
 #include "crdt/history.h"
 #include "tests/unit/author.h"
+#include "tests/unit/text_kit.h"
 
 #define NOW        ((int64_t)1750000000000)
 #define T(seconds) cove_hlc_of_ms(NOW + INT64_C(1000) * (seconds))
@@ -476,6 +477,195 @@ START_TEST(history_without_memory_says_so)
 }
 END_TEST
 
+/* --- pages */
+
+static struct story world_page(struct world *w, int who,
+                               const struct cove_id *id,
+                               struct cove_history_page *page)
+{
+    struct kit *k = &w->kits[who];
+    struct cove_store_txn *txn = kit_begin(k, false);
+    struct cove_doc doc = kit_load(k, txn, id);
+    struct story story;
+
+    ck_assert_int_eq(cove_history_page(k->repo, txn, &doc, page, &k->arena,
+                                       &story.events, &story.count),
+                     0);
+    cove_store_abort(txn);
+    return story;
+}
+
+/* A document of a type in the group of the world's. */
+static struct cove_id world_new(struct world *w, enum cove_doc_type type,
+                                uint32_t n)
+{
+    struct kit *k = &w->kits[ALICE];
+    struct cove_store_txn *txn = kit_begin(k, false);
+    struct cove_doc doc = kit_load(k, txn, &w->doc);
+    struct cove_id id;
+    struct cove_bytes header;
+
+    cove_store_abort(txn);
+    header = kit_header(k, type, &doc.header.owner, n, &id);
+    for (int i = 0; i < KITS; i++) {
+        kit_take_header(&w->kits[i], &id, header);
+    }
+    return id;
+}
+
+START_TEST(pages_follow_each_other_back_to_the_beginning)
+{
+    struct world w;
+    struct cove_history_page page = {.limit = 3};
+    struct cove_op_id before;
+    int64_t next = 10;
+    bool more = true;
+
+    world_open(&w);
+    for (int64_t i = 1; i <= 10; i++) {
+        world_set(&w, i % 3 == 0 ? BOB : ALICE, "a", i);
+    }
+    world_sync(&w, BOB, ALICE);
+    while (more) {
+        struct story story = world_page(&w, ALICE, &w.doc, &page);
+
+        ck_assert_uint_eq(story.count, next == 1 ? 1 : 3);
+        for (size_t i = story.count; i > 0; i--) {
+            ck_assert_int_eq(cove_value_int(story.events[i - 1].value), next--);
+        }
+        before = story.events[0].id;
+        more = page.more;
+        page = (struct cove_history_page){.limit = 3, .before = &before};
+    }
+    ck_assert_int_eq(next, 0);
+    ck_assert_uint_eq(world_page(&w, ALICE, &w.doc, &page).count, 0);
+    ck_assert(!page.more);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_page_is_of_whole_transactions)
+{
+    struct world w;
+    struct cove_history_page page = {.limit = 1};
+    struct cove_tx_op ops[2];
+    struct cove_tx tx = {.ops = ops, .op_count = 2};
+    struct story story;
+
+    world_open(&w);
+    world_set(&w, ALICE, "a", 1);
+
+    struct kit *k = &w.kits[ALICE];
+    struct cove_store_txn *txn = kit_begin(k, true);
+    struct cove_doc doc = kit_load(k, txn, &w.doc);
+
+    ops[0] = kit_op(k, "a", 2);
+    ops[1] = kit_op(k, "b", 3);
+    ck_assert_int_eq(cove_repo_append(k->repo, txn, &doc, &tx, &k->diag), 0);
+    kit_commit(txn);
+    story = world_page(&w, ALICE, &w.doc, &page);
+    ck_assert_uint_eq(story.count, 2);
+    ck_assert_uint_eq(story.events[1].id.op, 1);
+    ck_assert(page.more);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(what_is_typed_and_removed_stands_in_the_history)
+{
+    struct world w;
+    struct cove_history_page page = {.limit = 0};
+    struct cove_id text;
+    struct story story;
+
+    world_open(&w);
+    text = world_new(&w, COVE_DOC_COTEXT, 8);
+    kit_type(&w.kits[ALICE], &text, &kit_main, 0, 0, "abc\xc3\xa4");
+    for (int i = 0; i < KITS; i++) {
+        w.kits[i].env.now_ms += 1000;
+    }
+    kit_sync(&w.kits[ALICE], &w.kits[BOB], &text);
+    kit_type(&w.kits[BOB], &text, &kit_main, 1, 2, "x");
+    story = world_page(&w, BOB, &text, &page);
+    ck_assert_uint_eq(story.count, 3);
+    ck_assert_int_eq(story.events[0].what, COVE_EVENT_TEXT);
+    ck_assert_uint_eq(story.events[0].count, 4);
+    ck_assert_uint_eq(story.events[0].value.len, 5);
+    ck_assert_int_eq(story.events[1].what, COVE_EVENT_REMOVE);
+    ck_assert_mem_eq(&story.events[1].by.session, &story.events[0].id.session,
+                     sizeof(struct cove_session_id));
+    ck_assert_uint_eq(story.events[1].at, 1);
+    ck_assert_uint_eq(story.events[1].count, 2);
+    ck_assert_int_eq(story.events[2].what, COVE_EVENT_TEXT);
+    ck_assert_mem_eq(&story.events[2].id.device, &w.kits[BOB].device,
+                     sizeof(struct cove_key));
+    ck_assert_uint_eq(story.events[2].id.op, 1);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(what_is_counted_and_appended_stands_in_the_history)
+{
+    struct world w;
+    struct cove_history_page page = {.limit = 0};
+    struct kit *k;
+    struct cove_id id;
+    struct story story;
+
+    world_open(&w);
+    k = &w.kits[ALICE];
+    id = world_new(&w, COVE_DOC_COCOUNTER, 10);
+
+    struct cove_store_txn *txn = kit_begin(k, true);
+    struct cove_doc doc = kit_load(k, txn, &id);
+    struct cove_tx_op ops[] = {{.kind = COVE_OP_ADD, .amount = -7},
+                               kit_op(k, "a", 3),
+                               {.kind = COVE_OP_APPEND}};
+    struct cove_tx tx = {.ops = ops, .op_count = 3};
+
+    ops[2].value = ops[1].value;
+    ck_assert_int_eq(cove_repo_append(k->repo, txn, &doc, &tx, &k->diag), 0);
+    kit_commit(txn);
+    story = world_page(&w, ALICE, &id, &page);
+    ck_assert_uint_eq(story.count, 3);
+    ck_assert_int_eq(story.events[0].what, COVE_EVENT_ADD);
+    ck_assert_int_eq(story.events[0].amount, -7);
+    ck_assert_int_eq(story.events[1].what, COVE_EVENT_REGISTER);
+    ck_assert_int_eq(story.events[2].what, COVE_EVENT_APPEND);
+    ck_assert_int_eq(cove_value_int(story.events[2].value), 3);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(branches_and_merges_stand_in_the_history)
+{
+    struct world w;
+    struct cove_history_page page = {.limit = 0};
+    struct cove_session_id draft;
+    struct cove_id text;
+    struct story story;
+
+    world_open(&w);
+    text = world_new(&w, COVE_DOC_COTEXT, 8);
+    draft = kit_branch(&w.kits[ALICE], &text, &kit_main, "draft");
+    kit_type(&w.kits[ALICE], &text, &draft, 0, 0, "a");
+    story = world_page(&w, ALICE, &text, &page);
+    ck_assert_uint_eq(story.count, 2);
+    ck_assert_int_eq(story.events[0].what, COVE_EVENT_NONE);
+    ck_assert_uint_eq(story.events[0].begins->name.len, 5);
+    ck_assert_mem_eq(&story.events[1].branch, &draft, sizeof(draft));
+    ck_assert(!story.events[1].shown);
+    kit_merge(&w.kits[ALICE], &text, &kit_main, &draft);
+    page = (struct cove_history_page){.limit = 0};
+    story = world_page(&w, ALICE, &text, &page);
+    ck_assert_uint_eq(story.count, 3);
+    ck_assert(story.events[1].shown);
+    ck_assert_mem_eq(&story.events[2].merges->id, &draft, sizeof(draft));
+    ck_assert_uint_eq(story.events[2].merges->points[0].len, 2);
+    world_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("history");
@@ -495,6 +685,14 @@ int main(void)
     tcase_add_test(tc, a_hopeless_frontier_ends);
     tcase_add_test(tc, registers_are_numbered_behind_the_elements_before_them);
     tcase_add_test(tc, history_without_memory_says_so);
+    TCase *pages = tcase_create("pages");
+
+    tcase_add_test(pages, pages_follow_each_other_back_to_the_beginning);
+    tcase_add_test(pages, a_page_is_of_whole_transactions);
+    tcase_add_test(pages, what_is_typed_and_removed_stands_in_the_history);
+    tcase_add_test(pages, what_is_counted_and_appended_stands_in_the_history);
+    tcase_add_test(pages, branches_and_merges_stand_in_the_history);
+    suite_add_tcase(suite, pages);
     suite_add_tcase(suite, tc);
     return harness_run(suite);
 }

@@ -190,7 +190,7 @@ START_TEST(the_heads_history_comes_first_and_ties_go_by_id)
         count = slow_order(journal, head, false, order, count);
         ck_assert_uint_eq(count, WORLD_STEPS);
         cove_hasher_init(&hasher, "cove/plan");
-        cove_hasher_add(&hasher, cove_bytes_text("functions 1"));
+        cove_hasher_add(&hasher, cove_bytes_text("functions 2, children"));
         cove_hasher_add(&hasher, cove_bytes(w.ids[head].b, 32));
         for (size_t i = 0; i < count; i++) {
             cove_hasher_add(

@@ -131,6 +131,21 @@ END_TEST
 
 /* --- damage */
 
+/* So long a value that a checkpoint is written. */
+static int damage_append(struct kit *k, struct cove_store_txn *txn,
+                         struct cove_doc *doc)
+{
+    char text[6000];
+    struct cove_tx_op op = {.reg = cove_bytes_text("a")};
+    struct cove_tx tx = {.ops = &op, .op_count = 1};
+
+    memset(text, 'a', sizeof(text));
+    ck_assert_int_eq(cove_value_of_text(
+                         &k->arena, cove_bytes(text, sizeof(text)), &op.value),
+                     0);
+    return cove_repo_append(k->repo, txn, doc, &tx, &k->diag);
+}
+
 /* Use all that reads a document; whatever it says, it must come back. */
 static void damage_look(struct home *h, struct cove_store_txn *txn,
                         const struct cove_doc *sound, unsigned *refused)
@@ -159,7 +174,7 @@ static void damage_look(struct home *h, struct cove_store_txn *txn,
     *refused += err != 0;
     err = cove_repo_load(repo, txn, sound->num, arena, &doc, NULL);
     if (err == 0) {
-        err = kit_append(&h->kit, txn, &doc, "a", 1);
+        err = damage_append(&h->kit, txn, &doc);
     }
     *refused += err != 0;
     cove_arena_reset(arena);
@@ -249,10 +264,42 @@ START_TEST(a_damaged_store_is_refused_and_never_crashes)
         unsigned refused = damage_tree(&h, trees[i], &sound);
 
         /* A damaged checkpoint is folded anew, or was no worse than that. */
-        ck_assert(refused > 0 || trees[i] == REPO_STATES);
+        ck_assert_msg(refused > 0 || trees[i] == REPO_STATES, "tree %u",
+                      trees[i]);
     }
     ck_assert_int_eq(kit_get(&h.kit, &h.doc, "field 5"), 149);
     cove_arena_clear(&arena);
+    kit_close(&h.kit);
+}
+END_TEST
+
+START_TEST(a_store_of_the_former_format_is_taken_over)
+{
+    struct cove_bytes key = cove_bytes_text("repo");
+    struct cove_store_txn *txn;
+    struct cove_bytes value;
+    struct home h;
+    uint8_t former[64];
+    size_t len;
+
+    home_open(&h, _i);
+    kit_set(&h.kit, &h.doc, "a", 7);
+    txn = kit_begin(&h.kit, true);
+    ck_assert_int_eq(cove_store_get(txn, REPO_META, key, &value), 0);
+    ck_assert_uint_eq(value.at[0], REPO_FORMAT);
+    len = value.len;
+    ck_assert_uint_le(len, sizeof(former));
+    memcpy(former, value.at, len);
+    former[0] = REPO_FORMER;
+    ck_assert_int_eq(
+        cove_store_put(txn, REPO_META, key, cove_bytes(former, len)), 0);
+    kit_commit(txn);
+    kit_reopen(&h.kit);
+    txn = kit_begin(&h.kit, false);
+    ck_assert_int_eq(cove_store_get(txn, REPO_META, key, &value), 0);
+    ck_assert_uint_eq(value.at[0], REPO_FORMAT);
+    cove_store_abort(txn);
+    ck_assert_int_eq(kit_get(&h.kit, &h.doc, "a"), 7);
     kit_close(&h.kit);
 }
 END_TEST
@@ -641,6 +688,7 @@ int main(void)
     tcase_set_timeout(both, 60);
     tcase_set_timeout(one, 60);
 #define BOTH(name) tcase_add_loop_test(both, name, 0, FIXTURE_KINDS)
+    BOTH(a_store_of_the_former_format_is_taken_over);
     BOTH(a_state_from_its_checkpoint_is_the_state_from_the_log);
     BOTH(values_longer_than_a_record_part_survive);
     BOTH(clean_is_remembered_until_the_next_op);

@@ -5,6 +5,7 @@
 struct last {
     struct cove_store_ending ending;
     int before, after;
+    bool committed;
     int err;
 };
 
@@ -17,9 +18,12 @@ static int last_before(struct cove_store_ending *ending,
     return last->err != 0 ? last->err : put_text(txn, 0, "end", "done");
 }
 
-static void last_after(struct cove_store_ending *ending)
+static void last_after(struct cove_store_ending *ending, bool committed)
 {
-    ((struct last *)(void *)ending)->after++;
+    struct last *last = (struct last *)(void *)ending;
+
+    last->after++;
+    last->committed = committed;
 }
 
 static void last_init(struct last *last, int err)

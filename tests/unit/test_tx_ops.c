@@ -175,7 +175,7 @@ static const struct tx_case extras[] = {
     {EXTRA(ADDED, "a1" UNDO "81" B16("01")), COVE_EFORMAT, "undo"},
     {EXTRA(ADDED, "a1" UNDO "82" B8("01") "00"), COVE_EFORMAT, "undo"},
     {EXTRA(ADDED, "a1" UNDO B16("01")), COVE_EFORMAT, "undo"},
-    {BARE("a1" UNDO POINT("01", "00")), COVE_EFORMAT, "an op"},
+    {BARE("a1" UNDO POINT("01", "00")), 0, NULL}, /* nothing was left to do */
     /* branch */
     {BARE("a1" BRANCH "a3" ID BASE "80" NAME "6161"), 0, NULL},
     {BARE("a1" BRANCH "a3" ID BASE "82" POINT("01", "01")

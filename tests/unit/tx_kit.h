@@ -5,6 +5,7 @@
 
 #include "core/arena.h"
 #include "core/limits.h"
+#include "core/utf8.h"
 #include "crdt/tx.h"
 #include "tests/unit/harness.h"
 
@@ -78,7 +79,7 @@ static inline void tx_kit_op(struct tx_author *a, const struct cove_tx *tx,
     switch (op->kind) {
     case COVE_OP_TEXT:
         op->value = cove_bytes_text(texts[tx_pick(a, COVE_ARRAY_LEN(texts))]);
-        op->count = cove_tx_text_count(op->value);
+        op->count = (uint32_t)cove_utf8_count(op->value);
         break;
     case COVE_OP_ITEMS:
         op->reg = cove_bytes_text(regs[tx_pick(a, COVE_ARRAY_LEN(regs))]);
