@@ -135,8 +135,12 @@ int cove_compile_root(struct cove_arena *arena,
     for (size_t i = 0; i < cove_schema_count(schema->schema); i++) {
         const struct cove_property *property =
             cove_schema_at(schema->schema, i);
-        struct compile_new what = {
-            property->name, property->type, {NULL, 0}, -1};
+        struct compile_new what = {property->name,
+                                   property->type,
+                                   {NULL, 0},
+                                   -1,
+                                   property->child != COVE_CHILD_NONE ? property
+                                                                      : NULL};
 
         if ((rc = cove_field_add(&c, &what, NULL)) != 0) {
             return rc;

@@ -92,11 +92,46 @@ static const struct compile_field *fields_find(
     return NULL;
 }
 
+/* What a field is, for a line: its type, or the kind of its document. */
+static const char *kind_text(const struct compile_field *field)
+{
+    return field->child != COVE_CHILD_NONE ? cove_child_kind_name(field->child)
+                                           : cove_type_word(field->type);
+}
+
+/* What is inside two children of one kind. */
+static void difference_inside(struct difference *d,
+                              const struct compile_field *want,
+                              const struct compile_field *have)
+{
+    if (want->child == COVE_CHILD_LIST && want->item_type != have->item_type) {
+        difference_add(
+            d, cove_arena_printf(
+                   d->arena, "the items of \"%.*s\" are %s in %s, %s gives %s",
+                   SHOWN(want->name), cove_type_word(want->item_type), d->want,
+                   d->have, cove_type_word(have->item_type)));
+    }
+    if (!cove_members_equal(want, have)) {
+        difference_add(
+            d, cove_arena_printf(d->arena,
+                                 "the fields of \"%.*s\" are others in %s than "
+                                 "%s gives",
+                                 SHOWN(want->name), d->want, d->have));
+    }
+}
+
 static void difference_pair(struct difference *d,
                             const struct compile_field *want,
                             const struct compile_field *have)
 {
-    if (want->type != have->type) {
+    if (want->child != have->child) {
+        difference_add(d, cove_arena_printf(d->arena,
+                                            "\"%.*s\" is %s in %s, %s gives %s",
+                                            SHOWN(want->name), kind_text(want),
+                                            d->want, d->have, kind_text(have)));
+    } else if (want->child != COVE_CHILD_NONE) {
+        difference_inside(d, want, have);
+    } else if (want->type != have->type) {
         difference_add(
             d, cove_arena_printf(d->arena, "\"%.*s\" is %s in %s, %s gives %s",
                                  SHOWN(want->name), cove_type_word(want->type),
@@ -125,8 +160,8 @@ int cove_difference_all(struct difference *d, const struct compile_field *want,
                         size_t want_count, const struct compile_field *have,
                         size_t have_count)
 {
-    /* a pair differs in three ways at most */
-    d->lines = cove_arena_array(d->arena, 3 * (want_count + have_count) + 1,
+    /* a pair differs in four ways at most */
+    d->lines = cove_arena_array(d->arena, 4 * (want_count + have_count) + 1,
                                 sizeof *d->lines);
     if (d->lines == NULL) {
         return COVE_ENOMEM;
@@ -235,6 +270,10 @@ int cove_plan_fields(struct cove_arena *arena, const struct cove_plan *plan,
                 rc = cove_arena_copy(arena, reg->fallback,
                                      &field->default_value);
             }
+            field->inner = reg->inner;
+            if (rc == 0 && reg->child != COVE_PLAN_NONE) {
+                rc = cove_plan_inside(arena, plan, reg->child, field);
+            }
             n++;
         }
     }
@@ -250,6 +289,7 @@ static int schema_fields(struct cove_arena *arena,
     size_t count = cove_schema_count(schema);
     struct compile_field *fields =
         cove_arena_array(arena, count + 1, sizeof *fields);
+    int rc;
 
     if (fields == NULL) {
         return COVE_ENOMEM;
@@ -263,6 +303,11 @@ static int schema_fields(struct cove_arena *arena,
         fields[i].required = property->required;
         fields[i].has_default = property->has_default;
         fields[i].default_value = property->default_value;
+        fields[i].child = property->child;
+        fields[i].item_type = property->item_type;
+        if ((rc = cove_schema_inside(arena, property, &fields[i])) != 0) {
+            return rc;
+        }
     }
     *out = fields;
     return 0;

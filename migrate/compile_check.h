@@ -24,6 +24,17 @@ COVE_MUST_CHECK int cove_plan_fields(struct cove_arena *arena,
                                      const struct cove_plan *plan,
                                      struct compile_field **out, size_t *count);
 
+/* What is inside a child: of a plan, of a schema; and whether two maps have the
+ * same fields. Errors: COVE_ENOMEM. compile_child.c. */
+COVE_MUST_CHECK int cove_plan_inside(struct cove_arena *arena,
+                                     const struct cove_plan *plan,
+                                     uint32_t child, struct compile_field *out);
+COVE_MUST_CHECK int cove_schema_inside(struct cove_arena *arena,
+                                       const struct cove_property *property,
+                                       struct compile_field *out);
+bool cove_members_equal(const struct compile_field *a,
+                        const struct compile_field *b);
+
 struct difference {
     struct cove_arena *arena;
     const char *want; /* what has the fields as they should be */

@@ -197,6 +197,12 @@ int cove_name_check(struct cove_bytes name, struct cove_bytes label,
                          "begin with '$' mark values that JSON has no form for",
                          SHOWN(label), SHOWN(name));
     }
+    if (name.len >= 2 && memcmp(name.at + name.len - 2, "[]", 2) == 0) {
+        return cove_fail(diag, COVE_ERESERVED,
+                         "%.*s: a field cannot be called \"%.*s\": names that "
+                         "end with \"[]\" are those of the items of lists",
+                         SHOWN(label), SHOWN(name));
+    }
     if (name.len > COVE_MAX_KEY) {
         return cove_fail(diag, COVE_ELIMIT,
                          "%.*s: a name has at most %d bytes, \"%.*s…\" %zu",
@@ -245,7 +251,7 @@ int cove_field_need(struct compile *c, struct cove_bytes name,
         return 0;
     }
     for (size_t i = 0; i < c->field_count; i++) {
-        if (cove_bytes_equal(c->fields[i].name, name)) {
+        if (!c->fields[i].inner && cove_bytes_equal(c->fields[i].name, name)) {
             return cove_fail(c->diag, COVE_ENOTFOUND,
                              "%.*s: the field \"%.*s\" is hidden here; show it "
                              "first",
@@ -314,33 +320,21 @@ static void field_target(const struct compile *c, struct compile_field *field)
     const struct cove_property *property =
         c->target != NULL ? cove_schema_find(c->target, field->name) : NULL;
 
-    if (property != NULL && property->type == field->type) {
+    if (property != NULL && property->type == field->type &&
+        property->child == COVE_CHILD_NONE) {
         field->required = property->required;
         field->has_default = property->has_default;
         field->default_value = property->default_value;
     }
 }
 
-int cove_field_add(struct compile *c, const struct compile_new *what,
-                   struct compile_field **out)
+/* Add a register: its id, and the op. */
+static int field_register(struct compile *c, struct compile_field *field)
 {
-    struct compile_field *field = &c->fields[c->field_count];
     struct cove_draft d;
-    int rc;
+    int rc = register_id(c, field->name, &field->reg);
 
-    memset(field, 0, sizeof *field);
-    field->name = what->name;
-    field->type = what->type;
-    field->visible = true;
-    field_target(c, field);
-    if (what->default_value.len > 0) {
-        field->has_default = true;
-        field->default_value = what->default_value;
-    }
-    if (what->required >= 0) {
-        field->required = what->required > 0;
-    }
-    if ((rc = register_id(c, field->name, &field->reg)) != 0) {
+    if (rc != 0) {
         return rc;
     }
     for (size_t i = 0; i < c->field_count; i++) {
@@ -355,15 +349,64 @@ int cove_field_add(struct compile *c, const struct compile_new *what,
     cove_draft_text(&d, "reg", field->reg);
     cove_draft_text(&d, "name", field->name);
     cove_draft_text(&d, "type", cove_bytes_text(cove_type_name(field->type)));
-    if ((rc = cove_op_end(c, &d, "add")) != 0) {
-        return rc;
+    rc = cove_op_end(c, &d, "add");
+    c->field_count += rc == 0; /* there is room: no more fields than ops */
+    return rc;
+}
+
+int cove_field_add(struct compile *c, const struct compile_new *what,
+                   struct compile_field **out)
+{
+    struct compile_field *field = &c->fields[c->field_count];
+    int rc;
+
+    memset(field, 0, sizeof *field);
+    field->name = what->name;
+    field->type = what->child != NULL ? COVE_TYPE_ANY : what->type;
+    field->visible = true;
+    if (what->child == NULL) {
+        field_target(c, field);
     }
-    c->field_count++; /* there is room: no more fields than ops */
-    if (field->has_default || field->required) {
+    if (what->default_value.len > 0) {
+        field->has_default = true;
+        field->default_value = what->default_value;
+    }
+    if (what->required >= 0) {
+        field->required = what->required > 0;
+    }
+    rc = field_register(c, field);
+    if (rc == 0 && (field->has_default || field->required)) {
         rc = cove_field_limit(c, field);
+    }
+    if (rc == 0 && what->child != NULL) {
+        rc = cove_field_inside(c, field, what->child);
     }
     if (rc == 0 && out != NULL) {
         *out = field;
+    }
+    return rc;
+}
+
+int cove_inner_add(struct compile *c, const struct compile_new *what,
+                   struct cove_bytes *reg)
+{
+    struct compile_field *field = &c->fields[c->field_count];
+    int rc;
+
+    memset(field, 0, sizeof *field);
+    field->name = what->name;
+    field->type = what->type;
+    field->inner = true;
+    field->required = what->required > 0;
+    field->has_default = what->default_value.len > 0;
+    field->default_value = what->default_value;
+    rc = field_register(c, field);
+    rc = rc != 0 ? rc : cove_field_show(c, field, false);
+    if (rc == 0 && (field->has_default || field->required)) {
+        rc = cove_field_limit(c, field);
+    }
+    if (rc == 0) {
+        *reg = field->reg;
     }
     return rc;
 }

@@ -19,7 +19,8 @@ enum grammar_form {
     FORM_TRUE,
     FORM_PIPE,      /* a pipeline */
     FORM_PIPE_NULL, /* a pipeline, or null: no way back */
-    FORM_TARGET     /* a name, or {name?, type?} */
+    FORM_TARGET,    /* a name, or {name?, type?} */
+    FORM_RENAMES    /* names as FORM_NAMES, or {name: other name} */
 };
 
 struct grammar_member {
@@ -95,6 +96,28 @@ static const struct grammar_word words[] = {
     {"same",
      {{"field", FORM_NAME, true}, {"as", FORM_NAME, true}},
      "{\"same\":{\"field\":\"mail\",\"as\":\"email\"}}"},
+    {"each",
+     {{"field", FORM_NAME, true},
+      {"to", FORM_TYPE, false},
+      {"forward", FORM_PIPE, false},
+      {"back", FORM_PIPE_NULL, false},
+      {"lossy", FORM_BOOL, false}},
+     "{\"each\":{\"field\":\"sizes\",\"to\":\"integer\","
+     "\"forward\":[\"int_of_text\"],\"back\":[\"text_of_int\"]}}"},
+    {"to_list",
+     {{"field", FORM_NAME, true},
+      {"to", FORM_TARGET, false},
+      {"forward", FORM_PIPE, false},
+      {"back", FORM_PIPE_NULL, false},
+      {"lossy", FORM_BOOL, false}},
+     "{\"to_list\":{\"field\":\"tag\",\"to\":\"tags\"}}"},
+    {"text",
+     {{"field", FORM_NAME, true}, {"to", FORM_NAME, false}},
+     "{\"text\":\"notes\"}"},
+    {"extract",
+     {{"fields", FORM_RENAMES, true}, {"into", FORM_NAME, true}},
+     "{\"extract\":{\"fields\":[\"street\",\"city\"],"
+     "\"into\":\"address\"}}"},
 };
 
 /* --- types -------------------------------------------------------------- */
@@ -157,6 +180,26 @@ static bool item_is_texts(struct cove_bytes item, size_t least, bool once)
         }
     }
     return count >= least;
+}
+
+/* Names, or a map of at least one name to others. */
+static bool item_is_renames(struct cove_bytes item)
+{
+    struct cove_reader r;
+    size_t count;
+
+    if (cove_cbor_type_of(item) != COVE_CBOR_MAP) {
+        return item_is_texts(item, 1, true);
+    }
+    cove_reader_init(&r, item);
+    count = cove_reader_map(&r);
+    for (size_t left = count; left > 0; left--) {
+        (void)cove_reader_text(&r);
+        if (cove_cbor_type_of(cove_reader_item(&r)) != COVE_CBOR_TEXT) {
+            return false;
+        }
+    }
+    return count > 0;
 }
 
 static bool target_is_right(struct cove_bytes item)
@@ -225,6 +268,11 @@ static const char *form_broken(enum grammar_form form, struct cove_bytes item)
                    ? NULL
                    : "must be a name or {\"name\":…,\"type\":…}, the type "
                      "one of " TYPES;
+    case FORM_RENAMES:
+        return item_is_renames(item)
+                   ? NULL
+                   : "must be a list of names, each once, or an object of "
+                     "names and what they are called inside";
     case FORM_VALUE:
     case FORM_PIPE:
     case FORM_PIPE_NULL:

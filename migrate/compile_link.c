@@ -43,6 +43,11 @@ static enum cove_type text_type(const struct compile *c, struct cove_bytes name)
 
 static int text_need(struct compile *c, const struct compile_field *field)
 {
+    int rc = cove_field_value(c, field);
+
+    if (rc != 0) {
+        return rc;
+    }
     if (field->type == COVE_TYPE_TEXT || field->type == COVE_TYPE_ANY) {
         return 0;
     }
@@ -56,7 +61,7 @@ static int text_need(struct compile *c, const struct compile_field *field)
 static int new_field(struct compile *c, struct cove_bytes name,
                      enum cove_type type, struct compile_field **out)
 {
-    struct compile_new what = {name, type, {NULL, 0}, -1};
+    struct compile_new what = {name, type, {NULL, 0}, -1, NULL};
     int rc = cove_field_free(c, name);
 
     return rc != 0 ? rc : cove_field_add(c, &what, out);
@@ -64,10 +69,8 @@ static int new_field(struct compile *c, struct cove_bytes name,
 
 /* --- conversions -------------------------------------------------------- */
 
-/* The way back: as said, null, or where it is not said the one that undoes the
- * way there. */
-static int convert_back(struct compile *c, const struct cove_word *word,
-                        struct cove_bytes forward, struct cove_bytes *out)
+int cove_word_back(struct compile *c, const struct cove_word *word,
+                   struct cove_bytes forward, struct cove_bytes *out)
 {
     int rc;
 
@@ -85,9 +88,8 @@ static int convert_back(struct compile *c, const struct cove_word *word,
     return rc;
 }
 
-/* The name and type that "to" says; empty where it does not. */
-static void convert_target(const struct cove_word *word,
-                           struct cove_bytes *name, struct cove_bytes *type)
+void cove_word_target(const struct cove_word *word, struct cove_bytes *name,
+                      struct cove_bytes *type)
 {
     struct cove_bytes to;
     struct cove_bytes item;
@@ -121,10 +123,11 @@ int cove_word_convert(struct compile *c, const struct cove_word *word)
     enum cove_type type;
     int rc;
 
-    convert_target(word, &name, &said);
+    cove_word_target(word, &name, &said);
     cove_member(word, "forward", &forward);
     if ((rc = cove_member_field(c, word, "field", &old)) != 0 ||
-        (rc = convert_back(c, word, forward, &back)) != 0) {
+        (rc = cove_field_value(c, old)) != 0 ||
+        (rc = cove_word_back(c, word, forward, &back)) != 0) {
         return rc;
     }
     name = name.at != NULL ? name : old->name;
@@ -275,7 +278,8 @@ int cove_word_compute(struct compile *c, const struct cove_word *word)
     for (size_t i = 0; i < count; i++) {
         struct compile_field *dep;
 
-        if ((rc = cove_field_need(c, names[i], &dep)) != 0) {
+        if ((rc = cove_field_need(c, names[i], &dep)) != 0 ||
+            (rc = cove_field_value(c, dep)) != 0) {
             return rc;
         }
         names[i] = dep->reg;
@@ -300,7 +304,9 @@ int cove_word_same(struct compile *c, const struct cove_word *word)
     int rc;
 
     if ((rc = cove_member_field(c, word, "field", &one)) != 0 ||
-        (rc = cove_member_field(c, word, "as", &other)) != 0) {
+        (rc = cove_member_field(c, word, "as", &other)) != 0 ||
+        (rc = cove_field_value(c, one)) != 0 ||
+        (rc = cove_field_value(c, other)) != 0) {
         return rc;
     }
     if (one == other || one->type != other->type) {

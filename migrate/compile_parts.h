@@ -9,6 +9,7 @@
  *   compile_field.c   the fields as the words find and leave them, and the ops
  *   compile_word.c    words about names and limits → ops
  *   compile_link.c    words that link a new field to others → ops
+ *   compile_child.c   words about fields that are documents → ops
  *   compile_check.c   a body against journal and schema: compile_check.h
  *   compile.c         bodies
  */
@@ -97,6 +98,21 @@ struct compile_field {
     bool required;
     bool has_default;
     struct cove_bytes default_value; /* encoded */
+    bool inner; /* of a child: of its items, or a field of it; never shown */
+    enum cove_child_kind child;
+    struct cove_bytes item;   /* of a list child: the register of its items, */
+    enum cove_type item_type; /* and what that holds */
+    struct compile_member *members; /* of a map child, sorted by name */
+    size_t member_count;
+};
+
+struct compile_member { /* a field of a map child */
+    struct cove_bytes name;
+    struct cove_bytes reg;
+    enum cove_type type;
+    bool required;
+    bool has_default;
+    struct cove_bytes default_value;
 };
 
 struct compile_op {
@@ -141,8 +157,9 @@ COVE_MUST_CHECK int cove_field_free(struct compile *c, struct cove_bytes name);
 struct compile_new {
     struct cove_bytes name;
     enum cove_type type;
-    struct cove_bytes default_value; /* empty: as the target schema says */
-    int required;                    /* -1: as the target schema says */
+    struct cove_bytes default_value;   /* empty: as the target schema says */
+    int required;                      /* -1: as the target schema says */
+    const struct cove_property *child; /* it is a document, as this says */
 };
 /* Add a field: op add, and op limit where it has a default or is required. The
  * name is not checked. Errors: COVE_ELIMIT, COVE_EEXIST (added twice). */
@@ -154,6 +171,11 @@ COVE_MUST_CHECK int cove_field_rename(struct compile *c,
                                       struct cove_bytes name);
 COVE_MUST_CHECK int cove_field_show(struct compile *c,
                                     struct compile_field *field, bool visible);
+/* The same of what is inside a child: hidden from the start. `limit` says what
+ * it must be; NULL: nothing. */
+COVE_MUST_CHECK int cove_inner_add(struct compile *c,
+                                   const struct compile_new *what,
+                                   struct cove_bytes *reg);
 /* Write the limit as the field has it. */
 COVE_MUST_CHECK int cove_field_limit(struct compile *c,
                                      const struct compile_field *field);
@@ -213,5 +235,40 @@ COVE_MUST_CHECK int cove_word_compute(struct compile *c,
                                       const struct cove_word *word);
 COVE_MUST_CHECK int cove_word_same(struct compile *c,
                                    const struct cove_word *word);
+
+/* --- compile_child.c */
+
+/* Say what kind of document the field is, as it has it: op x-child. */
+COVE_MUST_CHECK int cove_field_child(struct compile *c,
+                                     const struct compile_field *field);
+/* Make what is inside a new child field, and say what it is. */
+COVE_MUST_CHECK int cove_field_inside(struct compile *c,
+                                      struct compile_field *field,
+                                      const struct cove_property *as);
+/* The field must be a value in a register. Errors: COVE_ESTEP where it is a
+ * document of its own. */
+COVE_MUST_CHECK int cove_field_value(const struct compile *c,
+                                     const struct compile_field *field);
+/* The child that the target schema makes of a field; NULL where it makes
+ * none. */
+const struct cove_property *cove_target_child(const struct compile *c,
+                                              struct cove_bytes name);
+/* The way back that a word says, or the pipeline that undoes `forward`.
+ * Errors: COVE_ESTEP where nothing does. */
+COVE_MUST_CHECK int cove_word_back(struct compile *c,
+                                   const struct cove_word *word,
+                                   struct cove_bytes forward,
+                                   struct cove_bytes *out);
+/* The name and type that "to" says; empty where it does not. */
+void cove_word_target(const struct cove_word *word, struct cove_bytes *name,
+                      struct cove_bytes *type);
+COVE_MUST_CHECK int cove_word_each(struct compile *c,
+                                   const struct cove_word *word);
+COVE_MUST_CHECK int cove_word_to_list(struct compile *c,
+                                      const struct cove_word *word);
+COVE_MUST_CHECK int cove_word_text(struct compile *c,
+                                   const struct cove_word *word);
+COVE_MUST_CHECK int cove_word_extract(struct compile *c,
+                                      const struct cove_word *word);
 
 #endif

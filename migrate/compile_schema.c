@@ -28,6 +28,10 @@ static int property_check(const struct cove_schema *schema,
 {
     int rc = cove_name_check(property->name, cove_bytes_text("schema"), diag);
 
+    for (size_t i = 0; i < property->member_count && rc == 0; i++) {
+        rc = cove_name_check(property->members[i].name,
+                             cove_bytes_text("schema"), diag);
+    }
     if (rc != 0 || !property->has_default ||
         cove_value_is_null(property->default_value)) {
         return rc;

@@ -141,7 +141,7 @@ static bool show_means(const struct compile_field *field,
     struct cove_bytes said = cove_member_text(word, "type");
     enum cove_type type;
 
-    return !field->visible &&
+    return !field->visible && !field->inner &&
            cove_bytes_equal(field->name, cove_member_text(word, "field")) &&
            (reg.at == NULL || cove_bytes_equal(reg, field->reg)) &&
            (said.at == NULL ||
@@ -216,6 +216,16 @@ static int word_add(struct compile *c, const struct cove_word *word)
     if (cove_member(word, "required", &ignored)) {
         what.required = cove_member_true(word, "required");
     }
+    if (cove_member_text(word, "type").at == NULL) {
+        what.child = cove_target_child(c, what.name);
+    }
+    if (what.child != NULL &&
+        (what.default_value.len > 0 || what.required >= 0)) {
+        return cove_fail(c->diag, COVE_ESTEP,
+                         "%.*s: \"%.*s\" is a document of its own: it is "
+                         "always there, and has no default",
+                         SHOWN(c->label), SHOWN(what.name));
+    }
     rc = cove_field_add(c, &what, &field);
     return rc != 0 ? rc : default_check(c, field);
 }
@@ -232,7 +242,8 @@ static int word_default(struct compile *c, const struct cove_word *word)
                          "%.*s: give either \"value\" or \"drop\":true",
                          SHOWN(c->label));
     }
-    if ((rc = cove_member_field(c, word, "field", &field)) != 0) {
+    if ((rc = cove_member_field(c, word, "field", &field)) != 0 ||
+        (rc = cove_field_value(c, field)) != 0) {
         return rc;
     }
     field->has_default = given;
@@ -246,6 +257,7 @@ static int word_require(struct compile *c, const struct cove_word *word)
     struct compile_field *field;
     int rc = cove_member_field(c, word, "field", &field);
 
+    rc = rc != 0 ? rc : cove_field_value(c, field);
     if (rc != 0) {
         return rc;
     }
@@ -288,6 +300,10 @@ static const struct {
     {"join", cove_word_join},
     {"compute", cove_word_compute},
     {"same", cove_word_same},
+    {"each", cove_word_each},
+    {"to_list", cove_word_to_list},
+    {"text", cove_word_text},
+    {"extract", cove_word_extract},
 };
 
 int cove_compile_words(struct compile *c, const struct cove_word *words,

@@ -146,6 +146,7 @@ static struct diff_answer *answer_of(const struct diff *d,
 static void field_link(struct diff_field *old, struct diff_field *new)
 {
     old->fate = DIFF_STAYS;
+    old->word = cove_diff_word(old->property, new->property);
     old->other = new;
     new->fate = DIFF_STAYS;
     new->other = old;
@@ -199,7 +200,8 @@ static void fields_settle(struct diff *d, struct diff_field *old)
     struct diff_answer *gone = drop != NULL ? drop : hide;
 
     if (gone != NULL &&
-        !(stays && same->property->type == old->property->type)) {
+        !(stays && same->property->type == old->property->type &&
+          same->property->child == old->property->child)) {
         gone->used = true;
         old->fate = drop != NULL ? DIFF_DROPPED : DIFF_HIDDEN;
     } else if (stays) {
@@ -319,7 +321,10 @@ static int field_added(struct diff *d, struct diff_field *new)
         d, &c,
         cove_arena_printf(
             d->arena, "\"%.*s\" is new: %s, %s%s%s%s", SHOWN(new->name),
-            cove_type_word(p->type), p->required ? "required" : "optional",
+            cove_diff_kind(p),
+            p->required                   ? "required"
+            : p->child != COVE_CHILD_NONE ? "a document of its own"
+                                          : "optional",
             p->has_default ? ", by default " : "", shown,
             missing ? "; documents of before lack it and are invalid until "
                       "somebody writes it: give it a default"

@@ -72,9 +72,11 @@ static char *retyped_text(const struct pair *p,
         return NULL;
     }
     return cove_arena_printf(
-        p->d->arena, "\"%.*s\" turns from %s to %s by %s, back by %s%s%s%s",
-        SHOWN(p->before->name), cove_type_word(p->before->type),
-        cove_type_word(p->after->type), forward, back,
+        p->d->arena, "%s\"%.*s\" turns from %s to %s%s by %s, back by %s%s%s%s",
+        p->old->word == DIFF_EACH ? "each item of " : "",
+        SHOWN(p->before->name), cove_type_word(cove_diff_type(p->before)),
+        p->old->word == DIFF_TO_LIST ? "a list of " : "",
+        cove_type_word(cove_diff_type(p->after)), forward, back,
         tried->forward_fails
             ? "; what does not convert is invalid in the new version"
             : "",
@@ -94,8 +96,8 @@ static int pair_converts(const struct pair *p)
                                  .field = p->before->name,
                                  .before = p->old->schema,
                                  .after = p->old->other->schema};
-    struct law_trial trial = {.from = p->before->type,
-                              .to = p->after->type,
+    struct law_trial trial = {.from = cove_diff_type(p->before),
+                              .to = cove_diff_type(p->after),
                               .forward = convert->forward,
                               .back = one_way ? cove_bytes(NULL, 0)
                                               : convert->back};
@@ -107,6 +109,11 @@ static int pair_converts(const struct pair *p)
         return rc;
     }
     change_tried(&c, &tried, one_way);
+    if (p->old->word == DIFF_TO_LIST) { /* one item of many */
+        c.lossy_back = true;
+        c.class = one_way ? COVE_DIFF_ONE_WAY : COVE_DIFF_LOSSY;
+        c.compat &= ~(unsigned)COVE_COMPAT_FORWARD;
+    }
     return cove_diff_add(p->d, &c, retyped_text(p, &c, &tried));
 }
 
@@ -129,6 +136,17 @@ static int pair_unconverted(const struct pair *p)
     if (rc != 0) {
         return rc;
     }
+    if (p->old->word == DIFF_NO_WORD) {
+        return cove_diff_add(
+            p->d, &c,
+            cove_arena_printf(p->d->arena,
+                              "\"%.*s\" turns from %s to %s, and no word does "
+                              "that: give the field up: {\"drop\":[\"%.*s\"]}, "
+                              "or add one of another name beside it",
+                              SHOWN(p->before->name), cove_diff_kind(p->before),
+                              cove_diff_kind(p->after),
+                              SHOWN(p->before->name)));
+    }
     return cove_diff_add(
         p->d, &c,
         cove_arena_printf(
@@ -136,9 +154,9 @@ static int pair_unconverted(const struct pair *p)
             "\"%.*s\" turns from %s to %s, and there is more than one way, or "
             "none: say how in an answers file: {\"convert\":{\"%.*s\":"
             "{\"forward\":%s}}}, or give the field up: {\"drop\":[\"%.*s\"]}",
-            SHOWN(p->before->name), cove_type_word(p->before->type),
-            cove_type_word(p->after->type), SHOWN(p->before->name), how,
-            SHOWN(p->before->name)));
+            SHOWN(p->before->name), cove_type_word(cove_diff_type(p->before)),
+            cove_type_word(cove_diff_type(p->after)), SHOWN(p->before->name),
+            how, SHOWN(p->before->name)));
 }
 
 static int pair_type(const struct pair *p)
@@ -152,8 +170,15 @@ static int pair_type(const struct pair *p)
     if (needed) {
         return pair_unconverted(p);
     }
+    if (cove_diff_turns(p->old) && p->old->convert.forward.len == 0) {
+        struct cove_bytes path;
+
+        rc = pair_path(p, "x-type", &path);
+        return rc != 0 ? rc : cove_diff_child(p->d, p->old, path);
+    }
     /* an enum's table on a type that stays is told value by value */
-    if (p->before->type == p->after->type &&
+    if (cove_diff_type(p->before) == cove_diff_type(p->after) &&
+        !cove_diff_turns(p->old) &&
         (p->old->convert.forward.len == 0 ||
          cove_diff_answer(p->d->answers, DIFF_ANSWER_CONVERT,
                           p->d->before->title, p->old->name) == NULL)) {
@@ -184,7 +209,8 @@ static int pair_required(const struct pair *p)
             : "is required from now on and has no default: documents without "
               "it are invalid until somebody writes it: give it a default";
 
-    if (rc != 0 || p->before->required == now) {
+    if (rc != 0 || p->before->required == now ||
+        p->after->child != COVE_CHILD_NONE) { /* always there */
         return rc;
     }
     return cove_diff_add(p->d, &c,
@@ -497,7 +523,8 @@ int cove_diff_classify(struct diff *d, struct diff_field *old)
     constraints.path = p.path;
     if (rc != 0 || (rc = pair_renamed(&p)) != 0 || (rc = pair_type(&p)) != 0 ||
         (rc = pair_required(&p)) != 0 || (rc = pair_default(&p)) != 0 ||
-        (rc = pair_notes(&p)) != 0 || p.before->type != p.after->type) {
+        (rc = pair_notes(&p)) != 0 || p.before->child != p.after->child ||
+        cove_diff_type(p.before) != cove_diff_type(p.after)) {
         return rc;
     }
     if (cove_diff_answer(d->answers, DIFF_ANSWER_CONVERT, d->before->title,

@@ -395,19 +395,25 @@ static int convert_answer(struct diff *d, struct diff_answer *answer,
 
 int cove_diff_convert(struct diff *d, struct diff_field *old, bool *needed)
 {
-    enum cove_type from = old->property->type;
-    enum cove_type to = old->other->property->type;
+    enum cove_type from = cove_diff_type(old->property);
+    enum cove_type to = cove_diff_type(old->other->property);
     struct diff_answer *answer = cove_diff_answer(
         d->answers, DIFF_ANSWER_CONVERT, d->before->title, old->name);
     struct diff_answer *lossy = cove_diff_answer(d->answers, DIFF_ANSWER_LOSSY,
                                                  d->before->title, old->name);
-    int rc =
-        answer != NULL ? convert_answer(d, answer, old) : convert_enum(d, old);
+    int rc;
+
+    if (old->word == DIFF_TEXT || old->word == DIFF_NO_WORD) {
+        *needed = old->word == DIFF_NO_WORD;
+        return 0; /* an answer that says how is about nothing */
+    }
+    rc = answer != NULL ? convert_answer(d, answer, old) : convert_enum(d, old);
 
     if (rc != 0) {
         return rc;
     }
     *needed = old->convert.forward.len == 0 && from != to &&
+              !(old->word != DIFF_CONVERT && to == COVE_TYPE_ANY) &&
               !cove_diff_pipes(from, to, &old->convert);
     if (lossy != NULL && old->convert.forward.len > 0) {
         lossy->used = true;

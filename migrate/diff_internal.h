@@ -4,6 +4,7 @@
  *   diff.c           fields of before and after: which is which; the result
  *   diff_maybe.c     what a field that is gone may have become
  *   diff_convert.c   how a value gets from one type to another
+ *   diff_child.c     the same of fields that are documents
  *   diff_classify.c  one field before and after: limits, enum, annotations
  *   diff_nested.c    constraints compared by path, also inside values
  *   diff_words.c     words and the way back
@@ -65,6 +66,15 @@ enum diff_fate {
     DIFF_COMES /* of a field of after: it is new */
 };
 
+/* The word that takes a field to what it becomes. */
+enum diff_word {
+    DIFF_CONVERT, /* where there is a conversion; else none */
+    DIFF_TEXT,
+    DIFF_TO_LIST,
+    DIFF_EACH, /* as DIFF_CONVERT, of the items */
+    DIFF_NO_WORD
+};
+
 struct diff_convert {
     struct cove_bytes forward; /* empty: no conversion */
     struct cove_bytes back;    /* encoded null: none */
@@ -78,6 +88,7 @@ struct diff_field {
     struct cove_bytes schema; /* encoded */
     enum diff_fate fate;
     struct diff_field *other;    /* STAYS: the field on the other side */
+    enum diff_word word;         /* STAYS, of a field of before */
     struct diff_convert convert; /* of a field of before */
 };
 
@@ -157,6 +168,22 @@ COVE_MUST_CHECK int cove_diff_enum_fate(struct diff *d,
                                         struct cove_bytes value,
                                         enum diff_enum_fate *fate,
                                         struct cove_bytes *to);
+
+/* --- diff_child.c */
+
+enum diff_word cove_diff_word(const struct cove_property *from,
+                              const struct cove_property *to);
+/* The type of its values: of a list child's, its items. */
+enum cove_type cove_diff_type(const struct cove_property *p);
+/* What it is, for a sentence. */
+const char *cove_diff_kind(const struct cove_property *p);
+/* Does the field need its word, even where values need no conversion? */
+bool cove_diff_turns(const struct diff_field *old);
+/* The change of a field that a word takes from or to a document; it has no
+ * conversion. `path` is of its x-type. */
+COVE_MUST_CHECK int cove_diff_child(struct diff *d,
+                                    const struct diff_field *old,
+                                    struct cove_bytes path);
 
 /* --- diff_classify.c */
 

@@ -98,10 +98,13 @@ static unsigned maybe_score(const struct diff_field *old,
                             const struct diff_field *new)
 {
     struct diff_convert ignored;
-    enum cove_type from = old->property->type;
-    enum cove_type to = new->property->type;
+    enum cove_type from = cove_diff_type(old->property);
+    enum cove_type to = cove_diff_type(new->property);
     unsigned alike = cove_diff_alike(old->name, new->name);
 
+    if (cove_diff_word(old->property, new->property) == DIFF_NO_WORD) {
+        return 0;
+    }
     if (from == to) {
         return alike + 40;
     }

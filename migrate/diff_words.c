@@ -91,25 +91,39 @@ static int word_convert(struct words *w, const struct diff_field *old)
 {
     const struct diff_convert *c = &old->convert;
     const struct diff_field *new = old->other;
+    struct cove_bytes type =
+        cove_bytes_text(cove_type_word(cove_diff_type(new->property)));
     struct cove_bytes target = {NULL, 0};
     struct cove_draft d;
     int rc;
 
+    if (old->word == DIFF_TEXT) {
+        return word_field(w, &w->up, "text", new->name);
+    }
     cove_draft_init(&d, w->d->arena);
-    cove_draft_text(&d, "type",
-                    cove_bytes_text(cove_type_word(new->property->type)));
+    cove_draft_text(&d, "type", type);
     if ((rc = cove_draft_end(&d, &target)) != 0) {
         return rc;
     }
     cove_draft_init(&d, w->d->arena);
     cove_draft_text(&d, "field", new->name);
-    cove_draft_item(&d, "to", target);
-    cove_draft_item(&d, "forward", c->forward);
-    cove_draft_item(&d, "back", c->back);
+    if (old->word == DIFF_EACH) {
+        cove_draft_text(&d, "to", type);
+    } else {
+        cove_draft_item(&d, "to", target);
+    }
+    if (c->forward.len > 0) {
+        cove_draft_item(&d, "forward", c->forward);
+        cove_draft_item(&d, "back", c->back);
+    }
     if (c->lossy) {
         cove_draft_bool(&d, "lossy", true);
     }
-    return word_end(w, &w->up, "convert", &d, new->name);
+    return word_end(w, &w->up,
+                    old->word == DIFF_EACH      ? "each"
+                    : old->word == DIFF_TO_LIST ? "to_list"
+                                                : "convert",
+                    &d, new->name);
 }
 
 /* --- names -------------------------------------------------------------- */
@@ -244,7 +258,11 @@ static int limits_change(struct words *w, struct word_list *list,
 
 static bool converts(const struct diff_field *old)
 {
-    return old->fate == DIFF_STAYS && old->convert.forward.len > 0;
+    return old->fate == DIFF_STAYS &&
+           (old->convert.forward.len > 0 || cove_diff_turns(old) ||
+            (old->word == DIFF_EACH &&
+             cove_diff_type(old->property) !=
+                 cove_diff_type(old->other->property)));
 }
 
 static int words_up(struct words *w)
@@ -262,8 +280,11 @@ static int words_up(struct words *w)
     rc = rc != 0 ? rc : moves_make(w);
     for (size_t i = 0; i < d->old_count && rc == 0; i++) {
         if (converts(&d->old[i])) {
-            w->one_way =
-                w->one_way || cove_value_is_null(d->old[i].convert.back);
+            /* the items of a list are taken back by comparing versions, and
+             * by no word */
+            w->one_way = w->one_way || d->old[i].word == DIFF_EACH ||
+                         (d->old[i].convert.forward.len > 0 &&
+                          cove_value_is_null(d->old[i].convert.back));
             rc = word_convert(w, &d->old[i]);
         }
     }

@@ -7,9 +7,9 @@
  * where the split is lenient, to a text that has the same parts (a text without
  * the separator is its own first part).
  *
- * A word of the file that says "lossy": true is let pass. The words that make a
- * conversion (convert, split, join) make exactly one each, in their order, so
- * the nth such operation is the nth such word.
+ * A word of the file that says "lossy": true is let pass. The words that make
+ * conversions make them in their order, one each, `extract` one for each of its
+ * fields; so it can be told which word made the nth such operation.
  */
 #include "migrate/laws.h"
 
@@ -149,27 +149,44 @@ static enum cove_type judge_type(const struct judge *j, struct cove_bytes reg,
     return found ? op.type : COVE_TYPE_ANY;
 }
 
-/* The field that the nth convert, split or join names, and whether it is
+/* How many conversions does a word make? */
+static size_t word_makes(const struct cove_word *word)
+{
+    static const char *const one[] = {"convert", "split", "join", "each",
+                                      "to_list"};
+    struct cove_bytes fields;
+    struct cove_reader r;
+
+    for (size_t k = 0; k < COVE_ARRAY_LEN(one); k++) {
+        if (cove_bytes_equal(word->word, cove_bytes_text(one[k]))) {
+            return 1;
+        }
+    }
+    if (!cove_bytes_equal(word->word, cove_bytes_text("extract")) ||
+        !cove_member(word, "fields", &fields)) {
+        return 0;
+    }
+    cove_reader_init(&r, fields);
+    return cove_value_kind(fields) == COVE_KIND_MAP ? cove_reader_map(&r)
+                                                    : cove_reader_list(&r);
+}
+
+/* The field that the word behind the nth conversion names, and whether it is
  * marked lossy; with no words only the field's own name is known. */
 static bool judge_word(const struct judge *j, size_t nth,
                        struct cove_bytes *field)
 {
-    static const char *const makes[] = {"convert", "split", "join"};
-
     for (size_t i = 0; i < j->laws->word_count; i++) {
         const struct cove_word *word = &j->laws->words[i];
-        bool one = false;
+        size_t makes = word_makes(word);
 
-        for (size_t k = 0; k < COVE_ARRAY_LEN(makes); k++) {
-            one =
-                one || cove_bytes_equal(word->word, cove_bytes_text(makes[k]));
-        }
-        if (one && nth-- == 0) {
+        if (nth < makes) {
             struct cove_bytes said = cove_member_text(word, "field");
 
             *field = said.len > 0 ? said : *field;
             return cove_member_true(word, "lossy");
         }
+        nth -= makes;
     }
     return false;
 }

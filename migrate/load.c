@@ -11,7 +11,9 @@
 
 #include "core/hlc.h"
 #include "core/value.h"
+#include "crdt/branch.h"
 #include "crdt/repo_upkeep.h"
+#include "migrate/kin.h"
 
 #define LOAD_DAYS     90
 #define LOAD_DAY_MS   86400000
@@ -144,7 +146,8 @@ static int due_of_head(struct load *l, const struct cove_step_id *head,
                        struct load_due *due)
 {
     struct cove_doc *doc = &l->out->doc;
-    struct cove_view other, *view = &l->out->view;
+    struct cove_loaded other = *l->out;
+    struct cove_view *view = &l->out->view;
     const struct cove_plan *plan;
     struct cove_due *found;
     size_t count;
@@ -152,8 +155,8 @@ static int due_of_head(struct load *l, const struct cove_step_id *head,
         cove_catalog_plan(l->catalog, l->txn, doc->schema_num, head, &plan);
 
     if (err == 0 && plan != l->out->plan) {
-        view = &other;
-        err = cove_view_init(view, l->arena, plan, &doc->state);
+        view = &other.view;
+        err = cove_kin_view(l->catalog, l->txn, &other, plan, l->diag);
     }
     if (err == 0) {
         err = cove_view_due(view, &found, &count);
@@ -248,7 +251,8 @@ static int copies_write(struct load *l, struct load_due *due,
                              .ops = due->ops + begin,
                              .op_count = end - begin};
 
-        if (end == due->count) { /* then nothing is due any more */
+        if (end == due->count && !cove_doc_on_branch(&l->out->doc)) {
+            /* then nothing is due any more */
             l->out->doc.clean_next = *key;
         }
         err = cove_repo_append(l->repo, l->txn, &l->out->doc, &tx, l->diag);
@@ -265,8 +269,8 @@ static int load_settle(struct load *l, const struct cove_hash *clean)
     struct cove_hash plan = cove_journal_fingerprint(l->journal);
     enum cove_doc_state state;
 
-    if (l->request->mode != COVE_LOAD_MIGRATE) {
-        return 0;
+    if (l->request->mode != COVE_LOAD_MIGRATE || cove_doc_on_branch(doc)) {
+        return 0; /* what is noted is of the document itself */
     }
     if (!l->at_newest) {
         return clean != NULL ? cove_repo_set_clean(l->repo, l->txn, doc, clean)
@@ -286,7 +290,8 @@ static bool load_is_clean(const struct load *l, const struct cove_hash *key)
     const struct cove_doc *doc = &l->out->doc;
     struct cove_hash plan = cove_journal_fingerprint(l->journal);
 
-    return memcmp(doc->clean.b, key->b, sizeof(key->b)) == 0 &&
+    return !cove_doc_on_branch(doc) &&
+           memcmp(doc->clean.b, key->b, sizeof(key->b)) == 0 &&
            (!l->at_newest || l->request->mode != COVE_LOAD_MIGRATE ||
             memcmp(doc->judged_plan, plan.b, sizeof(doc->judged_plan)) == 0);
 }
@@ -342,8 +347,7 @@ static int load_copies(struct load *l)
             out->copies_written = out->copies_due;
             out->copies_due = 0;
             out->due_bytes = 0;
-            err = cove_view_init(&out->view, l->arena, out->plan,
-                                 &out->doc.state);
+            err = cove_kin_view(l->catalog, l->txn, out, out->plan, l->diag);
         }
     }
     return err != 0 ? err : load_settle(l, &key);
@@ -403,20 +407,24 @@ int cove_load(struct cove_catalog *catalog, struct cove_store_txn *txn,
                      .diag = diag};
 
     memset(out, 0, sizeof(*out));
-    int err = cove_repo_load(l.repo, txn, request->num, arena, &out->doc, diag);
+    int err = cove_repo_load_branch(l.repo, txn, request->num, &request->branch,
+                                    arena, &out->doc, diag);
 
     if (err != 0) {
         return err;
     }
+    if (request->mode != COVE_LOAD_RAW && out->doc.schema_num == 0) {
+        err = cove_kin_open(catalog, txn, out, diag);
+    }
     out->raw = request->mode == COVE_LOAD_RAW || out->doc.schema_num == 0;
-    if (out->raw) {
-        return 0;
+    if (err != 0 || out->raw) {
+        return err;
     }
     err = load_head(&l);
     if (err == 0) {
-        err = cove_view_init(&out->view, arena, out->plan, &out->doc.state);
+        err = cove_kin_view(catalog, txn, out, out->plan, diag);
     }
-    if (err == 0) {
+    if (err == 0 && !cove_loaded_is_child(out)) {
         err = load_copies(&l);
     }
     return err;
@@ -426,24 +434,21 @@ int cove_loaded_at(struct cove_catalog *catalog, struct cove_store_txn *txn,
                    const struct cove_loaded *loaded,
                    const struct cove_step_id *head, struct cove_loaded *at)
 {
-    struct cove_loaded seen = *loaded;
+    const struct cove_plan *plan;
 
     if (loaded->doc.schema_num == 0) {
         return COVE_EUSAGE;
     }
-    seen.raw = false;
-    seen.head = *head;
-    int err = cove_catalog_plan(catalog, txn, loaded->doc.schema_num, head,
-                                &seen.plan);
+    int err =
+        cove_catalog_plan(catalog, txn, loaded->doc.schema_num, head, &plan);
 
-    if (err == 0) {
-        err = cove_view_init(&seen.view, loaded->doc.arena, seen.plan,
-                             &loaded->doc.state);
+    if (err != 0) {
+        return err;
     }
-    if (err == 0) {
-        *at = seen;
-    }
-    return err;
+    *at = *loaded; /* what is viewed lies in it */
+    at->raw = false;
+    at->head = *head;
+    return cove_kin_view(catalog, txn, at, plan, NULL);
 }
 
 /* ------------------------------------------------------------------- state */

@@ -8,8 +8,12 @@
 #ifndef COVE_MIGRATE_LOAD_H
 #define COVE_MIGRATE_LOAD_H
 
+#include "crdt/seq.h"
 #include "migrate/catalog.h"
 #include "migrate/view.h"
+
+struct cove_kin;
+struct cove_family;
 
 enum cove_load_mode {
     COVE_LOAD_MIGRATE, /* view, and copies written where allowed */
@@ -40,7 +44,23 @@ struct cove_loaded {
     uint32_t due_bytes;           /* of log that these would take, about */
     uint32_t copies_written;      /* by this load */
     uint32_t invalid;             /* visible fields that did not convert */
+    /* Of a document with children, or a child: migrate/child.h. A list or text
+     * that is a child is raw, and its head is set. */
+    struct cove_kin *kin;
+    struct cove_family *family;
+    uint32_t field;           /* of a child: its register in family->plan */
+    struct cove_bytes inside; /* and what that is called */
+    /* What a list or text shows, where that is more than its own: no part of
+     * the repo's, so that what is edited in it is appended with tx.applied
+     * false. */
+    struct cove_seq *elements;
 };
+
+/* The elements that a list or text shows. */
+static inline struct cove_seq *cove_loaded_seq(const struct cove_loaded *loaded)
+{
+    return loaded->elements != NULL ? loaded->elements : loaded->doc.state.seq;
+}
 
 struct cove_load_request {
     cove_num num;
@@ -50,7 +70,8 @@ struct cove_load_request {
                   struct cove_step_id *head);
     void *choose_ctx;
     enum cove_load_mode mode;
-    int64_t live_days; /* 0 = 90 */
+    struct cove_session_id branch; /* zero: the document itself */
+    int64_t live_days;             /* 0 = 90 */
 };
 
 /* Errors: COVE_ENOTFOUND, COVE_EBLOCKED (journal missing or head not active:
@@ -108,6 +129,45 @@ COVE_MUST_CHECK int cove_new_document(struct cove_catalog *catalog,
                                       struct cove_arena *arena,
                                       struct cove_loaded *out,
                                       struct cove_diag *diag);
+
+/* A child of a loaded map that nobody has written to: what it would show. Only
+ * for reading: it is in no store. `kind` is the one that the version has for
+ * the field, a list, text or map. Errors: COVE_ENOTFOUND (the version has none
+ * there), COVE_ENOMEM. `parent` outlives it. */
+COVE_MUST_CHECK int cove_load_absent(
+    struct cove_catalog *catalog, struct cove_store_txn *txn,
+    struct cove_loaded *parent, struct cove_bytes reg, const struct cove_id *id,
+    struct cove_arena *arena, struct cove_loaded *out);
+
+/* Is it a list, text or map that a version of its parent has a say in? Then
+ * what is written to it has the epoch loaded->head. */
+bool cove_loaded_is_child(const struct cove_loaded *loaded);
+/* Of such a list: the first item of a piece as the head reads it, present or
+ * invalid; and the type id that new items have (may be empty).
+ * Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_loaded_item(struct cove_loaded *loaded,
+                                     const struct cove_seq_piece *piece,
+                                     struct cove_cell *out);
+struct cove_bytes cove_loaded_item_type(const struct cove_loaded *loaded);
+/* The elements that a list or text would show at the same head, by what its
+ * parent says now, if its own state were this one: of another time, or of a
+ * branch. In the arena, or the state's own. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_loaded_elements(const struct cove_loaded *loaded,
+                                         const struct cove_state *state,
+                                         struct cove_arena *arena,
+                                         struct cove_seq **out);
+/* Of an author of what a list or text shows (cove_loaded_seq): how many
+ * elements, from its first on, stand for something. Those of a write that no
+ * longer wins are there without what they were. */
+uint32_t cove_loaded_known(const struct cove_loaded *loaded, uint32_t author);
+/* Judge items that are to be written, `count` encoded values one behind
+ * another. Errors: COVE_ESCHEMA, COVE_EBLOCKED (the version is retired). */
+COVE_MUST_CHECK int cove_loaded_judge_items(struct cove_catalog *catalog,
+                                            struct cove_store_txn *txn,
+                                            const struct cove_loaded *loaded,
+                                            struct cove_bytes values,
+                                            size_t count,
+                                            struct cove_diag *diag);
 
 /* Another version's eyes on a document that is loaded: `at` shares all that
  * `loaded` has but the view, and writing through it is not for it.

@@ -231,8 +231,8 @@ static bool name_taken(const struct merge *m, struct cove_bytes name)
 
 /* "priority" → "priority_integer", or with a number behind where that is
  * taken. */
-static int name_make(struct merge *m, struct cove_bytes name,
-                     enum cove_type type, struct cove_bytes *out)
+static int name_make(struct merge *m, struct cove_bytes name, const char *what,
+                     struct cove_bytes *out)
 {
     for (unsigned n = 1;; n++) {
         char number[16] = "";
@@ -241,9 +241,9 @@ static int name_make(struct merge *m, struct cove_bytes name,
             snprintf(number, sizeof(number), "_%u", n);
         }
 
-        char *text = cove_arena_printf(
-            m->arena, "%.*s_%s%s", (int)(name.len < 200 ? name.len : 0),
-            (const char *)name.at, cove_type_word(type), number);
+        char *text = cove_arena_printf(m->arena, "%.*s_%s%s",
+                                       (int)(name.len < 200 ? name.len : 0),
+                                       (const char *)name.at, what, number);
 
         if (text == NULL) {
             return COVE_ENOMEM;
@@ -265,7 +265,9 @@ static int displaced_settle(struct merge *m, const struct cove_plan_field *f)
     const struct word_member field = {"field", f->name};
     uint32_t other;
     bool same = cove_plan_find_name(plan, name, &other) &&
-                plan->registers[other].type == r->type;
+                plan->registers[other].type == r->type &&
+                plan->registers[other].child == COVE_PLAN_NONE &&
+                r->child == COVE_PLAN_NONE;
     bool joined = same && plan->registers[other].cell == r->cell;
     int err = 0;
 
@@ -281,7 +283,12 @@ static int displaced_settle(struct merge *m, const struct cove_plan_field *f)
                         (struct word_member){NULL, {NULL, 0}});
     }
     if (err == 0) {
-        err = name_make(m, name, r->type, &report->as);
+        err =
+            name_make(m, name,
+                      r->child == COVE_PLAN_NONE
+                          ? cove_type_word(r->type)
+                          : cove_child_kind_name(plan->children[r->child].kind),
+                      &report->as);
     }
     if (err == 0) {
         m->shown[m->shown_count++] = (struct merge_shown){f->reg, report->as};

@@ -13,7 +13,7 @@
 #include "schema/step.h"
 
 /* Named in fingerprints: another set of functions is another plan. */
-#define PLAN_FUNCTIONS "functions 1"
+#define PLAN_FUNCTIONS "functions 2, children"
 
 /* --- ops */
 
@@ -276,6 +276,9 @@ static int plan_pass_step(struct cove_plan_build *build,
         build->clock++;
         if (err == 0) {
             err = plan_apply(build, &op, own, &fits);
+        }
+        if (err == 0 && op.kind == COVE_STEP_EXTRA) {
+            cove_plan_extra(build, step->ops[i], own);
         }
         if (err == 0 && !fits) {
             err = plan_note_conflict(build, step, i);

@@ -17,6 +17,7 @@
 #define COVE_MIGRATE_PLAN_H
 
 #include "core/arena.h"
+#include "schema/child.h"
 #include "schema/fn.h"
 #include "schema/journal.h"
 
@@ -42,6 +43,8 @@ struct cove_plan_register {
     uint32_t depth;         /* edges up to the root */
     struct cove_bytes up;   /* pipeline to the parent; empty: no way */
     struct cove_bytes down; /* pipeline from the parent; empty: no way */
+    uint32_t child;         /* the field is this child, or NONE */
+    bool inner; /* of items of a list, or a field of a map child: no field */
 };
 
 struct cove_plan_atom { /* an undivided cell inside a divided one */
@@ -73,6 +76,22 @@ struct cove_plan_field {
     uint32_t reg;
 };
 
+/* A field that is a document of its own, as the head has it. */
+struct cove_plan_child {
+    uint32_t reg;
+    enum cove_child_kind kind;
+    uint32_t item;                        /* register of its items, or NONE */
+    const struct cove_plan_field *fields; /* of a map, sorted by name */
+    size_t field_count;
+};
+
+/* The child of `to` shows what was written to `from`; at every head, as a
+ * conversion is. */
+struct cove_plan_seed {
+    uint32_t from, to;
+    bool list; /* as its first item; else as its text */
+};
+
 struct cove_plan_conflict {
     struct cove_step_id step;
     uint32_t op; /* its place in the step */
@@ -91,7 +110,13 @@ struct cove_plan {
     size_t calc_count;
     struct cove_plan_field *fields; /* what the head shows, sorted by name */
     size_t field_count;
-    uint32_t *visible;                    /* the same registers, sorted by id */
+    uint32_t *visible;                /* the same registers, sorted by id */
+    struct cove_plan_child *children; /* sorted by register */
+    size_t child_count;
+    struct cove_plan_seed *seeds; /* sorted by `to`, one for each */
+    size_t seed_count;
+    uint32_t *maps; /* fields that are maps at any head, sorted by register */
+    size_t map_count;
     struct cove_plan_conflict *conflicts; /* sorted by step and place */
     size_t conflict_count;
     struct cove_hash fingerprint; /* of order of steps and function set */
@@ -112,6 +137,9 @@ bool cove_plan_find(const struct cove_plan *plan, struct cove_bytes reg,
 /* A field of this head by display name. */
 bool cove_plan_find_name(const struct cove_plan *plan, struct cove_bytes name,
                          uint32_t *out);
+/* What seeds the child of this register; NULL where nothing does. */
+const struct cove_plan_seed *cove_plan_seed_of(const struct cove_plan *plan,
+                                               uint32_t to);
 /* Do writes to this register reach the value of that undivided cell: is it a
  * form of the cell, or of a whole that the cell is a part of? */
 bool cove_plan_reaches(const struct cove_plan *plan, uint32_t reg,

@@ -18,6 +18,13 @@ struct cove_plan_draft {
     struct cove_bytes fallback;
     uint32_t calc;       /* index into calcs, or NONE */
     uint64_t level_mark; /* of the last walk that met it */
+    bool has_child;      /* by the head's own history */
+    bool is_map;         /* at some head */
+    bool is_inner;
+    bool has_seed;                /* is seeded … */
+    bool seed_list;               /* … as a list … */
+    uint32_t seed_from;           /* … from here */
+    struct cove_step_child child; /* the last one's */
 };
 
 struct cove_plan_build {
@@ -44,6 +51,13 @@ struct cove_plan_order {
  * Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_plan_order(struct cove_plan_build *build,
                                     struct cove_plan_order *out);
+
+/* Note what an x- op (encoded) says of children, if anything. What is not a
+ * register of the journal is passed over. */
+void cove_plan_extra(struct cove_plan_build *build, struct cove_bytes op,
+                     bool own);
+/* Lay out children, seeds and maps. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_plan_lay_out_children(struct cove_plan_build *build);
 
 /* Lay out what readers walk: registers, cells, trees, calculations in order,
  * fields. Errors: COVE_ENOMEM. */

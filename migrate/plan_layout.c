@@ -369,5 +369,8 @@ int cove_plan_lay_out(struct cove_plan_build *build)
     if (err == 0) {
         err = layout_calcs(build);
     }
+    if (err == 0) {
+        err = cove_plan_lay_out_children(build);
+    }
     return err;
 }

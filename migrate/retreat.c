@@ -147,6 +147,43 @@ static bool limit_differs(const struct retreat *r,
            (p != NULL && then->has_default && !p->has_default);
 }
 
+/* Are the child's kind and what is inside it as they were? */
+static bool child_differs(const struct compile_field *now,
+                          const struct compile_field *then)
+{
+    bool same = now->child == then->child &&
+                cove_bytes_equal(now->item, then->item) &&
+                now->member_count == then->member_count;
+
+    for (size_t i = 0; same && i < now->member_count; i++) {
+        same = cove_bytes_equal(now->members[i].name, then->members[i].name) &&
+               cove_bytes_equal(now->members[i].reg, then->members[i].reg);
+    }
+    return !same;
+}
+
+/* What was inside a child is said again where it is another now: its items'
+ * register, a map's fields. */
+static int compare_child(struct retreat *r, struct compile *c,
+                         struct compile_field *field, uint32_t reg)
+{
+    struct compile_field then = *field;
+    uint32_t child = r->then->registers[reg].child;
+    int err;
+
+    if (child == COVE_PLAN_NONE) {
+        return 0;
+    }
+    then.member_count = 0;
+    err = cove_plan_inside(r->arena, r->then, child, &then);
+    if (err != 0 || !child_differs(field, &then)) {
+        return err;
+    }
+    then.visible = field->visible;
+    *field = then;
+    return cove_field_child(c, field);
+}
+
 /* One register that the earlier version shows. */
 static int compare_shown(struct retreat *r, struct compile *c, uint32_t reg)
 {
@@ -183,7 +220,7 @@ static int compare_shown(struct retreat *r, struct compile *c, uint32_t reg)
                            now->name);
         }
     }
-    return err;
+    return err != 0 ? err : compare_child(r, c, field, reg);
 }
 
 static int compare_all(struct retreat *r, struct compile *c)

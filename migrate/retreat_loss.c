@@ -105,6 +105,29 @@ static int loss_add(struct loss *loss, struct cove_bytes was,
     return err;
 }
 
+/* The register of a list's items; NONE where the field is no list. */
+static uint32_t items_of(const struct cove_plan *plan, uint32_t reg)
+{
+    uint32_t child = plan->registers[reg].child;
+
+    return child == COVE_PLAN_NONE ? COVE_PLAN_NONE
+                                   : plan->children[child].item;
+}
+
+/* Is there a way for a list's items from how they are to how they were? */
+static bool items_pass(const struct cove_plan *before,
+                       const struct cove_plan *after, uint32_t from,
+                       uint32_t to)
+{
+    uint32_t now = items_of(before, from);
+    uint32_t then = items_of(after, to);
+    uint32_t at;
+
+    return now == COVE_PLAN_NONE || then == COVE_PLAN_NONE ||
+           !cove_plan_find(after, before->registers[now].id, &at) ||
+           cove_plan_passes(after, at, then);
+}
+
 int cove_retreat_lost(struct cove_arena *arena, const struct cove_plan *before,
                       const struct cove_plan *after,
                       struct cove_retreat_field **out, size_t *count)
@@ -117,6 +140,10 @@ int cove_retreat_lost(struct cove_arena *arena, const struct cove_plan *before,
 
         if (cove_plan_find(before, after->registers[to].id, &from) &&
             before->registers[from].visible) {
+            if (!items_pass(before, after, from, to)) {
+                err = loss_add(&loss, before->registers[from].name,
+                               after->fields[i].name);
+            }
             continue; /* it is shown now, and will be as it is */
         }
         for (size_t k = 0; k < before->field_count && err == 0; k++) {

@@ -108,6 +108,83 @@ static void view_take_natives(struct cove_view *view)
     }
 }
 
+bool cove_view_knows(const struct cove_view *view, uint32_t reg,
+                     const struct cove_native *native)
+{
+    const struct cove_journal *journal = view->plan->journal;
+    const struct cove_step *epoch =
+        native->has_epoch ? cove_journal_find(journal, &native->epoch) : NULL;
+
+    return epoch != NULL && epoch->state == COVE_STEP_ACTIVE &&
+           cove_journal_step_knows(journal, epoch, reg);
+}
+
+bool cove_view_is_foreign(const struct cove_view *view,
+                          const struct cove_op_id *id)
+{
+    size_t begin = 0;
+    size_t end = view->foreign_count;
+
+    while (begin < end) {
+        size_t middle = begin + (end - begin) / 2;
+        int order = cove_op_id_compare(&view->foreign[middle], id);
+
+        if (order == 0) {
+            return true;
+        }
+        if (order < 0) {
+            begin = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return false;
+}
+
+/* --- overlays */
+
+static void view_overlay_write(struct cove_view *view,
+                               const struct cove_plan_atom *own, size_t count,
+                               const struct cove_native *write)
+{
+    uint32_t reg;
+
+    if (!cove_plan_find(view->plan, write->reg, &reg)) {
+        return; /* cannot be: they are to registers of the plan */
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct cove_view_atom *atom = &view->atoms[own[i].cell];
+
+        if (cove_plan_reaches(view->plan, reg, own[i].cell) &&
+            cove_view_newer(&write->id, atom->win) > 0) {
+            atom->win = &write->id;
+            atom->native = write;
+            atom->foreign = true;
+        }
+    }
+}
+
+void cove_view_lay_over(struct cove_view *view,
+                        const struct cove_view_overlay *overlay)
+{
+    struct cove_plan_atom own;
+    size_t count;
+    const struct cove_plan_atom *atoms =
+        cove_view_atoms(view, overlay->reg, &own, &count);
+
+    for (size_t i = 0; i < count && !overlay->beside; i++) {
+        struct cove_view_atom *atom = &view->atoms[atoms[i].cell];
+
+        atom->win = NULL;
+        atom->native = NULL;
+        atom->stands = NULL;
+        atom->foreign = true;
+    }
+    for (size_t i = 0; i < overlay->write_count; i++) {
+        view_overlay_write(view, atoms, count, &overlay->writes[i]);
+    }
+}
+
 /* --- stand-ins */
 
 /* One copy, on its way down to the atoms. */

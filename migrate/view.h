@@ -35,6 +35,12 @@ struct cove_view {
      * a copy of it that says what this view says: then that is read, however
      * long the way from the winner would be. */
     bool settled;
+    /* The ids, sorted, of ops in `state` that are of another document than the
+     * one that is viewed: no copy is due in this one for them. NULL: none. */
+    const struct cove_op_id *foreign;
+    size_t foreign_count;
+    /* What the plan's children read as, one for each: encoded; NULL: absent. */
+    const struct cove_bytes *references;
     struct cove_view_atom *atoms;         /* one for each cell */
     struct cove_view_register *registers; /* one for each register */
     struct cove_view_calc *calcs;         /* one for each calculation */
@@ -46,6 +52,19 @@ COVE_MUST_CHECK int cove_view_init(struct cove_view *view,
                                    struct cove_arena *arena,
                                    const struct cove_plan *plan,
                                    const struct cove_state *state);
+
+/* What another document says of a register (child.h). */
+struct cove_view_overlay {
+    uint32_t reg;
+    const struct cove_native *writes; /* borrowed; to registers of the plan */
+    size_t write_count;
+    bool beside; /* they stand beside the register's own; else instead */
+};
+/* From here on the register, and all that is made of it, has what these writes
+ * say; of other registers that they touch they say nothing. Before anything
+ * is read. No copy is due for it. */
+void cove_view_lay_over(struct cove_view *view,
+                        const struct cove_view_overlay *overlay);
 
 /* The value of a register, without defaults; hidden ones too.
  * Errors: COVE_ENOMEM. */
@@ -61,6 +80,11 @@ struct cove_field {
 /* The field number `index` of the plan's fields. Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_view_field(struct cove_view *view, size_t index,
                                     struct cove_field *out);
+
+/* As a field, of a register that need not be visible: as `field` shows it, or a
+ * field of a map child. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_view_register(struct cove_view *view, uint32_t reg,
+                                       struct cove_field *out);
 
 /* Which user write each part of a register comes from, sorted by register and
  * id, duplicates kept; tx_hash is not known here and zero. `held` is true but
@@ -86,5 +110,9 @@ struct cove_due { /* a copy to be written */
  * writing it would settle that. Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_view_due(struct cove_view *view, struct cove_due **out,
                                   size_t *count);
+/* The same of one register, hidden or not; *is_due says whether there is one.
+ */
+COVE_MUST_CHECK int cove_view_due_of(struct cove_view *view, uint32_t reg,
+                                     struct cove_due *due, bool *is_due);
 
 #endif

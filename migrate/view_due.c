@@ -150,6 +150,33 @@ int cove_view_origins(struct cove_view *view, uint32_t reg,
 
 /* --- stored writes */
 
+/* The newest native of a register that the document itself has. */
+static const struct cove_native *due_own_native(const struct cove_view *view,
+                                                uint32_t reg)
+{
+    const struct cove_native *newest = view->registers[reg].native;
+    size_t begin;
+    size_t end;
+
+    if (newest == NULL || !cove_view_is_foreign(view, &newest->id)) {
+        return newest;
+    }
+    newest = NULL;
+    cove_state_natives(view->state, view->plan->registers[reg].id, &begin,
+                       &end);
+    for (size_t i = begin; i < end; i++) {
+        const struct cove_native *next = &view->state->natives[i];
+
+        if (!cove_view_is_foreign(view, &next->id) &&
+            cove_view_knows(view, reg, next) &&
+            (newest == NULL ||
+             cove_op_id_compare(&next->id, &newest->id) > 0)) {
+            newest = next;
+        }
+    }
+    return newest;
+}
+
 void cove_view_stored(const struct cove_view *view, uint32_t reg,
                       const struct cove_native **native,
                       const struct cove_copy **copy)
@@ -157,12 +184,15 @@ void cove_view_stored(const struct cove_view *view, uint32_t reg,
     size_t begin;
     size_t end;
 
-    *native = view->registers[reg].native;
+    *native = due_own_native(view, reg);
     *copy = NULL;
     cove_state_copies(view->state, view->plan->registers[reg].id, &begin, &end);
     for (size_t i = begin; i < end; i++) {
         const struct cove_copy *next = &view->state->copies[i];
 
+        if (cove_view_is_foreign(view, &next->id)) {
+            continue;
+        }
         if ((*native == NULL && *copy == NULL) ||
             cove_state_stored_compare(*native, *copy, NULL, next) < 0) {
             *native = NULL;
@@ -259,8 +289,22 @@ static bool due_is_native(const struct due_part *parts, size_t count,
     return true;
 }
 
-/* Judge one register; *is_due says whether *due was filled. */
-static int due_judge(struct cove_view *view, uint32_t reg, struct cove_due *due,
+/* Does another document say a part of it? */
+static bool due_is_foreign(const struct cove_view *view,
+                           const struct due_part *parts, size_t count)
+{
+    bool foreign = false;
+
+    for (size_t i = 0; i < count && !foreign; i++) {
+        const struct cove_view_atom *atom = parts[i].atom;
+
+        foreign = atom->foreign ||
+                  (atom->win != NULL && cove_view_is_foreign(view, atom->win));
+    }
+    return foreign;
+}
+
+int cove_view_due_of(struct cove_view *view, uint32_t reg, struct cove_due *due,
                      bool *is_due)
 {
     struct cove_view_summary summary;
@@ -278,7 +322,7 @@ static int due_judge(struct cove_view *view, uint32_t reg, struct cove_due *due,
         return err;
     }
     err = due_parts(view, reg, &summary, &parts);
-    if (err != 0) {
+    if (err != 0 || due_is_foreign(view, parts, summary.count)) {
         return err;
     }
     cove_view_stored(view, reg, &native, &copy);
@@ -322,9 +366,13 @@ int cove_view_due(struct cove_view *view, struct cove_due **out, size_t *count)
         return COVE_ENOMEM;
     }
     for (size_t i = 0; i < plan->field_count; i++) {
-        bool is_due;
-        int err = due_judge(view, plan->visible[i], &due[found], &is_due);
+        bool is_due = false;
+        int err = 0;
 
+        if (plan->registers[plan->visible[i]].child == COVE_PLAN_NONE) {
+            err =
+                cove_view_due_of(view, plan->visible[i], &due[found], &is_due);
+        }
         if (err != 0) {
             return err;
         }

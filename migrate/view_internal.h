@@ -17,6 +17,7 @@ struct cove_view_atom {
     const struct cove_op_id *win;     /* NULL: never written */
     const struct cove_native *native; /* NULL: stands speak for the winner */
     struct cove_view_stand *stands;
+    bool foreign;    /* another document says what it has */
     bool sourced;    /* the registers are projections of one of them, … */
     uint32_t source; /* … this, which is read */
 };
@@ -62,6 +63,12 @@ struct cove_cell cove_view_written(const struct cove_view *view, uint32_t reg,
  * atom only, then by value, a valid one first. */
 int cove_view_stand_order(const struct cove_view_stand *a,
                           const struct cove_view_stand *b);
+/* Is it a write of another document? */
+bool cove_view_is_foreign(const struct cove_view *view,
+                          const struct cove_op_id *id);
+/* May an app opened at the write's epoch write this register? */
+bool cove_view_knows(const struct cove_view *view, uint32_t reg,
+                     const struct cove_native *native);
 /* No id is smaller than every id. */
 int cove_view_newer(const struct cove_op_id *a, const struct cove_op_id *b);
 

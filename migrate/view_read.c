@@ -454,18 +454,27 @@ int cove_view_read(struct cove_view *view, uint32_t reg, struct cove_cell *out)
     return err;
 }
 
-int cove_view_field(struct cove_view *view, size_t index,
-                    struct cove_field *out)
+int cove_view_register(struct cove_view *view, uint32_t index,
+                       struct cove_field *out)
 {
-    const struct cove_plan_field *field = &view->plan->fields[index];
-    const struct cove_plan_register *reg = &view->plan->registers[field->reg];
-    struct cove_field made = {.name = field->name, .reg = field->reg};
+    const struct cove_plan_register *reg = &view->plan->registers[index];
+    struct cove_field made = {.name = reg->name, .reg = index};
     struct cove_view_summary origins = {NULL, false, 0};
-    int err = cove_view_read(view, field->reg, &made.cell);
+    int err;
+
+    if (reg->child != COVE_PLAN_NONE) { /* a document, whatever was written */
+        made.cell.kind = view->references != NULL ? COVE_PRESENT : COVE_ABSENT;
+        if (view->references != NULL) {
+            made.cell.bytes = view->references[reg->child];
+        }
+        *out = made;
+        return 0;
+    }
+    err = cove_view_read(view, index, &made.cell);
 
     /* never written; or deleted, and required here */
     if (err == 0 && made.cell.kind == COVE_ABSENT && reg->has_default) {
-        err = cove_view_summary(view, field->reg, &origins);
+        err = cove_view_summary(view, index, &origins);
         made.from_default = reg->required || origins.newest == NULL;
     }
     if (err != 0) {
@@ -477,4 +486,16 @@ int cove_view_field(struct cove_view *view, size_t index,
     }
     *out = made;
     return 0;
+}
+
+int cove_view_field(struct cove_view *view, size_t index,
+                    struct cove_field *out)
+{
+    const struct cove_plan_field *field = &view->plan->fields[index];
+    int err = cove_view_register(view, field->reg, out);
+
+    if (err == 0) {
+        out->name = field->name;
+    }
+    return err;
 }

@@ -2,7 +2,7 @@
  * native transaction with the head as its epoch. */
 #include "core/cbor.h"
 #include "core/value.h"
-#include "migrate/load.h"
+#include "migrate/kin.h"
 
 /* ------------------------------------------------------------------ judging */
 
@@ -11,8 +11,29 @@ struct write_schema {
     const struct cove_plan *plan;
     struct cove_bytes name;
     int64_t version;
+    struct cove_bytes inside; /* a map child: the field that it is */
     struct cove_diag *diag;
 };
+
+/* Judge one field; of a map child, one inside it. */
+static int write_check(const struct write_schema *s, struct cove_bytes name,
+                       struct cove_bytes value)
+{
+    return s->inside.len > 0
+               ? cove_schema_check_member(s->schema, s->inside, name, value,
+                                          s->diag)
+               : cove_schema_check_field(s->schema, name, value, s->diag);
+}
+
+/* Of a map child, what it is inside its parent. */
+static void write_inside(const struct cove_loaded *loaded,
+                         struct write_schema *s)
+{
+    if (cove_loaded_is_child(loaded)) {
+        s->plan = loaded->plan;
+        s->inside = loaded->inside;
+    }
+}
 
 static int write_schema_open(struct cove_catalog *catalog,
                              struct cove_store_txn *txn, cove_num num,
@@ -88,6 +109,14 @@ static int edit_judge(const struct write_schema *s,
     }
     const struct cove_plan_register *r = &s->plan->registers[reg];
 
+    if (r->child != COVE_PLAN_NONE) {
+        return cove_fail(
+            s->diag, COVE_ESCHEMA,
+            "/%.*s: x-type %s: the field is a document of its own; edit that, "
+            "and set nothing in its place",
+            (int)edit->name.len, (const char *)edit->name.at,
+            cove_child_kind_name(s->plan->children[r->child].kind));
+    }
     op->reg = r->id;
     op->deleted = edit->deleted;
     op->value = edit->value;
@@ -99,8 +128,7 @@ static int edit_judge(const struct write_schema *s,
                                         (const char *)edit->name.at);
     }
     if (s->schema != NULL) {
-        int err = cove_schema_check_field(s->schema, edit->name, edit->value,
-                                          s->diag);
+        int err = write_check(s, edit->name, edit->value);
 
         if (err != 0) {
             return err;
@@ -152,11 +180,16 @@ static int raw_allowed(const struct cove_loaded *loaded, struct cove_diag *diag)
                          "a journal is written by `cove schema put` and `cove "
                          "migrate publish` only");
     }
+    if (type == COVE_DOC_GROUP) {
+        return cove_fail(diag, COVE_EIMMUTABLE,
+                         "a group has no fields to write; its header never "
+                         "changes");
+    }
     if (type != COVE_DOC_COMAP && type != COVE_DOC_ACCOUNT) {
-        return cove_fail(
-            diag, COVE_EIMMUTABLE,
-            "a %s has no fields to write; its header never changes",
-            cove_doc_type_name(type));
+        return cove_fail(diag, COVE_ETYPE,
+                         "a %s is no map, and has no fields to write: its "
+                         "calls and verbs are those of its type",
+                         cove_doc_type_name(type));
     }
     return 0;
 }
@@ -186,8 +219,9 @@ static int write_append(struct cove_catalog *catalog,
     err = cove_repo_append(cove_catalog_repo(catalog), txn, &loaded->doc, tx,
                            diag);
     if (err == 0 && !loaded->raw) {
-        err = cove_view_init(&loaded->view, loaded->doc.arena, loaded->plan,
-                             &loaded->doc.state);
+        err = cove_kin_view(
+            catalog, txn, loaded,
+            loaded->family != NULL ? loaded->family->plan : loaded->plan, diag);
     }
     return err;
 }
@@ -216,6 +250,9 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
     err = loaded->raw ? raw_allowed(loaded, diag)
                       : write_schema_begin(catalog, txn, loaded->doc.schema_num,
                                            &loaded->head, diag, &schema);
+    if (err == 0 && !loaded->raw) {
+        write_inside(loaded, &schema);
+    }
     if (err == 0) {
         err = edits_judge(loaded->raw ? NULL : &schema, edits, count, tx.ops,
                           diag);
@@ -432,7 +469,7 @@ int cove_loaded_validate(struct cove_catalog *catalog,
                          struct cove_store_txn *txn, struct cove_loaded *loaded,
                          struct cove_diag *diag)
 {
-    struct write_schema s;
+    struct write_schema s = {0};
 
     if (loaded->raw) {
         return 0;
@@ -440,6 +477,9 @@ int cove_loaded_validate(struct cove_catalog *catalog,
     int err = write_schema_open(catalog, txn, loaded->doc.schema_num,
                                 &loaded->head, diag, &s);
 
+    if (err == 0) {
+        write_inside(loaded, &s);
+    }
     for (size_t i = 0; err == 0 && i < loaded->plan->field_count; i++) {
         struct cove_field field;
 
@@ -459,9 +499,31 @@ int cove_loaded_validate(struct cove_catalog *catalog,
                             (int)field.name.len, (const char *)field.name.at);
         } else if (field.cell.kind == COVE_PRESENT && !field.from_default &&
                    s.schema != NULL) {
-            err = cove_schema_check_field(s.schema, field.name,
-                                          field.cell.bytes, diag);
+            err = write_check(&s, field.name, field.cell.bytes);
         }
+    }
+    return err;
+}
+
+int cove_loaded_judge_items(struct cove_catalog *catalog,
+                            struct cove_store_txn *txn,
+                            const struct cove_loaded *loaded,
+                            struct cove_bytes values, size_t count,
+                            struct cove_diag *diag)
+{
+    struct write_schema s = {0};
+    struct cove_reader r;
+    int err;
+
+    if (!cove_loaded_is_child(loaded)) {
+        return 0;
+    }
+    err = write_schema_begin(catalog, txn, loaded->doc.schema_num,
+                             &loaded->head, diag, &s);
+    cove_reader_init(&r, values);
+    for (size_t i = 0; i < count && err == 0 && s.schema != NULL; i++) {
+        err = cove_schema_check_item(s.schema, loaded->inside,
+                                     cove_reader_item(&r), diag);
     }
     return err;
 }

@@ -191,26 +191,72 @@ static bool node_requires(const struct schema_node *node,
     return false;
 }
 
+static int node_properties(struct schema_parse *p,
+                           const struct schema_node *node,
+                           struct cove_property **out)
+{
+    struct cove_property *made =
+        cove_arena_array(p->arena, node->member_count + 1, sizeof *made);
+
+    if (made == NULL) {
+        return COVE_ENOMEM;
+    }
+    for (size_t i = 0; i < node->member_count; i++) {
+        const struct schema_node *member = node->members[i].node;
+
+        made[i].name = node->members[i].name;
+        made[i].type = node_register_type(member);
+        made[i].required = node_requires(node, made[i].name);
+        made[i].has_default = member->default_value.len > 0;
+        made[i].default_value = member->default_value;
+    }
+    *out = made;
+    return 0;
+}
+
+/* What a property is as a document of its own. */
+static int property_child(struct schema_parse *p,
+                          const struct schema_node *node,
+                          struct cove_property *property)
+{
+    struct schema_path root = {NULL, {NULL, 0}, 0};
+    struct schema_path properties = {&root, cove_bytes_text("properties"), 0};
+    struct schema_path path = {&properties, property->name, 0};
+    struct schema_place at = {&path, 0};
+    struct cove_property *members = NULL;
+    int rc;
+
+    if (property->required) {
+        return cove_schema_malformed(
+            p, at,
+            "is always there, being a document: take it out of "
+            "\"required\"");
+    }
+    if ((rc = cove_schema_child_check(p, node, at)) != 0 ||
+        (rc = node_properties(p, node, &members)) != 0) {
+        return rc;
+    }
+    property->type = COVE_TYPE_ANY;
+    property->child = node->child;
+    property->item_type =
+        node->items != NULL ? node_register_type(node->items) : COVE_TYPE_ANY;
+    property->members = members;
+    property->member_count = node->member_count;
+    return 0;
+}
+
 static int schema_properties(struct schema_parse *p, struct cove_schema *schema)
 {
     const struct schema_node *top = schema->top;
+    int rc = node_properties(p, top, &schema->properties);
 
-    schema->properties = cove_arena_array(p->arena, top->member_count + 1,
-                                          sizeof *schema->properties);
-    if (schema->properties == NULL) {
-        return COVE_ENOMEM;
+    for (size_t i = 0; i < top->member_count && rc == 0; i++) {
+        if (top->members[i].node->child != COVE_CHILD_NONE) {
+            rc =
+                property_child(p, top->members[i].node, &schema->properties[i]);
+        }
     }
-    for (size_t i = 0; i < top->member_count; i++) {
-        struct cove_property *property = &schema->properties[i];
-        const struct schema_node *node = top->members[i].node;
-
-        property->name = top->members[i].name;
-        property->type = node_register_type(node);
-        property->required = node_requires(top, property->name);
-        property->has_default = node->default_value.len > 0;
-        property->default_value = node->default_value;
-    }
-    return 0;
+    return rc;
 }
 
 int cove_schema_parse(struct cove_arena *arena, struct cove_bytes cbor,

@@ -5,8 +5,10 @@
  * default. Notes, carried and not judged: $schema, $id, $comment, title,
  * description, examples; and x-ref, the name of the schema whose documents are
  * referred to, and x-index, true where the app wants an index. At the top also
- * Cove's own `version`, the human version number. Any other keyword is refused
- * by name: a rule that is not enforced must not look as if it were.
+ * Cove's own `version`, the human version number. At a property of the top
+ * x-type, where the field is a document of its own (schema/child.h). Any other
+ * keyword is refused by name: a rule that is not enforced must not look as if
+ * it were.
  *
  * Where values of Cove and JSON differ:
  *   - 3.0 is a float. "integer" does not hold it (write 3), as a register of
@@ -17,6 +19,8 @@
  *   - Bytes pass only where no type is given. NaN breaks minimum and maximum.
  *   - null is a value of every register, but here it needs the type "null" (or
  *     none given).
+ *   - A field with x-type holds a reference, whatever its type: that is what
+ *     its document shows, and only its items are judged here.
  * Knows nothing of registers' ids, journals or documents.
  */
 #ifndef COVE_SCHEMA_JSONSCHEMA_H
@@ -24,6 +28,7 @@
 
 #include "core/arena.h"
 #include "core/diag.h"
+#include "schema/child.h"
 #include "schema/fn.h"
 
 struct cove_schema; /* immutable; lives in the arena it was parsed into */
@@ -33,11 +38,15 @@ struct cove_property {
     struct cove_bytes name;
     /* What its register holds: "string" → text, "integer" → int, "boolean" →
      * bool, "array" → list, the others by their name; ["T","null"] → T; none
-     * or several → any. */
+     * or several → any. A child's is any. */
     enum cove_type type;
     bool required;
     bool has_default;
     struct cove_bytes default_value; /* checked CBOR, as it stands there */
+    enum cove_child_kind child;
+    enum cove_type item_type;            /* of a list child: of its items */
+    const struct cove_property *members; /* of a map child: its fields */
+    size_t member_count;
 };
 
 /* Parse a schema, the checked CBOR that cove_json_read_plain made of its text.
@@ -82,5 +91,16 @@ COVE_MUST_CHECK int cove_schema_check_field(const struct cove_schema *schema,
                                             struct cove_bytes name,
                                             struct cove_bytes value,
                                             struct cove_diag *diag);
+/* Judge one item of a child field, list or stream, or one field `member` of a
+ * map child, by the schema inside. Errors: COVE_ESCHEMA. */
+COVE_MUST_CHECK int cove_schema_check_item(const struct cove_schema *schema,
+                                           struct cove_bytes name,
+                                           struct cove_bytes value,
+                                           struct cove_diag *diag);
+COVE_MUST_CHECK int cove_schema_check_member(const struct cove_schema *schema,
+                                             struct cove_bytes name,
+                                             struct cove_bytes member,
+                                             struct cove_bytes value,
+                                             struct cove_diag *diag);
 
 #endif

@@ -366,6 +366,21 @@ static int map_check(struct schema_check *c, const struct schema_node *node,
                : 0;
 }
 
+/* The field is a document: what stands here is the reference to it. */
+static int child_check(struct schema_check *c, const struct schema_node *node,
+                       enum cove_kind kind, const struct schema_path *path)
+{
+    char rule[32];
+
+    if (kind == COVE_KIND_REF) {
+        return 0;
+    }
+    snprintf(rule, sizeof rule, "x-type %s", cove_child_kind_name(node->child));
+    return fail(c, path, rule,
+                "the field is a document of its own; edit that, and set "
+                "nothing in its place");
+}
+
 static int node_check(struct schema_check *c, const struct schema_node *node,
                       struct cove_bytes value, const struct schema_path *path)
 {
@@ -375,6 +390,9 @@ static int node_check(struct schema_check *c, const struct schema_node *node,
 
     if (node->never) {
         return fail(c, path, "false", "the schema allows no value here");
+    }
+    if (node->child != COVE_CHILD_NONE) {
+        return child_check(c, node, kind, path);
     }
     if (node->types != 0 && (node->types & kinds[kind].types) == 0) {
         return type_fail(c, node, value, path);
@@ -418,4 +436,42 @@ int cove_schema_check_field(const struct cove_schema *schema,
 
     return schema->top->never ? node_check(&c, schema->top, value, &at)
                               : member_check(&c, schema->top, name, value, &at);
+}
+
+/* The schema of a field; NULL where there is none, or it is no child. */
+static const struct schema_node *child_node(const struct cove_schema *schema,
+                                            struct cove_bytes name)
+{
+    const struct schema_member *member = cove_schema_member(schema->top, name);
+
+    return member != NULL && member->node->child != COVE_CHILD_NONE
+               ? member->node
+               : NULL;
+}
+
+int cove_schema_check_item(const struct cove_schema *schema,
+                           struct cove_bytes name, struct cove_bytes value,
+                           struct cove_diag *diag)
+{
+    const struct schema_node *node = child_node(schema, name);
+    struct schema_check c = {diag};
+    struct schema_path root = {NULL, {NULL, 0}, 0};
+    struct schema_path at = {&root, name, 0};
+
+    return node == NULL || node->items == NULL
+               ? 0
+               : node_check(&c, node->items, value, &at);
+}
+
+int cove_schema_check_member(const struct cove_schema *schema,
+                             struct cove_bytes name, struct cove_bytes member,
+                             struct cove_bytes value, struct cove_diag *diag)
+{
+    const struct schema_node *node = child_node(schema, name);
+    struct schema_check c = {diag};
+    struct schema_path root = {NULL, {NULL, 0}, 0};
+    struct schema_path up = {&root, name, 0};
+    struct schema_path at = {&up, member, 0};
+
+    return node == NULL ? 0 : member_check(&c, node, member, value, &at);
 }

@@ -142,6 +142,30 @@ static int keyword_index(struct schema_parse *p, struct schema_node *node,
     return 0;
 }
 
+/* Is it the place of a field: /properties/NAME/x-type? */
+static bool place_is_field(struct schema_place at)
+{
+    const struct schema_path *up = at.path->up;
+
+    return up != NULL && up->up != NULL && up->up->up != NULL &&
+           up->up->up->up == NULL;
+}
+
+static int keyword_child(struct schema_parse *p, struct schema_node *node,
+                         struct cove_bytes item, struct schema_place at)
+{
+    if (!place_is_field(at)) {
+        return cove_schema_malformed(
+            p, at, "only a field of the document may be one of its own");
+    }
+    if (cove_cbor_type_of(item) != COVE_CBOR_TEXT ||
+        !cove_child_kind_of(item_text(item), &node->child)) {
+        return cove_schema_malformed(
+            p, at, "must be text, list, stream, blob, counter or map");
+    }
+    return 0;
+}
+
 static int type_add(struct schema_parse *p, struct schema_node *node,
                     struct cove_bytes item, struct schema_place at)
 {
@@ -391,6 +415,7 @@ static const struct {
     {"examples", keyword_examples, false},
     {"x-ref", keyword_reference, false},
     {"x-index", keyword_index, false},
+    {"x-type", keyword_child, false},
     {"version", keyword_version, true},
 };
 

@@ -37,7 +37,8 @@ struct schema_node {
     bool has_enum;
     bool has_min_length;
     bool has_max_length;
-    unsigned types; /* bits; 0 where no type is given */
+    enum cove_child_kind child; /* x-type */
+    unsigned types;             /* bits; 0 where no type is given */
     uint64_t min_length;
     uint64_t max_length;
     struct cove_bytes *choices; /* enum */
@@ -105,6 +106,11 @@ COVE_MUST_CHECK int cove_schema_keyword_parse(struct schema_parse *p,
                                               struct cove_bytes name,
                                               struct cove_bytes item,
                                               struct schema_place in);
+/* A property's x-type beside the rest of it. Errors: COVE_EFORMAT,
+ * COVE_EKEYWORD. */
+COVE_MUST_CHECK int cove_schema_child_check(struct schema_parse *p,
+                                            const struct schema_node *node,
+                                            struct schema_place at);
 /* Errors: COVE_EFORMAT, always: "schema: /path: what". */
 int cove_schema_malformed(struct schema_parse *p, struct schema_place at,
                           const char *what);

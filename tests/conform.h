@@ -23,6 +23,8 @@ void write_one(struct cove_writer *w, const char *key, const char *text);
 /* A key and the map of the fields that are of this kind. */
 void write_fields(struct cove_writer *w, struct cove_view *view,
                   const char *key, enum cove_cell_kind kind);
+void write_copy(struct cove_writer *w, const struct cove_plan *plan,
+                const struct cove_due *due);
 void write_due(struct cove_writer *w, struct cove_view *view);
 void write_step(struct cove_writer *w, const struct cove_step_id *id);
 /* plan: NULL where the head is not active. */

@@ -52,6 +52,25 @@ static void write_origin(struct cove_writer *w, const struct cove_origin *o)
     cove_writer_uint(w, o->id.op);
 }
 
+void write_copy(struct cove_writer *w, const struct cove_plan *plan,
+                const struct cove_due *due)
+{
+    bool present = due->cell.kind == COVE_PRESENT;
+
+    cove_writer_map(w, present ? 3 : 2);
+    cove_writer_cstr(w, "reg");
+    cove_writer_text(w, plan->registers[due->reg].id);
+    if (present) {
+        cove_writer_cstr(w, "value");
+        cove_writer_item(w, due->cell.bytes);
+    }
+    cove_writer_cstr(w, "origins");
+    cove_writer_list(w, due->origin_count);
+    for (size_t k = 0; k < due->origin_count; k++) {
+        write_origin(w, &due->origins[k]);
+    }
+}
+
 void write_due(struct cove_writer *w, struct cove_view *view)
 {
     struct cove_due *due;
@@ -62,20 +81,7 @@ void write_due(struct cove_writer *w, struct cove_view *view)
     cove_writer_cstr(w, "copies");
     cove_writer_list(w, count);
     for (size_t i = 0; i < count; i++) {
-        bool present = due[i].cell.kind == COVE_PRESENT;
-
-        cove_writer_map(w, present ? 3 : 2);
-        cove_writer_cstr(w, "reg");
-        cove_writer_text(w, view->plan->registers[due[i].reg].id);
-        if (present) {
-            cove_writer_cstr(w, "value");
-            cove_writer_item(w, due[i].cell.bytes);
-        }
-        cove_writer_cstr(w, "origins");
-        cove_writer_list(w, due[i].origin_count);
-        for (size_t k = 0; k < due[i].origin_count; k++) {
-            write_origin(w, &due[i].origins[k]);
-        }
+        write_copy(w, view->plan, &due[i]);
     }
 }
 
