@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#define ADMIN_DATA_MOST (64 * 1048576) /* bytes of a blob in a reply */
+
 int admin_value(struct admin *a, const char *key, struct cove_bytes *out)
 {
     if (!cove_value_member(a->request, key, out)) {
@@ -138,6 +140,23 @@ int admin_mode(struct admin *a, unsigned write, unsigned *flags)
     return 0;
 }
 
+int admin_show(struct admin *a, struct node_show *show)
+{
+    int err = admin_int(a, "entries", &show->entries);
+
+    if (err == 0) {
+        err = admin_int(a, "data", &show->data);
+    }
+    if (err == 0 && (show->entries < -1 || show->data < 0 ||
+                     show->data > ADMIN_DATA_MOST)) {
+        err = cove_fail(&a->diag, COVE_EUSAGE,
+                        "\"entries\" is -1 (all) or more, \"data\" 0 to %d "
+                        "bytes",
+                        ADMIN_DATA_MOST);
+    }
+    return err;
+}
+
 int admin_json(struct admin *a, const char *key, struct cove_bytes *text)
 {
     struct cove_bytes v = {NULL, 0};
@@ -217,6 +236,9 @@ static const struct admin_verb *admin_find(const char *name)
         /* clang-format off */
         admin_doc_verbs,
         admin_history_verbs,
+        admin_changes_verbs,
+        admin_branch_verbs,
+        admin_diff_verbs,
         admin_find_verbs,
         admin_schema_verbs,
         admin_migrate_verbs,

@@ -7,7 +7,9 @@
 #include "migrate/run.h"
 #include "node/node.h"
 
+struct cove_event;
 struct cove_where;
+struct node_point;
 
 struct admin {
     struct cove *store;
@@ -44,6 +46,15 @@ int admin_document(struct admin *a, struct cove_id *id, const char **version);
 /* A version may be a number or a text ("2", a step's hex). */
 int admin_version(struct admin *a, const char **out);
 int admin_mode(struct admin *a, unsigned write, unsigned *flags);
+/* The members "entries" and "data"; what is absent stays. */
+int admin_show(struct admin *a, struct node_show *show);
+/* The member "branch": from here on the document is that branch. */
+int admin_branch(struct admin *a, struct cove_txn *txn,
+                 const struct cove_id *id);
+/* A member that names a point in the past of a document; absent: now. */
+int admin_point(struct admin *a, struct cove_txn *txn,
+                const struct cove_doc *doc, const char *key,
+                struct node_point *out);
 /* The member "where", in the arena; NULL where absent. */
 int admin_where(struct admin *a, const struct cove_where **out);
 /* JSON text of a member that may be an object or a text of JSON. */
@@ -91,9 +102,34 @@ void admin_run_json(struct node_json *j, const struct cove_run *run);
 int admin_quarantine_json(struct admin *a, struct cove_txn *txn,
                           cove_num schema);
 
+/* Begin reading the request's document, or its branch: at a version, or by
+ * register where no version can show it. */
+int admin_load_past(struct admin *a, struct cove_txn **txn,
+                    struct cove_loaded **loaded); /* admin_history.c */
+
+/* --- event_json.c: what was done to a document, as members of an object that
+ * is open; crdt/history.h */
+struct admin_event_keys {
+    const char *removed, *appended, *added;
+};
+/* Its time, author, session and transaction. */
+void admin_event_head_json(struct node_json *j, const struct cove_event *e);
+void admin_event_kind_json(struct node_json *j, const struct cove_event *e);
+void admin_event_shown_json(struct node_json *j, const struct cove_event *e);
+/* What its transaction is as a whole, where it is no plain one. */
+void admin_event_tx_json(struct node_json *j, const struct cove_event *e);
+/* What it did. */
+void admin_event_op_json(struct node_json *j, const struct cove_event *e,
+                         const struct admin_event_keys *keys);
+/* "items", of encoded values one behind another. */
+void admin_items_json(struct node_json *j, struct cove_bytes values);
+
 extern const struct admin_verb admin_doc_verbs[];
 extern const struct admin_verb admin_history_verbs[];
+extern const struct admin_verb admin_changes_verbs[];
+extern const struct admin_verb admin_branch_verbs[];
 extern const struct admin_verb admin_bundle_verbs[];
+extern const struct admin_verb admin_diff_verbs[];
 extern const struct admin_verb admin_create_verbs[];
 extern const struct admin_verb admin_push_verbs[];
 extern const struct admin_verb admin_squash_verbs[];

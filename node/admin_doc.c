@@ -244,7 +244,8 @@ static int doc_begin(struct admin *a, unsigned flags, struct cove_txn **txn,
         err = node_begin(a->store, flags, txn);
     }
     if (err == 0) {
-        err = node_load(*txn, &id, version, loaded);
+        err = admin_branch(a, *txn, &id);
+        err = err != 0 ? err : node_load(*txn, &id, version, loaded);
         if (err != 0) {
             return admin_end(a, *txn, err);
         }
@@ -252,20 +253,46 @@ static int doc_begin(struct admin *a, unsigned flags, struct cove_txn **txn,
     return err;
 }
 
+/* The member "at" as the text of a point; NULL: now. */
+static int get_point(struct admin *a, const char **out)
+{
+    struct cove_bytes v;
+    int err = admin_value(a, "at", &v);
+
+    if (v.len > 0 && cove_value_kind(v) == COVE_KIND_INT) {
+        *out =
+            cove_arena_printf(&a->arena, "%lld", (long long)cove_value_int(v));
+        return *out == NULL ? COVE_ENOMEM : 0;
+    }
+    return err != 0 ? err : admin_text(a, "at", out);
+}
+
 static int verb_get(struct admin *a)
 {
     struct cove_txn *txn;
     struct cove_loaded *loaded;
+    struct node_show show = node_show_usual;
+    struct node_follow how = {.show = &show, .from = a->reply.out.len};
     unsigned flags;
     int err = admin_mode(a, COVE_WRITE, &flags);
 
+    err = err != 0 ? err : get_point(a, &show.at);
+    if (show.at != NULL && flags == COVE_WRITE) {
+        flags = COVE_READ | COVE_VIEW;
+    }
+    err = err != 0 ? err : admin_show(a, &show);
+    err = err != 0 ? err : admin_int(a, "depth", &how.depth);
     if (err == 0) {
         err = doc_begin(a, flags, &txn, &loaded);
     }
     if (err != 0) {
         return err;
     }
-    return admin_end(a, txn, node_doc_members(txn, loaded, &a->reply));
+    err = node_doc_shown(txn, loaded, &show, &a->reply);
+    if (err == 0 && how.depth > 0) {
+        err = node_doc_follow(txn, &loaded->doc.id, &how, &a->reply);
+    }
+    return admin_end(a, txn, err);
 }
 
 static int verb_set(struct admin *a)
@@ -405,8 +432,8 @@ const struct admin_verb admin_doc_verbs[] = {
     {"key", "", verb_key},
     {"new-group", "members name", verb_new_group},
     {"new", "schema version owner fields unique meta like local", verb_new},
-    {"get", "id version mode", verb_get},
-    {"set", "id version fields delete", verb_set},
+    {"get", "id version mode branch at entries data depth", verb_get},
+    {"set", "id version branch fields delete", verb_set},
     {"header", "id", verb_header},
     {NULL, NULL, NULL},
 };

@@ -16,6 +16,8 @@ struct find {
     const struct cove_where *where; /* NULL: all */
     bool invalid; /* only documents with a value that is not right */
     bool local;   /* the local documents, which are in no list else */
+    struct node_show show;
+    int64_t depth; /* what each refers to, too, so many steps far */
     cove_num journal;
     int64_t limit; /* documents in the reply */
     uint64_t cursor;
@@ -136,6 +138,24 @@ static int find_asked(struct find *f, struct cove_txn *txn,
     return err;
 }
 
+static int find_found(struct find *f, struct cove_txn *txn,
+                      struct cove_loaded *loaded)
+{
+    struct node_json *j = &f->a->reply;
+    struct node_follow how = {
+        .show = &f->show, .depth = f->depth, .from = j->out.len};
+
+    f->found++;
+    node_json_open(j, '{');
+    int err = node_doc_members(txn, loaded, &f->show, j);
+
+    if (err == 0 && how.depth > 0) {
+        err = node_doc_follow(txn, &loaded->doc.id, &how, j);
+    }
+    node_json_close(j, '}');
+    return err;
+}
+
 static int find_one(struct find *f, struct cove_txn *txn,
                     const struct cove_id *id)
 {
@@ -164,17 +184,13 @@ static int find_one(struct find *f, struct cove_txn *txn,
         }
         f->found++;
         node_json_open(&f->a->reply, '{');
-        err = node_doc_members(txn, loaded, &f->a->reply);
+        err = node_doc_members(txn, loaded, &f->show, &f->a->reply);
         node_json_key(&f->a->reply, "why");
         node_json_cstr(&f->a->reply, why.text);
         node_json_close(&f->a->reply, '}');
         return err;
     }
-    if (err == 0) {
-        f->found++;
-        err = node_doc_json(txn, loaded, &f->a->reply);
-    }
-    return err;
+    return err == 0 ? find_found(f, txn, loaded) : err;
 }
 
 static int find_slice(struct find *f)
@@ -240,7 +256,7 @@ int admin_where(struct admin *a, const struct cove_where **out)
 
 static int verb_find(struct admin *a)
 {
-    struct find f = {.a = a, .limit = INT64_MAX};
+    struct find f = {.a = a, .limit = INT64_MAX, .show = node_show_usual};
     int64_t after = 0;
     int err = admin_text(a, "schema", &f.schema);
 
@@ -250,6 +266,8 @@ static int verb_find(struct admin *a)
     err = err != 0 ? err : admin_flag(a, "invalid", &f.invalid);
     err = err != 0 ? err : admin_flag(a, "local", &f.local);
     err = err != 0 ? err : admin_where(a, &f.where);
+    err = err != 0 ? err : admin_show(a, &f.show);
+    err = err != 0 ? err : admin_int(a, "depth", &f.depth);
     err = err != 0 ? err : admin_mode(a, COVE_WRITE, &f.flags);
     admin_value(a, "ids", &f.ids);
     if (err == 0 && f.ids.len > 0 && cove_value_kind(f.ids) != COVE_KIND_LIST) {
@@ -284,7 +302,9 @@ static int verb_find(struct admin *a)
 }
 
 const struct admin_verb admin_find_verbs[] = {
-    {"find", "schema version after limit mode where invalid local ids",
+    {"find",
+     "schema version after limit mode where invalid local ids entries data "
+     "depth",
      verb_find},
     {NULL, NULL, NULL},
 };

@@ -3,36 +3,28 @@
 
 #include "crdt/history.h"
 
+#include <stdio.h>
+
 static void event_json(struct node_json *j, const struct cove_event *e)
 {
+    static const struct admin_event_keys keys = {
+        .removed = "removed", .appended = "appended", .added = "added"};
+
     node_json_open(j, '{');
-    node_json_author(j, &e->id);
-    node_json_key(j, "session");
-    node_json_hex(j, e->id.session.b, sizeof(e->id.session.b));
-    node_json_key(j, "tx");
-    node_json_int(j, e->id.tx);
+    admin_event_head_json(j, e);
     node_json_key(j, "op");
     node_json_int(j, e->id.op);
-    node_json_key(j, "kind");
-    node_json_cstr(j, e->kind == COVE_TX_COPY ? "copy" : "native");
+    admin_event_kind_json(j, e);
     if (e->has_epoch) {
         node_json_key(j, "epoch");
         node_json_hex(j, e->epoch.b, sizeof(e->epoch.b));
     }
-    node_json_key(j, "register");
-    node_json_text(j, e->reg);
-    if (e->deleted) {
-        node_json_key(j, "deleted");
-        node_json_bool(j, true);
-    } else {
-        node_json_key(j, "value");
-        node_json_value(j, e->value);
-    }
-    if (e->kind == COVE_TX_COPY) {
+    admin_event_op_json(j, e, &keys);
+    if (e->what == COVE_EVENT_REGISTER && e->kind == COVE_TX_COPY) {
         node_json_origins(j, e->origins, e->origin_count);
     }
-    node_json_key(j, "shown");
-    node_json_bool(j, e->shown);
+    admin_event_tx_json(j, e);
+    admin_event_shown_json(j, e);
     node_json_close(j, '}');
 }
 
@@ -116,8 +108,8 @@ static bool history_wanted(const struct history_filter *f,
     return false;
 }
 
-static int history_load(struct admin *a, struct cove_txn **txn,
-                        struct cove_loaded **loaded)
+int admin_load_past(struct admin *a, struct cove_txn **txn,
+                    struct cove_loaded **loaded)
 {
     struct cove_id id;
     const char *version;
@@ -130,53 +122,126 @@ static int history_load(struct admin *a, struct cove_txn **txn,
     if (err != 0) {
         return err;
     }
-    err = node_load(*txn, &id, version, loaded);
+    err = admin_branch(a, *txn, &id);
+    err = err != 0 ? err : node_load(*txn, &id, version, loaded);
     if (err == COVE_EBLOCKED && version == NULL) { /* by register, then */
         cove_abort(*txn);
         err = node_begin(a->store, COVE_READ | COVE_RAW, txn);
         if (err != 0) {
             return err;
         }
-        err = node_load(*txn, &id, NULL, loaded);
+        err = admin_branch(a, *txn, &id);
+        err = err != 0 ? err : node_load(*txn, &id, NULL, loaded);
     }
     return err != 0 ? admin_end(a, *txn, err) : 0;
 }
 
-static int verb_history(struct admin *a)
+/* Where the page before this one ends: "HLC.SESSION.TX", as "next" said. */
+static int history_before(struct admin *a, const struct cove_doc *doc,
+                          struct cove_op_id *out, bool *given)
 {
-    struct history_filter filter;
-    struct cove_txn *txn;
-    struct cove_loaded *loaded;
-    struct cove_event *events;
-    const char *field = NULL;
-    size_t count, wanted = 0;
-    int err = admin_text(a, "field", &field);
+    const char *text = NULL;
+    unsigned long long hlc = 0;
+    char session[33] = "";
+    unsigned tx = 0;
+    int err = admin_text(a, "before", &text);
+    int end = 0;
 
-    if (err == 0) {
-        err = history_load(a, &txn, &loaded);
-    }
-    if (err != 0) {
+    *given = text != NULL;
+    if (err != 0 || text == NULL) {
         return err;
     }
-    err = history_filter(txn, loaded, field, &filter);
+    memset(out, 0, sizeof(*out));
+    if (sscanf(text, "%20llu.%32[0-9a-f].%10u%n", &hlc, session, &tx, &end) !=
+            3 ||
+        text[end] != '\0' ||
+        cove_hex_parse(session, out->session.b, sizeof(out->session.b)) != 0) {
+        return cove_fail(&a->diag, COVE_EUSAGE,
+                         "\"before\" must be what \"next\" of a history was");
+    }
+    out->hlc = hlc;
+    out->tx = tx;
+    for (size_t i = 0; i < doc->session_count; i++) {
+        if (memcmp(&doc->sessions[i].session, &out->session,
+                   sizeof(out->session)) == 0) {
+            out->device = doc->sessions[i].device;
+        }
+    }
+    return 0;
+}
+
+static void history_next(struct node_json *j, const struct cove_op_id *id)
+{
+    char session[COVE_HEX_LEN(sizeof(id->session.b))];
+    char text[sizeof(session) + 40];
+
+    cove_hex(cove_bytes(id->session.b, sizeof(id->session.b)), session);
+    snprintf(text, sizeof(text), "%llu.%s.%u", (unsigned long long)id->hlc,
+             session, id->tx);
+    node_json_key(j, "next");
+    node_json_cstr(j, text);
+}
+
+/* Everything, or a page of it; or all writes to a field. */
+static int history_events(struct admin *a, struct cove_txn *txn,
+                          struct cove_loaded *loaded, const char *field,
+                          struct cove_history_page *page)
+{
+    struct history_filter filter;
+    struct cove_event *events = NULL;
+    size_t count = 0;
+    size_t wanted = 0;
+    int err = history_filter(txn, loaded, field, &filter);
+
     if (err == 0) {
-        err = cove_history(txn->worker->repo, txn->txn, &loaded->doc,
-                           &txn->arena, &events, &count);
+        err = cove_history_page(txn->worker->repo, txn->txn, &loaded->doc, page,
+                                &txn->arena, &events, &count);
     }
     node_json_key(&a->reply, "events");
     node_json_open(&a->reply, '[');
     for (size_t i = 0; err == 0 && i < count; i++) {
-        if (history_wanted(&filter, events[i].reg)) {
+        if (field == NULL || (events[i].what == COVE_EVENT_REGISTER &&
+                              history_wanted(&filter, events[i].reg))) {
             event_json(&a->reply, &events[i]);
             wanted++;
         }
     }
     node_json_close(&a->reply, ']');
+    if (err == 0 && page->more && count > 0) {
+        history_next(&a->reply, &events[0].id);
+    }
     if (err == 0 && loaded->raw && field != NULL && wanted == 0) {
         err = cove_fail(&txn->diag, COVE_ENOTFOUND,
                         "nobody ever wrote \"%s\" in this document", field);
     }
-    return admin_end(a, txn, err);
+    return err;
+}
+
+static int verb_history(struct admin *a)
+{
+    struct cove_history_page page = {.limit = 0};
+    struct cove_op_id before;
+    struct cove_txn *txn;
+    struct cove_loaded *loaded;
+    const char *field = NULL;
+    int64_t limit = 0;
+    bool given = false;
+    int err = admin_text(a, "field", &field);
+
+    err = err != 0 ? err : admin_int(a, "limit", &limit);
+    if (err == 0 && (limit < 0 || (limit > 0 && field != NULL))) {
+        err = cove_fail(&a->diag, COVE_EUSAGE,
+                        "\"limit\" is of the whole history, and not negative");
+    }
+    err = err != 0 ? err : admin_load_past(a, &txn, &loaded);
+    if (err != 0) {
+        return err;
+    }
+    err = history_before(a, &loaded->doc, &before, &given);
+    page.limit = (size_t)limit;
+    page.before = given ? &before : NULL;
+    return admin_end(
+        a, txn, err != 0 ? err : history_events(a, txn, loaded, field, &page));
 }
 
 /* --------------------------------------------------------------- conflicts */
@@ -340,7 +405,7 @@ static int verb_conflicts(struct admin *a)
 {
     struct conflicts c = {.a = a};
     struct cove_loaded *loaded;
-    int err = history_load(a, &c.txn, &loaded);
+    int err = admin_load_past(a, &c.txn, &loaded);
 
     if (err != 0) {
         return err;
@@ -355,7 +420,7 @@ static int verb_conflicts(struct admin *a)
 }
 
 const struct admin_verb admin_history_verbs[] = {
-    {"history", "id version field", verb_history},
-    {"conflicts", "id version", verb_conflicts},
+    {"history", "id version branch field limit before", verb_history},
+    {"conflicts", "id version branch", verb_conflicts},
     {NULL, NULL, NULL},
 };

@@ -14,6 +14,7 @@
 #include "core/hlc.h"
 #include "core/value.h"
 #include "crdt/repo_upkeep.h"
+#include "node/past.h"
 #include "node/upkeep.h"
 
 #define RESTORE_SLICE 512 /* documents a commit */
@@ -25,6 +26,7 @@ struct restore {
     struct cove_arena arena; /* of one document */
     const char *version;
     uint64_t hlc;
+    const char *point; /* "to" of one document, where it is no time; or NULL */
     bool dry;
     uint64_t documents, changed;
     struct node_json skipped; /* items of lists */
@@ -79,118 +81,24 @@ static void restore_show(struct restore *r, const struct cove_id *id,
 
 /* ------------------------------------------------------------- differences */
 
-struct differences {
-    struct cove_edit *edits;
-    size_t count, cap;
+/* A field that was not valid then is named, and left. */
+struct restore_field {
+    struct restore *r;
+    const struct cove_id *id;
 };
 
-static int difference_add(struct restore *r, struct differences *d,
-                          const struct cove_edit *edit)
+static int field_stays(void *ctx, struct cove_bytes name)
 {
-    void *edits = d->edits;
-    int err =
-        cove_arena_grow(&r->arena, &edits, sizeof(*edit), d->count, &d->cap);
+    struct restore_field *f = ctx;
+    char *why = cove_arena_printf(
+        &f->r->arena, "/%.*s: was not valid then; it stays as it is",
+        (int)name.len, (const char *)name.at);
 
-    if (err == 0) {
-        d->edits = edits;
-        d->edits[d->count++] = *edit;
+    if (why == NULL) {
+        return COVE_ENOMEM;
     }
-    return err;
-}
-
-/* Is the same seen? A default that shows is what a user sees, too. */
-static bool field_same(const struct cove_field *a, const struct cove_field *b)
-{
-    return a->cell.kind == b->cell.kind &&
-           (a->cell.kind == COVE_ABSENT ||
-            cove_bytes_equal(a->cell.bytes, b->cell.bytes));
-}
-
-/* One field as it was, written as a user would. */
-static int field_restore(struct restore *r, const struct cove_loaded *loaded,
-                         const struct cove_field *then, struct differences *d)
-{
-    const struct cove_plan_register *reg = &loaded->plan->registers[then->reg];
-    struct cove_edit edit = {.name = then->name, .value = then->cell.bytes};
-
-    if (then->cell.kind == COVE_INVALID) {
-        char *why = cove_arena_printf(
-            &r->arena, "/%.*s: was not valid then; it stays as it is",
-            (int)then->name.len, (const char *)then->name.at);
-
-        if (why == NULL) {
-            return COVE_ENOMEM;
-        }
-        restore_skip(r, &loaded->doc.id, why);
-        return 0;
-    }
-    /* A required field cannot be deleted; its default was what users saw. */
-    edit.deleted = then->cell.kind == COVE_ABSENT ||
-                   (then->from_default && !reg->required);
-    return difference_add(r, d, &edit);
-}
-
-static int fields_compare(struct restore *r, struct cove_loaded *loaded,
-                          const struct cove_state *past, struct differences *d)
-{
-    struct cove_view view;
-    int err = cove_view_init(&view, &r->arena, loaded->plan, past);
-
-    for (size_t i = 0; i < loaded->plan->field_count && err == 0; i++) {
-        struct cove_field now, then;
-
-        err = cove_view_field(&loaded->view, i, &now);
-        if (err == 0) {
-            err = cove_view_field(&view, i, &then);
-        }
-        if (err == 0 && !field_same(&now, &then)) {
-            err = field_restore(r, loaded, &then, d);
-        }
-    }
-    return err;
-}
-
-/* What a document without a schema shows under a key; NULL where nothing. */
-static const struct cove_bytes *raw_value(const struct cove_state *state,
-                                          struct cove_bytes reg)
-{
-    const struct cove_native *native = NULL;
-    const struct cove_copy *copy = NULL;
-
-    if (cove_state_winner(state, reg, &native, &copy) != 0) {
-        return NULL;
-    }
-    if (native != NULL) {
-        return native->deleted ? NULL : &native->value;
-    }
-    return copy == NULL || copy->deleted ? NULL : &copy->value;
-}
-
-/* Whatever was shown then has not left the state, so its keys are all. */
-static int raw_compare(struct restore *r, struct cove_loaded *loaded,
-                       const struct cove_state *past, struct differences *d)
-{
-    const struct cove_state *state = &loaded->doc.state;
-    int err = 0;
-
-    for (size_t i = 0; i < state->native_count && err == 0; i++) {
-        struct cove_bytes reg = state->natives[i].reg;
-        const struct cove_bytes *now = raw_value(state, reg);
-        const struct cove_bytes *then = raw_value(past, reg);
-        struct cove_edit edit = {.name = reg, .deleted = then == NULL};
-
-        if (i > 0 && cove_bytes_equal(reg, state->natives[i - 1].reg)) {
-            continue;
-        }
-        if (then != NULL) {
-            edit.value = *then;
-        }
-        if ((now == NULL) != (then == NULL) ||
-            (now != NULL && then != NULL && !cove_bytes_equal(*now, *then))) {
-            err = difference_add(r, d, &edit);
-        }
-    }
-    return err;
+    restore_skip(f->r, f->id, why);
+    return 0;
 }
 
 /* ------------------------------------------------------------ one document */
@@ -205,6 +113,7 @@ static bool restore_goes_on(int err)
     case COVE_EINVALID:
     case COVE_ELIMIT:
     case COVE_EIMMUTABLE:
+    case COVE_ETYPE:
     case COVE_ERESERVED:
     case COVE_EUSAGE:
     case COVE_ENOTFOUND:
@@ -216,7 +125,7 @@ static bool restore_goes_on(int err)
 
 /* All of it as one transaction; where that is refused, what can be written. */
 static int restore_write(struct restore *r, struct cove_loaded *loaded,
-                         struct differences *d)
+                         struct node_differences *d)
 {
     struct cove_catalog *catalog = r->txn->worker->catalog;
     struct cove_diag why = {0};
@@ -256,24 +165,14 @@ static bool restore_is_younger(const struct restore *r,
            doc->state.native_count > 0;
 }
 
-static int restore_loaded(struct restore *r, struct cove_loaded *loaded)
+static int restore_fields(struct restore *r, struct cove_loaded *loaded,
+                          const struct cove_state *past)
 {
-    struct differences d = {NULL, 0, 0};
-    struct cove_state past;
-    int err =
-        cove_repo_state_at(r->txn->worker->repo, r->txn->txn, &loaded->doc,
-                           r->hlc, &r->arena, &past, &r->txn->diag);
+    struct restore_field field = {r, &loaded->doc.id};
+    struct node_differences d = {
+        .arena = &r->arena, .stays = field_stays, .ctx = &field};
+    int err = node_differences(loaded, &loaded->doc.state, past, &d);
 
-    if (err != 0) {
-        return err;
-    }
-    r->documents++;
-    if (restore_is_younger(r, &loaded->doc, &past)) {
-        restore_skip(r, &loaded->doc.id, "made after that point; it stays");
-        return 0;
-    }
-    err = loaded->raw ? raw_compare(r, loaded, &past, &d)
-                      : fields_compare(r, loaded, &past, &d);
     if (err == 0 && d.count > 0) {
         err = restore_write(r, loaded, &d);
     }
@@ -281,6 +180,75 @@ static int restore_loaded(struct restore *r, struct cove_loaded *loaded)
         r->txn->wrote = true;
         restore_show(r, &loaded->doc.id, d.edits, d.count);
     }
+    return err;
+}
+
+/* What of another type than a map changed: how much goes, and comes. */
+static void restore_show_edits(struct restore *r, const struct cove_id *id,
+                               const char *key, int64_t removed,
+                               int64_t inserted)
+{
+    struct node_json *j = &r->changes;
+
+    r->changed++;
+    if (r->shown++ >= RESTORE_SHOWN) {
+        return;
+    }
+    node_json_open(j, '{');
+    node_json_key(j, "id");
+    node_json_id(j, id);
+    if (key != NULL) {
+        node_json_key(j, key);
+        node_json_int(j, inserted);
+    } else {
+        node_json_key(j, "removed");
+        node_json_int(j, removed);
+        node_json_key(j, "inserted");
+        node_json_int(j, inserted);
+    }
+    node_json_close(j, '}');
+}
+
+static int restore_state(struct restore *r, struct cove_loaded *loaded,
+                         const struct cove_state *past)
+{
+    struct node_restored done = {.changed = false};
+    enum cove_doc_type type = loaded->doc.header.type;
+    int err;
+
+    if (type == COVE_DOC_COMAP || type >= COVE_DOC_GROUP) {
+        return restore_fields(r, loaded, past);
+    }
+    err = node_restore(r->txn, loaded, past, &r->arena, &done);
+    if (err == 0 && done.changed) {
+        r->txn->wrote = true;
+        restore_show_edits(r, &loaded->doc.id,
+                           type == COVE_DOC_COCOUNTER ? "added" : NULL,
+                           done.removed, done.inserted);
+    }
+    return err;
+}
+
+static int restore_loaded(struct restore *r, struct cove_loaded *loaded)
+{
+    struct node_past past;
+    struct node_point point = {.kind = NODE_POINT_TIME, .hlc = r->hlc};
+    int err = r->point == NULL
+                  ? 0
+                  : node_point(r->txn, &loaded->doc, r->point, &point);
+
+    err = err != 0 ? err : node_past(r->txn, loaded, &point, &r->arena, &past);
+    if (err != 0) {
+        return err;
+    }
+    r->documents++;
+    if (point.kind == NODE_POINT_TIME &&
+        restore_is_younger(r, &loaded->doc, &past.loaded.doc.state)) {
+        restore_skip(r, &loaded->doc.id, "made after that point; it stays");
+    } else {
+        err = restore_state(r, loaded, &past.loaded.doc.state);
+    }
+    node_past_done(r->txn, &past);
     return err;
 }
 
@@ -374,21 +342,44 @@ static int restore_document(struct restore *r, const struct cove_id *id)
 {
     int err = restore_begin(r);
 
-    return err != 0 ? err : restore_end(r, restore_one(r, id));
+    if (err != 0) {
+        return err;
+    }
+    err = admin_branch(r->a, r->txn, id);
+    return restore_end(r, err != 0 ? err : restore_one(r, id));
 }
 
 /* ------------------------------------------------------------- the request */
 
+/* One document may go back to whatever has a name. */
+static int restore_named(struct restore *r, bool one)
+{
+    struct cove_bytes v;
+    int err = admin_value(r->a, "to", &v);
+
+    r->point = NULL;
+    return err == 0 && one && v.len > 0 && cove_value_kind(v) == COVE_KIND_TEXT
+               ? admin_text(r->a, "to", &r->point)
+               : err;
+}
+
 /* The point to go back to, and the schema that its mark was made for. */
-static int restore_point(struct restore *r, const char **schema)
+static int restore_point(struct restore *r, bool one, const char **schema)
 {
     struct admin *a = r->a;
     struct node_mark mark;
     struct cove_txn *txn;
     const char *name = NULL;
-    bool timed;
-    int err = admin_time(a, "to", &r->hlc, &timed);
+    bool timed = true;
+    int64_t ms;
+    int err = restore_named(r, one);
 
+    if (err == 0 && r->point != NULL && !node_time_parse(r->point, &ms)) {
+        r->hlc = UINT64_MAX;
+    } else if (err == 0) {
+        r->point = NULL;
+        err = admin_time(a, "to", &r->hlc, &timed);
+    }
     err = err != 0 ? err : admin_text(a, "mark", &name);
     if (err != 0) {
         return err;
@@ -510,7 +501,7 @@ static int verb_restore(struct admin *a)
         err = cove_fail(&a->diag, COVE_EUSAGE,
                         "a document (\"id\") or a schema, not both");
     }
-    err = err != 0 ? err : restore_point(&r, &schema);
+    err = err != 0 ? err : restore_point(&r, given, &schema);
     if (err == 0 && !given && schema == NULL) {
         err = restore_nothing(a);
     }
@@ -532,6 +523,6 @@ static int verb_restore(struct admin *a)
 }
 
 const struct admin_verb admin_restore_verbs[] = {
-    {"restore", "id schema version to mark dry yes", verb_restore},
+    {"restore", "id schema version branch to mark dry yes", verb_restore},
     {NULL, NULL, NULL},
 };

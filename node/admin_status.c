@@ -23,6 +23,7 @@ struct status {
     bool scan; /* judge each document anew */
     uint64_t documents, copies;
     uint64_t local; /* documents, not in what follows */
+    uint64_t waiting, waiting_ops; /* documents, and the ops that wait there */
     uint64_t states[COVE_STATE_LOCAL_ONLY + 1];
     struct status_owner *owners; /* sorted by id */
     size_t owner_count, owner_cap;
@@ -164,6 +165,30 @@ static int status_state(struct status *s, const struct cove_doc *doc,
     return err != 0 ? err : cove_loaded_state(&loaded, state);
 }
 
+/* Edits that came before what they hang on. Those of a field's child may hang on
+ * what its map shows, so it is asked as it is shown. */
+static int status_waiting(struct status *s, const struct cove_doc *doc,
+                          struct cove_arena *arena)
+{
+    struct cove_load_request request = {.num = doc->num,
+                                        .mode = COVE_LOAD_VIEW,
+                                        .live_days = s->txn->store->live_days};
+    size_t waiting =
+        doc->state.seq != NULL ? cove_seq_waiting(doc->state.seq) : 0;
+    struct cove_loaded loaded;
+    int err = 0;
+
+    if (waiting > 0) {
+        err = cove_load(s->txn->worker->catalog, s->txn->txn, &request, arena,
+                        &loaded, NULL);
+        waiting = err == 0 ? cove_seq_waiting(cove_loaded_seq(&loaded)) : 0;
+        err = err == COVE_EBLOCKED ? 0 : err;
+    }
+    s->waiting += waiting > 0;
+    s->waiting_ops += waiting;
+    return err;
+}
+
 static int status_document(struct status *s, const struct cove_doc *doc,
                            struct cove_arena *arena)
 {
@@ -173,6 +198,9 @@ static int status_document(struct status *s, const struct cove_doc *doc,
 
     if (err == 0 && !judged) {
         err = status_state(s, doc, arena, &state);
+    }
+    if (err == 0) {
+        err = status_waiting(s, doc, arena);
     }
     if (err == 0) {
         s->documents++;
@@ -284,6 +312,13 @@ static int status_reply(struct status *s)
     node_json_int(j, (int64_t)s->local);
     node_json_key(j, "copies");
     node_json_int(j, (int64_t)s->copies);
+    node_json_key(j, "waiting");
+    node_json_open(j, '{');
+    node_json_key(j, "documents");
+    node_json_int(j, (int64_t)s->waiting);
+    node_json_key(j, "ops");
+    node_json_int(j, (int64_t)s->waiting_ops);
+    node_json_close(j, '}');
     err = status_unsent(s->txn, j);
     status_digests(s, j);
     err = err != 0 ? err : node_peers_json(s->txn, j);

@@ -403,13 +403,23 @@ static bool time_parse(const char *at, int64_t *out)
     return true;
 }
 
+bool node_time_parse(const char *text, int64_t *ms)
+{
+    char *end;
+
+    if (time_parse(text, ms)) {
+        return true;
+    }
+    *ms = strtoll(text, &end, 10);
+    return end != text && *end == '\0';
+}
+
 int admin_time(struct admin *a, const char *key, uint64_t *hlc, bool *given)
 {
     const struct cove_env *env = a->store->env;
     struct cove_bytes v = {NULL, 0};
     const char *text = NULL;
     int64_t ms = -1;
-    char *end;
     int err = 0;
 
     admin_value(a, key, &v);
@@ -422,9 +432,8 @@ int admin_time(struct admin *a, const char *key, uint64_t *hlc, bool *given)
     } else {
         err = admin_text(a, key, &text);
     }
-    if (err == 0 && text != NULL && !time_parse(text, &ms)) {
-        ms = strtoll(text, &end, 10);
-        ms = *end != '\0' || end == text ? -1 : ms;
+    if (err == 0 && text != NULL && !node_time_parse(text, &ms)) {
+        ms = -1;
     }
     if (err != 0) {
         return err;

@@ -1,5 +1,6 @@
 /* doc_json.c: a document as JSON: as a version sees it, or raw. */
 #include "core/hlc.h"
+#include "core/value.h"
 #include "node/node.h"
 
 void node_json_author(struct node_json *j, const struct cove_op_id *id)
@@ -183,8 +184,25 @@ static int doc_state(struct cove_txn *txn, struct cove_loaded *loaded,
     return err != 0 ? err : cove_loaded_state(&viewed, out);
 }
 
+static bool doc_is_map(enum cove_doc_type type)
+{
+    return type != COVE_DOC_COTEXT && type != COVE_DOC_COLIST &&
+           type != COVE_DOC_COSTREAM && type != COVE_DOC_COBINARY &&
+           type != COVE_DOC_COCOUNTER;
+}
+
+/* Does its id follow from a map and a field of it? */
+static bool doc_is_child(const struct cove_header *h)
+{
+    struct cove_bytes rule;
+
+    return h->from.len > 0 && cove_value_member(h->from, "rule", &rule) &&
+           cove_value_kind(rule) == COVE_KIND_TEXT &&
+           cove_bytes_equal(cove_value_text(rule), cove_bytes_text("field"));
+}
+
 int node_doc_members(struct cove_txn *txn, struct cove_loaded *loaded,
-                     struct node_json *j)
+                     const struct node_show *show, struct node_json *j)
 {
     const struct cove_header *h = &loaded->doc.header;
     const struct cove_schema_doc *schema;
@@ -220,22 +238,29 @@ int node_doc_members(struct cove_txn *txn, struct cove_loaded *loaded,
         node_json_key(j, "owner");
         node_json_id(j, &h->owner);
     }
+    if (doc_is_child(h)) {
+        node_json_key(j, "child");
+        node_json_bool(j, true);
+    }
     if (loaded->doc.flags & COVE_DOC_LOCAL) {
         node_json_key(j, "local");
         node_json_bool(j, true);
     }
     node_json_key(j, "state");
     node_json_cstr(j, cove_doc_state_name(state));
+    if (!doc_is_map(h->type)) {
+        return node_doc_content(txn, loaded, show, j);
+    }
     return loaded->raw
                ? raw_registers(&loaded->doc.state, !(txn->flags & COVE_RAW), j)
                : view_fields(loaded, j);
 }
 
 int node_doc_json(struct cove_txn *txn, struct cove_loaded *loaded,
-                  struct node_json *j)
+                  const struct node_show *show, struct node_json *j)
 {
     node_json_open(j, '{');
-    int err = node_doc_members(txn, loaded, j);
+    int err = node_doc_members(txn, loaded, show, j);
 
     node_json_close(j, '}');
     return err;

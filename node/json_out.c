@@ -133,6 +133,13 @@ void node_json_value(struct node_json *j, struct cove_bytes cbor)
     }
 }
 
+void node_json_members(struct node_json *j, struct cove_bytes members)
+{
+    if (members.len > 0) {
+        node_json_raw(j, members);
+    }
+}
+
 void node_json_raw(struct node_json *j, struct cove_bytes json)
 {
     json_before(j);

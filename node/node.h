@@ -7,6 +7,9 @@
 
 #include "core/json.h"
 #include "cove/cove.h"
+#include "crdt/blob.h"
+#include "crdt/counter.h"
+#include "crdt/stream.h"
 #include "migrate/publish.h"
 #include "sync/engine.h"
 
@@ -52,10 +55,26 @@ struct cove {
     struct node_sync *sync;
 };
 
+struct node_gather { /* what is added to a counter, stream or blob, and not
+                        appended yet */
+    int64_t amount;
+    struct cove_stream_draft stream;
+    struct cove_blob_draft blob;
+};
+
 struct node_doc { /* a document that a transaction has loaded */
     struct cove_id id;
     struct cove_loaded loaded;
+    struct cove_compose *compose; /* edits of a list or text; or NULL */
+    bool composing;               /* some are not appended yet */
+    struct node_gather *gather;   /* of other types; or NULL */
+    struct cove_blob_place place; /* where a blob was read last */
     struct node_doc *next;
+};
+struct node_branch { /* cove_switch: what a document is from then on */
+    struct cove_id id;
+    struct cove_session_id branch;
+    struct node_branch *next;
 };
 
 #define NODE_DOC_BUCKETS 64
@@ -71,6 +90,9 @@ struct cove_txn {
     struct cove_arena arena;   /* lives as long as the transaction */
     struct cove_arena scratch; /* of one call */
     struct node_doc *docs[NODE_DOC_BUCKETS];
+    struct node_doc *last;        /* looked up last */
+    struct node_branch *branches; /* the newest first */
+    struct cove_tail *tails;      /* readers of streams */
     struct cove_diag diag;
 };
 
@@ -80,6 +102,86 @@ int node_begin(struct cove *store, unsigned flags, struct cove_txn **out);
  * is not NULL. */
 int node_load(struct cove_txn *txn, const struct cove_id *id,
               const char *version, struct cove_loaded **out);
+/* The same, with what the transaction keeps beside it. */
+int node_doc(struct cove_txn *txn, const struct cove_id *id,
+             const char *version, struct node_doc **out);
+/* Forget it: it is loaded anew where it is used again. */
+void node_unload(struct cove_txn *txn, const struct cove_id *id);
+/* Errors: COVE_EUSAGE: the transaction only reads. */
+int node_writable(struct cove_txn *txn);
+/* A write failed with this error, or did not: what it means for the commit. */
+int node_write_failed(struct cove_txn *txn, int err);
+/* --- compose.c: edits of lists and texts */
+/* The document, which must be of that type. Errors: COVE_ETYPE. */
+int node_typed(struct cove_txn *txn, const struct cove_id *id,
+               enum cove_doc_type type, struct node_doc **out);
+/* The same to be edited, where this device may. */
+int node_compose(struct cove_txn *txn, const struct cove_id *id,
+                 enum cove_doc_type type, struct node_doc **out);
+/* COVE_ETYPE: what it is, what was wanted, and which calls are for it. */
+int node_other_type(struct cove_txn *txn, const struct cove_doc *doc,
+                    enum cove_doc_type wanted);
+/* Insert elements, in as many ops as they need. */
+int node_insert(struct cove_txn *txn, struct node_doc *d,
+                const struct cove_compose_insert *in);
+int node_remove(struct cove_txn *txn, struct node_doc *d,
+                enum cove_seq_unit unit, size_t at, size_t len);
+/* --- txn.c: hold a child that nobody has written to, so that this transaction
+ * reads what it would show. Errors: COVE_ENOTFOUND where that is nothing. */
+int node_absent(struct cove_txn *txn, struct node_doc *parent,
+                struct cove_bytes reg, const struct cove_id *id);
+bool node_epoch(const struct node_doc *d, struct cove_tx *tx);
+/* An edit is over, with this error or none: what the call returns. */
+int node_composed(struct cove_txn *txn, struct node_doc *d, int err);
+/* --- gather.c: what is added to counters, streams and blobs */
+/* The document, to be added to, where this device may. */
+int node_gather(struct cove_txn *txn, const struct cove_id *id,
+                enum cove_doc_type type, struct node_doc **out);
+int node_gather_flush(struct cove_txn *txn, struct node_doc *d);
+void node_gather_clear(struct node_gather *gather); /* NULL is allowed */
+/* Append what was made of it; an error breaks the transaction. */
+int node_gather_append(struct cove_txn *txn, struct node_doc *d,
+                       struct cove_tx *tx);
+/* --- blob.c: append a part of what is due, or all of it and what ends it. */
+int node_blob_take(struct cove_txn *txn, struct node_doc *d, bool end);
+/* --- stream.c */
+void node_tails_end(struct cove_txn *txn);
+/* Elements by what they are. */
+int node_remove_of(struct cove_txn *txn, struct node_doc *d,
+                   struct cove_elem first, uint32_t count);
+/* --- list.c: write items in place, by their registers: one transaction. */
+int node_write_items(struct cove_txn *txn, struct node_doc *d,
+                     const struct cove_edit *edits, size_t count);
+/* --- undo.c: take back, or do again, what this device did last. */
+int node_undo(struct cove_txn *txn, const struct cove_id *id,
+              const char *version, bool again);
+/* --- branch.c. A NULL name is the document itself. */
+int node_branch_find(struct cove_txn *txn, const struct cove_id *id,
+                     const char *name, struct cove_session_id *out);
+int node_switch(struct cove_txn *txn, const struct cove_id *id,
+                const char *name);
+int node_branch(struct cove_txn *txn, const struct cove_id *id,
+                const char *name, struct cove_session_id *out);
+int node_merge(struct cove_txn *txn, const struct cove_id *id, const char *name,
+               uint64_t *merged);
+/* --- text.c */
+/* COVE_EUSAGE with what is wrong about this range of a list or text, where it
+ * was asked for, and how long the whole is. The unit of a list does not matter.
+ */
+int node_misplaced(struct cove_txn *txn, const struct node_doc *d,
+                   enum cove_unit unit, size_t at, size_t len);
+int node_unit(struct cove_txn *txn, enum cove_unit unit,
+              enum cove_seq_unit *out);
+/* The whole text, NUL-terminated, in the transaction's arena. */
+int node_text(struct cove_txn *txn, const struct node_doc *d,
+              struct cove_bytes *out);
+/* Make it this text, by edits; it is composed already. */
+int node_text_update(struct cove_txn *txn, struct node_doc *d,
+                     struct cove_bytes text);
+/* Append what was gathered: of one document, of all. */
+int node_flush(struct cove_txn *txn, struct node_doc *d);
+int node_flush_all(struct cove_txn *txn);
+void node_compose_end(struct cove_txn *txn);
 /* Load what the same version sees, whatever the transaction's mode: nothing is
  * written and nothing remembered; in an arena of the caller's. */
 int node_view(struct cove_txn *txn, const struct cove_id *id,
@@ -151,17 +253,46 @@ void node_json_hex(struct node_json *j, const void *at, size_t len);
 void node_json_id(struct node_json *j, const struct cove_id *id);
 void node_json_value(struct node_json *j, struct cove_bytes cbor);
 void node_json_raw(struct node_json *j, struct cove_bytes json);
+/* Members that another wrote without brackets around them. */
+void node_json_members(struct node_json *j, struct cove_bytes members);
 void node_json_percent(struct node_json *j, uint32_t parts); /* config.c */
 /* Take the text out, NUL-terminated, freed by cove_free; resets j. */
 int node_json_take(struct node_json *j, char **out);
 
 /* --- doc_json.c */
-/* {"id", "schema", "version", "state", "fields"|"registers", "invalid"} */
+struct node_show {   /* how much of what a document holds is written */
+    int64_t entries; /* newest of a stream, at most; -1: all */
+    int64_t data;    /* a blob of no more bytes is written whole */
+    const char *at;  /* as it stood at a point (node/past.h); NULL: now */
+    uint64_t until;  /* of a stream what is no newer, where that is not 0 */
+};
+extern const struct node_show node_show_usual; /* 100 entries, no bytes */
+extern const struct node_show node_show_all;   /* all entries, no bytes */
+/* {"id", "type", "schema", "version", "state", and what it holds: "fields" |
+ * "registers", "invalid"; "text"; "items"; … (docs/ADMIN.md "Documents")} */
 int node_doc_json(struct cove_txn *txn, struct cove_loaded *loaded,
-                  struct node_json *j);
+                  const struct node_show *show, struct node_json *j);
 /* The members alone, of an object that is open. */
 int node_doc_members(struct cove_txn *txn, struct cove_loaded *loaded,
-                     struct node_json *j);
+                     const struct node_show *show, struct node_json *j);
+/* --- doc_content.c */
+/* What a document that is no map holds, as members. */
+int node_doc_content(struct cove_txn *txn, struct cove_loaded *loaded,
+                     const struct node_show *show, struct node_json *j);
+/* As node_doc_members, at the point that show->at names. The document is one
+ * that node_load gave. Errors: of the point; COVE_EUNSUPPORTED (a stream at a
+ * point that is no time). */
+int node_doc_shown(struct cove_txn *txn, struct cove_loaded *loaded,
+                   const struct node_show *show, struct node_json *j);
+/* --- doc_follow.c */
+struct node_follow {
+    const struct node_show *show;
+    int64_t depth; /* how many steps */
+    size_t from;   /* where the document's own members begin in the reply */
+};
+/* "documents": those that the document refers to. Errors: of loading. */
+int node_doc_follow(struct cove_txn *txn, const struct cove_id *id,
+                    const struct node_follow *how, struct node_json *j);
 /* Who and when of an op: "time", "author". */
 void node_json_author(struct node_json *j, const struct cove_op_id *id);
 /* [[register, {time, author, session, tx, op} | null], …] */
@@ -176,6 +307,9 @@ int node_peers_json(struct cove_txn *txn, struct node_json *j);
 /* --- value.c */
 int node_value_out(struct cove_txn *txn, struct cove_bytes cbor,
                    struct cove_value *out);
+/* The same with what it points to in another arena. */
+int node_value_copy(struct cove_txn *txn, struct cove_arena *arena,
+                    struct cove_bytes cbor, struct cove_value *out);
 int node_value_in(struct cove_txn *txn, struct cove_value value,
                   struct cove_bytes *out);
 

@@ -38,6 +38,8 @@ static void txn_free(struct cove_txn *txn)
 {
     struct cove *store = txn->store;
 
+    node_compose_end(txn);
+    node_tails_end(txn);
     /* The next transaction finds its memory warm. */
     cove_arena_reset(&txn->arena);
     txn->worker->arena = txn->arena;
@@ -54,9 +56,13 @@ int node_renew(struct cove_txn *txn)
 {
     struct cove_store_txn *next;
 
+    node_compose_end(txn);
+    node_tails_end(txn);
     cove_store_abort(txn->txn);
     cove_arena_reset(&txn->arena);
     memset(txn->docs, 0, sizeof(txn->docs));
+    txn->last = NULL;
+    txn->branches = NULL;
     int err = cove_store_begin(txn->store->store, false, &next);
 
     txn->txn = err == 0 ? next : NULL;
@@ -70,7 +76,7 @@ void node_forget(struct cove_txn *txn)
 
 int cove_begin(struct cove *store, unsigned flags, struct cove_txn **out)
 {
-    if ((flags & ~(COVE_WRITE | COVE_VIEW | COVE_RAW)) != 0) {
+    if ((flags & ~(COVE_WRITE | COVE_VIEW | COVE_RAW | COVE_EACH)) != 0) {
         struct cove_diag diag = {0};
 
         return node_failed(
@@ -87,10 +93,14 @@ int cove_commit(struct cove_txn *txn)
     }
     struct cove *store = txn->store;
     struct cove_diag diag = {0};
+    bool broken = txn->broken != 0;
+    int err = broken ? txn->broken : node_flush_all(txn);
     bool wrote = txn->wrote;
-    int err = txn->broken;
 
-    if (err != 0) {
+    if (err != 0 && !broken) {
+        cove_store_abort(txn->txn);
+        diag = txn->diag;
+    } else if (err != 0) {
         cove_store_abort(txn->txn);
         cove_fail(&diag, err,
                   "nothing was committed: a write in this transaction had "
@@ -122,7 +132,7 @@ void cove_abort(struct cove_txn *txn)
 /* A write failed. What judges its input fails before anything is written;
  * after any other failure the transaction may hold half of it, and can only be
  * thrown away. */
-static int txn_write_failed(struct cove_txn *txn, int err)
+int node_write_failed(struct cove_txn *txn, int err)
 {
     switch (err) {
     case 0:
@@ -150,107 +160,6 @@ int node_txn_failed(struct cove_txn *txn, int err)
     node_failed(txn->store, err, &txn->diag);
     cove_diag_clear(&txn->diag);
     return err;
-}
-
-/* ---------------------------------------------------------------- loading */
-
-static struct node_doc **doc_bucket(struct cove_txn *txn,
-                                    const struct cove_id *id)
-{
-    return &txn->docs[id->b[0] % NODE_DOC_BUCKETS];
-}
-
-struct load_choice { /* which version, asked once the schema is known */
-    struct cove_txn *txn;
-    const char *version;
-};
-
-static int load_choose(void *ctx, const struct cove_schema_doc *schema,
-                       struct cove_step_id *head)
-{
-    struct load_choice *c = ctx;
-    const char *version = c->version;
-    char spoken[NODE_VERSION];
-
-    if (version == NULL) {
-        version = node_use_version(c->txn->store, &schema->id, spoken);
-    }
-    return cove_schema_doc_head(schema, version, head, &c->txn->diag);
-}
-
-static int load_fresh(struct cove_txn *txn, const struct cove_id *id,
-                      struct cove_load_request *request,
-                      struct cove_arena *arena, struct cove_loaded *out)
-{
-    int err = cove_repo_find(txn->worker->repo, txn->txn, id, &request->num);
-
-    if (err == COVE_ENOTFOUND) {
-        char text[COVE_ID_TEXT_MAX];
-
-        cove_id_text(id, text);
-        return cove_fail(&txn->diag, err, "no document %s here", text);
-    }
-    request->choose = load_choose;
-    request->live_days = txn->store->live_days;
-    if (err == 0) {
-        err = cove_load(txn->worker->catalog, txn->txn, request, arena, out,
-                        &txn->diag);
-    }
-    return err;
-}
-
-static enum cove_load_mode load_mode(const struct cove_txn *txn)
-{
-    if (txn->flags & COVE_RAW) {
-        return COVE_LOAD_RAW;
-    }
-    return (txn->flags & COVE_WRITE) && !(txn->flags & COVE_VIEW)
-               ? COVE_LOAD_MIGRATE
-               : COVE_LOAD_VIEW;
-}
-
-int node_view(struct cove_txn *txn, const struct cove_id *id,
-              const char *version, struct cove_arena *arena,
-              struct cove_loaded *out)
-{
-    struct load_choice choice = {txn, version};
-    struct cove_load_request request = {.choose_ctx = &choice,
-                                        .mode = COVE_LOAD_VIEW};
-
-    return load_fresh(txn, id, &request, arena, out);
-}
-
-int node_load(struct cove_txn *txn, const struct cove_id *id,
-              const char *version, struct cove_loaded **out)
-{
-    struct node_doc **bucket = doc_bucket(txn, id);
-
-    for (struct node_doc *d = *bucket; d != NULL; d = d->next) {
-        if (memcmp(d->id.b, id->b, sizeof(id->b)) == 0) {
-            *out = &d->loaded;
-            return 0;
-        }
-    }
-    struct load_choice choice = {txn, version};
-    struct cove_load_request request = {.choose_ctx = &choice,
-                                        .mode = load_mode(txn)};
-    struct node_doc *d = cove_arena_new(&txn->arena, sizeof(*d));
-
-    if (d == NULL) {
-        return COVE_ENOMEM;
-    }
-    int err = load_fresh(txn, id, &request, &txn->arena, &d->loaded);
-
-    if (err != 0) {
-        return err;
-    }
-    txn->wrote = txn->wrote || d->loaded.copies_written > 0 ||
-                 (txn->flags & COVE_WRITE) != 0;
-    d->id = *id;
-    d->next = *bucket;
-    *bucket = d;
-    *out = &d->loaded;
-    return 0;
 }
 
 int cove_id_lookup(struct cove *store, const char *text, struct cove_id *out)
@@ -286,7 +195,12 @@ int cove_get(struct cove_txn *txn, const struct cove_id *id, const char *field,
             cove_loaded_get(loaded, cove_bytes_text(field), &cell, &txn->diag);
     }
     if (err == 0 && cell.kind == COVE_ABSENT) {
-        err = cove_fail(&txn->diag, COVE_ENOTFOUND, "%s is not set", field);
+        enum cove_doc_type type = loaded->doc.header.type;
+
+        err =
+            type > COVE_DOC_COMAP && type <= COVE_DOC_COCOUNTER
+                ? node_other_type(txn, &loaded->doc, COVE_DOC_COMAP)
+                : cove_fail(&txn->diag, COVE_ENOTFOUND, "%s is not set", field);
     }
     if (err == 0) {
         err = node_value_out(txn, cell.bytes, out);
@@ -313,7 +227,7 @@ int cove_get_json(struct cove_txn *txn, const struct cove_id *id,
         return node_txn_failed(txn, err);
     }
     node_json_init(&j, txn->store->alloc);
-    err = node_doc_json(txn, loaded, &j);
+    err = node_doc_json(txn, loaded, &node_show_all, &j);
     err = err != 0 ? err : j.err;
     if (err == 0) {
         err = cove_arena_copy(&txn->arena, cove_buf_bytes(&j.out), &text);
@@ -327,7 +241,7 @@ int cove_get_json(struct cove_txn *txn, const struct cove_id *id,
 
 /* ---------------------------------------------------------------- writing */
 
-static int txn_writable(struct cove_txn *txn)
+int node_writable(struct cove_txn *txn)
 {
     return (txn->flags & COVE_WRITE)
                ? 0
@@ -340,7 +254,7 @@ static int txn_edit(struct cove_txn *txn, const struct cove_id *id,
                     const struct cove_edit *edits, size_t count)
 {
     struct cove_loaded *loaded;
-    int err = txn_writable(txn);
+    int err = node_writable(txn);
 
     if (err == 0) {
         err = node_load(txn, id, NULL, &loaded);
@@ -352,7 +266,7 @@ static int txn_edit(struct cove_txn *txn, const struct cove_id *id,
     if (err == 0) {
         txn->wrote = true;
     }
-    return txn_write_failed(txn, err);
+    return node_write_failed(txn, err);
 }
 
 int cove_set(struct cove_txn *txn, const struct cove_id *id, const char *field,
@@ -471,7 +385,7 @@ int node_new(struct cove_txn *txn, const struct node_new *request,
     const struct cove_schema_doc *schema;
     struct cove_loaded loaded;
     struct cove_edit *edits = NULL;
-    int err = txn_writable(txn);
+    int err = node_writable(txn);
 
     err = err != 0 ? err : new_meta_allowed(txn, request->meta);
     if (err == 0 && request->schema != NULL) {
@@ -501,7 +415,7 @@ int node_new(struct cove_txn *txn, const struct node_new *request,
         txn->wrote = true;
         *out = loaded.doc.id;
     }
-    return txn_write_failed(txn, err);
+    return node_write_failed(txn, err);
 }
 
 int cove_new(struct cove_txn *txn, const char *schema,

@@ -23,4 +23,7 @@ int node_mark_find(struct cove_txn *txn, const char *name,
  * ISO 8601 in UTC. Errors: COVE_EUSAGE. */
 int admin_time(struct admin *a, const char *key, uint64_t *hlc, bool *given);
 
+/* Such a text, in milliseconds; false where it is neither. */
+bool node_time_parse(const char *text, int64_t *ms);
+
 #endif

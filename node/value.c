@@ -68,8 +68,8 @@ struct cove_value cove_link(const struct cove_id *id)
 }
 
 /* A list or map goes out as JSON text. */
-static int value_json_out(struct cove_txn *txn, struct cove_bytes cbor,
-                          struct cove_value *out)
+static int value_json_out(struct cove_txn *txn, struct cove_arena *arena,
+                          struct cove_bytes cbor, struct cove_value *out)
 {
     struct cove_buf buf;
     struct cove_bytes text = {NULL, 0};
@@ -78,7 +78,7 @@ static int value_json_out(struct cove_txn *txn, struct cove_bytes cbor,
     int err = cove_json_write(cbor, 0, &buf);
 
     if (err == 0) {
-        err = cove_arena_copy(&txn->arena, cove_buf_bytes(&buf), &text);
+        err = cove_arena_copy(arena, cove_buf_bytes(&buf), &text);
     }
     cove_buf_clear(&buf);
     if (err == 0) {
@@ -88,8 +88,8 @@ static int value_json_out(struct cove_txn *txn, struct cove_bytes cbor,
     return err;
 }
 
-int node_value_out(struct cove_txn *txn, struct cove_bytes cbor,
-                   struct cove_value *out)
+int node_value_copy(struct cove_txn *txn, struct cove_arena *arena,
+                    struct cove_bytes cbor, struct cove_value *out)
 {
     struct cove_value v = {.kind = (uint8_t)cove_value_kind(cbor)};
     struct cove_bytes part = {NULL, 0};
@@ -110,12 +110,12 @@ int node_value_out(struct cove_txn *txn, struct cove_bytes cbor,
         v.u.real = cove_reader_float(&r);
         break;
     case COVE_KIND_TEXT:
-        err = cove_arena_copy(&txn->arena, cove_reader_text(&r), &part);
+        err = cove_arena_copy(arena, cove_reader_text(&r), &part);
         v.u.text = (const char *)part.at;
         v.len = (uint32_t)part.len;
         break;
     case COVE_KIND_BYTES:
-        err = cove_arena_copy(&txn->arena, cove_reader_bytes(&r), &part);
+        err = cove_arena_copy(arena, cove_reader_bytes(&r), &part);
         v.u.bytes = part.at;
         v.len = (uint32_t)part.len;
         break;
@@ -123,20 +123,26 @@ int node_value_out(struct cove_txn *txn, struct cove_bytes cbor,
         struct cove_id id;
 
         cove_value_ref(cbor, &id);
-        err = cove_arena_copy(&txn->arena, cove_bytes(id.b, 32), &part);
+        err = cove_arena_copy(arena, cove_bytes(id.b, 32), &part);
         v.u.bytes = part.at;
         v.len = 32;
         break;
     }
     case COVE_KIND_LIST:
     case COVE_KIND_MAP:
-        err = value_json_out(txn, cbor, &v);
+        err = value_json_out(txn, arena, cbor, &v);
         break;
     }
     if (err == 0) {
         *out = v;
     }
     return err;
+}
+
+int node_value_out(struct cove_txn *txn, struct cove_bytes cbor,
+                   struct cove_value *out)
+{
+    return node_value_copy(txn, &txn->arena, cbor, out);
 }
 
 static void value_scalar_in(struct cove_writer *w, struct cove_value v)

@@ -104,6 +104,10 @@ COVE_API int cove_id_lookup(struct cove *store, const char *text,
 #define COVE_WRITE 1u /* reads migrate: what is due is written back */
 #define COVE_VIEW  2u /* with WRITE: reads write nothing back */
 #define COVE_RAW   4u /* registers as stored, no schema applied */
+/* Each edit of a list or text, addition to a counter and entry of a stream is a
+ * signed transaction of its own, to be seen and undone by itself, though all
+ * are one commit. */
+#define COVE_EACH 8u
 
 /* Say which version of a schema this app speaks; documents of it are read and
  * written at that version from the next transaction on. version 0: the newest
@@ -129,12 +133,13 @@ COVE_API void cove_abort(struct cove_txn *txn); /* NULL is allowed */
 COVE_API int cove_new(struct cove_txn *txn, const char *schema,
                       const struct cove_id *owner, const char *json,
                       struct cove_id *out);
-/* Read a field. Errors: COVE_ENOTFOUND (document, or field absent),
- * COVE_EINVALID: *out is the raw value and out->invalid is set. */
+/* Read a field. Errors: COVE_ENOTFOUND (document, or field absent), COVE_ETYPE
+ * (a text, a list …), COVE_EINVALID: *out is the raw value and out->invalid is
+ * set. */
 COVE_API int cove_get(struct cove_txn *txn, const struct cove_id *id,
                       const char *field, struct cove_value *out);
 /* Errors: COVE_ESCHEMA, COVE_ENOTFOUND, COVE_EDENIED, COVE_ELIMIT,
- * COVE_ERESERVED; nothing of this call is written. */
+ * COVE_ERESERVED, COVE_ETYPE (it is no map); nothing of this call is written. */
 COVE_API int cove_set(struct cove_txn *txn, const struct cove_id *id,
                       const char *field, struct cove_value value);
 COVE_API int cove_delete(struct cove_txn *txn, const struct cove_id *id,
@@ -211,5 +216,7 @@ COVE_API int cove_wait(struct cove *store, const char *peer, int timeout_ms);
 #ifdef __cplusplus
 }
 #endif
+
+#include "cove/covalue.h"
 
 #endif

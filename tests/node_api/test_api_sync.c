@@ -1,17 +1,16 @@
 /* Sync through the public API, in each way to drive it: an own thread, a
  * descriptor to poll, the caller's libuv loop; and many threads on one handle.
  * Two stores live in this process, in directories of their own. */
-#include "tests/node_api/api_kit.h"
+#include "tests/node_api/api_pair.h"
 
 #include <poll.h>
 #include <pthread.h>
 
 #include "cove/uv.h"
 
-#define DEADLINE_MS 20000
-#define WRITERS     3
-#define READERS     2
-#define WRITES      60
+#define WRITERS 3
+#define READERS 2
+#define WRITES  60
 
 static const char NOTE[] =
     "{\"title\":\"Note\",\"version\":1,\"properties\":{\"n\":{\"type\":"
@@ -23,17 +22,7 @@ static struct cove_id group;
 /* a's group with b as writer, and a schema in it. */
 static void setup(void)
 {
-    char request[256], hex[65], *reply = NULL, text[60] = "";
-
-    api_open(&a);
-    api_open(&b);
-    api_hex(cove_device(b.store), hex);
-    snprintf(request, sizeof(request),
-             "{\"do\":\"new-group\",\"members\":{\"%s\":\"writer\"}}", hex);
-    api_ok(cove_admin(a.store, request, &reply), a.store);
-    ck_assert_int_eq(sscanf(reply, "{\"id\":\"%51[^\"]", text), 1);
-    cove_free(reply);
-    api_ok(cove_id_lookup(a.store, text, &group), a.store);
+    api_pair_open(&a, &b, &group);
     api_ok(cove_schema_add(a.store, NOTE, &group), a.store);
 }
 
@@ -41,19 +30,6 @@ static void teardown(void)
 {
     api_close(&a);
     api_close(&b);
-}
-
-/* a listens, b dials. */
-static void introduce(void)
-{
-    char hex[65];
-
-    api_ok(cove_listen(a.store, "127.0.0.1:0"), a.store);
-    ck_assert_ptr_nonnull(strstr(cove_address(a.store), "127.0.0.1:"));
-    api_hex(cove_device(b.store), hex);
-    api_ok(cove_peer_add(a.store, hex, NULL, "b"), a.store);
-    api_hex(cove_device(a.store), hex);
-    api_ok(cove_peer_add(b.store, hex, cove_address(a.store), "a"), b.store);
 }
 
 static void assert_equal_documents(int count)
@@ -66,12 +42,12 @@ START_TEST(two_stores_in_one_process_sync_on_threads_of_their_own)
 {
     struct cove_id id = api_new(&a, "Note", "{\"n\":1}");
 
-    introduce();
+    api_pair_introduce(&a, &b);
     api_ok(cove_thread_start(a.store), a.store);
     ck_assert_int_eq(cove_thread_start(a.store), COVE_EBUSY);
     ck_assert_int_eq(cove_listen(a.store, "127.0.0.1:0"), COVE_EBUSY);
     api_ok(cove_thread_start(b.store), b.store);
-    api_ok(cove_wait(a.store, NULL, DEADLINE_MS), a.store);
+    api_ok(cove_wait(a.store, NULL, API_DEADLINE_MS), a.store);
     ck_assert_int_eq(api_int(&b, &id, "n"), 1);
 
     /* an edit there, a new document here */
@@ -80,8 +56,8 @@ START_TEST(two_stores_in_one_process_sync_on_threads_of_their_own)
     api_ok(cove_set(txn, &id, "n", cove_int(2)), b.store);
     api_ok(cove_commit(txn), b.store);
     api_new(&a, "Note", "{\"n\":3}");
-    api_ok(cove_wait(b.store, NULL, DEADLINE_MS), b.store);
-    api_ok(cove_wait(a.store, NULL, DEADLINE_MS), a.store);
+    api_ok(cove_wait(b.store, NULL, API_DEADLINE_MS), b.store);
+    api_ok(cove_wait(a.store, NULL, API_DEADLINE_MS), a.store);
     ck_assert_int_eq(api_int(&a, &id, "n"), 2);
     assert_equal_documents(2);
 
@@ -91,7 +67,7 @@ START_TEST(two_stores_in_one_process_sync_on_threads_of_their_own)
 
     ck_assert_int_eq(cove_wait(b.store, NULL, 50), COVE_ETIMEOUT);
     api_ok(cove_thread_start(b.store), b.store);
-    api_ok(cove_wait(b.store, NULL, DEADLINE_MS), b.store);
+    api_ok(cove_wait(b.store, NULL, API_DEADLINE_MS), b.store);
     ck_assert_int_eq(api_int(&a, &late, "n"), 4);
     cove_thread_stop(a.store);
     cove_thread_stop(a.store);
@@ -121,7 +97,7 @@ END_TEST
 /* Drive both stores with poll(2) alone until `count` Notes are at both. */
 static void drive_until(int count)
 {
-    int64_t end = api_now_ms() + DEADLINE_MS;
+    int64_t end = api_now_ms() + API_DEADLINE_MS;
 
     while (api_count(&a, "Note") < count || api_count(&b, "Note") < count) {
         struct pollfd fds[] = {
@@ -144,9 +120,9 @@ static void drive_until(int count)
 START_TEST(poll_and_dispatch_drive_sync)
 {
     api_new(&a, "Note", "{\"n\":1}");
-    introduce();
+    api_pair_introduce(&a, &b);
     /* b learns of the schema with the data */
-    int64_t end = api_now_ms() + DEADLINE_MS;
+    int64_t end = api_now_ms() + API_DEADLINE_MS;
     char *reply = NULL;
 
     while (cove_admin(b.store, "{\"do\":\"schema.show\",\"schema\":\"Note\"}",
@@ -193,7 +169,7 @@ static void turn_look(uv_timer_t *timer)
 
 START_TEST(a_callers_libuv_loop_drives_two_stores)
 {
-    struct turn turn = {.end = api_now_ms() + DEADLINE_MS};
+    struct turn turn = {.end = api_now_ms() + API_DEADLINE_MS};
     char hex[65];
     uv_loop_t loop;
 
@@ -298,7 +274,7 @@ START_TEST(many_threads_write_and_read_one_handle_while_it_syncs)
     struct cove_id shared = api_new(&a, NULL, "{\"start\":1}");
     struct worker workers[WRITERS + READERS];
 
-    introduce();
+    api_pair_introduce(&a, &b);
     api_ok(cove_thread_start(a.store), a.store);
     api_ok(cove_thread_start(b.store), b.store);
     for (int i = 0; i < WRITERS + READERS; i++) {
@@ -322,7 +298,7 @@ START_TEST(many_threads_write_and_read_one_handle_while_it_syncs)
         snprintf(field, sizeof(field), "w%d", i);
         ck_assert_int_eq(api_int(&a, &shared, field), WRITES - 1);
     }
-    api_ok(cove_wait(a.store, NULL, DEADLINE_MS), a.store);
+    api_ok(cove_wait(a.store, NULL, API_DEADLINE_MS), a.store);
     assert_equal_documents(WRITERS * WRITES);
 }
 END_TEST
