@@ -212,6 +212,14 @@ void cli_print_text(const char *text)
     text_escape(stdout, text, "");
 }
 
+void cli_print_lines(const char *text)
+{
+    text_escape(stdout, text, "\n\t");
+    if (text[0] != '\0' && text[strlen(text) - 1] != '\n') {
+        putchar('\n');
+    }
+}
+
 void cli_print_padded(const char *text, int width)
 {
     int room = width - (int)strlen(text);

@@ -80,6 +80,8 @@ json_t *cli_where_option(struct cli *cli, bool *bad);
 
 /* --as VERSION, or NAME@VERSION, as the request's version. */
 void cli_as_option(struct cli *cli, json_t *request, bool *bad);
+/* --branch NAME as the request's. */
+void cli_branch_option(struct cli *cli, json_t *request, bool *bad);
 /* The version that every schema which has it is spoken at from here on. */
 int cli_use_all(struct cli *cli, const char *version);
 
@@ -101,6 +103,12 @@ bool cli_diff_changed(const json_t *reply);
 /* FIELD=TEXT or FIELD:=JSON into `fields` (verbs_doc.c); an exit code, with a
  * message. */
 int cli_field_word(const char *word, json_t *fields);
+
+/* --- verbs_read.c */
+/* The documents that `find` would print with the words that are left, and with
+ * this request, one by one. */
+int cli_find_each(struct cli *cli, json_t *request, const char *mode,
+                  void (*each)(void *ctx, json_t *doc), void *ctx);
 
 /* --- exported.c */
 /* A line of `cove export`, parsed; NULL where it is a record of another kind.
@@ -145,6 +153,11 @@ void cli_print_padded(const char *text, int width);
 /* A value for people: a text bare, anything else as JSON. */
 void cli_print_value(const json_t *value);
 void cli_print_time(json_int_t ms);
+/* A text of several lines for people. */
+void cli_print_lines(const char *text);
+/* The items of a list in `get`'s form; an entry of a stream. */
+void cli_human_items(const json_t *list);
+void cli_human_entry(const json_t *entry);
 
 /* Progress on a terminal as one line that changes, elsewhere a line each 2 s;
  * on standard error. total 0: unknown. */
@@ -207,5 +220,17 @@ int cli_discard(struct cli *cli);
 int cli_migrate_reset(struct cli *cli);
 int cli_version(struct cli *cli);
 int cli_help(struct cli *cli);
+/* --- of covalue.h */
+int cli_text_verb(struct cli *cli);
+int cli_list_verb(struct cli *cli);
+int cli_counter_verb(struct cli *cli);
+int cli_stream_verb(struct cli *cli);
+int cli_blob_verb(struct cli *cli);
+int cli_edit(struct cli *cli);
+int cli_undo(struct cli *cli);
+int cli_redo(struct cli *cli);
+int cli_branch(struct cli *cli);
+int cli_merge_verb(struct cli *cli);
+int cli_diff_verb(struct cli *cli);
 
 #endif

@@ -5,13 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of the types whose documents are the user's. */
+static bool exported_type(const char *type)
+{
+    static const char *const types[] = {"comap",    "cotext",   "colist",
+                                        "costream", "cobinary", "cocounter"};
+    bool known = false;
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        known = known || strcmp(types[i], type) == 0;
+    }
+    return known;
+}
+
 /* A record of the user's own may have an id and a type as well; only one with
  * nothing but what export writes is taken for an exported document. */
 static bool exported_members(const json_t *line)
 {
     static const char *const known[] = {
         "id",    "type",   "unique",    "schema",  "version", "owner",
-        "state", "fields", "registers", "invalid", "why"};
+        "state", "fields", "registers", "invalid", "why",     "child",
+        "text",  "items",  "entries",   "count",   "value",   "overflow",
+        "name",  "mime",   "bytes",     "held",    "whole",   "hash",
+        "data",  "file",   "documents", "leftOut", "waiting"};
     const char *key;
     json_t *value;
 
@@ -31,7 +47,8 @@ static bool exported_members(const json_t *line)
            json_is_string(json_object_get(line, "state")) &&
            (json_is_object(json_object_get(line, "fields")) ||
             json_is_object(json_object_get(line, "registers")) ||
-            json_is_string(json_object_get(line, "why")));
+            json_is_string(json_object_get(line, "why")) ||
+            exported_type(cli_text(line, "type")));
 }
 
 json_t *cli_exported(const char *line)
@@ -60,7 +77,7 @@ bool cli_exported_is_data(const json_t *exported)
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         is_own = is_own || strcmp(unique, own[i]) == 0;
     }
-    return (type[0] == '\0' || strcmp(type, "comap") == 0) && !is_own;
+    return (type[0] == '\0' || exported_type(type)) && !is_own;
 }
 
 /* Note the version that a line's schema has; the first of it decides. */

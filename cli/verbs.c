@@ -20,21 +20,34 @@ const struct cli_verb cli_verbs[] = {
      "check,\n                      and discard\n"
      "  new group [--member KEY=ROLE]… [--name TEXT]   ROLE: admin, writer, "
      "reader\n"
+     "  new text [TEXT], new list [JSON], new stream [JSON], new counter "
+     "[NUMBER],\n"
+     "  new blob           with what is in it; - reads standard input. A "
+     "schema of such a\n"
+     "                   name is NAME@VERSION\n"
      "Examples:\n"
      "  cove new Note title=Hello stars:=3\n"
+     "  cove new list '[\"milk\",\"bread\"]'\n"
      "  cove new group --member $(cove -d bob key)=writer"},
-    {"get", true, false, cli_get, "ID [FIELD]", "show a document",
+    {"get", true, false, cli_get, "ID[.FIELD] [FIELD]", "show a document",
      "  --as VERSION     as this version of the schema sees it (2, Note@2)\n"
      "  --raw            registers as stored, copies with their origins\n"
      "  --header         the immutable header\n"
      "  --conflicts      concurrent writes that lost\n"
      "  --view           write nothing back (a read migrates otherwise)\n"
+     "  --depth N        and what it refers to, N steps far, each document "
+     "once\n"
+     "  --branch NAME    of this branch\n"
+     "  --at POINT       as it stood at a time (2026-11-20T17:05:00Z, or "
+     "milliseconds),\n                   at a mark, or on a branch\n"
+     "  --entries N      of a stream the newest N (100), or all\n"
      "ID may be any unique prefix. Examples:\n"
      "  cove get co_z3xk --as 1\n"
      "  cove get co_z3xk title"},
     {"set", true, false, cli_set, "ID FIELD=TEXT | FIELD:=JSON …",
      "write fields",
      "  --as VERSION     as an app of this version\n"
+     "  --branch NAME    to this branch\n"
      "  --lines FILE     many documents in one commit, one JSON object a "
      "line:\n"
      "                   {\"id\":…, \"set\":{…}, \"delete\":[…]}; - reads "
@@ -56,6 +69,100 @@ const struct cli_verb cli_verbs[] = {
      "  --local          the local copies, which no other list shows\n"
      "Examples:\n  cove --jsonl find Note --as 2 --limit 10\n"
      "  cove find Note --where 'stars>=3' --where '!archived'"},
+    {"edit", true, false, cli_edit, "ID[.FIELD]",
+     "edit a text, list or map in your editor",
+     "  --branch NAME    of this branch\n"
+     "VISUAL or EDITOR says which; a list or map is JSON there. Only what you "
+     "changed is\nwritten: what others wrote meanwhile stays. An editor that "
+     "fails writes nothing.\nExample:\n  EDITOR=nano cove edit "
+     "co_z3xk.body"},
+    {"text", true, false, cli_text_verb,
+     "ID[.FIELD] [show | length | insert AT TEXT | delete AT COUNT |\n    "
+     "replace AT COUNT TEXT | update [TEXT|-]]",
+     "read and edit a text",
+     "  --unit UNIT      in what places are counted: codepoints (as is usual), "
+     "bytes,\n                   graphemes (what a person sees as one "
+     "character)\n"
+     "  --branch NAME    of this branch\n"
+     "AT is a number from 0, or end; COUNT a number, or end. update makes it "
+     "the new text\nby as few edits as it takes; without TEXT it reads "
+     "standard input. ID.FIELD is the\ntext that the field of a document "
+     "refers to; the first write makes it.\nExamples:\n"
+     "  cove text $(cove new text) insert 0 'Dear all,'\n"
+     "  cove text co_z3xk.body update - < letter.txt\n"
+     "  cove text co_z3xk.body delete 0 4"},
+    {"list", true, false, cli_list_verb,
+     "ID[.FIELD] [show | length | get AT | insert AT VALUE… | append VALUE… |\n"
+     "    set AT VALUE | delete AT [COUNT] | update [JSON|-]]",
+     "read and edit a list",
+     "  --branch NAME    of this branch\n"
+     "A VALUE is a text, or :=JSON. set writes an item where it stands; update "
+     "makes it\nthe items of a JSON array by as few edits as it takes.\n"
+     "Examples:\n"
+     "  cove list co_z3xk.tags append red :=3 ':={\"a\":1}'\n"
+     "  cove list co_z3xk.tags set 0 blue"},
+    {"counter", true, false, cli_counter_verb, "ID[.FIELD] [show | add [N]]",
+     "read a counter, or add to it",
+     "N may be below zero. No addition is lost, whoever adds at the same "
+     "time.\nExample:\n  cove counter co_z3xk.votes add 1"},
+    {"stream", true, false, cli_stream_verb,
+     "ID[.FIELD] [append VALUE… | read | tail]",
+     "append to a stream, and read it",
+     "  append VALUE…    a text, or :=JSON; - takes each line of standard "
+     "input (--jsonl:\n                   as JSON)\n"
+     "  read [--from POSITION] [--limit N] [--author KEY]\n"
+     "                   in the order of time; it ends with the position to "
+     "read on from,\n                   which gives each entry once, whenever "
+     "it comes\n"
+     "  tail [--limit N] [--follow] [--author KEY]\n"
+     "                   the newest (10), and with --follow those that come\n"
+     "Example:\n  cove stream co_z3xk.log append 'door opened'\n"
+     "  cove --jsonl stream co_z3xk.log tail --follow"},
+    {"blob", true, false, cli_blob_verb,
+     "put ID[.FIELD] FILE|- | get ID[.FIELD] [FILE|-] | show ID[.FIELD]",
+     "put a file into a blob, and get it out",
+     "  put --name TEXT --mime TYPE\n"
+     "                   what is said of it; the name is the file's "
+     "otherwise\n"
+     "      --bytes N    of what comes through a pipe, where it is known\n"
+     "      --resume     what comes through a pipe is the same that was cut "
+     "off\n"
+     "A put commits every 4 MiB, and one that was cut off goes on where it "
+     "was. What is\nshown stays what it was until the new one is whole. get "
+     "never writes over a file\nwithout -y. Examples:\n"
+     "  cove blob put co_z3xk.photo cat.jpg --mime image/jpeg\n"
+     "  cove blob get co_z3xk.photo - | file -"},
+    {"diff", true, false, cli_diff_verb, "ID[.FIELD] FROM [TO]",
+     "what changed between two points of a document's past",
+     "  --lines          whole lines, with those around (as is usual)\n"
+     "  --words          word by word\n"
+     "  --branch NAME    of this branch\n"
+     "  --exit-code      3 where anything differs\n"
+     "FROM and TO are times (2026-11-20T17:05:00Z, or milliseconds), marks "
+     "(`cove mark`),\nbranches, or now; without TO it is now. Of a map each "
+     "field is a line, of a list each\nitem. --json has each change with its "
+     "authors. Example:\n  cove diff co_z3xk.body before-review "
+     "--words"},
+    {"undo", true, false, cli_undo, "ID[.FIELD]",
+     "take back your newest write in a document",
+     "  --branch NAME    of this branch\n"
+     "What others wrote since stays. `cove redo` does it again.\n"
+     "Example:\n  cove undo co_z3xk.body"},
+    {"redo", true, false, cli_redo, "ID[.FIELD]",
+     "do again what was taken back last", "  --branch NAME    of this branch"},
+    {"branch", true, false, cli_branch, "ID[.FIELD] [NAME | --list]",
+     "begin a branch of a document, or list them",
+     "  --branch NAME    off this branch\n"
+     "It shares the past; what is written to it (--branch NAME on the verbs "
+     "that read and\nwrite) shows when it is merged. Example:\n"
+     "  cove branch co_z3xk.body draft\n"
+     "  cove edit co_z3xk.body --branch draft\n"
+     "  cove merge co_z3xk.body draft"},
+    {"merge", true, false, cli_merge_verb, "ID[.FIELD] NAME | --main",
+     "show in a document what a branch has come to",
+     "  --branch NAME    in this branch; --main then takes what the document "
+     "has\n"
+     "A branch goes on behind a merge, and may be merged again."},
     {"import", true, false, cli_import, "FILE [--schema SCHEMA[@VERSION]]",
      "make a document of each JSON line",
      "  --schema NAME    the schema (none: any keys)\n"
@@ -63,17 +170,30 @@ const struct cli_verb cli_verbs[] = {
      "  --owner ID       the group or account that owns them\n"
      "  --skip-invalid   go on behind a record that breaks the schema, and "
      "count\n"
+     "  --blob-dir DIR   where `cove export` put the blobs\n"
      "Without --skip-invalid it is all or nothing. A line of `cove export` "
      "gives its\nfields, at its schema and version, to a new document with an "
-     "id of its own.\nExamples:\n"
+     "id of its own; a text,\nlist, stream, counter or blob its content. "
+     "References to what comes in with it go\nto the new documents; those of "
+     "a map to a map further down stay.\nExamples:\n"
      "  cove import notes.jsonl --schema Note\n"
      "  cove -d a export Note | cove -d b import -"},
     {"export", true, false, cli_export, "[SCHEMA[@VERSION]]",
      "print documents as JSON lines",
      "  --as VERSION     as this version sees them\n"
-     "  --raw            registers as stored"},
-    {"log", true, false, cli_log, "ID [FIELD]", "show who wrote what when",
-     "  --as VERSION     what FIELD means"},
+     "  --raw            registers as stored\n"
+     "  --depth N        and what each refers to, N steps far\n"
+     "  --blob-dir DIR   blobs of more than 1 MiB, as files; smaller ones are "
+     "in their lines\nExample:\n  cove export Note --depth 1 > notes.jsonl"},
+    {"log", true, false, cli_log, "ID[.FIELD] [FIELD] | -p ID[.FIELD]",
+     "show who wrote what when",
+     "  --as VERSION     what FIELD means\n"
+     "  -p               what each transaction changed, the newest first, of "
+     "any type\n"
+     "     --limit N     so many (20); --all\n"
+     "     --before ID   older than this one, which the last page named\n"
+     "     --branch NAME as this branch sees it\n"
+     "Example:\n  cove log -p co_z3xk.body --limit 5"},
     {"schema", true, false, cli_schema,
      "put FILE | list | show NAME[@VERSION] | diff [OLD] NEW |\n    "
      "push [FILE|DIR]… | pull NAME[@VERSION] | generate NAME[@VERSION]",
@@ -207,7 +327,7 @@ const struct cli_verb cli_verbs[] = {
      "-y moves a mark that is there. Runs of migrations set marks of their "
      "own."},
     {"restore", true, false, cli_restore,
-     "ID | SCHEMA  --to TIME | --mark NAME",
+     "ID[.FIELD] | SCHEMA  --to TIME | --mark NAME",
      "write what was seen at a moment again",
      "  --to TIME        milliseconds since 1970, or 2026-11-20T17:05:00Z "
      "(UTC)\n"
@@ -216,7 +336,8 @@ const struct cli_verb cli_verbs[] = {
      "mark\n                   has one\n"
      "  --as VERSION     as this version sees it\n"
      "  --dry-run        show what would change\n"
-     "The differences become ordinary writes, so history stays and others get "
+     "Of any type. The differences become ordinary writes, so history stays "
+     "and others get "
      "them too;\ndone twice it writes nothing more. Documents made since stay. "
      "Needs -y, else exit 8\nwith the count. Examples:\n"
      "  cove restore co_z3xk --to 2026-11-20T17:05:00Z --dry-run\n"

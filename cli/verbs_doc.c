@@ -1,5 +1,5 @@
 /* verbs_doc.c: init, key, new, set, del. */
-#include "cli/cli.h"
+#include "cli/covalue.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,6 +175,13 @@ int cli_new(struct cli *cli)
         cli_word(cli);
         return new_group(cli);
     }
+    int type =
+        cli->args.count > 0 ? cli_type_parse(cli->args.words[0]) : CLI_ANY_TYPE;
+
+    if (type != CLI_ANY_TYPE && type != COVE_COMAP) {
+        cli_word(cli);
+        return cli_new_covalue(cli, type);
+    }
     json_t *request = json_pack("{s:s}", "do", "new");
     bool bad = false, local = cli_flag(cli, "--local");
     const char *like = cli_option(cli, "--like", &bad);
@@ -206,6 +213,15 @@ void cli_as_option(struct cli *cli, json_t *request, bool *bad)
 
         json_object_set_new(request, "version",
                             json_string(at != NULL ? at + 1 : as));
+    }
+}
+
+void cli_branch_option(struct cli *cli, json_t *request, bool *bad)
+{
+    const char *branch = cli_option(cli, "--branch", bad);
+
+    if (branch != NULL) {
+        json_object_set_new(request, "branch", json_string(branch));
     }
 }
 
@@ -324,6 +340,7 @@ int cli_set(struct cli *cli)
         json_decref(request);
         return code;
     }
+    cli_branch_option(cli, request, &bad);
     word = cli_word(cli);
     if (word == NULL) {
         code = cli_fail(CLI_USAGE, "set needs a document's id");
@@ -354,6 +371,7 @@ int cli_del(struct cli *cli)
     const char *word;
 
     cli_as_option(cli, request, &bad);
+    cli_branch_option(cli, request, &bad);
     word = cli_word(cli);
     if (word != NULL) {
         json_object_set_new(request, "id", json_string(word));

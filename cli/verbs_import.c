@@ -1,5 +1,5 @@
 /* verbs_import.c: import: a document of each JSON line. */
-#include "cli/cli.h"
+#include "cli/import.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,17 +8,6 @@
 #define IMPORT_SLICE                                                           \
     2000 /* documents a commit, where records may be skipped                   \
           */
-
-struct import {
-    struct cli *cli;
-    const char *schema;
-    const struct cove_id *owner;
-    bool skip;
-    struct cove_txn *txn;
-    long long line, imported, skipped, left_out, in_slice;
-    json_t *ids;
-    struct cli_progress progress;
-};
 
 int cli_use_all(struct cli *cli, const char *version)
 {
@@ -83,8 +72,7 @@ static int import_commit(struct import *m)
     return err == 0 ? CLI_OK : cli_failed(m->cli, err);
 }
 
-/* Errors that are about the record, so that --skip-invalid may go on. */
-static bool import_invalid(int err)
+bool import_invalid(int err)
 {
     return cli_exit_code(err) == CLI_INVALID || err == COVE_ELIMIT ||
            err == COVE_ERESERVED;
@@ -108,8 +96,7 @@ static void import_say(const struct import *m, const char *line, int err)
     json_decref(value);
 }
 
-/* The record was refused, and that is said: go on, or stop? */
-static int import_refused(struct import *m, int code, bool invalid)
+int import_refused(struct import *m, int code, bool invalid)
 {
     if (m->skip && invalid) {
         m->skipped++;
@@ -121,62 +108,130 @@ static int import_refused(struct import *m, int code, bool invalid)
                               "behind records that are not right");
 }
 
-static int import_record(struct import *m, const char *schema,
-                         const char *record)
+void import_made(struct import *m, const struct cove_id *id,
+                 const char *exported)
 {
-    struct cove_id id;
     char text[52];
-    int err = cove_new(m->txn, schema, m->owner, record, &id);
+
+    m->imported++;
+    m->in_slice++;
+    cove_id_format(id, text);
+    if (m->cli->json) {
+        json_array_append_new(m->ids, json_string(text));
+    }
+    if (exported != NULL) {
+        json_object_set_new(m->renamed, exported, json_string(text));
+        json_object_set_new(m->made, exported, import_hex(id));
+    }
+}
+
+static int import_record(struct import *m, const char *schema,
+                         const char *record, const char *exported,
+                         struct cove_id *id)
+{
+    int err = cove_new(m->txn, schema, m->owner, record, id);
 
     if (err == 0) {
-        m->imported++;
-        m->in_slice++;
-        if (m->cli->json) {
-            cove_id_format(&id, text);
-            json_array_append_new(m->ids, json_string(text));
-        }
+        import_made(m, id, exported);
         return CLI_OK;
     }
     import_say(m, record, err);
     return import_refused(m, cli_exit_code(err), import_invalid(err));
 }
 
-/* A document of `cove export`: its fields, as a new document. */
-static int import_exported(struct import *m, const json_t *exported)
+/* The fields of a document of `cove export`, as a new document. */
+static int import_map(struct import *m, const json_t *exported)
 {
-    const json_t *fields = json_object_get(exported, "fields");
     const char *schema = json_string_value(json_object_get(exported, "schema"));
+    json_t *children;
+    json_t *fields =
+        import_fields(m, json_object_get(exported, "fields"), &children);
+    char *record = json_dumps(fields, JSON_COMPACT);
+    struct cove_id id;
+    long long before = m->imported;
+    int code = record == NULL
+                   ? cli_fail(CLI_ERROR, "out of memory")
+                   : import_record(m, m->schema != NULL ? m->schema : schema,
+                                   record, cli_text(exported, "id"), &id);
 
+    if (m->imported > before) {
+        import_parents(m, &id, children);
+    }
+    free(record);
+    json_decref(fields);
+    json_decref(children);
+    return code;
+}
+
+/* A document of `cove export`. */
+static int import_exported(struct import *m, const json_t *exported, int pass)
+{
     if (!cli_exported_is_data(exported)) {
-        m->left_out++;
+        m->left_out += pass == 2;
         return CLI_OK;
     }
-    if (fields == NULL || json_object_get(exported, "invalid") != NULL) {
+    if (import_is_content(exported)) {
+        return pass == 1   ? import_content_make(m, exported)
+               : pass == 3 ? import_content_fill(m, exported)
+                           : CLI_OK;
+    }
+    if (pass != 2) {
+        return CLI_OK;
+    }
+    if (json_object_get(exported, "fields") == NULL ||
+        json_object_get(exported, "invalid") != NULL) {
         cli_fail(CLI_INVALID,
                  "line %lld: %s; export it as a version that has all its "
                  "values",
                  m->line,
-                 fields != NULL ? "a value did not convert to this version"
-                                : "it holds no fields");
+                 json_object_get(exported, "fields") != NULL
+                     ? "a value did not convert to this version"
+                     : "it holds no fields");
         return import_refused(m, CLI_INVALID, true);
     }
-    char *record = json_dumps(fields, JSON_COMPACT);
-    int code =
-        record == NULL
-            ? cli_fail(CLI_ERROR, "out of memory")
-            : import_record(m, m->schema != NULL ? m->schema : schema, record);
+    return import_map(m, exported);
+}
 
-    free(record);
+static int import_line(struct import *m, const char *line, int pass)
+{
+    json_t *exported = cli_exported(line);
+    struct cove_id id;
+    int code = exported != NULL ? import_exported(m, exported, pass)
+               : pass == 2      ? import_record(m, m->schema, line, NULL, &id)
+                                : CLI_OK;
+
+    json_decref(exported);
     return code;
 }
 
-static int import_line(struct import *m, const char *line)
+/* All lines, once; the text is as it was afterwards. */
+static int import_pass(struct import *m, char *text, int pass)
 {
-    json_t *exported = cli_exported(line);
-    int code = exported != NULL ? import_exported(m, exported)
-                                : import_record(m, m->schema, line);
+    int code = CLI_OK;
 
-    json_decref(exported);
+    m->line = 0;
+    for (char *line = text; code == CLI_OK && line != NULL && *line != '\0';) {
+        char *end = strchr(line, '\n');
+
+        if (end != NULL) {
+            *end = '\0';
+        }
+        m->line++;
+        if (line[strspn(line, " \t\r")] != '\0') {
+            code = import_line(m, line, pass);
+        }
+        if (code == CLI_OK && m->skip && m->in_slice >= IMPORT_SLICE) {
+            code = import_commit(m);
+            code = code == CLI_OK ? import_begin(m) : code;
+        }
+        if (pass == 2) {
+            cli_progress_step(&m->progress, m->line);
+        }
+        if (end != NULL) {
+            *end++ = '\n';
+        }
+        line = end;
+    }
     return code;
 }
 
@@ -184,22 +239,8 @@ static int import_lines(struct import *m, char *text)
 {
     int code = import_begin(m);
 
-    for (char *line = text; code == CLI_OK && line != NULL && *line != '\0';) {
-        char *end = strchr(line, '\n');
-
-        if (end != NULL) {
-            *end++ = '\0';
-        }
-        m->line++;
-        if (line[strspn(line, " \t\r")] != '\0') {
-            code = import_line(m, line);
-        }
-        if (code == CLI_OK && m->skip && m->in_slice == IMPORT_SLICE) {
-            code = import_commit(m);
-            code = code == CLI_OK ? import_begin(m) : code;
-        }
-        cli_progress_step(&m->progress, m->line);
-        line = end;
+    for (int pass = 1; pass <= 3 && code == CLI_OK; pass++) {
+        code = import_pass(m, text, pass);
     }
     if (code == CLI_OK) {
         return import_commit(m);
@@ -218,6 +259,9 @@ static int import_run(struct import *m, const char *path)
     }
     if (code == CLI_OK) {
         m->ids = json_array();
+        m->renamed = json_object();
+        m->made = json_object();
+        m->parents = json_object();
         cli_progress_begin(&m->progress, m->cli, "documents",
                            import_count(text));
         code = import_lines(m, text);
@@ -244,6 +288,9 @@ static int import_run(struct import *m, const char *path)
         putchar('\n');
     }
     json_decref(m->ids);
+    json_decref(m->renamed);
+    json_decref(m->made);
+    json_decref(m->parents);
     return code;
 }
 
@@ -259,6 +306,7 @@ int cli_import(struct cli *cli)
     const char *path;
     int code, err = 0;
 
+    m.blob_dir = cli_option(cli, "--blob-dir", &bad);
     m.skip = cli_flag(cli, "--skip-invalid");
     path = cli_word(cli);
     code = cli_end(cli, bad);

@@ -1,5 +1,5 @@
-/* verbs_read.c: get, find, export, log. */
-#include "cli/cli.h"
+/* verbs_read.c: get, find. */
+#include "cli/covalue.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +74,54 @@ static void human_registers(const json_t *registers)
     }
 }
 
+/* What a document that is no map holds. */
+static void human_content(const json_t *doc)
+{
+    static const char *const rows[] = {"value", "name",  "mime", "bytes",
+                                       "held",  "whole", "hash", "count",
+                                       "waiting"};
+    const json_t *text = json_object_get(doc, "text");
+    json_t *entry;
+    size_t i;
+
+    if (text != NULL) {
+        cli_print_lines(json_string_value(text));
+    }
+    cli_human_items(doc);
+    json_array_foreach(json_object_get(doc, "entries"), i, entry)
+    {
+        cli_human_entry(entry);
+    }
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const json_t *value = json_object_get(doc, rows[i]);
+
+        if (value != NULL && !json_is_null(value)) {
+            printf("  %-5s  ", rows[i]);
+            cli_print_value(value);
+            putchar('\n');
+        }
+    }
+}
+
+static void human_document(const json_t *doc);
+
+static void human_followed(const json_t *doc)
+{
+    json_t *followed;
+    size_t i;
+
+    json_array_foreach(json_object_get(doc, "documents"), i, followed)
+    {
+        putchar('\n');
+        human_document(followed);
+    }
+    if (cli_int(doc, "leftOut") > 0) {
+        printf("\n%" JSON_INTEGER_FORMAT " more were left out: 1,000 are "
+               "the most\n",
+               cli_int(doc, "leftOut"));
+    }
+}
+
 static void human_document(const json_t *doc)
 {
     const json_t *schema = json_object_get(doc, "schema");
@@ -87,10 +135,12 @@ static void human_document(const json_t *doc)
     }
     puts(cli_text(doc, "state"));
     human_fields(json_object_get(doc, "fields"));
+    human_content(doc);
     if (json_object_get(doc, "registers") != NULL) {
         human_registers(json_object_get(doc, "registers"));
     }
-    if (json_object_get(doc, "invalid") != NULL) {
+    if (json_object_get(doc, "invalid") != NULL &&
+        json_object_get(doc, "items") == NULL) {
         puts(" did not convert to this version; the raw value:");
         human_fields(json_object_get(doc, "invalid"));
     }
@@ -99,6 +149,7 @@ static void human_document(const json_t *doc)
         cli_print_text(cli_text(doc, "why"));
         putchar('\n');
     }
+    human_followed(doc);
 }
 
 static void human_conflicts(const json_t *reply)
@@ -170,6 +221,29 @@ static int get_field(struct cli *cli, json_t *request, const char *field)
     return code;
 }
 
+/* --entries N | all, --blobs BYTES: how much of streams and blobs is shown. */
+static void show_options(struct cli *cli, json_t *request, bool *bad)
+{
+    const char *entries = cli_option(cli, "--entries", bad);
+    json_int_t number;
+    char *end;
+
+    if (cli_option_number(cli, "--blobs", bad, &number)) {
+        json_object_set_new(request, "data", json_integer(number));
+    }
+    if (entries == NULL) {
+        return;
+    }
+    number = strcmp(entries, "all") == 0 ? -1 : strtoll(entries, &end, 10);
+    if (number >= 0 && (end == entries || *end != '\0')) {
+        cli_fail(CLI_USAGE, "--entries %s: a whole number, or all, is wanted",
+                 entries);
+        *bad = true;
+        return;
+    }
+    json_object_set_new(request, "entries", json_integer(number));
+}
+
 int cli_get(struct cli *cli)
 {
     json_t *request = json_object();
@@ -179,7 +253,19 @@ int cli_get(struct cli *cli)
          view = cli_flag(cli, "--view");
     const char *id, *field;
 
+    json_int_t depth;
+
     cli_as_option(cli, request, &bad);
+    show_options(cli, request, &bad);
+    cli_branch_option(cli, request, &bad);
+    const char *at = cli_option(cli, "--at", &bad);
+
+    if (at != NULL) {
+        json_object_set_new(request, "at", json_string(at));
+    }
+    if (cli_option_number(cli, "--depth", &bad, &depth)) {
+        json_object_set_new(request, "depth", json_integer(depth));
+    }
     id = cli_word(cli);
     field = cli_word(cli);
 
@@ -188,13 +274,15 @@ int cli_get(struct cli *cli)
     if (code == CLI_OK && id == NULL) {
         code = cli_fail(CLI_USAGE, "get needs a document's id");
     }
+    if (code == CLI_OK && header) {
+        json_object_clear(request);
+    }
+    code = code == CLI_OK ? cli_target_named(cli, id, request) : code;
     if (code != CLI_OK) {
         json_decref(request);
         return code;
     }
-    json_object_set_new(request, "id", json_string(id));
     if (header) {
-        json_object_del(request, "version");
         json_object_set_new(request, "do", json_string("header"));
         return cli_answer(cli, request, human_members);
     }
@@ -221,6 +309,8 @@ struct find_run {
     json_int_t limit; /* -1: none */
     bool lines;
     bool first;
+    void (*each)(void *ctx, json_t *doc); /* in place of printing it; or NULL */
+    void *ctx;
 };
 
 static void find_print(struct find_run *f, const json_t *reply)
@@ -230,7 +320,9 @@ static void find_print(struct find_run *f, const json_t *reply)
 
     json_array_foreach(json_object_get(reply, "documents"), i, doc)
     {
-        if (f->lines) {
+        if (f->each != NULL) {
+            f->each(f->ctx, doc);
+        } else if (f->lines) {
             cli_print_json(doc);
         } else if (f->cli->json) {
             fputs(f->first ? "" : ",", stdout);
@@ -341,6 +433,7 @@ static int find_begin(struct cli *cli, struct find_run *f, const char *mode)
     f->limit = -1;
     cli_option_number(cli, "--limit", &bad, &f->limit);
     cli_as_option(cli, f->request, &bad);
+    show_options(cli, f->request, &bad);
     schema = cli_word(cli);
 
     int code = cli_end(cli, bad);
@@ -380,55 +473,14 @@ int cli_find(struct cli *cli)
     return code;
 }
 
-int cli_export(struct cli *cli)
+int cli_find_each(struct cli *cli, json_t *request, const char *mode,
+                  void (*each)(void *ctx, json_t *doc), void *ctx)
 {
-    struct find_run f = {.cli = cli, .request = json_object(), .lines = true};
-    int code = find_begin(cli, &f, cli_flag(cli, "--raw") ? "raw" : "view");
+    struct find_run f = {.cli = cli,
+                         .request = request,
+                         .lines = true,
+                         .each = each,
+                         .ctx = ctx};
 
-    json_decref(f.request);
-    return code;
-}
-
-/* --------------------------------------------------------------------- log */
-
-static void human_events(const json_t *reply)
-{
-    json_t *e;
-    size_t i;
-
-    json_array_foreach(json_object_get(reply, "events"), i, e)
-    {
-        cli_print_time(json_integer_value(json_object_get(e, "time")));
-        printf("  %.16s  %-6s  ", cli_text(e, "author"), cli_text(e, "kind"));
-        cli_print_text(cli_text(e, "register"));
-        printf("  ");
-        human_written(e);
-        puts(json_is_false(json_object_get(e, "shown")) ? "  (not shown)" : "");
-    }
-}
-
-int cli_log(struct cli *cli)
-{
-    json_t *request = json_pack("{s:s}", "do", "history");
-    bool bad = false;
-    const char *id, *field;
-
-    cli_as_option(cli, request, &bad);
-    id = cli_word(cli);
-    field = cli_word(cli);
-
-    int code = cli_end(cli, bad);
-
-    if (code == CLI_OK && id == NULL) {
-        code = cli_fail(CLI_USAGE, "log needs a document's id");
-    }
-    if (code != CLI_OK) {
-        json_decref(request);
-        return code;
-    }
-    json_object_set_new(request, "id", json_string(id));
-    if (field != NULL) {
-        json_object_set_new(request, "field", json_string(field));
-    }
-    return cli_answer(cli, request, human_events);
+    return find_begin(cli, &f, mode);
 }

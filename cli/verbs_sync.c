@@ -266,6 +266,7 @@ int cli_sync(struct cli *cli)
 
 static void human_status(const json_t *reply)
 {
+    const json_t *waiting = json_object_get(reply, "waiting");
     const char *key;
     json_t *value;
 
@@ -286,6 +287,12 @@ static void human_status(const json_t *reply)
            "\ndigest     %.16s\nbytes      %" JSON_INTEGER_FORMAT "\n",
            cli_int(reply, "copies"), cli_text(reply, "digest"),
            cli_int(reply, "bytes"));
+    if (cli_int(waiting, "ops") > 0) {
+        printf("waiting    %" JSON_INTEGER_FORMAT
+               " edits in %" JSON_INTEGER_FORMAT
+               " documents, for what they hang on\n",
+               cli_int(waiting, "ops"), cli_int(waiting, "documents"));
+    }
     if (json_array_size(json_object_get(reply, "peers")) > 0) {
         puts("peers");
         human_peers(reply);

@@ -1,5 +1,5 @@
 /* verbs_upkeep.c: backup, mark, restore, discard, migrate reset. */
-#include "cli/cli.h"
+#include "cli/covalue.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,7 +86,18 @@ static void human_changes(const json_t *reply)
 
     json_array_foreach(json_object_get(reply, "changes"), i, change)
     {
+        static const char *const counts[] = {"removed", "inserted", "written",
+                                             "added"};
+
         puts(cli_text(change, "id"));
+        for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++) {
+            const json_t *count = json_object_get(change, counts[c]);
+
+            if (count != NULL) {
+                printf("  %s %" JSON_INTEGER_FORMAT "\n", counts[c],
+                       json_integer_value(count));
+            }
+        }
         json_object_foreach(json_object_get(change, "fields"), name, field)
         {
             fputs("  ", stdout);
@@ -156,8 +167,18 @@ int cli_restore(struct cli *cli)
     json_object_set_new(request, "yes", json_boolean(cli->yes));
 
     const char *word = cli_word(cli);
+    struct cli_target t = {.word = word, .type = CLI_ANY_TYPE};
 
-    if (word != NULL && restore_is_id(word)) {
+    if (word != NULL && restore_is_id(word) && strchr(word, '.') != NULL) {
+        int found = cli_target_begin(cli, &t, false);
+
+        if (found != CLI_OK) {
+            json_decref(request);
+            return found;
+        }
+        cli_target_end(cli, &t, CLI_OK);
+        restore_text(request, "id", t.text);
+    } else if (word != NULL && restore_is_id(word)) {
         restore_text(request, "id", word);
     } else if (word != NULL) {
         cli_schema_word(word, request);

@@ -12,11 +12,8 @@ import stat
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "nodes"))
-# pylint: disable-next=wrong-import-position
-from node_kit import Node, check, converge, link, main, nodes_of, until  # noqa: E402
-
-OK, ERROR, USAGE, CONDITION, DRIFT, NOT_FOUND, BUSY, UNREACHABLE, DESTRUCTIVE, INVALID = range(10)
+from cli_kit import OK, ERROR, USAGE, NOT_FOUND, DESTRUCTIVE, INVALID, refused, same
+from node_kit import Node, check, converge, link, main, nodes_of, until
 
 NOTE = {"title": "Note", "version": 1, "type": "object", "required": ["title"],
         "properties": {"title": {"type": "string", "maxLength": 20},
@@ -52,19 +49,6 @@ def publish2(node, base):
     """Version 2 of Note."""
     node.run("migrate", "publish", write(base, "m.json", RENAME),
              "--schema", write(base, "v2.json", NOTE2))
-
-
-def refused(node, words, code, *says):
-    """A verb that must be refused so, with all documents as they were."""
-    before = node.json("status")["digest"]
-    done = node.call(*words)
-    name = " ".join(map(str, words))
-    check(done.returncode == code, f"cove {name}: exit {done.returncode}, not {code}:",
-          done.stderr)
-    for part in says:
-        check(part in done.stderr, f"cove {name}: does not say {part!r}:", done.stderr)
-    check(done.stderr.startswith("cove: "), f"cove {name}:", done.stderr)
-    check(node.json("status")["digest"] == before, f"cove {name}: changed the store")
 
 
 # ------------------------------------------------------------------- backup
@@ -291,7 +275,8 @@ def points_that_are_none_are_refused(cove):
     with desk_of(cove) as d:
         ident = d.new("Note", "title=one")
         d.run("mark", "m")
-        for words in (["--to", "yesterday"], ["--to", "2026-13-01"], ["--to", "2026-02-29"],
+        refused(d, ["restore", ident, "--to", "yesterday", "-y"], NOT_FOUND, "no time", "UTC")
+        for words in (["--to", "2026-13-01"], ["--to", "2026-02-29"],
                       ["--to", "2026-01-01T25:00"], ["--to", "-5"], ["--to", "2026-01-01x"],
                       ["--to", ""], ["--to", "12.5"]):
             refused(d, ["restore", ident, *words, "-y"], USAGE, "no time", "UTC")

@@ -1,0 +1,52 @@
+/* import.h: the verb import: three passes over the lines, so that references
+ * between what comes in are those between what it becomes.
+ *
+ *   1  texts, lists, streams, counters and blobs of their own are made, empty
+ *   2  maps; a field that refers to its own child is left out
+ *   3  children are made at the new maps, and all that is empty is filled
+ */
+#ifndef COVE_CLI_IMPORT_H
+#define COVE_CLI_IMPORT_H
+
+#include "cli/covalue.h"
+
+struct import {
+    struct cli *cli;
+    const char *schema;
+    const struct cove_id *owner;
+    const char *blob_dir; /* where exported blobs lie; NULL: nowhere */
+    bool skip;
+    struct cove_txn *txn;
+    long long line, imported, skipped, left_out, in_slice;
+    json_t *ids;     /* of what was made */
+    json_t *renamed; /* old id → new id */
+    json_t *made;    /* old id → new id in hex */
+    json_t *parents; /* old id of a child → {"id": new map, "field"} */
+    struct cli_progress progress;
+};
+
+/* Note a document that was made of an exported one (NULL: of a record). */
+void import_made(struct import *m, const struct cove_id *id,
+                 const char *exported);
+/* The record was refused, and that is said: go on, or stop? */
+int import_refused(struct import *m, int code, bool invalid);
+/* Errors that are about the record, so that --skip-invalid may go on. */
+bool import_invalid(int err);
+
+/* --- import_content.c */
+json_t *import_hex(const struct cove_id *id);
+/* A line of an exported document that is no map. */
+bool import_is_content(const json_t *exported);
+/* The ids of children, which are not made before their maps. */
+int import_content_make(struct import *m, const json_t *exported);
+int import_content_fill(struct import *m, const json_t *exported);
+/* The value with references to what was imported renamed; the caller's. */
+json_t *import_renamed(const struct import *m, const json_t *value);
+/* The same of a map's fields, without those that are its own children, whose
+ * new parent is noted once its id is known. */
+json_t *import_fields(struct import *m, const json_t *fields,
+                      json_t **own_children);
+void import_parents(struct import *m, const struct cove_id *id,
+                    const json_t *own_children);
+
+#endif

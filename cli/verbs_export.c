@@ -1,0 +1,144 @@
+/* verbs_export.c: export: documents as JSON lines, blobs in them or beside. */
+#include "cli/covalue.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define EXPORT_BLOB 1048576 /* bytes of a blob that go into its line */
+
+struct export
+{
+    struct cli *cli;
+    const char *blob_dir; /* where larger ones go; NULL: nowhere */
+    json_t *printed;      /* ids, where one may come twice; else NULL */
+    long long left_out;   /* blobs */
+    int code;
+};
+
+/* The bytes of a blob, as a file named by its id. */
+static int export_blob(struct export *e, json_t *doc)
+{
+    struct cli_target t = {.word = cli_text(doc, "id"), .type = COVE_COBINARY};
+    static uint8_t piece[65536];
+    struct cli_saved saved;
+    char *path = NULL;
+    int code = cli_target_begin(e->cli, &t, false);
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (asprintf(&path, "%s/%s", e->blob_dir, t.text) < 0) {
+        return cli_target_end(e->cli, &t, cli_fail(CLI_ERROR, "out of memory"));
+    }
+    code = cli_saved_open(&saved, path, e->cli->yes);
+    if (code == CLI_OK) {
+        size_t len = 1;
+
+        for (int64_t at = 0; code == CLI_OK && len > 0; at += (int64_t)len) {
+            int err =
+                cove_blob_read(t.txn, &t.id, at, piece, sizeof(piece), &len);
+
+            code = err == 0 ? cli_saved_write(&saved, piece, len)
+                            : cli_failed(e->cli, err);
+        }
+        code = cli_saved_end(&saved, e->cli->yes, code);
+    }
+    free(path);
+    if (code == CLI_OK) {
+        json_object_set_new(doc, "file", json_string(t.text));
+    }
+    return cli_target_end(e->cli, &t, code);
+}
+
+/* One that is whole and too large for its line. */
+static bool export_is_large(const json_t *doc)
+{
+    return json_is_true(json_object_get(doc, "whole")) &&
+           json_object_get(doc, "data") == NULL;
+}
+
+static void export_one(struct export *e, json_t *doc)
+{
+    const char *id = cli_text(doc, "id");
+
+    if (e->printed != NULL && json_object_get(e->printed, id) != NULL) {
+        return;
+    }
+    if (e->printed != NULL) {
+        json_object_set_new(e->printed, id, json_true());
+    }
+    if (export_is_large(doc) && e->blob_dir != NULL && e->code == CLI_OK) {
+        e->code = export_blob(e, doc);
+    } else if (export_is_large(doc)) {
+        e->left_out++;
+    }
+    cli_print_json(doc);
+}
+
+static void export_each(void *ctx, json_t *doc)
+{
+    struct export *e = ctx;
+    json_t *followed = json_incref(json_object_get(doc, "documents")), *one;
+    size_t i;
+
+    json_object_del(doc, "documents");
+    json_object_del(doc, "leftOut");
+    export_one(e, doc);
+    json_array_foreach(followed, i, one)
+    {
+        export_one(e, one);
+    }
+    json_decref(followed);
+}
+
+static int export_options(struct export *e, json_t *request)
+{
+    struct stat st;
+    bool bad = false;
+    json_int_t depth;
+
+    e->blob_dir = cli_option(e->cli, "--blob-dir", &bad);
+    json_object_set_new(request, "entries", json_integer(-1));
+    json_object_set_new(request, "data", json_integer(EXPORT_BLOB));
+    if (cli_option_number(e->cli, "--depth", &bad, &depth)) {
+        json_object_set_new(request, "depth", json_integer(depth));
+        e->printed = json_object();
+    }
+    if (bad) {
+        return CLI_USAGE;
+    }
+    if (e->blob_dir != NULL && mkdir(e->blob_dir, 0777) != 0 &&
+        errno != EEXIST) {
+        return cli_fail(CLI_ERROR, "%s: %s", e->blob_dir, strerror(errno));
+    }
+    if (e->blob_dir != NULL &&
+        (stat(e->blob_dir, &st) != 0 || !S_ISDIR(st.st_mode))) {
+        return cli_fail(CLI_USAGE, "%s is no directory", e->blob_dir);
+    }
+    return CLI_OK;
+}
+
+int cli_export(struct cli *cli)
+{
+    struct export e = {.cli = cli};
+    json_t *request = json_object();
+    const char *mode = cli_flag(cli, "--raw") ? "raw" : "view";
+    int code = export_options(&e, request);
+
+    if (code == CLI_OK) {
+        code = cli_find_each(cli, request, mode, export_each, &e);
+    }
+    if (e.left_out > 0 && !cli->quiet) {
+        fflush(stdout);
+        fprintf(stderr,
+                "%lld blobs of more than 1 MiB are without their bytes: "
+                "--blob-dir DIR writes them there\n",
+                e.left_out);
+    }
+    json_decref(e.printed);
+    json_decref(request);
+    return code == CLI_OK ? e.code : code;
+}
