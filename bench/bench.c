@@ -14,29 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-void bench_die(struct cove *store, const char *what)
-{
-    fprintf(stderr, "bench: %s: %s\n", what,
-            store != NULL ? cove_errmsg(store) : "");
-    exit(1);
-}
-
-static int bench_by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-double bench_quantile(double *values, int count, double q)
-{
-    if (count == 0) {
-        return 0;
-    }
-    qsort(values, (size_t)count, sizeof(*values), bench_by_value);
-    return values[(int)(q * (count - 1))];
-}
-
 void bench_note(struct bench *b, const char *name, const char *unit,
                 double cove, const char *beside, double machine)
 {
@@ -82,52 +59,6 @@ char *bench_path(const struct bench *b, const char *name)
     }
     snprintf(out, cap, "%s/%s%d", b->base, name, b->round);
     return out;
-}
-
-char *bench_admin(struct cove *store, const char *request)
-{
-    char *reply = NULL;
-
-    if (cove_admin(store, request, &reply) != 0) {
-        bench_die(store, request);
-    }
-    return reply;
-}
-
-/* Where the value of a member begins; NULL where there is none. */
-static const char *bench_member(const char *reply, const char *key)
-{
-    char want[32];
-    int len = snprintf(want, sizeof(want), "\"%s\":", key);
-    const char *at = strstr(reply, want);
-
-    return at != NULL ? at + len : NULL;
-}
-
-double bench_number(const char *reply, const char *key)
-{
-    const char *at = bench_member(reply, key);
-
-    return at != NULL ? strtod(at, NULL) : 0;
-}
-
-void bench_text(const char *reply, const char *key, char *out, size_t cap)
-{
-    const char *at = bench_member(reply, key);
-    size_t len = at != NULL && *at == '"' ? strcspn(at + 1, "\"") : 0;
-
-    len = len < cap ? len : cap - 1;
-    if (len > 0) {
-        memcpy(out, at + 1, len);
-    }
-    out[len] = '\0';
-}
-
-void bench_document(long n, char *out, size_t cap)
-{
-    snprintf(out, cap,
-             "{\"name\":\"item %ld\",\"size\":\"%ld\",\"done\":false}", n,
-             n % 1000);
 }
 
 /* ------------------------------------------------------------------- the run
