@@ -48,6 +48,7 @@ static inline void cove_seq_tick_add(struct cove_seq *seq, uint32_t count,
         last->counts = true;
         return;
     }
+    assert(seq->tick != NULL); /* cove_seq_reserve saw to it */
     seq->tick[seq->tick_len++] =
         (struct seq_tick){.hlc = hlc, .lv = seq->total};
 }
