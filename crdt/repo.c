@@ -112,16 +112,7 @@ int repo_work_begin(struct repo_work *work, struct cove_repo *repo,
 {
     int err = work_begin(work, repo, txn, arena, diag);
 
-    if (err == 0 && cove_store_writes(txn) && repo->open.hot.num != 0) {
-        struct cove_arena own;
-
-        cove_arena_init(&own, repo->opt.alloc);
-        work->arena = &own;
-        err = repo_hot_flush(work);
-        work->arena = arena;
-        cove_arena_clear(&own);
-    }
-    return err;
+    return err != 0 || !cove_store_writes(txn) ? err : repo_hot_settle(work);
 }
 
 int repo_work_write(struct repo_work *work, struct cove_repo *repo,

@@ -182,3 +182,20 @@ int repo_hot_flush(struct repo_work *work)
     }
     return err;
 }
+
+int repo_hot_settle(struct repo_work *work)
+{
+    struct cove_arena *arena = work->arena;
+    struct cove_arena own;
+    int err;
+
+    if (work->repo->open.hot.num == 0) {
+        return work->repo->open.hot.err;
+    }
+    cove_arena_init(&own, work->repo->opt.alloc);
+    work->arena = &own;
+    err = repo_hot_flush(work);
+    work->arena = arena;
+    cove_arena_clear(&own);
+    return err;
+}

@@ -59,5 +59,7 @@ COVE_MUST_CHECK int repo_hot_put(struct repo_work *work,
                                  const struct cove_tx *tx);
 /* Write what is hot. */
 COVE_MUST_CHECK int repo_hot_flush(struct repo_work *work);
+/* The same for whoever begins another operation, in an arena of its own. */
+COVE_MUST_CHECK int repo_hot_settle(struct repo_work *work);
 
 #endif

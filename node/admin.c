@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#define ADMIN_DATA_MOST (64 * 1048576) /* bytes of a blob in a reply */
+#define ADMIN_DATA_MOST 67108864 /* bytes of a blob in a reply */
 
 int admin_value(struct admin *a, const char *key, struct cove_bytes *out)
 {

@@ -22,11 +22,11 @@ int admin_point(struct admin *a, struct cove_txn *txn,
     struct cove_bytes v;
     int err = admin_value(a, key, &v);
 
-    if (v.len > 0 && cove_value_kind(v) == COVE_KIND_INT) {
+    if (err == 0 && v.len > 0 && cove_value_kind(v) == COVE_KIND_INT) {
         text =
             cove_arena_printf(&a->arena, "%lld", (long long)cove_value_int(v));
         err = text == NULL ? COVE_ENOMEM : 0;
-    } else {
+    } else if (err == 0) {
         err = admin_text(a, key, &text);
     }
     return err != 0 ? err : node_point(txn, doc, text, out);

@@ -151,7 +151,7 @@ static int verb_new_group(struct admin *a)
     struct cove_bytes given, meta;
     struct cove_buf members;
     struct cove_id id;
-    struct cove_txn *txn;
+    struct cove_txn *txn = NULL;
     uint8_t nonce[16];
     const char *name = NULL;
     int err = admin_map(a, "members", &given);
@@ -202,7 +202,7 @@ static int verb_new(struct admin *a)
 {
     struct node_new request = {0};
     struct cove_id owner, id;
-    struct cove_txn *txn;
+    struct cove_txn *txn = NULL;
     bool owned;
     struct cove_bytes like, local;
     int err = admin_text(a, "schema", &request.schema);
@@ -269,8 +269,8 @@ static int get_point(struct admin *a, const char **out)
 
 static int verb_get(struct admin *a)
 {
-    struct cove_txn *txn;
-    struct cove_loaded *loaded;
+    struct cove_txn *txn = NULL;
+    struct cove_loaded *loaded = NULL;
     struct node_show show = node_show_usual;
     struct node_follow how = {.show = &show, .from = a->reply.out.len};
     unsigned flags;
@@ -285,7 +285,7 @@ static int verb_get(struct admin *a)
     if (err == 0) {
         err = doc_begin(a, flags, &txn, &loaded);
     }
-    if (err != 0) {
+    if (err != 0 || loaded == NULL) {
         return err;
     }
     err = node_doc_shown(txn, loaded, &show, &a->reply);
@@ -297,8 +297,8 @@ static int verb_get(struct admin *a)
 
 static int verb_set(struct admin *a)
 {
-    struct cove_txn *txn;
-    struct cove_loaded *loaded;
+    struct cove_txn *txn = NULL;
+    struct cove_loaded *loaded = NULL;
     struct cove_bytes fields, gone;
     struct cove_edit *sets = NULL, *edits;
     size_t count = 0, deletes = 0;
@@ -313,7 +313,7 @@ static int verb_set(struct admin *a)
     if (err == 0) {
         err = doc_begin(a, COVE_WRITE | COVE_VIEW, &txn, &loaded);
     }
-    if (err != 0) {
+    if (err != 0 || loaded == NULL) {
         return err;
     }
     if (fields.len > 0) {
@@ -384,12 +384,11 @@ static void header_members(struct node_json *j, struct cove_bytes members)
 
 static int verb_header(struct admin *a)
 {
-    struct cove_txn *txn;
-    struct cove_loaded *loaded;
+    struct cove_txn *txn = NULL;
+    struct cove_loaded *loaded = NULL;
     struct node_json *j = &a->reply;
     int err = doc_begin(a, COVE_READ | COVE_RAW, &txn, &loaded);
-
-    if (err != 0) {
+    if (err != 0 || loaded == NULL) {
         return err;
     }
     const struct cove_header *h = &loaded->doc.header;

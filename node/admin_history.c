@@ -4,6 +4,7 @@
 #include "crdt/history.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void event_json(struct node_json *j, const struct cove_event *e)
 {
@@ -136,31 +137,44 @@ int admin_load_past(struct admin *a, struct cove_txn **txn,
     return err != 0 ? admin_end(a, *txn, err) : 0;
 }
 
+/* HLC.SESSION.TX, as `next` says it. */
+static bool history_place(const char *text, struct cove_op_id *out)
+{
+    const char *dot = strchr(text, '.');
+    const char *last = strrchr(text, '.');
+    char session[COVE_HEX_LEN(16)] = "";
+    char *end = NULL;
+    unsigned long long tx;
+
+    if (dot == NULL || last - dot != sizeof(session) ||
+        strspn(text, "0123456789") != (size_t)(dot - text) || dot == text) {
+        return false;
+    }
+    memcpy(session, dot + 1, sizeof(session) - 1);
+    out->hlc = strtoull(text, NULL, 10);
+    tx = strtoull(last + 1, &end, 10);
+    out->tx = (uint32_t)tx;
+    return last[1] >= '0' && last[1] <= '9' && *end == '\0' &&
+           tx <= UINT32_MAX &&
+           cove_hex_parse(session, out->session.b, sizeof(out->session.b)) == 0;
+}
+
 /* Where the page before this one ends: "HLC.SESSION.TX", as "next" said. */
 static int history_before(struct admin *a, const struct cove_doc *doc,
                           struct cove_op_id *out, bool *given)
 {
     const char *text = NULL;
-    unsigned long long hlc = 0;
-    char session[33] = "";
-    unsigned tx = 0;
     int err = admin_text(a, "before", &text);
-    int end = 0;
 
     *given = text != NULL;
     if (err != 0 || text == NULL) {
         return err;
     }
     memset(out, 0, sizeof(*out));
-    if (sscanf(text, "%20llu.%32[0-9a-f].%10u%n", &hlc, session, &tx, &end) !=
-            3 ||
-        text[end] != '\0' ||
-        cove_hex_parse(session, out->session.b, sizeof(out->session.b)) != 0) {
+    if (!history_place(text, out)) {
         return cove_fail(&a->diag, COVE_EUSAGE,
                          "\"before\" must be what \"next\" of a history was");
     }
-    out->hlc = hlc;
-    out->tx = tx;
     for (size_t i = 0; i < doc->session_count; i++) {
         if (memcmp(&doc->sessions[i].session, &out->session,
                    sizeof(out->session)) == 0) {
@@ -221,8 +235,8 @@ static int verb_history(struct admin *a)
 {
     struct cove_history_page page = {.limit = 0};
     struct cove_op_id before;
-    struct cove_txn *txn;
-    struct cove_loaded *loaded;
+    struct cove_txn *txn = NULL;
+    struct cove_loaded *loaded = NULL;
     const char *field = NULL;
     int64_t limit = 0;
     bool given = false;
@@ -234,7 +248,7 @@ static int verb_history(struct admin *a)
                         "\"limit\" is of the whole history, and not negative");
     }
     err = err != 0 ? err : admin_load_past(a, &txn, &loaded);
-    if (err != 0) {
+    if (err != 0 || loaded == NULL) {
         return err;
     }
     err = history_before(a, &loaded->doc, &before, &given);
@@ -404,10 +418,9 @@ static int conflicts_all(struct conflicts *c, const struct cove_plan *plan)
 static int verb_conflicts(struct admin *a)
 {
     struct conflicts c = {.a = a};
-    struct cove_loaded *loaded;
+    struct cove_loaded *loaded = NULL;
     int err = admin_load_past(a, &c.txn, &loaded);
-
-    if (err != 0) {
+    if (err != 0 || loaded == NULL) {
         return err;
     }
     c.doc = &loaded->doc;

@@ -2,6 +2,7 @@
  * out of it can be read, saved, and is the same when it is loaded again. */
 #include <assert.h>
 
+#include "core/utf8.h"
 #include "cove/error.h"
 #include "crdt/seq.h"
 
