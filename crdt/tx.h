@@ -78,6 +78,7 @@ struct cove_seq_author cove_tx_agent_author(const struct cove_tx_agent *agent);
 struct cove_tx_op {
     enum cove_op_kind kind;
     bool deleted;
+    bool left;                   /* inserted on the parent's left side */
     struct cove_bytes reg;       /* a register's; of items: their type id */
     struct cove_bytes value;     /* checked CBOR, empty where deleted. Text: the
                                     UTF-8 itself; items: the values, one behind
@@ -89,7 +90,6 @@ struct cove_tx_op {
     uint32_t n;     /* its number among that agent's elements */
     uint32_t first; /* number of the first element inserted */
     uint32_t count; /* elements inserted (as many as `value` has), or removed */
-    bool left;      /* inserted on the parent's left side */
     uint64_t offset; /* of a chunk in its blob */
     int64_t amount;  /* added to a counter */
 };

@@ -86,9 +86,8 @@ int cove_cursor_make(struct cove_txn *txn, const struct cove_id *id,
             err = node_misplaced(txn, d, unit, at, 0);
         }
     }
-    if (err == 0 &&
-        place ==
-            cove_seq_length(cove_loaded_seq(&d->loaded), COVE_SEQ_ELEMENTS)) {
+    if (err == 0 && place == cove_seq_length(cove_loaded_seq(&d->loaded),
+                                             COVE_SEQ_ELEMENTS)) {
         memset(out, 0, sizeof(*out));
     } else if (err == 0) {
         err = cove_seq_at(cove_loaded_seq(&d->loaded), place, &piece);
@@ -150,8 +149,8 @@ int cove_cursor_find(struct cove_txn *txn, const struct cove_id *id,
                      enum cove_unit unit, const struct cove_cursor *cursor,
                      size_t *out)
 {
-    struct cove_elem elem;
-    struct node_doc *d;
+    struct cove_elem elem = {0, 0};
+    struct node_doc *d = NULL;
     size_t at = 0;
     bool visible;
     int err = cursor_doc(txn, id, &d);

@@ -357,10 +357,10 @@ int cove_list_update(struct cove_txn *txn, const struct cove_id *id,
 {
     struct cove_diff_edit *edits = NULL;
     struct list_symbols s = {.count = 0};
-    struct cove_bytes values;
+    struct cove_bytes values = {NULL, 0};
     struct node_doc *d = NULL;
     size_t edit_count = 0;
-    uint32_t count;
+    uint32_t count = 0;
     int err = list_values(txn, json, &values, &count);
 
     if (err == 0) {

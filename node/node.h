@@ -120,7 +120,7 @@ int node_compose(struct cove_txn *txn, const struct cove_id *id,
                  enum cove_doc_type type, struct node_doc **out);
 /* COVE_ETYPE: what it is, what was wanted, and which calls are for it. */
 int node_other_type(struct cove_txn *txn, const struct cove_doc *doc,
-                    enum cove_doc_type wanted);
+                    enum cove_doc_type type);
 /* Insert elements, in as many ops as they need. */
 int node_insert(struct cove_txn *txn, struct node_doc *d,
                 const struct cove_compose_insert *in);

@@ -57,7 +57,7 @@ int node_frontier_json(struct cove_txn *txn, const struct cove_doc *doc,
     if (err != 0) {
         return err;
     }
-    text = cove_arena_array(&txn->arena, count + 1, 2 * POINT_BYTES);
+    text = cove_arena_array(&txn->arena, count + 1, (size_t)2 * POINT_BYTES);
     if (text == NULL) {
         return COVE_ENOMEM;
     }
