@@ -77,9 +77,9 @@ static void human_registers(const json_t *registers)
 /* What a document that is no map holds. */
 static void human_content(const json_t *doc)
 {
-    static const char *const rows[] = {"value", "name",  "mime", "bytes",
-                                       "held",  "whole", "hash", "count",
-                                       "waiting"};
+    static const char *const rows[] = {"value", "name",  "mime",
+                                       "bytes", "held",  "whole",
+                                       "hash",  "count", "waiting"};
     const json_t *text = json_object_get(doc, "text");
     json_t *entry;
     size_t i;

@@ -22,7 +22,7 @@ struct status {
     const char *version;
     bool scan; /* judge each document anew */
     uint64_t documents, copies;
-    uint64_t local; /* documents, not in what follows */
+    uint64_t local;                /* documents, not in what follows */
     uint64_t waiting, waiting_ops; /* documents, and the ops that wait there */
     uint64_t states[COVE_STATE_LOCAL_ONLY + 1];
     struct status_owner *owners; /* sorted by id */
@@ -165,8 +165,8 @@ static int status_state(struct status *s, const struct cove_doc *doc,
     return err != 0 ? err : cove_loaded_state(&loaded, state);
 }
 
-/* Edits that came before what they hang on. Those of a field's child may hang on
- * what its map shows, so it is asked as it is shown. */
+/* Edits that came before what they hang on. Those of a field's child may hang
+ * on what its map shows, so it is asked as it is shown. */
 static int status_waiting(struct status *s, const struct cove_doc *doc,
                           struct cove_arena *arena)
 {

@@ -22,7 +22,8 @@ static const struct {
     [COVE_DOC_COCOUNTER] = {"a counter", "cove_counter_*"},
     [COVE_DOC_GROUP] = {"a group", "`cove get --header`, as it never changes,"},
     [COVE_DOC_ACCOUNT] = {"an account", "cove_get and cove_set"},
-    [COVE_DOC_JOURNAL] = {"a schema's journal", "cove_schema_add and cove_admin"},
+    [COVE_DOC_JOURNAL] = {"a schema's journal",
+                          "cove_schema_add and cove_admin"},
     [COVE_DOC_UNKNOWN] = {"of a type that this version does not know",
                           "those of a newer Cove"},
 };

@@ -139,7 +139,8 @@ COVE_API int cove_new(struct cove_txn *txn, const char *schema,
 COVE_API int cove_get(struct cove_txn *txn, const struct cove_id *id,
                       const char *field, struct cove_value *out);
 /* Errors: COVE_ESCHEMA, COVE_ENOTFOUND, COVE_EDENIED, COVE_ELIMIT,
- * COVE_ERESERVED, COVE_ETYPE (it is no map); nothing of this call is written. */
+ * COVE_ERESERVED, COVE_ETYPE (it is no map); nothing of this call is written.
+ */
 COVE_API int cove_set(struct cove_txn *txn, const struct cove_id *id,
                       const char *field, struct cove_value value);
 COVE_API int cove_delete(struct cove_txn *txn, const struct cove_id *id,
