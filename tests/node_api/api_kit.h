@@ -135,4 +135,21 @@ static inline int64_t api_now_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* A document of a type, empty, in a commit of its own. */
+static inline struct cove_id api_make(struct api *a, enum cove_covalue type)
+{
+    struct cove_txn *txn = api_begin(a, COVE_WRITE);
+    struct cove_id id;
+
+    api_ok(cove_create(txn, type, NULL, &id), a->store);
+    api_ok(cove_commit(txn), a->store);
+    return id;
+}
+
+static inline void api_reopen(struct api *a)
+{
+    cove_close(a->store);
+    api_ok(cove_open(a->dir, NULL, &a->store), a->store);
+}
+
 #endif

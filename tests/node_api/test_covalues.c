@@ -15,18 +15,12 @@ static void teardown(void)
 
 static struct cove_id make(enum cove_covalue type)
 {
-    struct cove_txn *txn = api_begin(&a, COVE_WRITE);
-    struct cove_id id;
-
-    api_ok(cove_create(txn, type, NULL, &id), a.store);
-    api_ok(cove_commit(txn), a.store);
-    return id;
+    return api_make(&a, type);
 }
 
 static void reopen(void)
 {
-    cove_close(a.store);
-    api_ok(cove_open(a.dir, NULL, &a.store), a.store);
+    api_reopen(&a);
 }
 
 /* -------------------------------------------------------------- counters */
