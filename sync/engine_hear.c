@@ -30,6 +30,22 @@ static bool hello_is_double(struct cove_conn *conn, uint64_t now_ms,
     return found;
 }
 
+/* Both dialled at once: this hello may have been written before what came on
+ * the other connection, and say less than the truth by now, of the store that
+ * sends it and of what it holds of ours. It is of the same store (see
+ * hello_is_double), which goes back on nothing: the greater position is the
+ * true one. To believe the smaller would leave it unsaid on both. */
+static bool hello_is_late(const struct cove_conn *conn)
+{
+    for (const struct cove_conn *c = conn->engine->conns; c != NULL;
+         c = c->next) {
+        if (c != conn && c->peer == conn->peer && c->greeted && !c->done) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What of the peer's store we hold. */
 static void hello_theirs(struct cove_conn *conn, uint64_t now_ms,
                          const struct cove_hello *hello)
@@ -38,7 +54,7 @@ static void hello_theirs(struct cove_conn *conn, uint64_t now_ms,
     bool same =
         memcmp(peer->store_id, hello->store_id, sizeof(peer->store_id)) == 0;
 
-    if (!same || hello->position < peer->saved_have) {
+    if (!same || (hello->position < peer->saved_have && !hello_is_late(conn))) {
         memcpy(peer->store_id, hello->store_id, sizeof(peer->store_id));
         peer->have = peer->saved_have = peer->announced = 0;
         peer->here.count = 0;
@@ -49,21 +65,6 @@ static void hello_theirs(struct cove_conn *conn, uint64_t now_ms,
     if (hello->position > peer->announced) {
         peer->announced = hello->position;
     }
-}
-
-/* Both dialled at once: this hello may have been written before what came on
- * the other connection was acknowledged there. It is of the same store (see
- * hello_is_double), which goes back on nothing, so the greater position is the
- * true one; to believe the smaller would leave it unsaid on both. */
-static bool hello_is_late(const struct cove_conn *conn, uint64_t held)
-{
-    for (const struct cove_conn *c = conn->engine->conns; c != NULL;
-         c = c->next) {
-        if (c != conn && c->peer == conn->peer && c->greeted && !c->done) {
-            return held < conn->peer->acked;
-        }
-    }
-    return false;
 }
 
 /* What of ours the peer holds. */
@@ -82,7 +83,7 @@ static int hello_ours(struct cove_conn *conn, uint64_t now_ms,
     if (err != 0) {
         return err;
     }
-    if (hello_is_late(conn, held)) {
+    if (held < peer->acked && hello_is_late(conn)) {
         held = peer->acked;
     } else {
         peer->there.count = 0;
