@@ -222,7 +222,7 @@ static int identity_read(struct cove_repo *repo, struct cove_bytes value,
 
     uint64_t format = cove_unpack_varint(&u);
 
-    *former = format == REPO_FORMER;
+    *former = format >= REPO_FORMER && format < REPO_FORMAT;
     if (u.err == 0 && format != REPO_FORMAT && !*former) {
         return cove_fail(diag,
                          format > REPO_FORMAT ? COVE_ENEWER : COVE_ENOTSTORE,

@@ -36,8 +36,8 @@
 #include "crdt/repo.h"
 #include "crdt/repo_upkeep.h"
 
-#define REPO_FORMAT      3u    /* of the store's records */
-#define REPO_FORMER      2u    /* without ops of sequences: taken over */
+#define REPO_FORMAT      4u    /* of the store's records */
+#define REPO_FORMER      2u    /* the oldest that is taken over */
 #define REPO_PART        60000 /* bytes of a part of a long record */
 #define REPO_CHUNK_BYTES 4000  /* a tail chunk grows up to one page */
 #define REPO_INLINE      1024  /* a first chunk this short lies in the record */
@@ -66,7 +66,9 @@ enum repo_tree {
     REPO_RUNS,
     REPO_TALLIES, /* schema, epoch, plan, state → count */
     REPO_SPOKEN,  /* schema, device → epoch, hlc */
-    REPO_GROUPS   /* number [1] → group signature, leaves */
+    REPO_GROUPS,  /* number [1] → group signature, leaves */
+    REPO_INDEX,   /* index, values, number → sequence */
+    REPO_INDEXED  /* number, index → its keys in the tree before */
 };
 
 /* What every operation reads first and a writing one writes last. */
