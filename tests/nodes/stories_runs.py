@@ -7,6 +7,7 @@ row; `story_kit` asks of every story what holds for all.
 """
 import signal
 import sys
+import time
 
 from node_kit import check, main, until
 from story_kit import INTEGER, TEXT, int_of_text, story
@@ -29,9 +30,13 @@ def past(node, process, done):
     until(f"{node.name}: {done} documents done", look, pause=0.005)
 
 
-def pace(seconds):
-    """Words that make a run take about so long, in at least 40 batches."""
-    return ["--rate", int(DOCUMENTS / seconds), "--batch", max(DOCUMENTS // 80, 16)]
+def pace(node, seconds):
+    """Words that make a run take about so long, in at least 40 batches; and so
+    long that it can be looked at 40 times, however slow this build is."""
+    begun = time.monotonic()
+    run_of(node)
+    seconds = max(seconds, 40 * (time.monotonic() - begun))
+    return ["--rate", max(int(DOCUMENTS / seconds), 1), "--batch", max(DOCUMENTS // 80, 16)]
 
 
 def stage(s, failing=0):
@@ -56,7 +61,7 @@ def s28_a_run_with_failures_is_canceled_resumed_and_ends(cove):
         check(done.returncode == INVALID and run["state"] == "failed"
               and run["done"] < DOCUMENTS and DOCUMENTS // 1000 < run["quarantined"] < len(bad)
               and "0.1" in done.stderr, "the threshold is not obeyed", run, done.stderr)
-        process = s.a.start("migrate", "resume", "Thing", "--threshold", 1, *pace(1.5))
+        process = s.a.start("migrate", "resume", "Thing", "--threshold", 1, *pace(s.a, 1.5))
         past(s.a, process, max(DOCUMENTS * 3 // 10, run["done"] + DOCUMENTS // 20))
         middle = run_of(s.a)
         check(middle["state"] == "running" and middle["left"] == DOCUMENTS - middle["done"]
@@ -93,7 +98,7 @@ def s29_a_run_killed_ten_times_ends_as_one_that_was_not(cove):
         check((run["state"], run["migrated"]) == ("completed", DOCUMENTS), run)
         kills, verb = 0, "run"
         while kills < 10:
-            process = s.b.start("migrate", verb, "Thing", *pace(1.0))
+            process = s.b.start("migrate", verb, "Thing", *pace(s.b, 1.0))
             past(s.b, process, run_of(s.b).get("done", 0) + DOCUMENTS // 25)
             process.send_signal(signal.SIGKILL)
             process.communicate(timeout=60)
