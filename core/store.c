@@ -378,7 +378,30 @@ int cove_store_cursor_next(struct cove_store_cursor *cursor,
     if (cursor->at == COVE_STORE_END) {
         return COVE_ENOTFOUND;
     }
-    return cursor_moved(cursor, cursor->store->table->cursor_next(cursor, out));
+    return cursor_moved(cursor,
+                        cursor->store->table->cursor_step(cursor, false, out));
+}
+
+int cove_store_cursor_prev(struct cove_store_cursor *cursor,
+                           struct cove_entry *out)
+{
+    int err = cursor_ready(cursor, "cursor_prev");
+
+    if (err != 0) {
+        return err;
+    }
+    if (cursor->at == COVE_STORE_NOWHERE ||
+        cursor->writes != cursor->txn->writes) {
+        return COVE_EUSAGE;
+    }
+    err = cursor->at == COVE_STORE_END
+              ? cursor->store->table->cursor_last(cursor, out)
+              : cursor->store->table->cursor_step(cursor, true, out);
+    err = cursor_moved(cursor, err);
+    if (err == COVE_ENOTFOUND) {
+        cursor->at = COVE_STORE_NOWHERE; /* that is the other end */
+    }
+    return err;
 }
 
 int cove_store_usage(struct cove_store *store, struct cove_store_usage *out)

@@ -123,12 +123,15 @@ COVE_MUST_CHECK int cove_store_cursor_open(struct cove_store_txn *txn,
                                            struct cove_store_cursor **out);
 void cove_store_cursor_close(struct cove_store_cursor *cursor);
 /* Go to the first key >= key (seek; an empty key finds the first), the last of
- * the tree (last), the next one (next). Errors: COVE_ENOTFOUND at the end;
- * COVE_EUSAGE for next without a position. */
+ * the tree (last), the next one (next), the one before (prev; from the end, the
+ * last). Errors: COVE_ENOTFOUND at the end, for prev at the beginning, where
+ * the position is lost; COVE_EUSAGE for next and prev without a position. */
 COVE_MUST_CHECK int cove_store_cursor_seek(struct cove_store_cursor *cursor,
                                            struct cove_bytes key,
                                            struct cove_entry *out);
 COVE_MUST_CHECK int cove_store_cursor_next(struct cove_store_cursor *cursor,
+                                           struct cove_entry *out);
+COVE_MUST_CHECK int cove_store_cursor_prev(struct cove_store_cursor *cursor,
                                            struct cove_entry *out);
 COVE_MUST_CHECK int cove_store_cursor_last(struct cove_store_cursor *cursor,
                                            struct cove_entry *out);

@@ -474,10 +474,10 @@ static int disk_cursor_last(struct cove_store_cursor *base,
 }
 
 /* It stands somewhere, so it is open. */
-static int disk_cursor_next(struct cove_store_cursor *base,
+static int disk_cursor_step(struct cove_store_cursor *base, bool back,
                             struct cove_entry *out)
 {
-    return cove_lmdb_cursor_next(((struct disk_cursor *)base)->mdb, out);
+    return cove_lmdb_cursor_step(((struct disk_cursor *)base)->mdb, back, out);
 }
 
 static void disk_cursor_detach(struct cove_store_cursor *base)
@@ -545,7 +545,7 @@ static const struct cove_store_table disk_table = {
     .del = disk_del,
     .cursor_detach = disk_cursor_detach,
     .cursor_seek = disk_cursor_seek,
-    .cursor_next = disk_cursor_next,
+    .cursor_step = disk_cursor_step,
     .cursor_last = disk_cursor_last,
     .usage = disk_usage,
     .reap = disk_reap,

@@ -202,9 +202,11 @@ int cove_lmdb_cursor_seek(struct MDB_cursor *cursor, struct cove_bytes key,
                        key.len > 0 ? MDB_SET_RANGE : MDB_FIRST, out);
 }
 
-int cove_lmdb_cursor_next(struct MDB_cursor *cursor, struct cove_entry *out)
+int cove_lmdb_cursor_step(struct MDB_cursor *cursor, bool back,
+                          struct cove_entry *out)
 {
-    return cursor_move(cursor, (MDB_val){0, NULL}, MDB_NEXT, out);
+    return cursor_move(cursor, (MDB_val){0, NULL}, back ? MDB_PREV : MDB_NEXT,
+                       out);
 }
 
 int cove_lmdb_cursor_last(struct MDB_cursor *cursor, struct cove_entry *out)

@@ -77,7 +77,8 @@ void cove_lmdb_cursor_close(struct MDB_cursor *cursor);
 /* Errors: COVE_ENOTFOUND at the end, COVE_EIO, COVE_ECORRUPT. */
 int cove_lmdb_cursor_seek(struct MDB_cursor *cursor, struct cove_bytes key,
                           struct cove_entry *out);
-int cove_lmdb_cursor_next(struct MDB_cursor *cursor, struct cove_entry *out);
+int cove_lmdb_cursor_step(struct MDB_cursor *cursor, bool back,
+                          struct cove_entry *out);
 int cove_lmdb_cursor_last(struct MDB_cursor *cursor, struct cove_entry *out);
 
 int cove_lmdb_usage(const struct cove_lmdb *lmdb, struct MDB_txn *txn,

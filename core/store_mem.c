@@ -185,13 +185,16 @@ static int mem_cursor_seek(struct cove_store_cursor *base,
                        out);
 }
 
-static int mem_cursor_next(struct cove_store_cursor *base,
+static int mem_cursor_step(struct cove_store_cursor *base, bool back,
                            struct cove_entry *out)
 {
+    const struct cove_treap *tree = cursor_tree(base);
     const struct mem_cursor *cursor = (const struct mem_cursor *)base;
     struct cove_bytes key = cove_treap_entry(cursor->at).key;
 
-    return cursor_give(base, cove_treap_find(cursor_tree(base), key, false),
+    return cursor_give(base,
+                       back ? cove_treap_before(tree, key)
+                            : cove_treap_find(tree, key, false),
                        out);
 }
 
@@ -249,7 +252,7 @@ static const struct cove_store_table mem_table = {
     .del = mem_del,
     .cursor_detach = mem_cursor_detach,
     .cursor_seek = mem_cursor_seek,
-    .cursor_next = mem_cursor_next,
+    .cursor_step = mem_cursor_step,
     .cursor_last = mem_cursor_last,
     .usage = mem_usage,
     .reap = mem_reap,

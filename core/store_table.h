@@ -32,7 +32,7 @@ struct cove_store_table {
     void (*cursor_detach)(struct cove_store_cursor *cursor);
     int (*cursor_seek)(struct cove_store_cursor *cursor, struct cove_bytes key,
                        struct cove_entry *out);
-    int (*cursor_next)(struct cove_store_cursor *cursor,
+    int (*cursor_step)(struct cove_store_cursor *cursor, bool back,
                        struct cove_entry *out);
     int (*cursor_last)(struct cove_store_cursor *cursor,
                        struct cove_entry *out);

@@ -358,6 +358,24 @@ const struct cove_treap_node *cove_treap_find(const struct cove_treap *treap,
     return found;
 }
 
+const struct cove_treap_node *cove_treap_before(const struct cove_treap *treap,
+                                                struct cove_bytes key)
+{
+    const struct cove_treap_node *node = treap->root;
+    const struct cove_treap_node *found = NULL;
+    struct treap_key sought = key_of(key);
+
+    while (node != NULL) {
+        if (key_order(&sought, node) > 0) {
+            found = node;
+            node = node->right;
+        } else {
+            node = node->left;
+        }
+    }
+    return found;
+}
+
 const struct cove_treap_node *cove_treap_last(const struct cove_treap *treap)
 {
     const struct cove_treap_node *node = treap->root;

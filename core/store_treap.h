@@ -69,10 +69,13 @@ COVE_MUST_CHECK int cove_treap_del(struct cove_treap_edit *edit,
 void cove_treap_free(const struct cove_alloc *alloc, struct cove_treap *treap);
 
 /* The first node whose key is beyond `key`, or at it where `equal`; the last
- * node. NULL where there is none. Cost: O(log n), expected. */
+ * one before it; the last node. NULL where there is none. Cost: O(log n),
+ * expected. */
 const struct cove_treap_node *cove_treap_find(const struct cove_treap *treap,
                                               struct cove_bytes key,
                                               bool equal);
+const struct cove_treap_node *cove_treap_before(const struct cove_treap *treap,
+                                                struct cove_bytes key);
 const struct cove_treap_node *cove_treap_last(const struct cove_treap *treap);
 struct cove_entry cove_treap_entry(const struct cove_treap_node *node);
 

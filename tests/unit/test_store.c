@@ -260,6 +260,52 @@ START_TEST(a_cursor_seeks_and_stops_at_both_ends)
 }
 END_TEST
 
+START_TEST(a_cursor_walks_backwards)
+{
+    struct fixture f;
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry;
+
+    fixture_setup(&f, _i);
+
+    struct cove_store_txn *txn = fixture_begin(&f, true);
+
+    ck_assert_int_eq(put_many(txn, 0, 300, 10), 0);
+    ck_assert_int_eq(put_text(txn, 1, "b", "1"), 0);
+    ck_assert_int_eq(put_text(txn, 1, "d", "2"), 0);
+    ck_assert_int_eq(cove_store_cursor_open(txn, 0, &cursor), 0);
+    ck_assert_int_eq(cove_store_cursor_prev(cursor, &entry), COVE_EUSAGE);
+
+    uint8_t last[COVE_STORE_MAX_KEY];
+    size_t len = 0, seen = 0;
+    int err = cove_store_cursor_last(cursor, &entry);
+
+    for (; err == 0; err = cove_store_cursor_prev(cursor, &entry)) {
+        ck_assert(seen++ == 0 ||
+                  cove_bytes_compare(entry.key, cove_bytes(last, len)) < 0);
+        len = entry.key.len;
+        memcpy(last, entry.key.at, len);
+    }
+    ck_assert_int_eq(err, COVE_ENOTFOUND);
+    ck_assert_uint_eq(seen, 300);
+    ck_assert_int_eq(cove_store_cursor_prev(cursor, &entry), COVE_EUSAGE);
+    cove_store_cursor_close(cursor);
+    ck_assert_int_eq(cove_store_cursor_open(txn, 1, &cursor), 0);
+    ck_assert_int_eq(
+        cove_store_cursor_seek(cursor, cove_bytes_text("e"), &entry),
+        COVE_ENOTFOUND);
+    ck_assert_int_eq(cove_store_cursor_prev(cursor, &entry), 0);
+    assert_entry(&entry, "d", "2");
+    ck_assert_int_eq(cove_store_cursor_prev(cursor, &entry), 0);
+    assert_entry(&entry, "b", "1");
+    ck_assert_int_eq(cove_store_cursor_next(cursor, &entry), 0);
+    assert_entry(&entry, "d", "2");
+    cove_store_cursor_close(cursor);
+    ck_assert_int_eq(cove_store_commit(txn), 0);
+    fixture_teardown(&f);
+}
+END_TEST
+
 START_TEST(a_cursor_finds_an_empty_tree_empty)
 {
     struct fixture f;
@@ -547,6 +593,7 @@ static Suite *store_suite(void)
     tcase_add_loop_test(both, an_abort_leaves_nothing, 0, FIXTURE_KINDS);
     tcase_add_loop_test(both, a_cursor_seeks_and_stops_at_both_ends, 0,
                         FIXTURE_KINDS);
+    tcase_add_loop_test(both, a_cursor_walks_backwards, 0, FIXTURE_KINDS);
     tcase_add_loop_test(both, a_cursor_finds_an_empty_tree_empty, 0,
                         FIXTURE_KINDS);
     tcase_add_loop_test(both, a_write_ends_the_position_of_a_cursor, 0,

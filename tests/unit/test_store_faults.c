@@ -35,6 +35,9 @@ static int workload(struct cove_store *store)
     if (err == 0) {
         err = cove_store_cursor_last(cursor, &entry);
     }
+    if (err == 0) {
+        err = cove_store_cursor_prev(cursor, &entry);
+    }
     cove_store_cursor_close(cursor);
     if (err != 0) {
         cove_store_abort(txn);
