@@ -504,7 +504,10 @@ static int pair_notes(const struct pair *p)
                        "the schema of the documents it refers to; references "
                        "that are there stay as they are");
 
-    return rc != 0 ? rc : pair_note(p, "x-index", index, "the index");
+    rc = rc != 0 ? rc : pair_note(p, "x-index", index, "the index");
+    return rc != 0 ? rc
+                   : pair_note(p, "x-unique", index,
+                               "that no two are meant to have the same");
 }
 
 /* --- all of it ---------------------------------------------------------- */

@@ -274,7 +274,8 @@ int cove_schema_parse(struct cove_arena *arena, struct cove_bytes cbor,
     }
     if ((rc = cove_arena_copy(arena, cbor, &copy)) != 0 ||
         (rc = cove_schema_node_parse(&p, copy, at, &schema->top)) != 0 ||
-        (rc = schema_properties(&p, schema)) != 0) {
+        (rc = schema_properties(&p, schema)) != 0 ||
+        (rc = cove_schema_indexes_find(&p, schema)) != 0) {
         return rc;
     }
     *out = schema;

@@ -4,8 +4,11 @@
  * minLength, maxLength (both count code points), items, additionalProperties,
  * default. Notes, carried and not judged: $schema, $id, $comment, title,
  * description, examples; and x-ref, the name of the schema whose documents are
- * referred to, and x-index, true where the app wants an index. At the top also
- * Cove's own `version`, the human version number. At a property of the top
+ * referred to; x-index, true where the app wants an index of the property;
+ * x-unique, true where no two documents are meant to have the same in it, which
+ * is reported and not refused, and an index as well. At the top also Cove's own
+ * `version`, the human version number, and x-index as a list of indexes, each a
+ * list of paths to properties. At a property of the top
  * x-type, where the field is a document of its own (schema/child.h). Any other
  * keyword is refused by name: a rule that is not enforced must not look as if
  * it were.
@@ -77,6 +80,22 @@ bool cove_schema_is_object(const struct cove_schema *schema);
 /* The first name in `required` that is no property; empty where there is
  * none. */
 struct cove_bytes cove_schema_stray(const struct cove_schema *schema);
+
+#define COVE_SCHEMA_INDEXES 32 /* of a schema */
+#define COVE_SCHEMA_PATHS   8  /* of an index */
+
+/* An index that the schema wants. A path is the name of a field, and where a
+ * value inside it is meant, the names down to that, with dots between: through
+ * objects, through the items of lists, and into a field that is a map of its
+ * own. */
+struct cove_schema_index {
+    const struct cove_bytes *paths;
+    size_t path_count;
+    bool unique;
+};
+size_t cove_schema_index_count(const struct cove_schema *schema);
+const struct cove_schema_index *cove_schema_index_at(
+    const struct cove_schema *schema, size_t index);
 
 /* Judge a whole document, or one value, as checked CBOR.
  * Errors: COVE_ESCHEMA; diag has the path as a JSON pointer ("/maintainer",

@@ -129,17 +129,43 @@ static int keyword_reference(struct schema_parse *p, struct schema_node *node,
     return 0;
 }
 
-static int keyword_index(struct schema_parse *p, struct schema_node *node,
-                         struct cove_bytes item, struct schema_place at)
+static int keyword_true(struct schema_parse *p, struct cove_bytes item,
+                        struct schema_place at)
 {
     struct cove_reader r;
 
-    (void)node;
     cove_reader_init(&r, item);
     if (cove_cbor_type_of(item) != COVE_CBOR_BOOL || !cove_reader_bool(&r)) {
         return cove_schema_malformed(p, at, "must be true");
     }
     return 0;
+}
+
+/* At the top a list of indexes, whose paths are looked at when all properties
+ * are known. */
+static int keyword_index(struct schema_parse *p, struct schema_node *node,
+                         struct cove_bytes item, struct schema_place at)
+{
+    if (at.path->up->up != NULL) {
+        node->index = true;
+        return keyword_true(p, item, at);
+    }
+    if (cove_cbor_type_of(item) != COVE_CBOR_LIST) {
+        return cove_schema_malformed(
+            p, at, "must be a list of indexes, each a list of paths");
+    }
+    node->indexes = item;
+    return 0;
+}
+
+static int keyword_unique(struct schema_parse *p, struct schema_node *node,
+                          struct cove_bytes item, struct schema_place at)
+{
+    if (at.path->up->up == NULL) {
+        return cove_schema_malformed(p, at, "stands at a property");
+    }
+    node->unique = true;
+    return keyword_true(p, item, at);
 }
 
 /* Is it the place of a field: /properties/NAME/x-type? */
@@ -415,6 +441,7 @@ static const struct {
     {"examples", keyword_examples, false},
     {"x-ref", keyword_reference, false},
     {"x-index", keyword_index, false},
+    {"x-unique", keyword_unique, false},
     {"x-type", keyword_child, false},
     {"version", keyword_version, true},
 };

@@ -37,6 +37,8 @@ struct schema_node {
     bool has_enum;
     bool has_min_length;
     bool has_max_length;
+    bool index;                 /* x-index at a property */
+    bool unique;                /* x-unique */
     enum cove_child_kind child; /* x-type */
     unsigned types;             /* bits; 0 where no type is given */
     uint64_t min_length;
@@ -56,11 +58,14 @@ struct schema_node {
     const struct schema_node *items;      /* NULL where absent */
     const struct schema_node *additional; /* NULL where absent */
     int64_t version;                      /* at the top only */
+    struct cove_bytes indexes;            /* x-index at the top, or empty */
 };
 
 struct cove_schema {
     struct schema_node *top;
     struct cove_property *properties; /* one for each member of top */
+    struct cove_schema_index *indexes;
+    size_t index_count;
 };
 
 /* A place in a schema or a value: a list from the leaf up to the root, on the
@@ -111,6 +116,10 @@ COVE_MUST_CHECK int cove_schema_keyword_parse(struct schema_parse *p,
 COVE_MUST_CHECK int cove_schema_child_check(struct schema_parse *p,
                                             const struct schema_node *node,
                                             struct schema_place at);
+/* jsonschema_index.c: what x-index and x-unique ask for, gathered. Errors:
+ * COVE_EFORMAT, COVE_ELIMIT. */
+COVE_MUST_CHECK int cove_schema_indexes_find(struct schema_parse *p,
+                                             struct cove_schema *schema);
 /* Errors: COVE_EFORMAT, always: "schema: /path: what". */
 int cove_schema_malformed(struct schema_parse *p, struct schema_place at,
                           const char *what);

@@ -117,6 +117,115 @@ START_TEST(a_keyword_with_a_wrong_value_is_refused_with_its_path)
 }
 END_TEST
 
+/* A text with ' for ", in the arena. */
+static const char *quoted(const char *text)
+{
+    struct cove_bytes out;
+
+    ck_assert_int_eq(cove_arena_copy(&arena, cove_bytes_text(text), &out), 0);
+    char *at = (char *)(uintptr_t)out.at;
+
+    for (size_t i = 0; i < out.len; i++) {
+        at[i] = at[i] == '\'' ? '"' : at[i];
+    }
+    return at;
+}
+
+/* "path,path;path!;…" of all indexes, '!' behind one that is unique. */
+static void indexes_are(const char *schema_text, const char *want)
+{
+    const struct cove_schema *schema = parsed(quoted(schema_text));
+    char got[512] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < cove_schema_index_count(schema); i++) {
+        const struct cove_schema_index *index = cove_schema_index_at(schema, i);
+
+        for (size_t k = 0; k < index->path_count; k++) {
+            len += (size_t)snprintf(got + len, sizeof got - len, "%s%.*s",
+                                    k > 0 ? "," : "", (int)index->paths[k].len,
+                                    (const char *)index->paths[k].at);
+        }
+        len += (size_t)snprintf(got + len, sizeof got - len, "%s;",
+                                index->unique ? "!" : "");
+    }
+    ck_assert_str_eq(got, want);
+}
+
+START_TEST(indexes_are_gathered_from_all_over_the_schema)
+{
+    indexes_are("{}", "");
+    indexes_are("{'properties':{'a':{'x-index':true},'b':{'x-unique':true}}}",
+                "a;b!;");
+    indexes_are("{'properties':{'a':{'x-index':true,'x-unique':true}}}", "a!;");
+    indexes_are("{'properties':{'a':{'properties':{'b':{'properties':"
+                "{'c':{'x-index':true}}}}}}}",
+                "a.b.c;");
+    indexes_are("{'properties':{'items':{'type':'array','items':{'properties':"
+                "{'price':{'x-index':true}}}}}}",
+                "items.price;");
+    indexes_are("{'properties':{'tags':{'type':'array','items':"
+                "{'x-index':true}}}}",
+                "tags;");
+    indexes_are("{'x-index':[['a','b.c'],['a']],'properties':{'a':{'x-index':"
+                "true},'b':{'properties':{'c':{}}}}}",
+                "a;a,b.c;");
+    indexes_are("{'x-index':[['a.b'],['a.b.c']],'properties':{'a.b':"
+                "{'properties':{'c':{}}}}}",
+                "a.b;a.b.c;");
+    indexes_are("{'properties':{'m':{'type':'object','x-type':'map',"
+                "'properties':{'city':{'type':'string','x-index':true}}}}}",
+                "m.city;");
+}
+END_TEST
+
+START_TEST(an_index_that_could_hold_nothing_is_refused_with_its_place)
+{
+    refused(quoted("{'x-index':true}"), COVE_EFORMAT, "/x-index");
+    refused(quoted("{'x-unique':true}"), COVE_EFORMAT, "/x-unique");
+    refused(quoted("{'properties':{'a':{'x-unique':1}}}"), COVE_EFORMAT,
+            "/properties/a/x-unique");
+    refused(quoted("{'properties':{'a':{'x-index':[['a']]}}}"), COVE_EFORMAT,
+            "/properties/a/x-index");
+    refused(quoted("{'x-index':['a'],'properties':{'a':{}}}"), COVE_EFORMAT,
+            "/x-index/0");
+    refused(quoted("{'x-index':[[]]}"), COVE_EFORMAT, "/x-index/0");
+    refused(quoted("{'x-index':[['a',1]],'properties':{'a':{}}}"), COVE_EFORMAT,
+            "/x-index/0/1");
+    refused(quoted("{'x-index':[['a'],['a','b']],'properties':{'a':{}}}"),
+            COVE_EFORMAT, "/x-index/1/1: is the path of no property");
+    refused(quoted("{'x-index':[['a','a']],'properties':{'a':{}}}"),
+            COVE_EFORMAT, "/x-index/0/1: names a path twice");
+    refused(quoted("{'x-index':[['a','b','c','d','e','f','g','h','i']]}"),
+            COVE_EFORMAT, "1 to 8");
+    refused(quoted("{'additionalProperties':{'x-index':true}}"), COVE_EFORMAT,
+            "/additionalProperties/x-index");
+    refused(
+        quoted("{'properties':{'a':{'properties':{'b.c':{'x-index':true}}}}}"),
+        COVE_EFORMAT, "/properties/a/properties/b.c/x-index");
+    refused(quoted("{'properties':{'t':{'type':'string','x-type':'text',"
+                   "'x-index':true}}}"),
+            COVE_EFORMAT, "/properties/t/x-index");
+    refused(quoted("{'x-index':[['t']],'properties':{'t':{'type':'string',"
+                   "'x-type':'text'}}}"),
+            COVE_EFORMAT, "/x-index/0/0");
+    refused(quoted("{'properties':{'t':{'type':'array','x-type':'list','items':"
+                   "{'x-index':true}}}}"),
+            COVE_EFORMAT, "/properties/t/items/x-index");
+
+    char many[2048];
+    size_t len = (size_t)snprintf(many, sizeof many, "{'properties':{");
+
+    for (int i = 0; i <= COVE_SCHEMA_INDEXES; i++) {
+        len +=
+            (size_t)snprintf(many + len, sizeof many - len,
+                             "%s'f%d':{'x-index':true}", i > 0 ? "," : "", i);
+    }
+    snprintf(many + len, sizeof many - len, "}}");
+    refused(quoted(many), COVE_ELIMIT, "one index too many");
+}
+END_TEST
+
 START_TEST(a_schema_nested_too_deep_is_refused)
 {
     char text[1024];
@@ -584,6 +693,9 @@ int main(void)
                    a_keyword_that_is_not_supported_is_refused_with_its_path);
     tcase_add_test(tests,
                    a_keyword_with_a_wrong_value_is_refused_with_its_path);
+    tcase_add_test(tests, indexes_are_gathered_from_all_over_the_schema);
+    tcase_add_test(tests,
+                   an_index_that_could_hold_nothing_is_refused_with_its_place);
     tcase_add_test(tests, a_schema_nested_too_deep_is_refused);
     tcase_add_test(tests, notes_are_carried_and_not_judged);
     tcase_add_test(tests, a_violation_names_the_path_and_the_rule);
