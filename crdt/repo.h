@@ -256,6 +256,10 @@ struct cove_change {
     uint32_t peer; /* … this peer, 0 = this device; else the last one did */
     struct cove_session_id session; /* the last change: which session … */
     uint32_t from;                  /* … from which index on */
+    /* The sequences of the last changes by users of this device, by others, and
+     * of nothing but copies; 0 = none. One of them is `sequence`. */
+    uint64_t own, others, copies;
+    uint32_t others_peer; /* that the last of others came from, or 0 */
 };
 /* The first change with sequence > after. Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int cove_repo_change_after(struct cove_repo *repo,

@@ -360,7 +360,8 @@ static int append_record(struct append *a, uint32_t index)
         a->work.repo->open.hot.record = a->record;
         return repo_work_end(&a->work);
     }
-    err = repo_change_note(&a->work, &a->record, 0, a->row->num, index);
+    err = repo_change_note(&a->work, &a->record, 0, a->row->num, index,
+                           a->tx.kind == COVE_TX_COPY);
     if (err == 0) {
         err = repo_record_write(&a->work, &a->record);
     }

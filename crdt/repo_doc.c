@@ -101,7 +101,7 @@ static int doc_keep(struct repo_work *work, struct repo_record *record,
     int err = repo_checkpoint(work, record, state);
 
     if (err == 0) {
-        err = repo_change_note(work, record, REPO_PEER_OPEN, 0, 0);
+        err = repo_change_note(work, record, REPO_PEER_OPEN, 0, 0, false);
     }
     if (err == 0) {
         err = repo_record_write(work, record);

@@ -259,7 +259,7 @@ static int find_insert(struct repo_work *work, struct cove_bytes bytes,
         err = find_index(work, &record);
     }
     if (err == 0) {
-        err = repo_change_note(work, &record, peer, 0, 0);
+        err = repo_change_note(work, &record, peer, 0, 0, false);
     }
     if (err == 0) {
         err = repo_record_write(work, &record);

@@ -101,7 +101,8 @@ static int fork_write(struct repo_work *work, struct repo_record *record,
         return err == COVE_EEXIST ? 0 : err;
     }
     record->flags |= COVE_DOC_HAS_FORK;
-    err = repo_change_note(work, record, REPO_PEER_OPEN, row->num, first);
+    err =
+        repo_change_note(work, record, REPO_PEER_OPEN, row->num, first, false);
     return err != 0 ? err : repo_record_write(work, record);
 }
 

@@ -359,6 +359,17 @@ static int ingest_end_own(struct ingest *in)
     return err;
 }
 
+/* Is it nothing but what migrations wrote? */
+static bool ingest_copies(const struct ingest *in)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        if (in->txs[i].ahead || in->txs[i].kind != COVE_TX_COPY) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int ingest_keep(struct ingest *in)
 {
     const struct cove_batch *batch = in->batch;
@@ -389,7 +400,7 @@ static int ingest_keep(struct ingest *in)
     }
     if (err == 0) {
         err = repo_change_note(&in->work, &in->record, in->peer,
-                               in->session_num, in->len);
+                               in->session_num, in->len, ingest_copies(in));
     }
     if (err == 0) {
         err = repo_record_write(&in->work, &in->record);

@@ -21,7 +21,7 @@
  *   repo_live.c    sequences that stay in memory between transactions
  *   repo_branch.c  which sessions a view shows, and how far
  *   repo_tally.c   counts of documents, kept up by repo_record_write
- *   repo_at.c, repo_remove.c
+ *   repo_at.c, repo_remove.c, repo_removal.c
  */
 #ifndef COVE_CRDT_REPO_INTERNAL_H
 #define COVE_CRDT_REPO_INTERNAL_H
@@ -275,11 +275,13 @@ bool repo_doc_is_current(const struct repo_record *record,
 /* repo_changes.c */
 enum cove_doc_class repo_class(const struct cove_header *header);
 /* Note a change in its tree and in the record. A header alone does not say who
- * the change is from: REPO_PEER_OPEN, the next one decides. */
+ * the change is from: REPO_PEER_OPEN, the next one decides. `copies`: nothing
+ * but copies that migrations wrote. */
 #define REPO_PEER_OPEN UINT32_MAX
 COVE_MUST_CHECK int repo_change_note(struct repo_work *work,
                                      struct repo_record *record, uint32_t peer,
-                                     uint32_t session, uint32_t from);
+                                     uint32_t session, uint32_t from,
+                                     bool copies);
 /* Put a change of this device's where the record says it is by now, in place of
  * the one that the store has. */
 COVE_MUST_CHECK int repo_change_move(struct repo_work *work,
@@ -289,6 +291,10 @@ COVE_MUST_CHECK int repo_change_move(struct repo_work *work,
 /* Take the document's change away. */
 COVE_MUST_CHECK int repo_change_drop(struct repo_work *work,
                                      const struct repo_record *record);
+
+/* repo_removal.c: remember the removal that has just got its sequence. */
+COVE_MUST_CHECK int repo_removal_note(struct repo_work *work,
+                                      const struct repo_record *record);
 
 /* repo_fork.c */
 COVE_MUST_CHECK int repo_fork_keep(struct repo_work *work,

@@ -253,6 +253,9 @@ int cove_repo_remove(struct cove_repo *repo, struct cove_store_txn *txn,
     if (err == 0) {
         work.counters.sequence++; /* whoever keeps what it read looks anew */
         remove_tell_rules(&work, &record);
+        err = repo_removal_note(&work, &record);
+    }
+    if (err == 0) {
         err = repo_work_end(&work);
     }
     return err;

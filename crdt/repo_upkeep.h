@@ -90,4 +90,22 @@ COVE_MUST_CHECK int cove_repo_remove(struct cove_repo *repo,
                                      struct cove_store_txn *txn, cove_num num,
                                      struct cove_diag *diag);
 
+/* What was taken out last is remembered, for whoever keeps what it read of the
+ * documents that changed: a removal has a sequence number among the changes. */
+#define COVE_REPO_REMOVALS 4096
+struct cove_removal {
+    uint64_t sequence;
+    uint64_t before; /* the sequence of the one before it; 0 = none */
+    struct cove_id id;
+    struct cove_id schema; /* of its header; zero: none */
+    enum cove_doc_class class;
+};
+/* The first removal with sequence > after. Where it has a `before` that is
+ * greater than `after`, those between are forgotten.
+ * Errors: COVE_ENOTFOUND, COVE_ECORRUPT. */
+COVE_MUST_CHECK int cove_repo_removal_after(struct cove_repo *repo,
+                                            struct cove_store_txn *txn,
+                                            uint64_t after,
+                                            struct cove_removal *out);
+
 #endif
