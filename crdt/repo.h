@@ -248,6 +248,7 @@ enum cove_doc_class {
     COVE_CLASS_REGISTRY, /* header has `unique` and no schema */
     COVE_CLASS_CONTENT
 };
+enum cove_doc_class cove_repo_class(const struct cove_header *header);
 struct cove_change {
     uint64_t sequence;
     cove_num num;

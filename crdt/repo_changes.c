@@ -49,6 +49,11 @@ enum cove_doc_class repo_class(const struct cove_header *header)
                                                          : COVE_CLASS_CONTENT;
 }
 
+enum cove_doc_class cove_repo_class(const struct cove_header *header)
+{
+    return repo_class(header);
+}
+
 static void change_place(struct cove_place *place, uint64_t sequence)
 {
     cove_place_start(place);

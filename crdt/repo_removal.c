@@ -9,6 +9,7 @@
 
 #define REMOVAL_HEAD   "removals"
 #define REMOVAL_PREFIX "removed"
+#define REMOVAL_LOCAL  4u /* beside the class */
 
 struct removal_head {
     uint64_t count; /* kept */
@@ -80,15 +81,17 @@ static int removal_unpack(struct cove_bytes value, struct cove_removal *out)
 
     cove_unpacker_init(&u, value);
     out->before = cove_unpack_varint(&u);
+    out->num = cove_unpack_varint(&u);
 
-    unsigned class = cove_unpack_byte(&u);
+    unsigned bits = cove_unpack_byte(&u);
 
     cove_unpack_raw(&u, out->id.b, sizeof(out->id.b));
     cove_unpack_raw(&u, out->schema.b, sizeof(out->schema.b));
-    if (cove_unpacker_done(&u) != 0 || class > COVE_CLASS_CONTENT) {
+    if (cove_unpacker_done(&u) != 0 || bits >> 3 != 0) {
         return COVE_ECORRUPT;
     }
-    out->class = (enum cove_doc_class) class;
+    out->class = (enum cove_doc_class)(bits & 3);
+    out->local = (bits & REMOVAL_LOCAL) != 0;
     return 0;
 }
 
@@ -107,7 +110,10 @@ static int removal_put(struct repo_work *work, uint64_t before,
     cove_buf_init(&buf, work->repo->opt.alloc);
     cove_packer_init(&p, &buf);
     cove_pack_varint(&p, before);
-    cove_pack_byte(&p, (uint8_t)repo_class(&record->header));
+    cove_pack_varint(&p, record->num);
+    cove_pack_byte(
+        &p, (uint8_t)((unsigned)repo_class(&record->header) |
+                      (record->flags & COVE_DOC_LOCAL ? REMOVAL_LOCAL : 0)));
     cove_pack_raw(&p, record->id.b, sizeof(record->id.b));
     cove_pack_raw(&p, schema->b, sizeof(schema->b));
     err = p.err != 0

@@ -96,9 +96,11 @@ COVE_MUST_CHECK int cove_repo_remove(struct cove_repo *repo,
 struct cove_removal {
     uint64_t sequence;
     uint64_t before; /* the sequence of the one before it; 0 = none */
+    cove_num num;    /* that it had: no other document gets it */
     struct cove_id id;
     struct cove_id schema; /* of its header; zero: none */
     enum cove_doc_class class;
+    bool local; /* it was never in a list, nor elsewhere */
 };
 /* The first removal with sequence > after. Where it has a `before` that is
  * greater than `after`, those between are forgotten.

@@ -78,6 +78,32 @@ int cove_child_header(const struct cove_child_name *name, struct cove_buf *out,
     return err;
 }
 
+/* {document, rule: "field", key: register} */
+bool cove_child_parent(const struct cove_header *header, struct cove_id *parent,
+                       struct cove_bytes *reg)
+{
+    struct cove_bytes rule = header->from.len > 0
+                                 ? cove_value_member_text(header->from, "rule")
+                                 : cove_bytes(NULL, 0);
+    struct cove_bytes document;
+    struct cove_bytes key;
+    struct cove_reader r;
+
+    if (!cove_bytes_equal(rule, cove_bytes_text("field")) ||
+        !cove_value_member(header->from, "document", &document)) {
+        return false;
+    }
+    key = cove_value_member_text(header->from, "key");
+    cove_reader_init(&r, document);
+    document = cove_reader_bytes(&r);
+    if (r.err != 0 || document.len != sizeof(parent->b) || key.at == NULL) {
+        return false;
+    }
+    memcpy(parent->b, document.at, sizeof(parent->b));
+    *reg = key;
+    return true;
+}
+
 /* --- families ------------------------------------------------------------- */
 
 static bool plan_is_map(const struct cove_plan *plan, uint32_t reg)

@@ -38,6 +38,10 @@ struct cove_child_name {
 COVE_MUST_CHECK int cove_child_header(const struct cove_child_name *name,
                                       struct cove_buf *out, struct cove_id *id,
                                       struct cove_diag *diag);
+/* The document and the field's register that a header says it is the child of;
+ * false where it says none. Whether it is so, its id says. */
+bool cove_child_parent(const struct cove_header *header, struct cove_id *parent,
+                       struct cove_bytes *reg);
 enum cove_doc_type cove_child_type(enum cove_child_kind kind);
 /* COVE_CHILD_NONE where documents of that type are nobody's children. */
 enum cove_child_kind cove_child_kind(enum cove_doc_type type);

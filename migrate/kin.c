@@ -51,29 +51,6 @@ static int kin_load(struct kin *k, const struct cove_id *id,
 
 /* --- what it is a child of */
 
-/* {document, rule: "field", key: register}; false where it is another rule. */
-static bool kin_names(struct cove_bytes from, struct cove_id *parent,
-                      struct cove_bytes *key)
-{
-    struct cove_bytes rule = from.len > 0 ? cove_value_member_text(from, "rule")
-                                          : cove_bytes(NULL, 0);
-    struct cove_bytes document;
-    struct cove_reader r;
-
-    if (!cove_bytes_equal(rule, cove_bytes_text("field")) ||
-        !cove_value_member(from, "document", &document)) {
-        return false;
-    }
-    *key = cove_value_member_text(from, "key");
-    cove_reader_init(&r, document);
-    document = cove_reader_bytes(&r);
-    if (r.err != 0 || document.len != sizeof(parent->b) || key->at == NULL) {
-        return false;
-    }
-    memcpy(parent->b, document.at, sizeof(parent->b));
-    return true;
-}
-
 static bool kin_is_child(enum cove_doc_type type)
 {
     return type == COVE_DOC_COMAP || type == COVE_DOC_COLIST ||
@@ -128,7 +105,7 @@ int cove_kin_open(struct cove_catalog *catalog, struct cove_store_txn *txn,
     int err;
 
     if (!kin_is_child(loaded->doc.header.type) ||
-        !kin_names(loaded->doc.header.from, &id, &key)) {
+        !cove_child_parent(&loaded->doc.header, &id, &key)) {
         return 0;
     }
     err = kin_load(&k, &id, &parent);

@@ -1,5 +1,6 @@
 /* admin_peer.c: peer.add, peer.remove, peer.list. */
 #include "node/admin.h"
+#include "node/sync.h"
 
 #include <stdlib.h>
 

@@ -32,7 +32,10 @@ struct node_use { /* cove_use: which version of a schema the app speaks */
     struct node_use *next;
 };
 
-struct node_sync; /* sync.c */
+struct node_sync;  /* sync.c */
+struct node_watch; /* watch.c */
+struct node_wake;  /* watch_wake.c */
+struct node_uv;    /* loop.c */
 
 struct cove {
     const struct cove_alloc *alloc;
@@ -47,12 +50,16 @@ struct cove {
     void (*log)(void *ctx, const char *text); /* cove_set_log; may be NULL */
     void *log_ctx;
     bool new_session;     /* for the first worker */
+    bool no_sync;         /* COVE_OPEN_NO_SYNC */
     uint8_t runner[16];   /* this handle, as a holder of runs */
     pthread_mutex_t lock; /* guards what is below */
     struct cove_diag diag;
     struct node_worker *idle;
     struct node_use *uses;
     struct node_sync *sync;
+    struct node_watch *watch;
+    struct node_wake *wake;
+    struct node_uv *uv; /* while attached */
 };
 
 struct node_gather { /* what is added to a counter, stream or blob, and not
@@ -327,11 +334,5 @@ int node_worker_take(struct cove *store, struct node_worker **out);
 void node_worker_give(struct cove *store, struct node_worker *worker);
 void node_worker_free(struct cove *store, struct node_worker *worker);
 void node_notify(struct cove *store); /* tell other processes of a commit */
-
-/* --- sync.c */
-void node_sync_free(struct cove *store);
-/* Does a process sync this store? One that was killed left states behind that
- * are not so any longer. */
-bool node_sync_runs(struct cove *store);
 
 #endif

@@ -9,6 +9,8 @@
  * from a backup or cloned, and this device must not go on with its session.
  */
 #include "node/node.h"
+#include "node/sync.h"
+#include "node/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -277,14 +279,24 @@ void node_worker_give(struct cove *store, struct node_worker *worker)
 
 void node_notify(struct cove *store)
 {
-    if (store->notify_path != NULL) {
-        /* A failure only delays: the others look by themselves as well. */
-        int fd = open(store->notify_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int fd;
 
-        if (fd >= 0) {
-            (void)futimens(fd, NULL);
-            close(fd);
+    if (store->notify_path == NULL) { /* in memory: it is all in here */
+        pthread_mutex_lock(&store->lock);
+        if (store->wake != NULL) {
+            node_wake_raise(store->wake);
         }
+        pthread_mutex_unlock(&store->lock);
+        return;
+    }
+    /* By its name, which needs no descriptor. */
+    if (utimensat(AT_FDCWD, store->notify_path, NULL, 0) == 0) {
+        return;
+    }
+    fd = open(store->notify_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        (void)futimens(fd, NULL);
+        close(fd);
     }
 }
 
@@ -464,6 +476,7 @@ int cove_open(const char *dir, const struct cove_options *options,
         memcpy(&o, options, size);
     }
     store->live_days = o.live_days;
+    store->no_sync = (o.flags & COVE_OPEN_NO_SYNC) != 0;
     store->env->random(store->env->ctx, store->runner, sizeof(store->runner));
     if ((o.flags & COVE_OPEN_MEMORY) == 0) {
         if (dir == NULL || dir[0] == '\0') {
@@ -493,6 +506,7 @@ void cove_close(struct cove *store)
     const struct cove_alloc *alloc = store->alloc;
 
     node_sync_free(store);
+    node_watch_free(store);
     while (store->idle != NULL) {
         struct node_worker *w = store->idle;
 

@@ -2,11 +2,13 @@
  * caller's libuv loop, or driven by any other loop through a descriptor.
  *
  *   cove_thread_start   own loop, own thread
- *   cove_fd/dispatch    own loop, the caller polls it
- *   cove_uv_attach      the caller's loop
+ *   cove_fd/dispatch    own loop, the caller polls it: loop.c
+ *   cove_uv_attach      the caller's loop: loop.c
  */
-#include "cove/uv.h"
+#include <uv.h>
+
 #include "node/node.h"
+#include "node/sync.h"
 #include "sync/edge_uv.h"
 
 #include <fcntl.h>
@@ -91,6 +93,7 @@ static int sync_engine(struct node_sync *s)
         .repo = s->worker->repo,
         .store = store->store,
         .notify_path = store->notify_path,
+        .announce = sync_committed,
         .on_error = sync_error,
         .event = sync_event,
         .ctx = store,
@@ -260,6 +263,32 @@ static int sync_start(struct node_sync *s)
     return err;
 }
 
+int node_sync_start(struct cove *store, uv_loop_t *loop)
+{
+    struct node_sync *s = NULL;
+    int err = store->no_sync ? 0 : sync_make(store, loop, &s);
+
+    return err != 0 || s == NULL ? err : sync_start(s);
+}
+
+uv_loop_t *node_sync_turns(const struct cove *store)
+{
+    struct node_sync *s = store->sync;
+
+    return s != NULL && !s->threaded && s->loop == &s->own ? s->loop : NULL;
+}
+
+/* It was opened so that another process syncs it. */
+static int sync_refuse(const struct cove *store, const char *call,
+                       struct cove_diag *diag)
+{
+    return store->no_sync
+               ? cove_fail(diag, COVE_EUSAGE,
+                           "%s: the store was opened with COVE_OPEN_NO_SYNC",
+                           call)
+               : 0;
+}
+
 /* -------------------------------------------------------------------- the API
  */
 
@@ -274,8 +303,9 @@ int cove_listen(struct cove *store, const char *address)
 {
     struct node_sync *s = NULL;
     struct cove_diag diag = {0};
-    int err = sync_make(store, NULL, &s);
+    int err = sync_refuse(store, "cove_listen", &diag);
 
+    err = err != 0 ? err : sync_make(store, NULL, &s);
     if (err == 0 && s->threaded) {
         err = cove_fail(&diag, COVE_EBUSY, "listen before cove_thread_start");
     }
@@ -302,8 +332,9 @@ int cove_thread_start(struct cove *store)
 {
     struct node_sync *s = NULL;
     struct cove_diag diag = {0};
-    int err = sync_make(store, NULL, &s);
+    int err = sync_refuse(store, "cove_thread_start", &diag);
 
+    err = err != 0 ? err : sync_make(store, NULL, &s);
     if (err == 0 && (s->threaded || s->loop != &s->own)) {
         err = cove_fail(&diag, COVE_EBUSY, "sync runs already");
     }
@@ -311,6 +342,7 @@ int cove_thread_start(struct cove *store)
         err = sync_start(s);
     }
     if (err == 0) {
+        node_loop_leave(store); /* the thread turns it from here on */
         s->threaded = pthread_create(&s->thread, NULL, sync_thread, s) == 0;
         err = s->threaded ? 0 : COVE_ENOMEM;
     }
@@ -322,53 +354,6 @@ void cove_thread_stop(struct cove *store)
     node_sync_free(store);
 }
 
-int cove_fd(struct cove *store)
-{
-    struct node_sync *s = NULL;
-    int err = sync_make(store, NULL, &s);
-
-    if (err == 0) {
-        err = sync_start(s);
-    }
-    return err != 0 ? node_failed(store, err, NULL) : uv_backend_fd(s->loop);
-}
-
-int cove_timeout(struct cove *store)
-{
-    return store->sync != NULL ? uv_backend_timeout(store->sync->loop) : -1;
-}
-
-int cove_dispatch(struct cove *store)
-{
-    struct node_sync *s = NULL;
-    int err = sync_make(store, NULL, &s);
-
-    if (err == 0) {
-        err = sync_start(s);
-    }
-    if (err == 0 && !s->threaded) {
-        uv_run(s->loop, UV_RUN_NOWAIT);
-    }
-    return node_failed(store, err, NULL);
-}
-
-int cove_uv_attach(struct cove *store, uv_loop_t *loop)
-{
-    struct node_sync *s = NULL;
-    struct cove_diag diag = {0};
-
-    if (store->sync != NULL) {
-        cove_fail(&diag, COVE_EBUSY, "sync is attached or running");
-        return node_failed(store, COVE_EBUSY, &diag);
-    }
-    int err = sync_make(store, loop, &s);
-
-    if (err == 0) {
-        err = sync_start(s);
-    }
-    return node_failed(store, err, &diag);
-}
-
 static void sync_detached(void *ctx)
 {
     struct node_sync *s = ctx;
@@ -377,19 +362,15 @@ static void sync_detached(void *ctx)
 
     s->store->sync = NULL;
     sync_parts_free(s);
-    if (done != NULL) {
-        done(done_ctx);
-    }
+    done(done_ctx);
 }
 
-void cove_uv_detach(struct cove *store, void (*done)(void *ctx), void *ctx)
+void node_sync_detach(struct cove *store, void (*done)(void *ctx), void *ctx)
 {
     struct node_sync *s = store->sync;
 
     if (s == NULL || s->loop == &s->own) {
-        if (done != NULL) {
-            done(ctx);
-        }
+        done(ctx);
         return;
     }
     s->detached = done;

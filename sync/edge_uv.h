@@ -33,6 +33,7 @@ struct cove_edge_options {
     struct cove_repo *repo;     /* the engine's */
     struct cove_store *store;
     const char *notify_path; /* whoever commits touches it; NULL = no file */
+    void (*announce)(void *ctx); /* it wrote how a peer is; may be NULL */
     /* Something of the store or the machine failed; sync goes on trying. May
      * be NULL, as the next. */
     void (*on_error)(void *ctx, int code, const char *sentence);

@@ -314,18 +314,6 @@ static int peer_record(struct cove_edge *edge, struct cove_store_txn *txn,
     return cove_peer_put(edge->opt.repo, txn, &record);
 }
 
-/* Whoever waits for a peer to become idle need not look by the clock. */
-static void peers_announce(const struct cove_edge *edge)
-{
-    double now = (double)edge->opt.env->now_ms(edge->opt.env->ctx) / 1000;
-    uv_fs_t req;
-
-    if (edge->opt.notify_path != NULL) {
-        (void)uv_fs_utime(NULL, &req, edge->opt.notify_path, now, now, NULL);
-        uv_fs_req_cleanup(&req);
-    }
-}
-
 /* Write what changed, in one commit. */
 static void peers_record(struct cove_edge *edge)
 {
@@ -360,7 +348,10 @@ static void peers_record(struct cove_edge *edge)
         p->recorded = p->state;
         memcpy(p->recorded_error, p->error, sizeof(p->error));
     }
-    peers_announce(edge);
+    /* Whoever waits for a peer to become idle need not look by the clock. */
+    if (edge->opt.announce != NULL) {
+        edge->opt.announce(edge->opt.ctx);
+    }
 }
 
 /* --- time */

@@ -48,6 +48,9 @@ struct cove_options {
 #define COVE_OPEN_CREATE        1u /* make the store where there is none */
 #define COVE_OPEN_MEMORY        2u /* in memory, dir is ignored */
 #define COVE_OPEN_FORCE_NETWORK 4u /* on a network file system all the same */
+#define COVE_OPEN_NO_SYNC                                                      \
+    8u /* another process syncs: cove_fd and                                   \
+          cove_uv_attach serve subscriptions alone */
 
 /* Open the store in directory `dir`; options NULL: create where absent.
  * Errors: COVE_ENOTFOUND, COVE_ENOTSTORE, COVE_ENEWER, COVE_EACCES,
@@ -201,7 +204,9 @@ COVE_API const char *cove_address(const struct cove *store);
 COVE_API void cove_set_log(struct cove *store,
                            void (*line)(void *ctx, const char *text),
                            void *ctx);
-/* Run sync on an own thread until stop or close. */
+/* Run sync on an own thread until stop or close; callbacks of subscriptions
+ * stay where cove_dispatch is called, and cove_fd is for them alone then.
+ * Errors of both, as of listen: COVE_EUSAGE (opened with COVE_OPEN_NO_SYNC). */
 COVE_API int cove_thread_start(struct cove *store);
 COVE_API void cove_thread_stop(struct cove *store);
 /* Or drive it from any loop: poll the descriptor and wait at most the timeout
@@ -219,5 +224,6 @@ COVE_API int cove_wait(struct cove *store, const char *peer, int timeout_ms);
 #endif
 
 #include "cove/covalue.h"
+#include "cove/watch.h"
 
 #endif

@@ -1,4 +1,4 @@
-/* uv.h: sync on the caller's libuv loop. */
+/* uv.h: sync and subscriptions on the caller's libuv loop. */
 #ifndef COVE_UV_H
 #define COVE_UV_H
 
@@ -10,7 +10,8 @@
 extern "C" {
 #endif
 
-/* Attach the store's sync to a loop; its handles are closed by detach, whose
+/* Attach the store's sync (unless opened with COVE_OPEN_NO_SYNC) and the
+ * callbacks of subscriptions to a loop; its handles are closed by detach, whose
  * callback comes on the loop. Errors: COVE_EBUSY (attached or running). */
 COVE_API int cove_uv_attach(struct cove *store, uv_loop_t *loop);
 COVE_API void cove_uv_detach(struct cove *store, void (*done)(void *ctx),

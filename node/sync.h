@@ -1,0 +1,26 @@
+/* sync.h: the sync of a store (sync.c), and the loop that drives it (loop.c).
+ */
+#ifndef COVE_NODE_SYNC_H
+#define COVE_NODE_SYNC_H
+
+#include "node/node.h"
+
+struct uv_loop_s;
+
+/* --- sync.c */
+/* Make it, where it is not there, on this loop (NULL: its own), and start it.
+ * Nothing where the store is not to be synced. */
+int node_sync_start(struct cove *store, struct uv_loop_s *loop);
+/* The loop that cove_dispatch turns; NULL where there is none. */
+struct uv_loop_s *node_sync_turns(const struct cove *store);
+/* Stop it where it is on the caller's loop; `done` when that is over. */
+void node_sync_detach(struct cove *store, void (*done)(void *ctx), void *ctx);
+void node_sync_free(struct cove *store);
+/* Does a process sync this store? One that was killed left states behind that
+ * are not so any longer. */
+bool node_sync_runs(struct cove *store);
+
+/* --- loop.c: cove_dispatch does not turn sync's loop any longer. */
+void node_loop_leave(struct cove *store);
+
+#endif
