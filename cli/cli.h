@@ -211,6 +211,7 @@ int cli_peer(struct cli *cli);
 int cli_serve(struct cli *cli);
 int cli_sync(struct cli *cli);
 int cli_wait(struct cli *cli);
+int cli_watch(struct cli *cli);
 int cli_status(struct cli *cli);
 int cli_check(struct cli *cli);
 int cli_backup(struct cli *cli);

@@ -149,6 +149,9 @@ static int main_open(struct cli *cli, const struct cli_verb *verb)
     if (getenv("COVE_FORCE_NETWORK") != NULL) {
         options.flags |= COVE_OPEN_FORCE_NETWORK;
     }
+    if (verb->run == cli_watch) { /* a daemon beside it syncs, or nobody */
+        options.flags |= COVE_OPEN_NO_SYNC;
+    }
     int err = cove_open(cli->dir, &options, &cli->store);
 
     if (err == COVE_ENOTFOUND && !verb->creates) {

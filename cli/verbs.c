@@ -308,6 +308,25 @@ const struct cli_verb cli_verbs[] = {
     {"wait", true, false, cli_wait, "[--peer KEY] [--timeout SECONDS]",
      "wait until the peers have all that is here",
      "Exit 3 when the time is over (default 30 s)."},
+    {"watch", true, false, cli_watch, "[SCHEMA[@VERSION] | ID]",
+     "print a line for each change, as it comes",
+     "  --where COND     documents that meet it: enter, change, leave "
+     "(`cove help find`)\n"
+     "  --as VERSION     the condition is on this version's fields\n"
+     "  --initial        what is here first, as enter; usual with --where\n"
+     "  --no-initial     not even then\n"
+     "  --since N        go on behind the event with this sequence\n"
+     "  --no-migrations  leave out what only migrations wrote\n"
+     "  --origin WHOSE   only changes from here, peer, migration (a,b)\n"
+     "  --peers          how each peer is, instead of documents\n"
+     "  --migrations     schemas, journals and runs, instead of documents\n"
+     "  --count N        end after N events; --timeout SECONDS: after that "
+     "time, exit 3\n                   where events are missing\n"
+     "Without words: all documents. With --json a JSON object a line: event, "
+     "id,\nsequence, from, peer, detail. It does not sync: a daemon beside "
+     "it does.\n"
+     "Example:\n  cove --json watch Task --where 'done:=false' "
+     "--no-migrations"},
     {"status", true, false, cli_status, "[SCHEMA]", "how everything stands",
      "  --scan           judge each document anew, not only those that "
      "changed\n"
