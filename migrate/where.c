@@ -1,46 +1,15 @@
 /* where.c: see where.h.
  *
  * A condition is parsed once into a small tree (a list of terms under each
- * joining one) and then asked of each document. A member without an operator
- * is $eq. Nothing converts: a comparison of two types answers no, whatever
- * the operator, and $ne is the opposite of $eq. So what a version cannot read
- * (missing, or invalid) is never equal, less or more, and always unequal.
- * Equal bytes are equal values; besides, numbers are equal that have the same
- * value, which for an integer and a float is decided without rounding either.
+ * joining one) and then asked of each document (where_match.c), or of an index
+ * (search_plan.c). A member without an operator is $eq.
  */
-#include "migrate/where.h"
+#include "migrate/where_node.h"
 
 #include "core/cbor.h"
 #include "core/limits.h"
 #include "core/value.h"
-
-#include <math.h>
-
-enum where_kind {
-    WHERE_AND,
-    WHERE_OR,
-    WHERE_NOT,
-    WHERE_EQ,
-    WHERE_NE,
-    WHERE_LT,
-    WHERE_LTE,
-    WHERE_GT,
-    WHERE_GTE,
-    WHERE_IN,
-    WHERE_BEGINS,
-    WHERE_EXISTS,
-    WHERE_NULL,
-    WHERE_INVALID
-};
-
-struct cove_where {
-    enum where_kind kind;
-    struct cove_where *terms; /* of $and, $or and $not */
-    struct cove_where *next;  /* term of the same parent */
-    struct cove_bytes field;  /* of the others */
-    struct cove_bytes operand;
-    bool wanted; /* of $exists, $null, $invalid */
-};
+#include "migrate/path.h"
 
 struct where_parse {
     struct cove_arena *arena;
@@ -330,254 +299,57 @@ int cove_where_parse(struct cove_arena *arena, struct cove_bytes map,
     return err;
 }
 
-/* ------------------------------------------------------------------- match */
-
-static int order_of(bool less, bool more)
-{
-    return (int)more - (int)less;
-}
-
-/* Neither is rounded: a float beyond all integers decides by its sign, any
- * other by its whole part and then by what is behind the point. */
-static int order_int_float(int64_t a, double b)
-{
-    if (b >= 0x1p63) {
-        return -1;
-    }
-    if (b < -0x1p63) {
-        return 1;
-    }
-    int64_t whole = (int64_t)b;
-    double back = (double)whole; /* exact: what stood before b's point */
-
-    return a != whole ? order_of(a<whole, a> whole) : order_of(back<b, back> b);
-}
-
-static double value_float(struct cove_bytes value)
-{
-    struct cove_reader r;
-
-    cove_reader_init(&r, value);
-    return cove_reader_float(&r);
-}
-
-/* <0, 0, >0 in *order; false where the two are not ordered. */
-static bool numbers_order(struct cove_bytes a, struct cove_bytes b, int *order)
-{
-    bool a_int = cove_value_kind(a) == COVE_KIND_INT;
-    bool b_int = cove_value_kind(b) == COVE_KIND_INT;
-
-    if ((!a_int && isnan(value_float(a))) ||
-        (!b_int && isnan(value_float(b)))) {
-        return false;
-    }
-    if (a_int && b_int) {
-        int64_t x = cove_value_int(a), y = cove_value_int(b);
-
-        *order = order_of(x<y, x> y);
-    } else if (a_int) {
-        *order = order_int_float(cove_value_int(a), value_float(b));
-    } else if (b_int) {
-        *order = -order_int_float(cove_value_int(b), value_float(a));
-    } else {
-        double x = value_float(a), y = value_float(b);
-
-        *order = order_of(x<y, x> y);
-    }
-    return true;
-}
-
-static bool kind_is_number(enum cove_kind kind)
-{
-    return kind == COVE_KIND_INT || kind == COVE_KIND_FLOAT;
-}
-
-static struct cove_bytes value_string(struct cove_bytes value)
-{
-    struct cove_reader r;
-
-    cove_reader_init(&r, value);
-    return cove_value_kind(value) == COVE_KIND_TEXT ? cove_reader_text(&r)
-                                                    : cove_reader_bytes(&r);
-}
-
-static bool values_order(struct cove_bytes a, struct cove_bytes b, int *order)
-{
-    enum cove_kind ka = cove_value_kind(a), kb = cove_value_kind(b);
-
-    if (kind_is_number(ka) && kind_is_number(kb)) {
-        return numbers_order(a, b, order);
-    }
-    if (ka != kb || (ka != COVE_KIND_TEXT && ka != COVE_KIND_BYTES)) {
-        return false;
-    }
-    *order = cove_bytes_compare(value_string(a), value_string(b));
-    return true;
-}
-
-static bool values_equal(struct cove_bytes a, struct cove_bytes b)
-{
-    int order;
-
-    if (cove_bytes_equal(a, b)) {
-        return true;
-    }
-    return kind_is_number(cove_value_kind(a)) &&
-           kind_is_number(cove_value_kind(b)) && numbers_order(a, b, &order) &&
-           order == 0;
-}
-
-static bool value_in(struct cove_bytes value, struct cove_bytes list)
-{
-    struct cove_reader r;
-
-    cove_reader_init(&r, list);
-    size_t count = cove_reader_list(&r);
-
-    for (size_t i = 0; i < count; i++) {
-        if (values_equal(value, cove_reader_item(&r))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool value_begins(struct cove_bytes value, struct cove_bytes with)
-{
-    if (cove_value_kind(value) != COVE_KIND_TEXT) {
-        return false;
-    }
-    struct cove_bytes text = value_string(value), start = value_string(with);
-
-    return text.len >= start.len &&
-           cove_bytes_equal(cove_bytes(text.at, start.len), start);
-}
-
-/* A term about a value that can be read. */
-static bool term_value(const struct cove_where *w, struct cove_bytes value)
-{
-    int order = 0;
-
-    switch (w->kind) {
-    case WHERE_EQ:
-        return values_equal(value, w->operand);
-    case WHERE_LT:
-        return values_order(value, w->operand, &order) && order < 0;
-    case WHERE_LTE:
-        return values_order(value, w->operand, &order) && order <= 0;
-    case WHERE_GT:
-        return values_order(value, w->operand, &order) && order > 0;
-    case WHERE_GTE:
-        return values_order(value, w->operand, &order) && order >= 0;
-    case WHERE_IN:
-        return value_in(value, w->operand);
-    case WHERE_BEGINS:
-        return value_begins(value, w->operand);
-    case WHERE_AND:
-    case WHERE_OR:
-    case WHERE_NOT:
-    case WHERE_NE:
-    case WHERE_EXISTS:
-    case WHERE_NULL:
-    case WHERE_INVALID:
-    default:
-        return false;
-    }
-}
-
-static bool term_matches(const struct cove_where *w,
-                         const struct cove_cell *cell)
-{
-    bool present = cell->kind == COVE_PRESENT;
-
-    switch (w->kind) {
-    case WHERE_EXISTS:
-        return (cell->kind != COVE_ABSENT) == w->wanted;
-    case WHERE_INVALID:
-        return (cell->kind == COVE_INVALID) == w->wanted;
-    case WHERE_NULL:
-        return (present && cove_value_is_null(cell->bytes)) == w->wanted;
-    case WHERE_NE:
-        return !(present && values_equal(cell->bytes, w->operand));
-    case WHERE_AND:
-    case WHERE_OR:
-    case WHERE_NOT:
-    case WHERE_EQ:
-    case WHERE_LT:
-    case WHERE_LTE:
-    case WHERE_GT:
-    case WHERE_GTE:
-    case WHERE_IN:
-    case WHERE_BEGINS:
-    default:
-        return present && term_value(w, cell->bytes);
-    }
-}
-
-int cove_where_match(const struct cove_where *where, struct cove_loaded *loaded,
-                     bool *out)
-{
-    bool all = where->kind != WHERE_OR, met = all;
-    struct cove_cell cell = {COVE_ABSENT, {NULL, 0}};
-    int err = 0;
-
-    if (where->kind > WHERE_NOT) {
-        err = cove_loaded_get(loaded, where->field, &cell, NULL);
-        if (err != 0 && err != COVE_ENOTFOUND) {
-            return err;
-        }
-        *out = term_matches(where, &cell);
-        return 0;
-    }
-    for (const struct cove_where *w = where->terms; w != NULL && met == all;
-         w = w->next) {
-        err = cove_where_match(w, loaded, &met);
-        if (err != 0) {
-            return err;
-        }
-    }
-    *out = where->kind == WHERE_NOT ? !met : met;
-    return 0;
-}
-
 /* ------------------------------------------------------------------- check */
 
-static int check_unknown(const struct cove_plan *plan, struct cove_bytes field,
-                         struct cove_diag *diag)
+/* Can a field of this type hold the operand, or what it is compared with? */
+static bool type_fits(enum cove_type type, enum cove_kind kind)
 {
-    char list[512] = "";
-    size_t len = 0;
-
-    for (size_t i = 0; i < plan->field_count; i++) {
-        struct cove_bytes name = plan->fields[i].name;
-
-        if (name.len + 3 > sizeof(list) - len) {
-            break;
-        }
-        if (len > 0) {
-            list[len++] = ',';
-            list[len++] = ' ';
-        }
-        memcpy(list + len, name.at, name.len);
-        len += name.len;
+    switch (type) {
+    case COVE_TYPE_TEXT:
+        return kind == COVE_KIND_TEXT;
+    case COVE_TYPE_INT:
+    case COVE_TYPE_NUMBER:
+        return kind == COVE_KIND_INT || kind == COVE_KIND_FLOAT;
+    case COVE_TYPE_BOOL:
+        return kind == COVE_KIND_BOOL;
+    case COVE_TYPE_LIST:
+    case COVE_TYPE_OBJECT:
+    case COVE_TYPE_ANY:
+    default:
+        return true;
     }
-    return cove_fail(diag, COVE_ENOTFOUND,
-                     "this version of the schema has no field \"%.*s\"; it "
-                     "has %.*s",
-                     (int)field.len, (const char *)field.at,
-                     len > 0 ? (int)len : 4, len > 0 ? list : "none");
+}
+
+static int check_type(const struct cove_where *where,
+                      const struct cove_plan *plan, uint32_t reg,
+                      struct cove_diag *diag)
+{
+    enum cove_type type = plan->registers[reg].type;
+    enum cove_kind kind = cove_value_kind(where->operand);
+    bool compares = where->kind == WHERE_LT || where->kind == WHERE_LTE ||
+                    where->kind == WHERE_GT || where->kind == WHERE_GTE ||
+                    where->kind == WHERE_BEGINS;
+
+    if (!compares || type_fits(type, kind)) {
+        return 0;
+    }
+    return cove_fail(diag, COVE_ETYPE,
+                     "a condition: the field \"%.*s\" is of type %s, and is "
+                     "compared with a value that is none; write a number as "
+                     "12 and a text as \"12\"",
+                     SHOWN(where->field), cove_type_name(type));
 }
 
 int cove_where_check(const struct cove_where *where,
                      const struct cove_plan *plan, struct cove_diag *diag)
 {
-    uint32_t reg;
+    bool whole = false;
+    uint32_t reg = 0;
     int err = 0;
 
     if (where->kind > WHERE_NOT) {
-        return cove_plan_find_name(plan, where->field, &reg)
-                   ? 0
-                   : check_unknown(plan, where->field, diag);
+        err = cove_path_check(plan, where->field, &reg, &whole, diag);
+        return err != 0 || !whole ? err : check_type(where, plan, reg, diag);
     }
     for (const struct cove_where *w = where->terms; w != NULL && err == 0;
          w = w->next) {

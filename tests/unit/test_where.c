@@ -394,7 +394,57 @@ START_TEST(a_field_that_the_version_has_not_is_named_with_those_there_are)
                      COVE_ENOTFOUND);
     ck_assert_ptr_nonnull(strstr(alice.kit.diag.text, "\"sise\""));
     ck_assert_ptr_nonnull(strstr(alice.kit.diag.text, "it has size"));
+    ck_assert_ptr_nonnull(
+        strstr(alice.kit.diag.text, "did you mean \"size\"?"));
+    ck_assert_int_eq(parse("{\"size\": {\"$gt\": 1}}", &where), 0);
+    ck_assert_int_eq(cove_where_check(where, plan, &alice.kit.diag),
+                     COVE_ETYPE);
+    ck_assert_ptr_nonnull(strstr(alice.kit.diag.text, "\"size\" is of type"));
+    ck_assert_int_eq(parse("{\"size.x\": {\"$gt\": 1}}", &where), 0);
+    ck_assert_int_eq(cove_where_check(where, plan, &alice.kit.diag), 0);
     cove_store_abort(txn);
+}
+END_TEST
+
+START_TEST(a_path_leads_into_objects_and_through_lists)
+{
+    static const struct row rows[] = {
+        {"{\"a.b.c\": 1}", true},
+        {"{\"a.b.c\": 2}", false},
+        {"{\"a.b\": {\"c\": 1}}", true},
+        {"{\"a.b.x\": {\"$exists\": false}}", true},
+        {"{\"a.b.c\": {\"$exists\": true}}", true},
+        {"{\"a.b.c.d\": {\"$exists\": false}}", true},
+        {"{\"a.n\": {\"$null\": true}}", true},
+        {"{\"tags\": \"x\"}", true},
+        {"{\"tags\": \"z\"}", false},
+        {"{\"tags\": {\"$ne\": \"z\"}}", true},
+        {"{\"tags\": {\"$ne\": \"x\"}}", false},
+        {"{\"tags\": {\"$in\": [\"q\", \"y\"]}}", true},
+        {"{\"tags\": {\"$beginsWith\": \"y\"}}", true},
+        {"{\"tags\": [\"x\", \"y\"]}", true},
+        {"{\"tags\": [\"y\"]}", false},
+        {"{\"items.price\": 3}", true},
+        {"{\"items.price\": 4}", false},
+        {"{\"items.price\": {\"$gt\": 8}}", true},
+        {"{\"items.price\": {\"$gt\": 4, \"$lt\": 4}}", true},
+        {"{\"items.price\": {\"$gt\": 9}}", false},
+        {"{\"items.tag\": \"t\"}", true},
+        {"{\"items.price.x\": {\"$exists\": true}}", false},
+        {"{\"deep\": [1]}", true},
+        {"{\"deep\": 1}", false},
+        {"{\"deep.x\": {\"$exists\": true}}", false},
+        {"{\"dot.ted\": 5}", true},
+        {"{\"dot.ted.x\": 5}", false},
+        {"{\"a.dot.ted.z\": 7}", true},
+        {"{\"none.at.all\": {\"$exists\": false}}", true},
+    };
+    struct cove_loaded loaded = loaded_of(
+        "{\"a\":{\"b\":{\"c\":1},\"n\":null,\"dot.ted\":{\"z\":7}},"
+        "\"tags\":[\"x\",\"y\"],\"items\":[{\"price\":3,\"tag\":[\"t\"]},"
+        "{\"price\":9},{}],\"deep\":[[1]],\"dot.ted\":5}");
+
+    rows_hold(&loaded, rows, COVE_ARRAY_LEN(rows));
 }
 END_TEST
 
@@ -439,6 +489,7 @@ int main(void)
                    a_condition_asks_about_the_fields_of_the_version_that_looks);
     tcase_add_test(
         tc, a_field_that_the_version_has_not_is_named_with_those_there_are);
+    tcase_add_test(tc, a_path_leads_into_objects_and_through_lists);
     tcase_add_test(tc, a_parse_without_memory_says_so_and_leaks_nothing);
     suite_add_tcase(suite, tc);
     return harness_run(suite);

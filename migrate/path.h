@@ -1,0 +1,34 @@
+/* path.h: the values that a path leads to in a loaded document.
+ *
+ * A path is a field of the version that looks, and where a value inside it is
+ * meant, the keys down to that, with dots between: "address.city". A name that
+ * has a dot itself is tried first, whole. A list on the way stands for its
+ * items, and one at the end for itself and for its items: "items.price" leads
+ * to the price of each item. A list right inside a list is not looked into. A
+ * field that is a map of its own leads on to its fields; any other document of
+ * its own is a reference and leads no further.
+ */
+#ifndef COVE_MIGRATE_PATH_H
+#define COVE_MIGRATE_PATH_H
+
+#include "migrate/load.h"
+
+/* One value: present, or invalid (then what is inside is invalid too).
+ * `item`: it is in the document as an item of a list. False: enough. */
+typedef bool cove_path_visit(void *ctx, const struct cove_cell *cell,
+                             bool item);
+/* Visit what the path leads to; nothing where that is missing. The first value
+ * is the one that the document sorts by. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_path_walk(struct cove_loaded *loaded,
+                                   struct cove_bytes path,
+                                   cove_path_visit *visit, void *ctx);
+
+/* Does this version have the field that the path begins with, and where that
+ * is a map of its own, the field in it? *reg is the register that is meant, and
+ * *whole says whether the path ends there. Errors: COVE_ENOTFOUND, naming what
+ * there is, and the name that was probably meant. */
+COVE_MUST_CHECK int cove_path_check(const struct cove_plan *plan,
+                                    struct cove_bytes path, uint32_t *reg,
+                                    bool *whole, struct cove_diag *diag);
+
+#endif
