@@ -34,6 +34,9 @@ void cove_store_clear(struct cove_store *store)
 void cove_store_close(struct cove_store *store)
 {
     if (store != NULL) {
+        if (cove_store_is_ours(store)) {
+            cove_store_group_stop(store);
+        }
         store->table->close(store);
     }
 }
@@ -41,12 +44,13 @@ void cove_store_close(struct cove_store *store)
 void cove_store_set_fault(struct cove_store *store, cove_store_fault *fault,
                           void *ctx)
 {
+    pthread_mutex_lock(&store->lock);
     store->fault = fault;
     store->fault_ctx = ctx;
+    pthread_mutex_unlock(&store->lock);
 }
 
-/* Remember what makes a store on disk refuse further writes. */
-static int store_note(struct cove_store *store, int err)
+int cove_store_note(struct cove_store *store, int err)
 {
     if ((err == COVE_EIO || err == COVE_ECORRUPT) && store->table->durable) {
         pthread_mutex_lock(&store->lock);
@@ -56,67 +60,81 @@ static int store_note(struct cove_store *store, int err)
     return err;
 }
 
-/* Wait for one's turn to write. */
-static int store_enter(struct cove_store *store)
+bool cove_store_ours(const struct cove_store *store)
 {
-    int err = 0;
-
-    pthread_mutex_lock(&store->lock);
-    while (store->writing && !pthread_equal(store->writer, pthread_self())) {
-        pthread_cond_wait(&store->changed, &store->lock);
-    }
-    if (store->writing) {
-        err = COVE_EBUSY;
-    } else if (store->broken != 0) {
-        err = store->broken;
-    } else {
-        store->writing = true;
-        store->writer = pthread_self();
-    }
-    pthread_mutex_unlock(&store->lock);
-    return err;
+    return cove_store_is_ours(store);
 }
 
-static void store_leave(struct cove_store *store)
+static void txn_init(struct cove_store *store, struct cove_store_txn *txn,
+                     bool write)
 {
-    pthread_mutex_lock(&store->lock);
-    store->writing = false;
-    pthread_cond_broadcast(&store->changed);
-    pthread_mutex_unlock(&store->lock);
-}
-
-int cove_store_begin(struct cove_store *store, bool write,
-                     struct cove_store_txn **out)
-{
-    struct cove_store_txn *txn;
-    int err = write ? store_enter(store) : 0;
-
-    if (err != 0) {
-        return err;
-    }
-    err = cove_store_ask(store, "begin");
-    if (err == 0) {
-        err = store->table->begin(store, write, &txn);
-    }
-    if (err != 0) {
-        if (write) {
-            store_leave(store);
-        }
-        return store_note(store, err);
-    }
     txn->store = store;
     txn->cursors = NULL;
     txn->endings = NULL;
     txn->writes = 0;
     txn->failed = 0;
     txn->write = write;
-    *out = txn;
-    return 0;
+    txn->generation = atomic_load(&store->group.generation);
+}
+
+int cove_store_begin(struct cove_store *store, bool write,
+                     struct cove_store_txn **out)
+{
+    int err;
+
+    /* Before any lock: another thread may have had it at the fork. */
+    if (!cove_store_is_ours(store)) {
+        return COVE_EBUSY;
+    }
+    err = write ? cove_store_group_said(store) : cove_store_group_flush(store);
+    if (err != 0) {
+        return err;
+    }
+    err = cove_store_ask(store, "begin");
+    if (err != 0) {
+        return cove_store_note(store, err);
+    }
+    if (write) {
+        err = cove_store_group_enter(store);
+        if (err == 0) {
+            *out = store->table->writer(store);
+        }
+    } else {
+        err = cove_store_note(store, store->table->begin(store, out));
+    }
+    if (err == 0) {
+        txn_init(store, *out, write);
+    }
+    return err;
+}
+
+int cove_store_flush(struct cove_store *store, bool sync)
+{
+    int err =
+        cove_store_is_ours(store) ? cove_store_group_flush(store) : COVE_EBUSY;
+
+    if (err == 0 && sync) {
+        err = cove_store_ask(store, "sync");
+    }
+    if (err == 0 && sync) {
+        err = store->table->sync(store);
+    }
+    return err == COVE_ELOST ? err : cove_store_note(store, err);
 }
 
 bool cove_store_writes(const struct cove_store_txn *txn)
 {
     return txn->write;
+}
+
+bool cove_store_wanted(const struct cove_store_txn *txn)
+{
+    return cove_store_group_wanted(txn->store);
+}
+
+uint64_t cove_store_generation(const struct cove_store_txn *txn)
+{
+    return txn->generation;
 }
 
 void cove_store_at_end(struct cove_store_txn *txn,
@@ -139,7 +157,7 @@ static int txn_before_commit(struct cove_store_txn *txn)
 }
 
 /* The transaction itself is gone; what waits for its end stands alone. */
-static void txn_after(struct cove_store_ending *ending, bool committed)
+void cove_store_endings(struct cove_store_ending *ending, bool committed)
 {
     while (ending != NULL) {
         struct cove_store_ending *next = ending->next;
@@ -163,50 +181,43 @@ static void txn_detach_cursors(struct cove_store_txn *txn)
 
 void cove_store_abort(struct cove_store_txn *txn)
 {
-    if (txn == NULL) {
+    if (txn == NULL || !cove_store_is_ours(txn->store)) {
         return;
     }
-
-    struct cove_store *store = txn->store;
-    struct cove_store_ending *endings = txn->endings;
-    bool write = txn->write;
-
     txn_detach_cursors(txn);
-    store->table->abort(txn);
-    txn_after(endings, false);
-    if (write) {
-        store_leave(store);
+    if (txn->write) {
+        cove_store_group_abort(txn->store, txn->endings);
+    } else {
+        txn->store->table->end(txn);
     }
 }
 
 int cove_store_commit(struct cove_store_txn *txn)
 {
     struct cove_store *store = txn->store;
-    bool write = txn->write;
-    int err = txn_before_commit(txn);
+    int err = cove_store_is_ours(store) ? txn_before_commit(txn) : COVE_EBUSY;
 
     if (err != 0) {
         cove_store_abort(txn);
-        return store_note(store, err);
+        return cove_store_note(store, err);
     }
-
-    struct cove_store_ending *endings = txn->endings;
-
     txn_detach_cursors(txn);
-    err = store_note(store, store->table->commit(txn));
-    txn_after(endings, err == 0);
-    if (write) {
-        store_leave(store);
+    if (txn->write) {
+        return cove_store_group_commit(store, txn->endings);
     }
-    return err;
+    store->table->end(txn);
+    return 0;
 }
 
 static inline int txn_ready(const struct cove_store_txn *txn, const char *call)
 {
+    if (!cove_store_is_ours(txn->store)) {
+        return COVE_EBUSY;
+    }
     if (txn->failed != 0 || txn->store->fault == NULL) {
         return txn->failed;
     }
-    return store_note(txn->store, cove_store_ask(txn->store, call));
+    return cove_store_note(txn->store, cove_store_ask(txn->store, call));
 }
 
 int cove_store_get(struct cove_store_txn *txn, unsigned tree,
@@ -221,7 +232,7 @@ int cove_store_get(struct cove_store_txn *txn, unsigned tree,
                   ? store->table->get(txn, tree, key, value)
                   : COVE_ENOTFOUND;
     }
-    return err == 0 ? 0 : store_note(store, err);
+    return err == 0 ? 0 : cove_store_note(store, err);
 }
 
 /* A write that failed half-way leaves a transaction that can only abort. */
@@ -230,7 +241,7 @@ static int txn_wrote(struct cove_store_txn *txn, int err)
     txn->writes++;
     if (err != 0 && err != COVE_ENOTFOUND) {
         txn->failed = err;
-        return store_note(txn->store, err);
+        return cove_store_note(txn->store, err);
     }
     return err;
 }
@@ -239,8 +250,8 @@ int cove_store_put(struct cove_store_txn *txn, unsigned tree,
                    struct cove_bytes key, struct cove_bytes value)
 {
     assert(txn->write && tree < txn->store->trees);
-    if (txn->failed != 0) {
-        return txn->failed;
+    if (txn->failed != 0 || !cove_store_is_ours(txn->store)) {
+        return txn->failed != 0 ? txn->failed : COVE_EBUSY;
     }
     if (key.len == 0 || key.len > COVE_STORE_MAX_KEY ||
         value.len > COVE_STORE_MAX_VALUE) {
@@ -248,6 +259,8 @@ int cove_store_put(struct cove_store_txn *txn, unsigned tree,
     }
 
     int err = cove_store_ask(txn->store, "put");
+
+    cove_store_group_wrote(&txn->store->group, key.len + value.len);
 
     if (err == 0) {
         err = txn->store->table->put(txn, tree, key, value);
@@ -259,14 +272,16 @@ int cove_store_del(struct cove_store_txn *txn, unsigned tree,
                    struct cove_bytes key)
 {
     assert(txn->write && tree < txn->store->trees);
-    if (txn->failed != 0) {
-        return txn->failed;
+    if (txn->failed != 0 || !cove_store_is_ours(txn->store)) {
+        return txn->failed != 0 ? txn->failed : COVE_EBUSY;
     }
     if (key.len == 0 || key.len > COVE_STORE_MAX_KEY) {
         return COVE_ENOTFOUND;
     }
 
     int err = cove_store_ask(txn->store, "del");
+
+    cove_store_group_wrote(&txn->store->group, key.len);
 
     if (err == 0) {
         err = txn->store->table->del(txn, tree, key);
@@ -337,7 +352,7 @@ static int cursor_moved(struct cove_store_cursor *cursor, int err)
         return 0;
     }
     cursor->at = err == COVE_ENOTFOUND ? COVE_STORE_END : COVE_STORE_NOWHERE;
-    return store_note(cursor->store, err);
+    return cove_store_note(cursor->store, err);
 }
 
 int cove_store_cursor_seek(struct cove_store_cursor *cursor,
@@ -418,12 +433,13 @@ int cove_store_usage(struct cove_store *store, struct cove_store_usage *out)
     if (err == 0) {
         *out = usage;
     }
-    return store_note(store, err);
+    return cove_store_note(store, err);
 }
 
 int cove_store_reap(struct cove_store *store, int *dead)
 {
-    int err = cove_store_ask(store, "reap");
+    int err =
+        cove_store_is_ours(store) ? cove_store_ask(store, "reap") : COVE_EBUSY;
 
     return err != 0 ? err : store->table->reap(store, dead);
 }

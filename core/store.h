@@ -5,18 +5,28 @@
  * both. Keys are bytes, compared bytewise. Trees are numbered by the caller
  * and live in one file.
  *
- * One write transaction at a time, across processes; readers see the state at
- * their begin. Bytes given by get and cursors are borrowed until the next
- * write in that transaction or its end. A full map grows by itself: the
+ * One write transaction runs at a time, across processes; readers see the
+ * state at their begin. Bytes given by get and cursors are borrowed until the
+ * next write in that transaction or its end. A full map grows by itself: the
  * transaction's writes so far are replayed into the larger map, unseen by the
  * caller.
  *
+ * Transactions of several threads are put on the disk together
+ * (store_group.h): a commit may wait until other threads, which wanted to
+ * write by then, have ended theirs. So a thread must not hold, over commit, a
+ * lock that another one takes inside its write transaction; and, as ever, none
+ * that another one holds when it begins to write.
+ *
  * Growing moves the map, so it waits until the readers of other threads end:
  * a thread that reads must not wait for one that writes. A reader of the same
- * thread makes it COVE_EBUSY: end the reader and do the transaction again.
+ * thread, or of one that waits to write or for its commit, makes it
+ * COVE_EBUSY: end the reader and do the transaction again.
  *
  * After COVE_EIO or COVE_ECORRUPT a store on disk refuses to write until it
  * is opened anew, since what the disk holds must be looked at first.
+ *
+ * A child of fork may close what it inherited; every other call in it, also
+ * in transactions that were open, gives COVE_EBUSY or does nothing.
  */
 #ifndef COVE_CORE_STORE_H
 #define COVE_CORE_STORE_H
@@ -37,10 +47,20 @@ struct cove_entry { /* borrowed */
     struct cove_bytes value;
 };
 
+/* How long a commit takes to be kept. A store in memory is of level memory
+ * whatever was asked for, one on disk is of level full where that was. */
 enum cove_store_level {
     COVE_LEVEL_FULL,  /* a commit returns when it is on disk */
+    COVE_LEVEL_GROUP, /* it returns at once and is on disk within some 20 ms;
+                         a power cut loses the last group or two at most, in
+                         whole, and never what was there before */
     COVE_LEVEL_MEMORY /* store_mem.c: nothing survives the process */
 };
+
+/* Transactions that wrote were committed, so that other processes see them;
+ * called on the thread that did, which may hold up all others that write. Must
+ * not call back. */
+typedef void cove_store_landed(void *ctx);
 
 /* Fault injection for tests: before each fallible call the hook may give an
  * error code to fail with. */
@@ -48,6 +68,9 @@ typedef int cove_store_fault(void *ctx, const char *call);
 
 struct cove_store_options {
     const struct cove_alloc *alloc;
+    enum cove_store_level level;
+    cove_store_landed *landed; /* may be NULL */
+    void *landed_ctx;
     unsigned trees;          /* trees 0 … trees-1 exist, empty at first */
     uint64_t map_bytes;      /* first size of the map; 0 = 16 GiB */
     uint64_t map_bytes_max;  /* beyond it COVE_ENOSPC; 0 = no limit */
@@ -68,28 +91,50 @@ COVE_MUST_CHECK int cove_store_open_lmdb(const char *dir,
                                          struct cove_diag *diag);
 COVE_MUST_CHECK int cove_store_open_memory(const struct cove_store_options *opt,
                                            struct cove_store **out);
-/* No transaction may be open. A forked child may close what it inherited,
- * which leaves the parent's store alone, and nothing else. */
+/* No transaction may be open. What was committed is put on the disk first;
+ * flush before to hear whether that went well. In a forked child it leaves the
+ * parent's store alone. */
 void cove_store_close(struct cove_store *store);
+/* Is this the process that opened the store, and no forked child? */
+bool cove_store_ours(const struct cove_store *store);
 
 /* Begin; one write transaction at a time, a second begin for writing waits
  * for the first (same thread: COVE_EBUSY). A write transaction stays in its
- * thread. Errors: COVE_EBUSY (also: too many readers, or the map must grow,
- * see above), COVE_EIO, COVE_ECORRUPT, COVE_ENOMEM. */
+ * thread. At level group a reader waits until all that was committed before is
+ * on its way to the disk, and sees it; but one that begins in the thread that
+ * writes sees neither its own writes nor what these build on.
+ * Errors: COVE_EBUSY (also: too many readers, or the map must grow, see
+ * above), COVE_EIO, COVE_ECORRUPT, COVE_ENOMEM, and at level group COVE_ELOST:
+ * commits that had returned before are lost, all since the last begin of a
+ * reader, flush or pause of 20 ms at most; said once, nothing was begun. */
 COVE_MUST_CHECK int cove_store_begin(struct cove_store *store, bool write,
                                      struct cove_store_txn **out);
 /* Errors: COVE_ENOSPC, COVE_EIO, those of put, those of what is to be done
- * before it (at_end), and the one an earlier write in it failed with; the
- * transaction is gone either way. */
+ * before it (at_end), and the one an earlier write in it failed with;
+ * COVE_EBUSY where the transactions that were to be kept together had to be
+ * done again and another process wrote meanwhile. The transaction is gone
+ * either way. */
 COVE_MUST_CHECK int cove_store_commit(struct cove_store_txn *txn);
 void cove_store_abort(struct cove_store_txn *txn);
 /* Is it a write transaction? */
 bool cove_store_writes(const struct cove_store_txn *txn);
+/* Does another thread wait for its end? */
+bool cove_store_wanted(const struct cove_store_txn *txn);
+/* How often transactions of this store were lost after their end, as of the
+ * begin of this one. What is remembered of an earlier number must be forgotten.
+ */
+uint64_t cove_store_generation(const struct cove_store_txn *txn);
+/* Level group: wait until what was committed before is on its way to the disk,
+ * so that a power cut may lose the last of it and a crash of the process none;
+ * the other levels have nothing to wait for. With `sync` wait for the disk too.
+ * Errors: COVE_ELOST, once; those of commit. */
+COVE_MUST_CHECK int cove_store_flush(struct cove_store *store, bool sync);
 
 /* What somebody who writes in a transaction wants done at its end, however it
  * is ended and by whom: `before` runs in commit and may still write, and an
  * error of it makes the commit an abort; `after` runs when the transaction is
- * over, committed or not. Embedded in whatever it is about. */
+ * over, committed or not, and before another one begins to write. It may be
+ * lost all the same then, see generation. Embedded in whatever it is about. */
 struct cove_store_ending {
     int (*before)(struct cove_store_ending *ending, struct cove_store_txn *txn);
     void (*after)(struct cove_store_ending *ending, bool committed);

@@ -1,4 +1,5 @@
-/* store_dir.h: the directory of a store on disk; for store_lmdb.c only.
+/* store_dir.h: the directory of a store on disk; for store_lmdb.c and
+ * store_disk.c.
  *
  *     data.mdb   LMDB's file
  *     lock.mdb   LMDB's table of readers

@@ -1,68 +1,19 @@
 /* store_disk.c: the store on disk, on top of LMDB.
  *
- * The map. LMDB maps the whole file at a size fixed before; a write that does
- * not fit fails and spoils its transaction. So each write goes to a journal
- * first. When the map is full the spoilt transaction is thrown away, the map
- * doubled, and the journal replayed in a new one. Between the two another
- * process may get in and commit; then what the caller has read no longer
- * holds, and the transaction fails with COVE_EBUSY rather than lose an
- * update. Doubling at begin, from 75 % on, keeps all of this rare.
+ * The map. LMDB maps the whole file at a size fixed before, in each process
+ * for itself. To take another size it must be free of transactions, which the
+ * gate sees to.
  *
- * Appending. LMDB looks for the place of each key, and splits a full page so
- * that ascending keys with large values leave it half empty, unless the write
- * is said to append: half as fast again, and up to half the file. So the last
- * key of each tree written to is remembered, and a key beyond it is appended.
- *
- * Readers. An ended reader keeps its place in LMDB's table and begins again
- * without a search for one; a few are kept.
+ * Readers. A few seats are kept for them. A thread takes a free one, as a rule
+ * the one that it had before, with one exchange and no lock; who had it last
+ * has left its place in LMDB's table there, so that beginning does not search
+ * for one. More readers than seats are made one by one.
  */
 #include "core/store.h"
 
 #include <assert.h>
 
-#include "core/store_dir.h"
-#include "core/store_gate.h"
-#include "core/store_journal.h"
-#include "core/store_lmdb.h"
-#include "core/store_table.h"
-
-#define READERS_KEPT 2
-
-/* A key that no key of the tree is beyond, as the write transaction sees it:
- * the last, or the last until it was deleted. */
-struct disk_tail {
-    bool known;
-    uint8_t len; /* 0: the tree is empty */
-    uint8_t key[COVE_STORE_MAX_KEY];
-};
-
-struct disk_txn {
-    struct cove_store_txn base;
-    struct cove_store_guest guest;
-    struct disk_txn *next_idle;
-    struct MDB_txn *mdb;
-    uint64_t number; /* of the write transaction */
-};
-
-struct disk_store {
-    struct cove_store base;
-    struct cove_store_dir dir;
-    struct cove_lmdb lmdb;
-    uint64_t map_max;
-    struct cove_store_gate gate;
-    bool unmapped;         /* moving the map failed; under the lock */
-    struct disk_txn *idle; /* ended readers; under the lock */
-    unsigned idle_count;
-    /* The one write transaction. */
-    struct disk_txn writer;
-    struct cove_store_journal journal;
-    struct disk_tail tails[COVE_STORE_MAX_TREES];
-};
-
-struct disk_cursor {
-    struct cove_store_cursor base;
-    struct MDB_cursor *mdb; /* opened when needed; a replay closes it */
-};
+#include "core/store_disk.h"
 
 static struct disk_store *txn_store(const struct disk_txn *txn)
 {
@@ -88,9 +39,7 @@ static int map_set(struct disk_store *store, uint64_t size)
                     : cove_lmdb_set_map(&store->lmdb, size, &store->unmapped);
 }
 
-/* Move the map as soon as no transaction of this process is in it: make it
- * larger, or take over what another process did. */
-static int map_move(struct disk_store *store, bool grow)
+int disk_map_move(struct disk_store *store, bool grow)
 {
     bool free = cove_store_gate_shut(&store->gate);
     struct cove_lmdb_map map;
@@ -110,326 +59,123 @@ static int map_move(struct disk_store *store, bool grow)
     return err;
 }
 
-/* Double the map in good time, where nobody is in it just now. */
-static void map_make_room(struct disk_store *store)
+static bool map_is_roomy(const struct cove_lmdb_map *map)
 {
-    struct cove_lmdb_map map;
+    return map->used <= map->size / 4 * 3;
+}
 
-    if (!cove_store_gate_try_shut(&store->gate)) {
-        return;
+bool disk_map_make_room(struct disk_store *store)
+{
+    struct cove_lmdb_map map = {0, 0};
+    bool roomy = true;
+
+    pthread_mutex_lock(&store->base.lock);
+    if (!store->unmapped) {
+        cove_lmdb_map(&store->lmdb, &map);
+        roomy = map_is_roomy(&map);
+    }
+    pthread_mutex_unlock(&store->base.lock);
+    if (roomy || !cove_store_gate_try_shut(&store->gate)) {
+        return roomy;
     }
     if (!store->unmapped) {
         cove_lmdb_map(&store->lmdb, &map);
 
         uint64_t next = map_next(store, &map);
 
-        if (map.used > map.size / 4 * 3 && next > 0) {
-            /* That it fails is no failure yet: the map may do. */
-            (void)map_set(store, next);
-        }
+        /* That it fails is no failure yet: the map may do. */
+        roomy = map_is_roomy(&map) || (next > 0 && map_set(store, next) == 0);
     }
     cove_store_gate_open(&store->gate);
+    return roomy;
 }
 
-static int txn_start(struct disk_store *store, struct disk_txn *txn, bool write)
+int disk_txn_start(struct disk_store *store, struct disk_txn *txn, bool write)
 {
     int err = cove_store_ask(&store->base, "txn_begin");
 
     while (err == 0) {
-        cove_store_gate_enter(&store->gate, &txn->guest);
+        cove_store_gate_enter(&store->gate, &txn->guest, txn->seated);
         err = store->unmapped ? COVE_ENOMEM
                               : cove_lmdb_begin(&store->lmdb, write, &txn->mdb);
         if (err == 0) {
             return 0;
         }
-        cove_store_gate_leave(&store->gate, &txn->guest);
+        cove_store_gate_leave(&store->gate, &txn->guest, txn->seated);
         if (err == COVE_LMDB_RESIZED) {
-            err = map_move(store, false);
+            err = disk_map_move(store, false);
         }
     }
     return err;
 }
 
-static void tails_forget(struct disk_store *store)
+/* --- readers */
+
+/* The first free seat from the thread's own on, else a place made for it. */
+static struct disk_txn *reader_take(struct disk_store *store)
 {
-    for (unsigned i = 0; i < store->base.trees; i++) {
-        store->tails[i].known = false;
+    uint64_t first =
+        ((uint64_t)pthread_self() * UINT64_C(0x9E3779B97F4A7C15)) >> 32;
+
+    for (size_t i = 0; i < COVE_STORE_SEATS; i++) {
+        struct disk_txn *txn = &store->seats[(first + i) % COVE_STORE_SEATS];
+
+        if (!atomic_load(&txn->taken) && !atomic_exchange(&txn->taken, true)) {
+            return txn;
+        }
     }
+    return cove_alloc_zero(store->base.alloc, 1, sizeof(struct disk_txn));
 }
 
-static int writer_begin(struct disk_store *store, struct cove_store_txn **out)
+static void reader_give(struct disk_store *store, struct disk_txn *txn)
 {
-    struct disk_txn *txn = &store->writer;
-
-    map_make_room(store);
-    cove_store_journal_reset(&store->journal);
-    tails_forget(store);
-    txn->mdb = NULL;
-
-    int err = txn_start(store, txn, true);
-
-    if (err == 0) {
-        txn->number = cove_lmdb_number(txn->mdb);
-        *out = &txn->base;
+    if (txn->seated) {
+        atomic_store(&txn->taken, false);
+        return;
     }
-    return err;
-}
-
-/* End the writer where it stands; a failed replay has ended it already. */
-static void writer_drop(struct disk_store *store)
-{
-    struct disk_txn *txn = &store->writer;
-
-    if (txn->mdb != NULL) {
-        cove_lmdb_abort(txn->mdb);
-        txn->mdb = NULL;
-        cove_store_gate_leave(&store->gate, &txn->guest);
-    }
-}
-
-static void reader_free(struct disk_store *store, struct disk_txn *txn)
-{
     if (txn->mdb != NULL) {
         cove_lmdb_abort(txn->mdb);
     }
     cove_alloc_free(store->base.alloc, txn);
 }
 
-static int reader_begin(struct disk_store *store, struct cove_store_txn **out)
+static int disk_begin(struct cove_store *base, struct cove_store_txn **out)
 {
+    struct disk_store *store = (struct disk_store *)base;
     struct disk_txn *txn;
 
-    pthread_mutex_lock(&store->base.lock);
-    txn = store->idle;
-    if (txn != NULL) {
-        store->idle = txn->next_idle;
-        store->idle_count--;
+    /* Where nothing marks a forked child. */
+    if (base->ours == NULL && !cove_store_dir_ours(&store->dir)) {
+        return COVE_EBUSY;
     }
-    pthread_mutex_unlock(&store->base.lock);
+    txn = reader_take(store);
     if (txn == NULL) {
-        txn = cove_alloc_zero(store->base.alloc, 1, sizeof(*txn));
-        if (txn == NULL) {
-            return COVE_ENOMEM;
-        }
+        return COVE_ENOMEM;
     }
 
-    int err = txn_start(store, txn, false);
+    int err = disk_txn_start(store, txn, false);
 
     if (err != 0) {
-        reader_free(store, txn);
+        reader_give(store, txn);
         return err;
     }
     *out = &txn->base;
     return 0;
 }
 
-static void reader_end(struct disk_store *store, struct disk_txn *txn)
-{
-    bool keep;
-
-    cove_lmdb_reset(txn->mdb);
-    cove_store_gate_leave(&store->gate, &txn->guest);
-    pthread_mutex_lock(&store->base.lock);
-    keep = store->idle_count < READERS_KEPT;
-    if (keep) {
-        txn->next_idle = store->idle;
-        store->idle = txn;
-        store->idle_count++;
-    }
-    pthread_mutex_unlock(&store->base.lock);
-    if (!keep) {
-        reader_free(store, txn);
-    }
-}
-
-static int disk_begin(struct cove_store *base, bool write,
-                      struct cove_store_txn **out)
-{
-    struct disk_store *store = (struct disk_store *)base;
-
-    /* A forked child shares the map but owns none of the locks. */
-    if (!cove_store_dir_ours(&store->dir)) {
-        return COVE_EBUSY;
-    }
-    return write ? writer_begin(store, out) : reader_begin(store, out);
-}
-
-static void disk_abort(struct cove_store_txn *base)
-{
-    struct disk_txn *txn = (struct disk_txn *)base;
-
-    if (base->write) {
-        writer_drop(txn_store(txn));
-    } else {
-        reader_end(txn_store(txn), txn);
-    }
-}
-
-/* Learn the last key of a tree from the tree. */
-static void tail_learn(struct disk_store *store, unsigned tree)
-{
-    struct disk_tail *tail = &store->tails[tree];
-    struct MDB_cursor *cursor;
-    struct cove_entry last = {{NULL, 0}, {NULL, 0}};
-    int err =
-        cove_lmdb_cursor_open(&store->lmdb, store->writer.mdb, tree, &cursor);
-
-    if (err != 0) {
-        return;
-    }
-    err = cove_lmdb_cursor_last(cursor, &last);
-    if ((err == 0 || err == COVE_ENOTFOUND) &&
-        last.key.len <= sizeof(tail->key)) {
-        tail->known = true;
-        tail->len = (uint8_t)last.key.len;
-        if (err == 0) {
-            memcpy(tail->key, last.key.at, last.key.len);
-        }
-    }
-    cove_lmdb_cursor_close(cursor);
-}
-
-/* Is the key beyond the last of its tree? It is the last then. */
-static bool tail_passed(struct disk_store *store, unsigned tree,
-                        struct cove_bytes key)
-{
-    struct disk_tail *tail = &store->tails[tree];
-
-    if (!tail->known) {
-        tail_learn(store, tree);
-    }
-    if (!tail->known ||
-        cove_bytes_compare(key, cove_bytes(tail->key, tail->len)) <= 0) {
-        return false;
-    }
-    tail->len = (uint8_t)key.len;
-    memcpy(tail->key, key.at, key.len);
-    return true;
-}
-
-/* Carry out one write. Where that takes the last key away, the tail stays: it
- * still has no key beyond it. */
-static int writer_apply(struct disk_store *store,
-                        const struct cove_store_change *change)
-{
-    struct cove_entry entry = {change->key, change->value};
-
-    if (change->gone) {
-        return cove_lmdb_del(&store->lmdb, store->writer.mdb, change->tree,
-                             change->key);
-    }
-    return cove_lmdb_put(&store->lmdb, store->writer.mdb, change->tree, &entry,
-                         tail_passed(store, change->tree, change->key));
-}
-
-/* Do the whole transaction again in a larger map. */
-static int writer_replay(struct disk_store *store)
-{
-    struct disk_txn *txn = &store->writer;
-    int err;
-
-    do {
-        struct cove_store_cursor *cursor = txn->base.cursors;
-        struct cove_store_change change;
-        size_t at = 0;
-
-        for (; cursor != NULL; cursor = cursor->next) {
-            store->base.table->cursor_detach(cursor);
-        }
-        writer_drop(store);
-        err = map_move(store, true);
-        if (err == 0) {
-            err = txn_start(store, txn, true);
-        }
-        if (err != 0) {
-            return err;
-        }
-        if (cove_lmdb_number(txn->mdb) != txn->number) {
-            return COVE_EBUSY; /* another process wrote in between */
-        }
-        tails_forget(store);
-        while (err == 0 &&
-               cove_store_journal_next(&store->journal, &at, &change)) {
-            err = writer_apply(store, &change);
-        }
-    } while (err == COVE_LMDB_FULL);
-    return err;
-}
-
-/* Journal a write and carry it out from there: the caller's bytes may be
- * LMDB's own, which a write may move. */
-static int writer_change(struct disk_store *store,
-                         const struct cove_store_change *change)
-{
-    struct cove_store_change kept;
-    size_t at = store->journal.buf.len;
-    size_t end = at;
-    int err = cove_store_journal_append(&store->journal, change);
-
-    if (err != 0) {
-        return err;
-    }
-    (void)cove_store_journal_next(&store->journal, &end, &kept);
-    err = writer_apply(store, &kept);
-    if (err == COVE_ENOTFOUND) {
-        store->journal.buf.len = at;
-    }
-    return err == COVE_LMDB_FULL ? writer_replay(store) : err;
-}
-
-static int disk_put(struct cove_store_txn *base, unsigned tree,
-                    struct cove_bytes key, struct cove_bytes value)
-{
-    struct cove_store_change change = {
-        .tree = tree, .key = key, .value = value};
-
-    return writer_change((struct disk_store *)base->store, &change);
-}
-
-static int disk_del(struct cove_store_txn *base, unsigned tree,
-                    struct cove_bytes key)
-{
-    struct cove_store_change change = {.tree = tree, .gone = true, .key = key};
-
-    return writer_change((struct disk_store *)base->store, &change);
-}
-
-/* LMDB writes the roots and its list of free pages at commit, so that may
- * find the map full too. */
-static int writer_commit(struct disk_store *store)
-{
-    struct disk_txn *txn = &store->writer;
-    int err;
-
-    do {
-        err = cove_store_ask(&store->base, "txn_commit");
-        if (err != 0) {
-            return err;
-        }
-        err = cove_lmdb_commit(&store->lmdb, txn->mdb);
-        txn->mdb = NULL;
-        cove_store_gate_leave(&store->gate, &txn->guest);
-        if (err != COVE_LMDB_FULL) {
-            return err;
-        }
-        err = writer_replay(store);
-    } while (err == 0);
-    return err;
-}
-
-static int disk_commit(struct cove_store_txn *base)
+static void disk_end(struct cove_store_txn *base)
 {
     struct disk_txn *txn = (struct disk_txn *)base;
     struct disk_store *store = txn_store(txn);
-    int err = 0;
 
-    if (base->write) {
-        err = writer_commit(store);
-        writer_drop(store); /* what a failure has left of it */
-    } else {
-        reader_end(store, txn);
-    }
-    return err;
+    cove_lmdb_reset(txn->mdb);
+    cove_store_gate_leave(&store->gate, &txn->guest, txn->seated);
+    reader_give(store, txn);
+}
+
+static struct cove_store_txn *disk_writer(struct cove_store *base)
+{
+    return &((struct disk_store *)base)->writer.base;
 }
 
 static int disk_get(struct cove_store_txn *base, unsigned tree,
@@ -502,6 +248,11 @@ static int disk_reap(struct cove_store *base, int *dead)
     return cove_lmdb_reap(&((struct disk_store *)base)->lmdb, dead);
 }
 
+static int disk_sync(struct cove_store *base)
+{
+    return cove_lmdb_sync(&((struct disk_store *)base)->lmdb);
+}
+
 static int disk_copy(struct cove_store *base, int fd)
 {
     return cove_lmdb_copy(&((struct disk_store *)base)->lmdb, fd);
@@ -510,25 +261,20 @@ static int disk_copy(struct cove_store *base, int fd)
 static void disk_close(struct cove_store *base)
 {
     struct disk_store *store = (struct disk_store *)base;
-    bool ours = cove_store_dir_ours(&store->dir);
 
-    assert(!ours || store->gate.guests == NULL);
-    while (store->idle != NULL) {
-        struct disk_txn *txn = store->idle;
-
-        store->idle = txn->next_idle;
-        if (!ours) {
-            txn->mdb = NULL;
-        }
-        reader_free(store, txn);
-    }
     /* What a forked child inherited stays until it ends: to close it would
      * meddle with the parent's readers. */
-    if (ours) {
+    if (cove_store_dir_ours(&store->dir)) {
+        assert(cove_store_gate_empty(&store->gate));
+        for (size_t i = 0; i < COVE_STORE_SEATS; i++) {
+            if (store->seats[i].mdb != NULL) {
+                cove_lmdb_abort(store->seats[i].mdb);
+            }
+        }
         cove_lmdb_close(&store->lmdb);
     }
     cove_store_dir_close(&store->dir);
-    cove_store_journal_clear(&store->journal);
+    disk_write_clear(store);
     cove_store_clear(base);
     cove_alloc_free(base->alloc, store);
 }
@@ -538,8 +284,8 @@ static const struct cove_store_table disk_table = {
     .durable = true,
     .close = disk_close,
     .begin = disk_begin,
-    .commit = disk_commit,
-    .abort = disk_abort,
+    .end = disk_end,
+    .writer = disk_writer,
     .get = disk_get,
     .put = disk_put,
     .del = disk_del,
@@ -549,6 +295,7 @@ static const struct cove_store_table disk_table = {
     .cursor_last = disk_cursor_last,
     .usage = disk_usage,
     .reap = disk_reap,
+    .sync = disk_sync,
     .copy = disk_copy,
 };
 
@@ -561,6 +308,7 @@ static int disk_open(struct disk_store *store, const char *dir,
     if (err != 0) {
         return err;
     }
+    store->base.ours = store->dir.mark;
     err = cove_store_ask(&store->base, "open");
     if (err == 0) {
         err = cove_lmdb_open(&store->lmdb, &store->dir, opt, diag);
@@ -568,10 +316,35 @@ static int disk_open(struct disk_store *store, const char *dir,
     if (err == 0) {
         err = cove_store_dir_finish(&store->dir);
     }
+    if (err == 0) {
+        err = cove_store_group_init(&store->base, &disk_group_table, opt);
+    }
     return err != 0 ? cove_fail(diag, err,
                                 "%s: cannot open the store: %s; check the disk",
                                 dir, cove_error_text(err))
                     : 0;
+}
+
+static bool disk_blocks(const void *ctx, pthread_t thread)
+{
+    return cove_store_group_blocks(ctx, thread);
+}
+
+static void disk_init(struct disk_store *store,
+                      const struct cove_store_options *opt)
+{
+    store->map_max = opt->map_bytes_max;
+    store->gate.lock = &store->base.lock;
+    store->gate.changed = &store->base.changed;
+    store->gate.blocks = disk_blocks;
+    store->gate.ctx = &store->base;
+    for (size_t i = 0; i < COVE_STORE_SEATS; i++) {
+        store->seats[i].seated = true;
+        store->gate.seats[i] = &store->seats[i].guest;
+    }
+    store->writer.seated = true;
+    store->gate.seats[COVE_STORE_SEATS] = &store->writer.guest;
+    disk_write_init(store, opt->alloc);
 }
 
 int cove_store_open_lmdb(const char *dir, const struct cove_store_options *opt,
@@ -586,10 +359,7 @@ int cove_store_open_lmdb(const char *dir, const struct cove_store_options *opt,
         return cove_fail(diag, err,
                          "%s: out of memory; try again when some is free", dir);
     }
-    store->map_max = opt->map_bytes_max;
-    store->writer.base.store = &store->base;
-    cove_store_journal_init(&store->journal, opt->alloc);
-    cove_store_gate_init(&store->gate, &store->base.lock, &store->base.changed);
+    disk_init(store, opt);
     err = disk_open(store, dir, opt, diag);
     if (err != 0) {
         disk_close(&store->base);

@@ -1,84 +1,158 @@
+/* store_gate.c: see store_gate.h. The order in which `in` and `shut` are
+ * written and read is what it rests on: all of it is sequentially consistent,
+ * as C's atomics are unless told otherwise. */
 #include "core/store_gate.h"
 
 #include <stddef.h>
 
-void cove_store_gate_init(struct cove_store_gate *gate, pthread_mutex_t *lock,
-                          pthread_cond_t *changed)
+/* Is anybody in, or with `blocked` anybody whose thread waits? With the lock,
+ * and the gate shut: none of those comes in that this does not see. */
+static bool gate_has(const struct cove_store_gate *gate, bool blocked)
 {
-    *gate = (struct cove_store_gate){.lock = lock, .changed = changed};
-}
+    for (size_t i = 0; i <= COVE_STORE_SEATS; i++) {
+        const struct cove_store_guest *guest = gate->seats[i];
 
-/* Is this thread in? With the lock held. */
-static bool gate_has_me(const struct cove_store_gate *gate)
-{
-    for (const struct cove_store_guest *guest = gate->guests; guest != NULL;
+        if (atomic_load(&guest->in) &&
+            (!blocked ||
+             gate->blocks(gate->ctx, atomic_load(&guest->thread)))) {
+            return true;
+        }
+    }
+    for (const struct cove_store_guest *guest = gate->others; guest != NULL;
          guest = guest->next) {
-        if (pthread_equal(guest->thread, pthread_self())) {
+        if (!blocked || gate->blocks(gate->ctx, atomic_load(&guest->thread))) {
             return true;
         }
     }
     return false;
 }
 
-void cove_store_gate_enter(struct cove_store_gate *gate,
-                           struct cove_store_guest *guest)
+static bool guest_is_mine(const struct cove_store_guest *guest)
 {
-    pthread_mutex_lock(gate->lock);
-    while (gate->shut > 0 && !gate_has_me(gate)) {
+    return pthread_equal(atomic_load(&guest->thread), pthread_self());
+}
+
+/* Is this thread in already? With the lock. */
+static bool gate_has_me(const struct cove_store_gate *gate)
+{
+    for (size_t i = 0; i <= COVE_STORE_SEATS; i++) {
+        const struct cove_store_guest *guest = gate->seats[i];
+
+        if (atomic_load(&guest->in) && guest_is_mine(guest)) {
+            return true;
+        }
+    }
+    for (const struct cove_store_guest *guest = gate->others; guest != NULL;
+         guest = guest->next) {
+        if (guest_is_mine(guest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void gate_wait(struct cove_store_gate *gate)
+{
+    while (atomic_load(&gate->shut) > 0 && !gate_has_me(gate)) {
         pthread_cond_wait(gate->changed, gate->lock);
     }
-    guest->thread = pthread_self();
+}
+
+static void gate_link(struct cove_store_gate *gate,
+                      struct cove_store_guest *guest)
+{
     guest->prev = NULL;
-    guest->next = gate->guests;
+    guest->next = gate->others;
     if (guest->next != NULL) {
         guest->next->prev = guest;
     }
-    gate->guests = guest;
-    pthread_mutex_unlock(gate->lock);
+    gate->others = guest;
 }
 
-void cove_store_gate_leave(struct cove_store_gate *gate,
-                           struct cove_store_guest *guest)
+static void gate_unlink(struct cove_store_gate *gate,
+                        struct cove_store_guest *guest)
 {
-    pthread_mutex_lock(gate->lock);
     if (guest->prev != NULL) {
         guest->prev->next = guest->next;
     } else {
-        gate->guests = guest->next;
+        gate->others = guest->next;
     }
     if (guest->next != NULL) {
         guest->next->prev = guest->prev;
     }
-    if (gate->guests == NULL && gate->shut > 0) {
-        pthread_cond_broadcast(gate->changed);
+}
+
+void cove_store_gate_enter(struct cove_store_gate *gate,
+                           struct cove_store_guest *guest, bool seated)
+{
+    atomic_store(&guest->thread, pthread_self());
+    if (seated) {
+        atomic_store(&guest->in, true);
+        if (atomic_load(&gate->shut) == 0) {
+            return;
+        }
+        atomic_store(&guest->in, false);
+    }
+    pthread_mutex_lock(gate->lock);
+    pthread_cond_broadcast(gate->changed);
+    gate_wait(gate);
+    if (seated) {
+        atomic_store(&guest->in, true);
+    } else {
+        gate_link(gate, guest);
     }
     pthread_mutex_unlock(gate->lock);
+}
+
+void cove_store_gate_leave(struct cove_store_gate *gate,
+                           struct cove_store_guest *guest, bool seated)
+{
+    if (seated) {
+        atomic_store(&guest->in, false);
+        if (atomic_load(&gate->shut) == 0) {
+            return;
+        }
+    }
+    pthread_mutex_lock(gate->lock);
+    if (!seated) {
+        gate_unlink(gate, guest);
+    }
+    pthread_cond_broadcast(gate->changed);
+    pthread_mutex_unlock(gate->lock);
+}
+
+bool cove_store_gate_empty(const struct cove_store_gate *gate)
+{
+    return !gate_has(gate, false);
 }
 
 bool cove_store_gate_shut(struct cove_store_gate *gate)
 {
     pthread_mutex_lock(gate->lock);
-    gate->shut++;
-    while (gate->guests != NULL && !gate_has_me(gate)) {
+    atomic_fetch_add(&gate->shut, 1);
+    while (gate_has(gate, false)) {
+        if (gate_has(gate, true)) {
+            return false;
+        }
         pthread_cond_wait(gate->changed, gate->lock);
     }
-    return gate->guests == NULL;
+    return true;
 }
 
 bool cove_store_gate_try_shut(struct cove_store_gate *gate)
 {
     pthread_mutex_lock(gate->lock);
-    if (gate->guests != NULL) {
-        pthread_mutex_unlock(gate->lock);
+    atomic_fetch_add(&gate->shut, 1);
+    if (gate_has(gate, false)) {
+        cove_store_gate_open(gate);
         return false;
     }
-    gate->shut++;
     return true;
 }
 
 void cove_store_gate_open(struct cove_store_gate *gate)
 {
-    gate->shut--;
+    atomic_fetch_sub(&gate->shut, 1);
     pthread_cond_broadcast(gate->changed);
     pthread_mutex_unlock(gate->lock);
 }

@@ -4,7 +4,8 @@
  * says whose file it is: {format version, LMDB major, minor, patch}.
  *
  * Flags: MDB_NOTLS, since a reader belongs to a transaction and not to a
- * thread. None of those that trade safety for speed.
+ * thread. At level group MDB_NOMETASYNC, by which a power cut may undo the last
+ * commit, in whole. None of those that trade safety for speed.
  *
  * Source: lmdb.h, and mdb.c of LMDB 0.9.24 on what its failures leave.
  */
@@ -130,6 +131,11 @@ void cove_lmdb_abort(struct MDB_txn *txn)
 int cove_lmdb_commit(struct cove_lmdb *lmdb, struct MDB_txn *txn)
 {
     return lmdb_write_code(lmdb, mdb_txn_commit(txn));
+}
+
+int cove_lmdb_sync(struct cove_lmdb *lmdb)
+{
+    return lmdb_write_code(lmdb, mdb_env_sync(lmdb->env, 1));
 }
 
 uint64_t cove_lmdb_number(struct MDB_txn *txn)
@@ -271,7 +277,10 @@ static int open_env(struct cove_lmdb *lmdb, const struct cove_store_dir *dir,
         rc = mdb_env_set_mapsize(lmdb->env, (size_t)size);
     }
     if (rc == MDB_SUCCESS) {
-        rc = mdb_env_open(lmdb->env, dir->path, MDB_NOTLS, 0600);
+        rc = mdb_env_open(
+            lmdb->env, dir->path,
+            MDB_NOTLS | (opt->level == COVE_LEVEL_GROUP ? MDB_NOMETASYNC : 0),
+            0600);
     }
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_get_fd(lmdb->env, &lmdb->fd);

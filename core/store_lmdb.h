@@ -1,8 +1,9 @@
-/* store_lmdb.h: LMDB with Cove's codes and limits; for store_disk.c only.
+/* store_lmdb.h: LMDB with Cove's codes and limits; for store_disk.c and
+ * store_write.c only.
  *
  * Knows environments, maps and bare transactions. That a transaction lives
  * through a full map is store_disk.c's affair: the calls below then give one
- * of two codes more, which are positive and never leave that file.
+ * of two codes more, which are positive and never leave those files.
  */
 #ifndef COVE_CORE_STORE_LMDB_H
 #define COVE_CORE_STORE_LMDB_H
@@ -57,6 +58,8 @@ void cove_lmdb_abort(struct MDB_txn *txn);
 /* Errors: COVE_LMDB_FULL, COVE_ENOSPC, COVE_EIO; txn is gone either way. */
 COVE_MUST_CHECK int cove_lmdb_commit(struct cove_lmdb *lmdb,
                                      struct MDB_txn *txn);
+/* Wait until all commits are on the disk. */
+COVE_MUST_CHECK int cove_lmdb_sync(struct cove_lmdb *lmdb);
 /* Grows by one with each commit that wrote. */
 uint64_t cove_lmdb_number(struct MDB_txn *txn);
 

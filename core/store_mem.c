@@ -33,6 +33,7 @@ struct mem_store {
     uint64_t committed;             /* id of the one that made `trees` */
     uint64_t bytes;
     uint32_t random;
+    struct mem_txn *writer;
     struct cove_treap trees[];
 };
 
@@ -46,8 +47,7 @@ static struct mem_store *mem_store(struct cove_store_txn *txn)
     return (struct mem_store *)txn->store;
 }
 
-static int mem_begin(struct cove_store *base, bool write,
-                     struct cove_store_txn **out)
+static int mem_make(struct cove_store *base, bool write, struct mem_txn **out)
 {
     struct mem_store *store = (struct mem_store *)base;
     size_t roots = base->trees * sizeof(struct cove_treap);
@@ -68,8 +68,20 @@ static int mem_begin(struct cove_store *base, bool write,
         cove_treap_link_append(&store->readers, &txn->link);
     }
     pthread_mutex_unlock(&base->lock);
-    *out = &txn->base;
+    txn->base.store = base;
+    *out = txn;
     return 0;
+}
+
+static int mem_begin(struct cove_store *base, struct cove_store_txn **out)
+{
+    struct mem_txn *txn;
+    int err = mem_make(base, false, &txn);
+
+    if (err == 0) {
+        *out = &txn->base;
+    }
+    return err;
 }
 
 /* Leave the readers, and free what none of them sees any more. With the lock
@@ -89,39 +101,66 @@ static void mem_leave(struct mem_store *store, struct mem_txn *txn)
     cove_treap_reclaim(store->base.alloc, &store->retired, oldest);
 }
 
-static int mem_commit(struct cove_store_txn *base)
+static void mem_end(struct cove_store_txn *base)
 {
     struct mem_store *store = mem_store(base);
-    struct mem_txn *txn = (struct mem_txn *)base;
 
     pthread_mutex_lock(&store->base.lock);
-    if (base->write) {
-        memcpy(store->trees, txn->trees,
-               store->base.trees * sizeof(struct cove_treap));
-        store->bytes = txn->edit.bytes;
-        store->random = txn->edit.random;
-        store->committed = txn->edit.id;
-        cove_treap_edit_keep(&txn->edit, &store->retired);
-    }
-    mem_leave(store, txn);
+    mem_leave(store, (struct mem_txn *)base);
     pthread_mutex_unlock(&store->base.lock);
-    cove_alloc_free(store->base.alloc, txn);
+    cove_alloc_free(store->base.alloc, base);
+}
+
+/* --- writing; each transaction is a group of its own */
+
+static int mem_open(struct cove_store *base, bool *roomy)
+{
+    *roomy = false;
+    return mem_make(base, true, &((struct mem_store *)base)->writer);
+}
+
+static struct cove_store_txn *mem_writer(struct cove_store *base)
+{
+    return &((struct mem_store *)base)->writer->base;
+}
+
+static int mem_close_writer(struct cove_store *base)
+{
+    struct mem_store *store = (struct mem_store *)base;
+    struct mem_txn *txn = store->writer;
+
+    pthread_mutex_lock(&base->lock);
+    memcpy(store->trees, txn->trees, base->trees * sizeof(struct cove_treap));
+    store->bytes = txn->edit.bytes;
+    store->random = txn->edit.random;
+    store->committed = txn->edit.id;
+    cove_treap_edit_keep(&txn->edit, &store->retired);
+    mem_leave(store, txn);
+    pthread_mutex_unlock(&base->lock);
+    cove_alloc_free(base->alloc, txn);
     return 0;
 }
 
-static void mem_abort(struct cove_store_txn *base)
+static void mem_drop(struct cove_store *base)
 {
-    struct mem_store *store = mem_store(base);
-    struct mem_txn *txn = (struct mem_txn *)base;
+    struct mem_txn *txn = ((struct mem_store *)base)->writer;
 
-    if (base->write) {
-        cove_treap_edit_undo(&txn->edit);
-    }
-    pthread_mutex_lock(&store->base.lock);
-    mem_leave(store, txn);
-    pthread_mutex_unlock(&store->base.lock);
-    cove_alloc_free(store->base.alloc, txn);
+    cove_treap_edit_undo(&txn->edit);
+    mem_end(&txn->base);
 }
+
+static void mem_member(struct cove_store *base, bool undone)
+{
+    (void)base;
+    (void)undone;
+}
+
+static const struct cove_store_group_table mem_group_table = {
+    .open = mem_open,
+    .close = mem_close_writer,
+    .drop = mem_drop,
+    .member = mem_member,
+};
 
 static int mem_get(struct cove_store_txn *base, unsigned tree,
                    struct cove_bytes key, struct cove_bytes *value)
@@ -227,11 +266,17 @@ static int mem_reap(struct cove_store *base, int *dead)
     return 0;
 }
 
+static int mem_sync(struct cove_store *base)
+{
+    (void)base; /* there is no disk */
+    return 0;
+}
+
 static void mem_close(struct cove_store *base)
 {
     struct mem_store *store = (struct mem_store *)base;
 
-    assert(!base->writing && store->readers.next == &store->readers);
+    assert(store->readers.next == &store->readers);
     for (unsigned i = 0; i < base->trees; i++) {
         cove_treap_free(base->alloc, &store->trees[i]);
     }
@@ -245,8 +290,8 @@ static const struct cove_store_table mem_table = {
     .durable = false,
     .close = mem_close,
     .begin = mem_begin,
-    .commit = mem_commit,
-    .abort = mem_abort,
+    .end = mem_end,
+    .writer = mem_writer,
     .get = mem_get,
     .put = mem_put,
     .del = mem_del,
@@ -256,6 +301,7 @@ static const struct cove_store_table mem_table = {
     .cursor_last = mem_cursor_last,
     .usage = mem_usage,
     .reap = mem_reap,
+    .sync = mem_sync,
 };
 
 int cove_store_open_memory(const struct cove_store_options *opt,
@@ -270,6 +316,12 @@ int cove_store_open_memory(const struct cove_store_options *opt,
 
     int err = cove_store_init(&store->base, &mem_table, opt);
 
+    if (err == 0) {
+        err = cove_store_group_init(&store->base, &mem_group_table, opt);
+        if (err != 0) {
+            cove_store_clear(&store->base);
+        }
+    }
     if (err != 0) {
         cove_alloc_free(opt->alloc, store);
         return err;

@@ -1,8 +1,9 @@
 /* store_table.h: what the two stores have in common; for store*.c only.
  *
- * store.c checks arguments, keeps the one-writer gate, the sticky error of a
- * transaction and the position of a cursor, and calls through the table. An
- * implementation puts the base struct first in its own:
+ * store.c checks arguments, keeps the sticky error of a transaction and the
+ * position of a cursor, and calls through the table; store_group.c says who
+ * writes, and when it is committed. An implementation puts the base struct
+ * first in its own:
  *
  *     struct lmdb_txn { struct cove_store_txn base; MDB_txn *mdb; … };
  */
@@ -12,16 +13,17 @@
 #include <pthread.h>
 
 #include "core/store.h"
+#include "core/store_group.h"
 
 struct cove_store_table {
     size_t cursor_size; /* bytes of its cursor, base included */
     bool durable;       /* refuses writes after an I/O error */
     void (*close)(struct cove_store *store);
-    /* Gives a transaction whose base fields store.c sets. */
-    int (*begin)(struct cove_store *store, bool write,
-                 struct cove_store_txn **out);
-    int (*commit)(struct cove_store_txn *txn); /* frees it either way */
-    void (*abort)(struct cove_store_txn *txn);
+    /* Gives a read transaction whose base fields store.c sets; end frees it. */
+    int (*begin)(struct cove_store *store, struct cove_store_txn **out);
+    void (*end)(struct cove_store_txn *txn);
+    /* The write transaction of the member that has the pen. */
+    struct cove_store_txn *(*writer)(struct cove_store *store);
     int (*get)(struct cove_store_txn *txn, unsigned tree, struct cove_bytes key,
                struct cove_bytes *value);
     int (*put)(struct cove_store_txn *txn, unsigned tree, struct cove_bytes key,
@@ -38,6 +40,7 @@ struct cove_store_table {
                        struct cove_entry *out);
     int (*usage)(struct cove_store_txn *txn, struct cove_store_usage *out);
     int (*reap)(struct cove_store *store, int *dead);
+    int (*sync)(struct cove_store *store); /* wait for the disk */
     /* Write a compact copy to a file, in a read transaction of the caller's.
      * NULL: there is nothing to copy. */
     int (*copy)(struct cove_store *store, int fd);
@@ -49,12 +52,13 @@ struct cove_store {
     unsigned trees;
     cove_store_fault *fault;
     void *fault_ctx;
-    pthread_mutex_t lock; /* guards what follows and the implementation's
-                             shared parts; never held over disk writes */
-    pthread_cond_t changed;
-    bool writing;
-    pthread_t writer; /* while writing */
-    int broken;       /* COVE_EIO or COVE_ECORRUPT: writes are refused */
+    const volatile uint8_t *ours; /* 0 there in a forked child; NULL: asked of
+                                     nobody */
+    pthread_mutex_t lock;   /* guards what follows and the implementation's
+                               shared parts; never held over disk writes */
+    pthread_cond_t changed; /* who waits to move the map must look again */
+    struct cove_store_group group;
+    int broken; /* COVE_EIO or COVE_ECORRUPT: writes are refused */
 };
 
 struct cove_store_txn {
@@ -62,7 +66,8 @@ struct cove_store_txn {
     struct cove_store_cursor *cursors;
     struct cove_store_ending *endings;
     uint64_t writes; /* so far; a cursor of an older count has no position */
-    int failed;      /* a write failed so: it can only abort */
+    uint64_t generation;
+    int failed; /* a write failed so: it can only abort */
     bool write;
 };
 
@@ -83,6 +88,13 @@ COVE_MUST_CHECK int cove_store_init(struct cove_store *store,
                                     const struct cove_store_table *table,
                                     const struct cove_store_options *opt);
 void cove_store_clear(struct cove_store *store);
+/* Remember what makes a store on disk refuse further writes; returns err. */
+int cove_store_note(struct cove_store *store, int err);
+
+static inline bool cove_store_is_ours(const struct cove_store *store)
+{
+    return store->ours == NULL || *store->ours != 0;
+}
 
 /* Ask the fault hook. */
 static inline int cove_store_ask(const struct cove_store *store,
