@@ -22,9 +22,8 @@
 #define LMDB_MAGIC        0xBEEFC0DEu
 #define LMDB_MAGIC_OFFSET 16
 
-/* Its first two pages, of at least this size together, are written when the
- * file is made. */
-#define LMDB_LEAST 8192
+/* What a disk writes whole or not at all, at the least. */
+#define SECTOR 512
 
 /* The byte of open.lock that who makes a store locks; no process has it as
  * its id. */
@@ -32,7 +31,7 @@
 
 enum dir_file {
     FILE_ABSENT,
-    FILE_BEGUN, /* empty, or less than LMDB writes at first */
+    FILE_BEGUN, /* less is in it than LMDB writes at first */
     FILE_LMDB,
     FILE_OTHER
 };
@@ -164,9 +163,7 @@ static int dir_fail(const struct cove_store_dir *dir, const char *what,
 static int dir_enter(struct cove_store_dir *dir, bool create,
                      struct cove_diag *diag)
 {
-    if (create && mkdir(dir->path, 0700) == 0) {
-        dir->made = true;
-    } else if (create && errno != EEXIST) {
+    if (create && mkdir(dir->path, 0700) != 0 && errno != EEXIST) {
         return dir_fail(dir, "cannot make the directory", diag);
     }
     dir->fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -193,14 +190,50 @@ static int dir_check_network(const struct cove_store_dir *dir,
                      dir->path);
 }
 
+enum dir_page { PAGE_ZEROS, PAGE_LMDB, PAGE_OTHER };
+
+/* What begins one of the two first pages; what is behind the end is zeros. */
+static enum dir_page dir_page(int fd, off_t at)
+{
+    static const uint8_t zeros[SECTOR];
+    uint8_t sector[SECTOR] = {0};
+    uint32_t magic;
+
+    if (pread(fd, sector, sizeof(sector), at) < 0) {
+        return PAGE_OTHER;
+    }
+    if (memcmp(sector, zeros, sizeof(sector)) == 0) {
+        return PAGE_ZEROS;
+    }
+    memcpy(&magic, sector + LMDB_MAGIC_OFFSET, sizeof(magic));
+    return magic == LMDB_MAGIC ? PAGE_LMDB : PAGE_OTHER;
+}
+
+/* LMDB begins each of its two first pages with what it is, and both are on the
+ * disk before the first commit is. Where one of them is not, the power failed
+ * while the file was made, and nothing was committed; in a file longer than
+ * what the making of it writes, that is damage. */
+static enum dir_file dir_judge(int fd, off_t size)
+{
+    off_t page = (off_t)sysconf(_SC_PAGESIZE);
+    enum dir_page first = dir_page(fd, 0);
+    enum dir_page second = dir_page(fd, page);
+
+    if (first == PAGE_OTHER) {
+        return FILE_OTHER;
+    }
+    if (size <= 3 * page && second != PAGE_OTHER &&
+        (first == PAGE_ZEROS || second == PAGE_ZEROS)) {
+        return FILE_BEGUN;
+    }
+    return first == PAGE_LMDB ? FILE_LMDB : FILE_OTHER;
+}
+
 /* What data.mdb is; errno where it cannot be told. Looked at before LMDB opens
  * it, which would leave a lock file beside a file that is not its own. */
 static int dir_look(const struct cove_store_dir *dir, enum dir_file *out)
 {
-    uint8_t head[LMDB_MAGIC_OFFSET + 4];
-    uint32_t magic = 0;
     struct stat st;
-    ssize_t got = 0;
     int failed;
     int fd = openat(dir->fd, DATA_FILE, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
@@ -209,23 +242,11 @@ static int dir_look(const struct cove_store_dir *dir, enum dir_file *out)
         return errno == ENOENT ? 0 : errno;
     }
     failed = fstat(fd, &st) == 0 ? 0 : errno;
-    if (failed == 0 && S_ISREG(st.st_mode)) {
-        got = pread(fd, head, sizeof(head), 0);
-        failed = got >= 0 ? 0 : errno;
+    if (failed == 0) {
+        *out = S_ISREG(st.st_mode) ? dir_judge(fd, st.st_size) : FILE_OTHER;
     }
     close(fd);
-    if (failed != 0) {
-        return failed;
-    }
-    if (got == (ssize_t)sizeof(head)) {
-        memcpy(&magic, head + LMDB_MAGIC_OFFSET, sizeof(magic));
-    }
-    if (magic == LMDB_MAGIC) {
-        *out = st.st_size < LMDB_LEAST ? FILE_BEGUN : FILE_LMDB;
-    } else {
-        *out = S_ISREG(st.st_mode) && st.st_size == 0 ? FILE_BEGUN : FILE_OTHER;
-    }
-    return 0;
+    return failed;
 }
 
 static int dir_check_file(struct cove_store_dir *dir, bool create,
@@ -293,6 +314,37 @@ static int dir_lock(struct cove_store_dir *dir, struct cove_diag *diag)
                      dir->path);
 }
 
+/* Make the names of the file, and of the directory, durable. */
+static int dir_settle(const struct cove_store_dir *dir)
+{
+    int above;
+    int failed = fsync(dir->fd) == 0 ? 0 : errno;
+
+    /* One may make a directory in a place that one cannot list. */
+    above = openat(dir->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (above >= 0) {
+        if (failed == 0 && fsync(above) != 0) {
+            failed = errno;
+        }
+        close(above);
+    }
+    return failed;
+}
+
+/* Make the file, empty. It has its name for good before LMDB writes to it: so
+ * whoever finds that it did need not ask whether it kept the name. */
+static int dir_make_file(const struct cove_store_dir *dir)
+{
+    int fd = openat(dir->fd, DATA_FILE,
+                    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (fd < 0) {
+        return errno;
+    }
+    close(fd);
+    return dir_settle(dir);
+}
+
 /* A new store is made by one process at a time, so that what another has left
  * unfinished (it died, or the disk was full) can be told from what another is
  * about to finish; the former is begun anew. */
@@ -304,21 +356,12 @@ static int dir_begin_fresh(struct cove_store_dir *dir, struct cove_diag *diag)
     if (errno == 0) {
         errno = dir_look(dir, &file);
     }
-    if (errno != 0) {
-        return dir_fail(dir, "cannot make " DATA_FILE, diag);
+    /* Another may have made it meanwhile. */
+    dir->fresh = file == FILE_ABSENT || file == FILE_BEGUN;
+    if (errno == 0 && dir->fresh) {
+        errno = dir_make_file(dir);
     }
-    dir->fresh = file != FILE_LMDB; /* another may have made it meanwhile */
-    if (file != FILE_BEGUN) {
-        return 0;
-    }
-
-    int fd = openat(dir->fd, DATA_FILE, O_WRONLY | O_TRUNC | O_CLOEXEC);
-
-    if (fd < 0) {
-        return dir_fail(dir, "cannot make " DATA_FILE, diag);
-    }
-    close(fd);
-    return 0;
+    return errno != 0 ? dir_fail(dir, "cannot make " DATA_FILE, diag) : 0;
 }
 
 /* LMDB maps its table of readers from a file with holes in it. A reader that
@@ -419,25 +462,7 @@ void cove_store_dir_close(struct cove_store_dir *dir)
     dir->fd = -1;
 }
 
-int cove_store_dir_finish(const struct cove_store_dir *dir)
+void cove_store_dir_finish(const struct cove_store_dir *dir)
 {
-    int err = 0;
-
-    if (!dir->fresh) {
-        return 0;
-    }
-    if (fsync(dir->fd) != 0) {
-        err = COVE_EIO;
-    }
-    if (err == 0 && dir->made) {
-        int above = openat(dir->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        /* One may make a directory in a place that one cannot list. */
-        if (above >= 0) {
-            err = fsync(above) == 0 ? 0 : COVE_EIO;
-            close(above);
-        }
-    }
     (void)lock_byte(dir, FRESH_BYTE, F_UNLCK, false);
-    return err;
 }

@@ -21,12 +21,12 @@ struct cove_store_dir {
     int lock_fd;      /* of open.lock */
     pid_t pid;        /* that locked it */
     uint8_t *mark;    /* 1; a forked child finds 0 there */
-    bool made;        /* the directory was not there */
     bool fresh;       /* there is no store yet: call finish once there is */
 };
 
 /* Find or make the directory, judge what is in it, and take the lock that
- * keeps this process from opening the store twice.
+ * keeps this process from opening the store twice. Where there is no store
+ * yet, data.mdb is made, empty, and its name and the directory's are durable.
  * Errors: those of cove_store_open_lmdb; diag names the path. */
 COVE_MUST_CHECK int cove_store_dir_open(struct cove_store_dir *dir,
                                         const char *path,
@@ -37,10 +37,8 @@ bool cove_store_dir_ours(const struct cove_store_dir *dir);
 /* Also after a failed open. In a forked child: keeps the parent's lock. */
 void cove_store_dir_close(struct cove_store_dir *dir);
 
-/* Make the entries of a fresh store durable, the directory's own too where it
- * was made, and let others open it. Nothing to do where it is not fresh.
- * Errors: COVE_EIO. */
-COVE_MUST_CHECK int cove_store_dir_finish(const struct cove_store_dir *dir);
+/* A fresh store is made: let others open it. */
+void cove_store_dir_finish(const struct cove_store_dir *dir);
 
 /* The code for an errno. */
 int cove_store_errno(int number);

@@ -314,7 +314,7 @@ static int disk_open(struct disk_store *store, const char *dir,
         err = cove_lmdb_open(&store->lmdb, &store->dir, opt, diag);
     }
     if (err == 0) {
-        err = cove_store_dir_finish(&store->dir);
+        cove_store_dir_finish(&store->dir);
     }
     if (err == 0) {
         err = cove_store_group_init(&store->base, &disk_group_table, opt);

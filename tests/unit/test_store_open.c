@@ -134,15 +134,81 @@ START_TEST(an_interrupted_creation_is_finished)
 }
 END_TEST
 
+/* Of the two pages that LMDB writes first a power cut left none, either one,
+ * or more after it; the length was on the disk. */
+START_TEST(a_creation_that_a_power_cut_interrupted_is_finished)
+{
+    static const uint8_t zeros[4096];
+    static const off_t lost[] = {0, 4096, 8192};
+    struct fixture f;
+    char path[128];
+
+    fixture_setup(&f, FIXTURE_LMDB);
+    cove_store_close(f.store);
+    f.store = NULL;
+    snprintf(path, sizeof(path), "%s/data.mdb", f.dir);
+    for (int which = 1; which < 8; which++) {
+        int fd = open(path, O_RDWR);
+
+        ck_assert_int_eq(ftruncate(fd, 12288), 0);
+        for (int i = 0; i < 3; i++) {
+            ck_assert(!(which & 1 << i) ||
+                      pwrite(fd, zeros, sizeof(zeros), lost[i]) == 4096);
+        }
+        close(fd);
+        if (which == 4) {
+            continue; /* both are there: the rest is what LMDB makes of it */
+        }
+        f.opt.create = false;
+        assert_refused(&f, COVE_ENOTFOUND);
+        f.opt.create = true;
+        ck_assert_int_eq(fixture_open(&f), 0);
+        cove_store_close(f.store);
+        f.store = NULL;
+    }
+    ck_assert_int_eq(fixture_open(&f), 0);
+    fixture_put(&f, 0, "key", "value");
+    fixture_teardown(&f);
+}
+END_TEST
+
+/* In a store that holds something that is damage: nothing is begun anew. */
+START_TEST(a_store_that_lost_a_first_page_is_not_made_anew)
+{
+    static const uint8_t zeros[4096];
+    struct fixture f;
+    struct stat st;
+    char path[128];
+    off_t size;
+
+    fixture_setup(&f, FIXTURE_LMDB);
+    fixture_put(&f, 0, "key", "value");
+    cove_store_close(f.store);
+    f.store = NULL;
+    snprintf(path, sizeof(path), "%s/data.mdb", f.dir);
+    ck_assert_int_eq(stat(path, &st), 0);
+    size = st.st_size;
+
+    int fd = open(path, O_RDWR);
+
+    ck_assert(pwrite(fd, zeros, sizeof(zeros), 0) == 4096);
+    close(fd);
+    assert_refused(&f, COVE_ENOTSTORE);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_eq(st.st_size, size);
+    fixture_teardown(&f);
+}
+END_TEST
+
 START_TEST(another_file_is_no_store_and_left_alone)
 {
-    static uint8_t zeros[8192];
+    static uint8_t other[8192] = "of another program";
     struct fixture f;
 
     fixture_init(&f, FIXTURE_LMDB);
     write_file(&f, "data.mdb", cove_bytes_text("short"));
     assert_refused(&f, COVE_ENOTSTORE);
-    write_file(&f, "data.mdb", cove_bytes(zeros, sizeof(zeros)));
+    write_file(&f, "data.mdb", cove_bytes(other, sizeof(other)));
     assert_refused(&f, COVE_ENOTSTORE);
     ck_assert(!exists(&f, "lock.mdb"));
     ck_assert(!exists(&f, "open.lock"));
@@ -304,6 +370,9 @@ static Suite *open_suite(void)
     tcase_add_test(opening, files_are_for_their_owner_alone);
     tcase_add_test(opening, an_absent_store_is_not_found_and_not_made);
     tcase_add_test(opening, an_interrupted_creation_is_finished);
+    tcase_add_test(opening,
+                   a_creation_that_a_power_cut_interrupted_is_finished);
+    tcase_add_test(opening, a_store_that_lost_a_first_page_is_not_made_anew);
     tcase_add_test(opening, another_file_is_no_store_and_left_alone);
     tcase_add_test(opening, an_lmdb_file_of_another_program_is_no_store);
     tcase_add_test(opening, a_store_of_a_newer_format_is_refused_as_newer);
