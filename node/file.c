@@ -25,6 +25,25 @@ int node_file_read(const char *path, char *out, size_t cap, size_t *len)
     return 0;
 }
 
+/* A new name is on the disk when its directory is: without this a power cut
+ * may take the device's key and leave the store that it signs. */
+static int file_settle(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char above[4096] = ".";
+
+    if (slash != NULL) {
+        snprintf(above, sizeof(above), "%.*s/", (int)(slash - path), path);
+    }
+    int dir = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err = dir >= 0 && fsync(dir) == 0 ? 0 : COVE_EIO;
+
+    if (dir >= 0) {
+        close(dir);
+    }
+    return err;
+}
+
 int node_file_write(const char *path, const char *at, size_t len)
 {
     char fresh[4096];
@@ -47,7 +66,7 @@ int node_file_write(const char *path, const char *at, size_t len)
         unlink(fresh);
         return full ? COVE_ENOSPC : COVE_EIO;
     }
-    return 0;
+    return file_settle(path);
 }
 
 int node_key_copy(struct cove *store, const char *dir, struct cove_diag *diag)
