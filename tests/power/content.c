@@ -1,0 +1,57 @@
+#include "tests/power/content.h"
+
+#include <string.h>
+
+uint64_t content_mix(uint64_t sum, const void *bytes, size_t len)
+{
+    const uint8_t *at = bytes;
+    uint64_t word;
+
+    sum += len;
+    for (; len >= sizeof(word); len -= sizeof(word), at += sizeof(word)) {
+        memcpy(&word, at, sizeof(word));
+        sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        sum ^= sum >> 29;
+    }
+    word = 0;
+    memcpy(&word, at, len);
+    sum = (sum ^ word) * UINT64_C(0xff51afd7ed558ccd);
+    return sum ^ (sum >> 32);
+}
+
+static int content_tree(struct cove_store_txn *txn, unsigned tree,
+                        uint64_t *sum)
+{
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry;
+    int err = cove_store_cursor_open(txn, tree, &cursor);
+
+    if (err != 0) {
+        return err;
+    }
+    *sum = content_mix(*sum, &tree, sizeof(tree));
+    err = cove_store_cursor_seek(cursor, cove_bytes(NULL, 0), &entry);
+    while (err == 0) {
+        *sum = content_mix(*sum, entry.key.at, entry.key.len);
+        *sum = content_mix(*sum, entry.value.at, entry.value.len);
+        err = cove_store_cursor_next(cursor, &entry);
+    }
+    cove_store_cursor_close(cursor);
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+int content_of(struct cove_store *store, unsigned trees, uint64_t *out)
+{
+    struct cove_store_txn *txn;
+    int err = cove_store_begin(store, false, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    *out = 1;
+    for (unsigned i = 0; err == 0 && i < trees; i++) {
+        err = content_tree(txn, i, out);
+    }
+    cove_store_abort(txn);
+    return err;
+}
