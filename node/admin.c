@@ -183,6 +183,9 @@ int admin_json(struct admin *a, const char *key, struct cove_bytes *text)
 
 int admin_end(struct admin *a, struct cove_txn *txn, int err)
 {
+    if (err == 0) { /* what cannot be told is not done */
+        err = a->reply.err;
+    }
     if (err == 0) {
         return cove_commit(txn);
     }
@@ -304,6 +307,9 @@ static int admin_run(struct admin *a, const char *request, struct cove_buf *buf)
     return err != 0 ? err : verb->run(a);
 }
 
+/* Room for what a verb says when its work is done and cannot be taken back. */
+#define ADMIN_REPLY 4096
+
 int cove_admin(struct cove *store, const char *request, char **out)
 {
     struct admin a = {.store = store};
@@ -312,9 +318,11 @@ int cove_admin(struct cove *store, const char *request, char **out)
     cove_buf_init(&buf, store->alloc);
     cove_arena_init(&a.arena, store->alloc);
     node_json_init(&a.reply, store->alloc);
-    node_json_open(&a.reply, '{');
 
-    int err = admin_run(&a, request, &buf);
+    int err = cove_buf_reserve(&a.reply.out, ADMIN_REPLY);
+
+    node_json_open(&a.reply, '{');
+    err = err != 0 ? err : admin_run(&a, request, &buf);
 
     if (err == 0) {
         node_json_close(&a.reply, '}');
@@ -338,9 +346,10 @@ static int admin_call(struct cove *store, struct node_json *j)
     node_json_close(j, '}');
     int err = node_json_take(j, &request);
 
-    if (err == 0) {
-        err = cove_admin(store, request, &reply);
+    if (err != 0) {
+        return node_failed(store, err, NULL);
     }
+    err = cove_admin(store, request, &reply);
     cove_free(request);
     cove_free(reply);
     return err;

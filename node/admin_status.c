@@ -392,6 +392,9 @@ static int check_session(struct check *c, const struct cove_doc *doc,
             cove_repo_read(c->txn->worker->repo, c->txn->txn, doc->num,
                            &s->session, at, COVE_MAX_BATCH, &c->arena, &batch);
 
+        if (err == COVE_ENOMEM || err == COVE_EIO) { /* says nothing of it */
+            return err;
+        }
         if (err != 0 || batch.start != at || batch.tx_count == 0) {
             check_damaged(c, &doc->id, "a part of a session's log is missing");
             return 0;

@@ -6,14 +6,30 @@
 #include <stdio.h>
 #include <unistd.h>
 
+static int file_code(int number)
+{
+    switch (number) {
+    case ENOENT:
+        return COVE_ENOTFOUND;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return COVE_EACCES;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return COVE_ENOSPC;
+    default:
+        return COVE_EIO;
+    }
+}
+
 int node_file_read(const char *path, char *out, size_t cap, size_t *len)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0) {
-        return errno == ENOENT   ? COVE_ENOTFOUND
-               : errno == EACCES ? COVE_EACCES
-                                 : COVE_EIO;
+        return file_code(errno);
     }
     ssize_t got = read(fd, out, cap);
 
@@ -44,6 +60,21 @@ static int file_settle(const char *path)
     return err;
 }
 
+/* All of it, on the disk; an errno. */
+static int file_fill(int fd, const char *at, size_t len)
+{
+    while (len > 0) {
+        ssize_t put = write(fd, at, len);
+
+        if (put < 0 && errno != EINTR) {
+            return errno;
+        }
+        at += put > 0 ? put : 0;
+        len -= put > 0 ? (size_t)put : 0;
+    }
+    return fsync(fd) == 0 ? 0 : errno;
+}
+
 int node_file_write(const char *path, const char *at, size_t len)
 {
     char fresh[4096];
@@ -54,17 +85,19 @@ int node_file_write(const char *path, const char *at, size_t len)
     int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     if (fd < 0) {
-        return errno == EACCES || errno == EROFS ? COVE_EACCES
-               : errno == ENOSPC                 ? COVE_ENOSPC
-                                                 : COVE_EIO;
+        return file_code(errno);
     }
-    bool good = write(fd, at, len) == (ssize_t)len && fsync(fd) == 0;
-    bool full = !good && errno == ENOSPC;
+    int failed = file_fill(fd, at, len);
 
-    good = close(fd) == 0 && good;
-    if (!good || rename(fresh, path) != 0) {
+    if (close(fd) != 0 && failed == 0) {
+        failed = errno;
+    }
+    if (failed == 0 && rename(fresh, path) != 0) {
+        failed = errno;
+    }
+    if (failed != 0) {
         unlink(fresh);
-        return full ? COVE_ENOSPC : COVE_EIO;
+        return file_code(failed);
     }
     return file_settle(path);
 }

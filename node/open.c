@@ -75,20 +75,22 @@ static char *open_path(const struct cove *store, const char *name)
 
 /* ------------------------------------------------------------ identity */
 
-/* Is there nothing yet that a device key has signed? */
-static bool identity_lacking(const struct cove *store)
+/* COVE_ENOTFOUND where there is nothing yet that a device key has signed, else
+ * COVE_EACCES: the key is lost. */
+static int identity_lacking(const struct cove *store)
 {
     struct cove_store_usage usage;
+    int err = cove_store_usage(store->store, &usage);
 
-    if (cove_store_usage(store->store, &usage) != 0) {
-        return false;
+    if (err != 0) {
+        return err;
     }
     for (size_t i = 0; i < COVE_REPO_TREES; i++) {
         if (usage.entries[i] > 0) {
-            return false;
+            return COVE_EACCES;
         }
     }
-    return true;
+    return COVE_ENOTFOUND;
 }
 
 static int identity_open(struct cove *store, bool create)
@@ -96,11 +98,16 @@ static int identity_open(struct cove *store, bool create)
     uint8_t seed[OPEN_SEED];
     char text[OPEN_SEED * 2 + 2];
     size_t len = 0;
+    bool lost = false;
     char *path = open_path(store, "device.key");
     int err = path == NULL ? COVE_ENOMEM
                            : node_file_read(path, text, sizeof(text), &len);
 
-    if (err == COVE_ENOTFOUND && !identity_lacking(store)) {
+    if (err == COVE_ENOTFOUND) {
+        err = identity_lacking(store);
+        lost = err == COVE_EACCES;
+    }
+    if (lost) {
         err = cove_fail(&store->diag, COVE_EACCES,
                         "%s: the store's device key is missing; put the file "
                         "back from a backup",
@@ -485,7 +492,8 @@ int cove_open(const char *dir, const struct cove_options *options,
         }
         store->dir = cove_alloc_new(store->alloc, strlen(dir) + 1);
         if (store->dir == NULL) {
-            return COVE_ENOMEM;
+            return cove_fail(&store->diag, COVE_ENOMEM, "%s: %s", dir,
+                             cove_error_text(COVE_ENOMEM));
         }
         memcpy(store->dir, dir, strlen(dir) + 1);
     }
