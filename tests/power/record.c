@@ -164,7 +164,7 @@ static int record_day(struct record *r, const struct record_options *options)
 
     err = err ? err : record_steps(r, "types", 1);
 
-    err = err ? err : record_steps(r, "edit ingest", options->rounds);
+    err = err ? err : record_steps(r, "edit afar ingest", options->rounds);
     err = err ? err : record_steps(r, "schema items upload set branch", 1);
     r->backup = r->begun;
     err = err ? err : record_steps(r, "backup", 1);

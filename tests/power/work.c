@@ -322,26 +322,31 @@ static int ingest_all(struct work *w, struct ingest *in)
     return work_commit(in->to, err == COVE_ENOTFOUND ? 0 : err);
 }
 
-/* Another device writes, and this one takes it. */
-static int work_ingest(struct work *w)
+/* Another device writes … */
+static int work_afar(struct work *w)
 {
-    struct ingest in = {.from = NULL};
     struct cove_txn *txn;
     struct cove_id id;
     int err = cove_begin(w->peer, COVE_WRITE, &txn);
 
+    return err ? err
+               : work_commit(txn, cove_new(txn, NULL, NULL,
+                                           "{\"from\":\"afar\"}", &id));
+}
+
+/* … and this one takes it. */
+static int work_ingest(struct work *w)
+{
+    struct ingest in = {.from = NULL};
+    int err = cove_begin(w->peer, COVE_READ, &in.from);
+
     if (err != 0) {
         return err;
     }
-    err = cove_new(txn, NULL, NULL, "{\"from\":\"afar\"}", &id);
-    err = work_commit(txn, err);
     cove_arena_init(&in.arena, &cove_alloc_libc);
-    err = err ? err : cove_begin(w->peer, COVE_READ, &in.from);
-    if (err == 0) {
-        err = ingest_all(w, &in);
-        cove_abort(in.from);
-    }
+    err = ingest_all(w, &in);
     cove_arena_clear(&in.arena);
+    cove_abort(in.from);
     return err;
 }
 
@@ -377,15 +382,25 @@ static int work_check(struct work *w)
 /* -------------------------------------------------------------------- steps */
 
 const struct work_step work_steps[] = {
-    {"open", work_open},           {"schema", work_schema},
-    {"types", work_types},         {"items", work_items},
-    {"edit", work_edit},           {"set", work_set},
-    {"upload", work_upload},       {"undo", work_undo},
-    {"branch", work_branch},       {"ingest", work_ingest},
-    {"migration", work_migration}, {"migrate", work_migrate},
-    {"sweep", work_sweep},         {"backup", work_backup},
-    {"check", work_check},         {"reopen", work_reopen},
-    {"close", work_close},         {NULL, NULL},
+    {"open", work_open},
+    {"schema", work_schema},
+    {"types", work_types},
+    {"items", work_items},
+    {"edit", work_edit},
+    {"set", work_set},
+    {"upload", work_upload},
+    {"undo", work_undo},
+    {"branch", work_branch},
+    {"afar", work_afar},
+    {"ingest", work_ingest},
+    {"migration", work_migration},
+    {"migrate", work_migrate},
+    {"sweep", work_sweep},
+    {"backup", work_backup},
+    {"check", work_check},
+    {"reopen", work_reopen},
+    {"close", work_close},
+    {NULL, NULL},
 };
 
 int work_do(struct work *w, const char *name)
