@@ -76,6 +76,8 @@ struct cove_store_options {
     uint64_t map_bytes_max;  /* beyond it COVE_ENOSPC; 0 = no limit */
     bool create;             /* make the directory and file if absent */
     bool force_network;      /* open on a network file system all the same */
+    bool read_only;          /* touch nothing in the directory, take no lock:
+                                nobody may write to it meanwhile */
     cove_store_fault *fault; /* in force while opening already; may be NULL */
     void *fault_ctx;
 };
@@ -199,6 +201,14 @@ COVE_MUST_CHECK int cove_store_reap(struct cove_store *store, int *dead);
  * (no copy is left); diag names the path. */
 COVE_MUST_CHECK int cove_store_copy(struct cove_store *store, const char *path,
                                     struct cove_diag *diag);
+
+/* Keep every process, this one too, from opening the store in a directory, and
+ * know that none has it open; until it is let, or the process ends. It holds
+ * also where the directory gets another name. Errors: COVE_EBUSY (diag names
+ * the process), COVE_EACCES, COVE_ENOTFOUND. */
+COVE_MUST_CHECK int cove_store_hold(const char *path, int *hold,
+                                    struct cove_diag *diag);
+void cove_store_let(int hold);
 
 /* Set the fault hook; NULL takes it away. */
 void cove_store_set_fault(struct cove_store *store, cove_store_fault *fault,

@@ -295,7 +295,6 @@ static int lock_byte(const struct cove_store_dir *dir, off_t byte, short type,
  * locks a byte of its own, so that only a second opening in it conflicts. */
 static int dir_lock(struct cove_store_dir *dir, struct cove_diag *diag)
 {
-    dir->pid = getpid();
     dir->lock_fd = openat(dir->fd, LOCK_FILE,
                           O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (dir->lock_fd < 0) {
@@ -423,13 +422,14 @@ int cove_store_dir_open(struct cove_store_dir *dir, const char *path,
     if (err == 0) {
         err = dir_check_file(dir, opt->create, diag);
     }
-    if (err == 0) {
+    dir->pid = getpid();
+    if (err == 0 && !opt->read_only) {
         err = dir_lock(dir, diag);
     }
     if (err == 0 && dir->fresh) {
         err = dir_begin_fresh(dir, diag);
     }
-    if (err == 0) {
+    if (err == 0 && !opt->read_only) {
         err = dir_reserve(dir, diag);
     }
     if (err != 0) {

@@ -267,6 +267,9 @@ static int open_env(struct cove_lmdb *lmdb, const struct cove_store_dir *dir,
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t size = opt->map_bytes > 0 ? opt->map_bytes : MAP_FIRST;
+    unsigned flags =
+        MDB_NOTLS | (opt->read_only ? (unsigned)MDB_RDONLY | MDB_NOLOCK : 0) |
+        (opt->level == COVE_LEVEL_GROUP ? MDB_NOMETASYNC : 0);
     int rc = size > SIZE_MAX / 2 ? ENOMEM : mdb_env_create(&lmdb->env);
 
     size = size < MAP_LEAST ? MAP_LEAST : (size + page - 1) / page * page;
@@ -277,10 +280,7 @@ static int open_env(struct cove_lmdb *lmdb, const struct cove_store_dir *dir,
         rc = mdb_env_set_mapsize(lmdb->env, (size_t)size);
     }
     if (rc == MDB_SUCCESS) {
-        rc = mdb_env_open(
-            lmdb->env, dir->path,
-            MDB_NOTLS | (opt->level == COVE_LEVEL_GROUP ? MDB_NOMETASYNC : 0),
-            0600);
+        rc = mdb_env_open(lmdb->env, dir->path, flags, 0600);
     }
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_get_fd(lmdb->env, &lmdb->fd);
@@ -322,7 +322,7 @@ static bool file_is_short(const struct cove_lmdb *lmdb, off_t *whole)
  * zeros there LMDB finds out as damage. A short file alone is none: LMDB may
  * leave its last pages unwritten when nothing is in them. Lengthened in a
  * write transaction, since another process may be appending. */
-static int open_extend(struct cove_lmdb *lmdb)
+static int open_extend(struct cove_lmdb *lmdb, bool read_only)
 {
     MDB_txn *txn;
     off_t whole;
@@ -330,6 +330,9 @@ static int open_extend(struct cove_lmdb *lmdb)
 
     if (!file_is_short(lmdb, &whole)) {
         return MDB_SUCCESS;
+    }
+    if (read_only) {
+        return MDB_CORRUPTED; /* a copy has all its pages */
     }
     rc = open_begin(lmdb, true, &txn);
     if (rc != MDB_SUCCESS) {
@@ -450,12 +453,12 @@ int cove_lmdb_open(struct cove_lmdb *lmdb, const struct cove_store_dir *dir,
 
     lmdb->trees = opt->trees;
     if (rc == MDB_SUCCESS) {
-        rc = open_extend(lmdb);
+        rc = open_extend(lmdb, opt->read_only);
     }
     if (rc == MDB_SUCCESS) {
         rc = open_trees(lmdb, dir, opt, false, diag);
     }
-    if (rc == MDB_NOTFOUND) {
+    if (rc == MDB_NOTFOUND && !opt->read_only) {
         rc = open_trees(lmdb, dir, opt, true, diag);
     }
     if (rc == MDB_SUCCESS) {

@@ -5,15 +5,11 @@
 #include "core/hlc.h"
 #include "crdt/repo_upkeep.h"
 #include "node/admin.h"
+#include "node/digests.h"
 #include "sync/engine.h"
 
 /* --------------------------------------------------------------- by document
  */
-
-struct status_owner { /* documents of one owner, folded into one digest */
-    struct cove_id owner;
-    uint8_t sum[32]; /* of document digests, modulo 2^256: any order */
-};
 
 struct status {
     struct admin *a;
@@ -25,69 +21,18 @@ struct status {
     uint64_t local;                /* documents, not in what follows */
     uint64_t waiting, waiting_ops; /* documents, and the ops that wait there */
     uint64_t states[COVE_STATE_LOCAL_ONLY + 1];
-    struct status_owner *owners; /* sorted by id */
-    size_t owner_count, owner_cap;
+    struct node_digests digests;
 };
-
-static void sum_add(uint8_t sum[32], const struct cove_hash *digest)
-{
-    unsigned carry = 0;
-
-    for (int i = 31; i >= 0; i--) {
-        carry += (unsigned)sum[i] + digest->b[i];
-        sum[i] = (uint8_t)carry;
-        carry >>= 8;
-    }
-}
-
-/* The owner's row, a new one where there is none. */
-static int status_owner(struct status *s, const struct cove_id *owner,
-                        struct status_owner **out)
-{
-    size_t begin = 0, end = s->owner_count;
-    void *owners = s->owners;
-
-    while (begin < end) {
-        size_t middle = begin + (end - begin) / 2;
-        int order =
-            memcmp(s->owners[middle].owner.b, owner->b, sizeof(owner->b));
-
-        if (order == 0) {
-            *out = &s->owners[middle];
-            return 0;
-        }
-        begin = order < 0 ? middle + 1 : begin;
-        end = order < 0 ? end : middle;
-    }
-    int err = cove_arena_grow(&s->a->arena, &owners, sizeof(*s->owners),
-                              s->owner_count, &s->owner_cap);
-
-    if (err != 0) {
-        return err;
-    }
-    s->owners = owners;
-    memmove(&s->owners[begin + 1], &s->owners[begin],
-            (s->owner_count - begin) * sizeof(*s->owners));
-    memset(&s->owners[begin], 0, sizeof(*s->owners));
-    s->owners[begin].owner = *owner;
-    s->owner_count++;
-    *out = &s->owners[begin];
-    return 0;
-}
 
 /* A document counts to its owner; a group or account to itself. */
 static int status_digest(struct status *s, const struct cove_doc *doc,
                          struct cove_arena *arena)
 {
     struct cove_hash digest = cove_doc_digest(doc, arena);
-    struct status_owner *row;
-    int err = status_owner(
-        s, doc->header.has_owner ? &doc->header.owner : &doc->id, &row);
 
-    if (err == 0) {
-        sum_add(row->sum, &digest);
-    }
-    return err;
+    return node_digests_add(
+        &s->digests, doc->header.has_owner ? &doc->header.owner : &doc->id,
+        &digest);
 }
 
 /* Local documents are counted apart: no peer has or wants any of them. */
@@ -242,29 +187,6 @@ static int status_walk(struct status *s)
 /* ------------------------------------------------------------------ the reply
  */
 
-static void status_digests(struct status *s, struct node_json *j)
-{
-    struct cove_hash all;
-    uint8_t sum[32] = {0};
-
-    node_json_key(j, "digests");
-    node_json_open(j, '{');
-    for (size_t i = 0; i < s->owner_count; i++) {
-        char text[COVE_ID_TEXT_MAX];
-        struct cove_hash one =
-            cove_hash("cove/owner", cove_bytes(s->owners[i].sum, 32));
-
-        cove_id_text(&s->owners[i].owner, text);
-        node_json_key(j, text);
-        node_json_hex(j, one.b, sizeof(one.b));
-        sum_add(sum, &one);
-    }
-    node_json_close(j, '}');
-    all = cove_hash("cove/store", cove_bytes(sum, sizeof(sum)));
-    node_json_key(j, "digest");
-    node_json_hex(j, all.b, sizeof(all.b));
-}
-
 static int status_unsent(struct cove_txn *txn, struct node_json *j)
 {
     struct cove_peer_record peer;
@@ -320,7 +242,7 @@ static int status_reply(struct status *s)
     node_json_int(j, (int64_t)s->waiting_ops);
     node_json_close(j, '}');
     err = status_unsent(s->txn, j);
-    status_digests(s, j);
+    node_digests_json(&s->digests, j);
     err = err != 0 ? err : node_peers_json(s->txn, j);
     if (err == 0 && cove_store_usage(s->a->store->store, &usage) == 0) {
         node_json_key(j, "bytes");
@@ -339,6 +261,7 @@ static int verb_status(struct admin *a)
         return err;
     }
     s->a = a;
+    s->digests.arena = &a->arena;
     err = admin_version(a, &s->version);
     err = err != 0 ? err : admin_flag(a, "scan", &s->scan);
     if (err == 0) {

@@ -499,6 +499,62 @@ START_TEST(a_failed_copy_leaves_nothing)
 }
 END_TEST
 
+START_TEST(a_store_opened_read_only_touches_nothing)
+{
+    struct cove_store_txn *txn = NULL;
+    struct fixture f, copy;
+    struct cove_diag diag = {.code = 0};
+    struct stat before, after;
+    char path[128];
+
+    fixture_setup(&f, FIXTURE_LMDB);
+    fixture_put(&f, 0, "key", "value");
+    copy_name(&f, &copy);
+    ck_assert_int_eq(cove_store_copy(f.store, copy.dir, &diag), 0);
+    snprintf(path, sizeof(path), "%s/data.mdb", copy.dir);
+    ck_assert_int_eq(stat(copy.dir, &before), 0);
+    copy.opt.read_only = true;
+    ck_assert_int_eq(fixture_open(&copy), 0);
+    fixture_assert(&copy, 0, "key", "value");
+    ck_assert_int_eq(cove_store_begin(copy.store, true, &txn), COVE_EACCES);
+    cove_store_close(copy.store);
+    ck_assert_int_eq(stat(copy.dir, &after), 0);
+    ck_assert(before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
+              before.st_mtim.tv_nsec == after.st_mtim.tv_nsec);
+    snprintf(path, sizeof(path), "%s/open.lock", copy.dir);
+    ck_assert_int_ne(access(path, F_OK), 0);
+
+    /* One that was cut short is damaged, and not lengthened. */
+    snprintf(path, sizeof(path), "%s/data.mdb", copy.dir);
+    ck_assert_int_eq(stat(path, &before), 0);
+    ck_assert_int_eq(truncate(path, before.st_size - 4096), 0);
+    ck_assert_int_eq(fixture_open(&copy), COVE_ECORRUPT);
+    ck_assert_int_eq(stat(path, &after), 0);
+    ck_assert_int_eq(after.st_size, before.st_size - 4096);
+    copy.opt.read_only = false;
+    fixture_remove(&copy);
+    fixture_teardown(&f);
+}
+END_TEST
+
+START_TEST(a_store_that_is_held_is_not_opened)
+{
+    struct fixture f;
+    int hold = -1;
+
+    fixture_setup(&f, FIXTURE_LMDB);
+    ck_assert_int_eq(cove_store_hold(f.dir, &hold, &f.diag), COVE_EBUSY);
+    ck_assert_ptr_nonnull(strstr(f.diag.text, "has the store open"));
+    cove_store_close(f.store);
+    f.store = NULL;
+    ck_assert_int_eq(cove_store_hold(f.dir, &hold, &f.diag), 0);
+    ck_assert_int_eq(fixture_open(&f), COVE_EBUSY);
+    cove_store_let(hold);
+    ck_assert_int_eq(fixture_open(&f), 0);
+    fixture_teardown(&f);
+}
+END_TEST
+
 START_TEST(a_store_in_memory_is_not_copied)
 {
     struct fixture f;
@@ -535,6 +591,8 @@ static Suite *disk_suite(void)
     tcase_add_test(disk, a_copy_is_the_store_as_it_was);
     tcase_add_test(disk, a_copy_writes_over_nothing);
     tcase_add_test(disk, a_failed_copy_leaves_nothing);
+    tcase_add_test(disk, a_store_opened_read_only_touches_nothing);
+    tcase_add_test(disk, a_store_that_is_held_is_not_opened);
     tcase_add_test(disk, a_store_in_memory_is_not_copied);
     suite_add_tcase(suite, disk);
     return suite;
