@@ -59,6 +59,10 @@ struct cli_sub { /* the second word of `schema put`, `migrate plan` … */
 /* Run the one that the next word names; ends with name NULL. */
 int cli_sub_run(struct cli *cli, const struct cli_sub *subs);
 
+/* --- main.c: open the store, for a verb that not always wants it. Gives an
+ * exit code, with a message. */
+int cli_open(struct cli *cli, unsigned flags);
+
 /* --- args.c: each takes what it finds out of the words */
 bool cli_flag(struct cli *cli, const char *name);
 /* NULL where absent; *bad where the value behind it is missing. */

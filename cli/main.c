@@ -139,12 +139,9 @@ static int main_options(struct cli *cli, int argc, char **argv)
     return i;
 }
 
-static int main_open(struct cli *cli, const struct cli_verb *verb)
+int cli_open(struct cli *cli, unsigned flags)
 {
-    struct cove_options options = {
-        .size = sizeof(options),
-        .flags = verb->creates ? COVE_OPEN_CREATE : 0,
-    };
+    struct cove_options options = {.size = sizeof(options), .flags = flags};
 
     if (getenv("COVE_FORCE_NETWORK") != NULL) {
         options.flags |= COVE_OPEN_FORCE_NETWORK;
@@ -154,7 +151,7 @@ static int main_open(struct cli *cli, const struct cli_verb *verb)
     }
     int err = cove_open(cli->dir, &options, &cli->store);
 
-    if (err == COVE_ENOTFOUND && !verb->creates) {
+    if (err == COVE_ENOTFOUND && (flags & COVE_OPEN_CREATE) == 0) {
         return cli_fail(CLI_NOT_FOUND,
                         "%s: no store there; `cove -d %s init` "
                         "makes one",
@@ -226,7 +223,9 @@ int main(int argc, char **argv)
         cli.args.count = 1;
         return cli_help(&cli);
     }
-    int code = verb->opens ? main_open(&cli, verb) : CLI_OK;
+    int code = verb->opens
+                   ? cli_open(&cli, verb->creates ? COVE_OPEN_CREATE : 0)
+                   : CLI_OK;
 
     if (code == CLI_OK) {
         code = verb->run(&cli);

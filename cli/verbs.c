@@ -335,12 +335,27 @@ const struct cli_verb cli_verbs[] = {
      "has the\nversions."},
     {"check", true, false, cli_check, "",
      "verify every header, log and signature again", "Exit 9 on damage."},
-    {"backup", true, false, cli_backup, "DIR",
+    {"backup", false, false, cli_backup,
+     "DIR | list [PARENT] | verify DIR | restore DIR [--to NEWDIR]",
      "copy the store to a new directory, while it is in use",
      "The copy is whole, compact and durable, with the device's key (keep it "
-     "safe).\nOpened with -d DIR it is this device with a session of its own. "
-     "Nothing is ever\nwritten over. Example:\n  cove backup "
-     "../cove-before-v7"},
+     "safe) and\nbackup.json, which says what it holds. Opened with -d DIR it "
+     "is this device with a\nsession of its own. Nothing is ever written "
+     "over.\n"
+     "  list             those noted in this store: when, how much, still "
+     "there?\n"
+     "  list PARENT      those that lie in a directory; needs no store\n"
+     "  verify DIR       every byte, hash and signature, against what it was "
+     "made of;\n                   needs no store, changes nothing; exit 9 "
+     "where it is not whole\n"
+     "  restore DIR      as the store (-d), or as a new one (--to NEWDIR). A "
+     "store that\n                   is there wants -y, and is kept beside it "
+     "under the date. The\n                   restored one begins a session "
+     "of its own\n"
+     "What single documents were before is `cove restore`. Examples:\n"
+     "  cove backup /mnt/disk/cove-2026-11-30\n"
+     "  cove backup verify /mnt/disk/cove-2026-11-30\n"
+     "  cove -d notes backup restore /mnt/disk/cove-2026-11-30 -y"},
     {"mark", true, false, cli_mark, "[NAME]",
      "name this moment, to restore to; without NAME: list",
      "-y moves a mark that is there. Runs of migrations set marks of their "

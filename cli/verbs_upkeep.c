@@ -1,37 +1,9 @@
-/* verbs_upkeep.c: backup, mark, restore, discard, migrate reset. */
+/* verbs_upkeep.c: mark, restore, discard, migrate reset. */
 #include "cli/covalue.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ------------------------------------------------------------------ backup */
-
-static void human_backup(const json_t *reply)
-{
-    printf("%" JSON_INTEGER_FORMAT " documents, %" JSON_INTEGER_FORMAT
-           " bytes in ",
-           cli_int(reply, "documents"), cli_int(reply, "bytes"));
-    cli_print_text(cli_text(reply, "path"));
-    fputs("; `cove -d ", stdout);
-    cli_print_text(cli_text(reply, "path"));
-    puts(" status` opens it, with a session of its own");
-}
-
-int cli_backup(struct cli *cli)
-{
-    const char *path = cli_word(cli);
-    int code = cli_end(cli, false);
-
-    if (code == CLI_OK && path == NULL) {
-        code = cli_fail(CLI_USAGE, "backup needs a new directory's name");
-    }
-    return code != CLI_OK
-               ? code
-               : cli_answer(
-                     cli, json_pack("{s:s s:s}", "do", "backup", "path", path),
-                     human_backup);
-}
 
 /* ------------------------------------------------------------------- marks */
 

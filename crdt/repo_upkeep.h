@@ -7,6 +7,18 @@
 
 #include "crdt/repo.h"
 
+/* --- what a store is, read without opening it as a repo. Errors:
+ * COVE_ENOTFOUND (it is new), COVE_ECORRUPT. */
+struct cove_repo_peek {
+    uint64_t format;  /* that it has */
+    uint64_t current; /* that this build writes; opening takes it there */
+    uint64_t sequence;
+    struct cove_key device;
+    uint8_t store_id[16];
+};
+COVE_MUST_CHECK int cove_repo_peek(struct cove_store *store,
+                                   struct cove_repo_peek *out);
+
 /* --- kept counts: documents of a schema by the epoch of their newest user
  * write and by how they were last judged. A write or an arrival takes a
  * document's judgement away; a load or a run gives it one again. They are kept

@@ -258,6 +258,8 @@ static const struct admin_verb *admin_find(const char *name)
         admin_files_verbs,
         admin_bundle_verbs,
         admin_upkeep_verbs,
+        admin_backup_verbs,
+        admin_backup_restore_verbs,
         admin_restore_verbs,
         admin_draft_verbs,
         admin_reset_verbs,

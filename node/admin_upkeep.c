@@ -1,106 +1,12 @@
-/* admin_upkeep.c: backup, mark, mark.list. */
+/* admin_upkeep.c: mark, mark.list. */
 #include "core/cbor.h"
 #include "core/hlc.h"
 #include "core/value.h"
 #include "crdt/repo_upkeep.h"
-#include "node/guard.h"
 #include "node/upkeep.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* ------------------------------------------------------------------ backup */
-
-/* The documents, and the last change that the copy will surely hold. */
-static int backup_count(struct admin *a, uint64_t *out, uint64_t *sequence)
-{
-    struct cove_txn *txn;
-    cove_num num = 0;
-    int err = node_begin(a->store, COVE_READ, &txn);
-
-    if (err != 0) {
-        return err;
-    }
-    *out = 0;
-    err = cove_repo_sequence(txn->worker->repo, txn->txn, sequence);
-    while (err == 0 && (err = cove_repo_next(txn->worker->repo, txn->txn, 0,
-                                             num, &num)) == 0) {
-        ++*out;
-    }
-    return admin_end(a, txn, err == COVE_ENOTFOUND ? 0 : err);
-}
-
-static int backup_bytes(struct admin *a, const char *path, int64_t *out)
-{
-    char *file = cove_arena_printf(&a->arena, "%s/data.mdb", path);
-    struct stat st;
-
-    if (file == NULL) {
-        return COVE_ENOMEM;
-    }
-    if (stat(file, &st) != 0) {
-        return COVE_EIO;
-    }
-    *out = (int64_t)st.st_size;
-    return 0;
-}
-
-/* What was copied is of no use without its key: take it away again. */
-static void backup_undo(struct admin *a, const char *path)
-{
-    static const char *const files[] = {"data.mdb", "device.key"};
-
-    for (size_t i = 0; i < COVE_ARRAY_LEN(files); i++) {
-        char *file = cove_arena_printf(&a->arena, "%s/%s", path, files[i]);
-
-        if (file != NULL) {
-            (void)unlink(file);
-        }
-    }
-    (void)rmdir(path);
-}
-
-/* The copy has no side file with the nonce, so that whoever opens it begins a
- * session of its own: it may be opened beside the original. */
-static int verb_backup(struct admin *a)
-{
-    const char *path = NULL;
-    uint64_t documents = 0, sequence = 0;
-    int64_t bytes = 0;
-    int err = admin_text(a, "path", &path);
-
-    err = err != 0 ? err : admin_need(a, "path", path);
-    err = err != 0 ? err : backup_count(a, &documents, &sequence);
-    if (err == 0) {
-        err = cove_store_copy(a->store->store, path, &a->diag);
-    }
-    if (err != 0) {
-        return err;
-    }
-    err = node_key_copy(a->store, path, &a->diag);
-    if (err == 0) {
-        err = backup_bytes(a, path, &bytes);
-    }
-    /* That it was made is noted in the store; where that fails the copy is no
-     * worse, so it stays. */
-    bool noted = err == 0 && guard_note_backup(a->store, sequence) == 0;
-
-    if (err != 0) {
-        backup_undo(a, path);
-        return err;
-    }
-    node_json_key(&a->reply, "path");
-    node_json_cstr(&a->reply, path);
-    node_json_key(&a->reply, "bytes");
-    node_json_int(&a->reply, bytes);
-    node_json_key(&a->reply, "documents");
-    node_json_int(&a->reply, (int64_t)documents);
-    node_json_key(&a->reply, "noted");
-    node_json_bool(&a->reply, noted);
-    return 0;
-}
 
 /* ------------------------------------------------------------------- marks */
 
@@ -455,7 +361,6 @@ int admin_time(struct admin *a, const char *key, uint64_t *hlc, bool *given)
 }
 
 const struct admin_verb admin_upkeep_verbs[] = {
-    {"backup", "path", verb_backup},
     {"mark", "name replace", verb_mark},
     {"mark.list", "", verb_mark_list},
     {NULL, NULL, NULL},
