@@ -84,4 +84,8 @@ int cli_saved_write(struct cli_saved *saved, const void *bytes, size_t len);
 /* Keep it where `code` is CLI_OK, else remove it. */
 int cli_saved_end(struct cli_saved *saved, bool over, int code);
 
+/* --- verbs_dump.c: the verbs export and import with --exact PATH */
+int cli_export_exact(struct cli *cli, const char *path);
+int cli_import_exact(struct cli *cli, const char *path);
+
 #endif

@@ -163,7 +163,8 @@ const struct cli_verb cli_verbs[] = {
      "  --branch NAME    in this branch; --main then takes what the document "
      "has\n"
      "A branch goes on behind a merge, and may be merged again."},
-    {"import", true, false, cli_import, "FILE [--schema SCHEMA[@VERSION]]",
+    {"import", true, false, cli_import,
+     "FILE [--schema SCHEMA[@VERSION]] | --exact FILE",
      "make a document of each JSON line",
      "  --schema NAME    the schema (none: any keys)\n"
      "  --as VERSION     the version of it that the records have\n"
@@ -175,16 +176,31 @@ const struct cli_verb cli_verbs[] = {
      "gives its\nfields, at its schema and version, to a new document with an "
      "id of its own; a text,\nlist, stream, counter or blob its content. "
      "References to what comes in with it go\nto the new documents; those of "
-     "a map to a map further down stay.\nExamples:\n"
+     "a map to a map further down stay.\n"
+     "  --exact FILE     of `cove export --exact` (- standard input): each "
+     "document as it\n                   was signed, verified again; what is "
+     "here already is found so\n"
+     "  --resume         with it: go on where an import of it ended\n"
+     "Examples:\n"
      "  cove import notes.jsonl --schema Note\n"
      "  cove -d a export Note | cove -d b import -"},
-    {"export", true, false, cli_export, "[SCHEMA[@VERSION]]",
+    {"export", true, false, cli_export,
+     "[SCHEMA[@VERSION]] | --exact FILE [SCHEMA]",
      "print documents as JSON lines",
      "  --as VERSION     as this version sees them\n"
      "  --raw            registers as stored\n"
      "  --depth N        and what each refers to, N steps far\n"
      "  --blob-dir DIR   blobs of more than 1 MiB, as files; smaller ones are "
-     "in their lines\nExample:\n  cove export Note --depth 1 > notes.jsonl"},
+     "in their lines\n"
+     "  --exact FILE     each document as it was signed, with all its history "
+     "(- standard\n                   output): `cove import --exact` gives the "
+     "same documents elsewhere\n"
+     "     --after CURSOR   only what changed since the dump that gave it; or "
+     "the rest of\n                      one that did not come to its end\n"
+     "     --plain       not compressed\n"
+     "Examples:\n  cove export Note --depth 1 > notes.jsonl\n"
+     "  cove export --exact all.dump\n"
+     "  cove -d a export --exact - | cove -d b import --exact -"},
     {"log", true, false, cli_log, "ID[.FIELD] [FIELD] | -p ID[.FIELD]",
      "show who wrote what when",
      "  --as VERSION     what FIELD means\n"
@@ -336,7 +352,8 @@ const struct cli_verb cli_verbs[] = {
     {"check", true, false, cli_check, "",
      "verify every header, log and signature again", "Exit 9 on damage."},
     {"backup", false, false, cli_backup,
-     "DIR | list [PARENT] | verify DIR | restore DIR [--to NEWDIR]",
+     "DIR | list [PARENT] | verify DIR | restore DIR [--to NEWDIR] |\n    "
+     "FILE --schema NAME",
      "copy the store to a new directory, while it is in use",
      "The copy is whole, compact and durable, with the device's key (keep it "
      "safe) and\nbackup.json, which says what it holds. Opened with -d DIR it "
@@ -352,6 +369,9 @@ const struct cli_verb cli_verbs[] = {
      "store that\n                   is there wants -y, and is kept beside it "
      "under the date. The\n                   restored one begins a session "
      "of its own\n"
+     "  --schema NAME    with a FILE in place of DIR: that schema, its "
+     "documents "
+     "and what\n                   they need, as `cove export --exact`\n"
      "What single documents were before is `cove restore`. Examples:\n"
      "  cove backup /mnt/disk/cove-2026-11-30\n"
      "  cove backup verify /mnt/disk/cove-2026-11-30\n"

@@ -18,23 +18,36 @@ static void human_backup(const json_t *reply)
     printf("%" JSON_INTEGER_FORMAT " documents, %" JSON_INTEGER_FORMAT
            " bytes in ",
            cli_int(reply, "documents"), cli_int(reply, "bytes"));
+    if (json_object_get(reply, "schema") != NULL) {
+        backup_text("", reply, "path", "; `cove import --exact ");
+        backup_text("", reply, "path",
+                    "` takes them into any store that may "
+                    "read them\n");
+        return;
+    }
     backup_text("", reply, "path", "; `cove backup verify ");
     backup_text("", reply, "path", "` looks at all of it\n");
 }
 
-static int backup_make(struct cli *cli, const char *path)
+static int backup_make(struct cli *cli, const char *path, const char *schema,
+                       bool bad)
 {
-    int code = cli_end(cli, false);
+    int code = cli_end(cli, bad);
+    json_t *request;
 
     if (code == CLI_OK && path == NULL) {
-        code = cli_fail(CLI_USAGE, "backup needs a new directory's name");
+        code = cli_fail(CLI_USAGE, "backup needs a new directory's name, or a "
+                                   "new file's with --schema");
     }
     code = code != CLI_OK ? code : cli_open(cli, 0);
-    return code != CLI_OK
-               ? code
-               : cli_answer(
-                     cli, json_pack("{s:s s:s}", "do", "backup", "path", path),
-                     human_backup);
+    if (code != CLI_OK) {
+        return code;
+    }
+    request = json_pack("{s:s s:s}", "do", "backup", "path", path);
+    if (schema != NULL) {
+        json_object_set_new(request, "schema", json_string(schema));
+    }
+    return cli_answer(cli, request, human_backup);
 }
 
 /* --------------------------------------------------------------------- list */
@@ -195,13 +208,16 @@ int cli_backup(struct cli *cli)
     } subs[] = {{"list", backup_list},
                 {"verify", backup_verify},
                 {"restore", backup_restore}};
+    bool bad = false;
+    const char *schema = cli_option(cli, "--schema", &bad);
     const char *word = cli_word(cli);
 
-    for (size_t i = 0; word != NULL && i < sizeof(subs) / sizeof(subs[0]);
+    for (size_t i = 0;
+         schema == NULL && word != NULL && i < sizeof(subs) / sizeof(subs[0]);
          i++) {
         if (strcmp(subs[i].name, word) == 0) {
             return subs[i].run(cli);
         }
     }
-    return backup_make(cli, word);
+    return backup_make(cli, word, schema, bad);
 }

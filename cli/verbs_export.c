@@ -124,6 +124,12 @@ static int export_options(struct export *e, json_t *request)
 int cli_export(struct cli *cli)
 {
     struct export e = {.cli = cli};
+    bool bad = false;
+    const char *exact = cli_option(cli, "--exact", &bad);
+
+    if (bad || exact != NULL) {
+        return bad ? CLI_USAGE : cli_export_exact(cli, exact);
+    }
     json_t *request = json_object();
     const char *mode = cli_flag(cli, "--raw") ? "raw" : "view";
     int code = export_options(&e, request);

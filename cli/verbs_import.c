@@ -299,6 +299,11 @@ int cli_import(struct cli *cli)
     struct import m = {.cli = cli};
     struct cove_id owner;
     bool bad = false;
+    const char *exact = cli_option(cli, "--exact", &bad);
+
+    if (bad || exact != NULL) {
+        return bad ? CLI_USAGE : cli_import_exact(cli, exact);
+    }
     const char *schema = cli_option(cli, "--schema", &bad);
     const char *as = cli_option(cli, "--as", &bad);
     const char *owner_text = cli_option(cli, "--owner", &bad);

@@ -207,6 +207,14 @@ COVE_MUST_CHECK int cove_repo_group(struct cove_repo *repo,
                                     struct cove_arena *arena,
                                     struct cove_group *out);
 
+/* The proofs kept of a document's sessions that parted: batches, encoded.
+ * Errors: what visit gives. */
+COVE_MUST_CHECK int cove_repo_forks(struct cove_repo *repo,
+                                    struct cove_store_txn *txn, cove_num num,
+                                    int (*visit)(void *ctx,
+                                                 struct cove_bytes batch),
+                                    void *ctx);
+
 /* --- iteration */
 
 /* Every transaction of a document, session by session, in log order. */

@@ -133,3 +133,38 @@ int repo_fork_keep(struct repo_work *work, struct repo_record *record,
                                 "kept",
                                 first);
 }
+
+int cove_repo_forks(struct cove_repo *repo, struct cove_store_txn *txn,
+                    cove_num num, int (*visit)(void *, struct cove_bytes),
+                    void *ctx)
+{
+    struct cove_store_cursor *cursor;
+    struct cove_place place;
+    struct cove_entry entry;
+    struct cove_bytes prefix;
+    int err = cove_store_cursor_open(txn, REPO_FORK_PROOFS, &cursor);
+
+    (void)repo;
+    if (err != 0) {
+        return err;
+    }
+    cove_place_start(&place);
+    cove_place_number(&place, num);
+    prefix = cove_place_bytes(&place);
+    err = cove_store_cursor_seek(cursor, prefix, &entry);
+    while (err == 0 && entry.key.len > prefix.len &&
+           memcmp(entry.key.at, prefix.at, prefix.len) == 0) {
+        struct cove_unpacker u;
+
+        cove_unpacker_init(&u, entry.value);
+        (void)cove_unpack_varint(&u); /* where it parts */
+        err = u.err != 0
+                  ? u.err
+                  : visit(ctx, cove_bytes(u.at, (size_t)(u.end - u.at)));
+        if (err == 0) {
+            err = cove_store_cursor_next(cursor, &entry);
+        }
+    }
+    cove_store_cursor_close(cursor);
+    return err == COVE_ENOTFOUND ? 0 : err;
+}

@@ -147,6 +147,8 @@ extern const struct admin_verb admin_plan_verbs[];
 extern const struct admin_verb admin_upkeep_verbs[];
 extern const struct admin_verb admin_backup_verbs[];
 extern const struct admin_verb admin_backup_restore_verbs[];
+extern const struct admin_verb admin_export_verbs[];
+extern const struct admin_verb admin_import_verbs[];
 extern const struct admin_verb admin_restore_verbs[];
 extern const struct admin_verb admin_draft_verbs[];
 extern const struct admin_verb admin_reset_verbs[];

@@ -23,43 +23,64 @@ static void backup_number(struct admin *a, const char *key, uint64_t v)
 
 /* That it was made is noted in the store; where that fails the copy is no
  * worse, so it stays. */
-static bool make_noted(struct admin *a, const char *path,
-                       const struct backup_manifest *m)
+static void make_reply(struct admin *a, const char *path,
+                       struct backup_note *note)
 {
     char whole[PATH_MAX];
-    struct backup_note note = {.time_ms = m->time_ms,
-                               .sequence = m->sequence,
-                               .documents = m->documents,
-                               .bytes = m->bytes,
-                               .hash = m->hash};
+    bool noted;
 
-    note.path = cove_bytes_text(realpath(path, whole) != NULL ? whole : path);
-    return backup_note(a->store, &note) == 0 &&
-           guard_note_backup(a->store, m->sequence) == 0;
+    note->path = cove_bytes_text(realpath(path, whole) != NULL ? whole : path);
+    noted = backup_note(a->store, note) == 0 &&
+            (note->schema.len > 0 ||
+             guard_note_backup(a->store, note->sequence) == 0);
+    node_json_key(&a->reply, "path");
+    node_json_cstr(&a->reply, path);
+    backup_number(a, "time", (uint64_t)note->time_ms);
+    backup_number(a, "sequence", note->sequence);
+    backup_number(a, "bytes", note->bytes);
+    backup_number(a, "documents", note->documents);
+    node_json_key(&a->reply, "noted");
+    node_json_bool(&a->reply, noted);
+}
+
+static int make_whole(struct admin *a, const char *path)
+{
+    struct backup_manifest m = {0};
+    struct backup_note note = {.time_ms = 0};
+    int err = backup_make(a->store, path, true, &m, &a->diag);
+
+    if (err != 0) {
+        return err;
+    }
+    note.time_ms = m.time_ms;
+    note.sequence = m.sequence;
+    note.documents = m.documents;
+    note.bytes = m.bytes;
+    note.hash = m.hash;
+    make_reply(a, path, &note);
+    backup_number(a, "local", m.local);
+    node_json_key(&a->reply, "digest");
+    node_json_hex(&a->reply, m.digest.b, sizeof(m.digest.b));
+    return 0;
 }
 
 static int verb_backup(struct admin *a)
 {
-    struct backup_manifest m = {0};
-    const char *path = NULL;
+    struct backup_note note = {.time_ms = 0};
+    const char *path = NULL, *schema = NULL;
     int err = backup_place(a, "path", &path);
 
-    err = err != 0 ? err : backup_make(a->store, path, true, &m, &a->diag);
-    if (err != 0) {
-        return err;
+    err = err != 0 ? err : admin_text(a, "schema", &schema);
+    if (err == 0 && schema == NULL) {
+        return make_whole(a, path);
     }
-    node_json_key(&a->reply, "path");
-    node_json_cstr(&a->reply, path);
-    backup_number(a, "time", (uint64_t)m.time_ms);
-    backup_number(a, "sequence", m.sequence);
-    backup_number(a, "bytes", m.bytes);
-    backup_number(a, "documents", m.documents);
-    backup_number(a, "local", m.local);
-    node_json_key(&a->reply, "digest");
-    node_json_hex(&a->reply, m.digest.b, sizeof(m.digest.b));
-    node_json_key(&a->reply, "noted");
-    node_json_bool(&a->reply, make_noted(a, path, &m));
-    return 0;
+    err = err != 0 ? err : backup_schema(a, path, schema, &note);
+    if (err == 0) {
+        make_reply(a, path, &note);
+        node_json_key(&a->reply, "schema");
+        node_json_cstr(&a->reply, schema);
+    }
+    return err;
 }
 
 /* --------------------------------------------------------------------- list */
@@ -381,7 +402,7 @@ static int verb_backup_verify(struct admin *a)
 }
 
 const struct admin_verb admin_backup_verbs[] = {
-    {"backup", "path", verb_backup},
+    {"backup", "path schema", verb_backup},
     {"backup.list", "parent", verb_backup_list},
     {"backup.verify", "path", verb_backup_verify},
     {NULL, NULL, NULL},

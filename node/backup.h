@@ -82,6 +82,12 @@ int backup_make(struct cove *store, const char *path, bool survey,
 int backup_key(const char *dir, struct cove_secret *secret,
                struct cove_key *device, struct cove_diag *diag);
 
+/* --- backup_schema.c: one schema as a dump, in a new file; whole or not there.
+ * Errors: of export.exact, COVE_EEXIST. */
+struct backup_note;
+int backup_schema(struct admin *a, const char *path, const char *schema,
+                  struct backup_note *out);
+
 /* --- backup_note.c: what the store remembers of its backups */
 struct backup_note {
     struct cove_bytes path;   /* absolute */
