@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "core/store_pages.h"
 #include "core/store_table.h"
 
 #define DATA_FILE    "data.mdb"
@@ -258,6 +259,12 @@ static int dir_check_file(struct cove_store_dir *dir, bool create,
     if (errno != 0) {
         return dir_fail(dir, "cannot read " DATA_FILE, diag);
     }
+    if (file == FILE_OTHER && faccessat(dir->fd, LOCK_FILE, F_OK, 0) == 0) {
+        return cove_fail(diag, COVE_ECORRUPT,
+                         "%s: the first page of " DATA_FILE " is damaged; "
+                         "`cove recover` saves what is whole into a new store",
+                         dir->path);
+    }
     if (file == FILE_OTHER) {
         return cove_fail(diag, COVE_ENOTSTORE,
                          "%s: " DATA_FILE " in it is no Cove store; choose "
@@ -428,6 +435,9 @@ int cove_store_dir_open(struct cove_store_dir *dir, const char *path,
     }
     if (err == 0 && dir->fresh) {
         err = dir_begin_fresh(dir, diag);
+    }
+    if (err == 0 && !dir->fresh) {
+        err = cove_pages_probe(dir->fd, path, diag);
     }
     if (err == 0 && !opt->read_only) {
         err = dir_reserve(dir, diag);
