@@ -349,8 +349,16 @@ const struct cli_verb cli_verbs[] = {
      "Documents by state, what is unsent, digests, peers. `cove migrate "
      "status` "
      "has the\nversions."},
-    {"check", true, false, cli_check, "",
-     "verify every header, log and signature again", "Exit 9 on damage."},
+    {"check", true, false, cli_check, "[--deep] [--repair]",
+     "verify every header, log and signature again",
+     "  --deep           look at each page of the file, and compare all that "
+     "is "
+     "kept\n                   with what it follows from\n"
+     "  --repair         make again what follows from what is whole; put aside "
+     "what\n                   is not, for peers to send it again\n"
+     "Exit 9 on damage, 0 where all of it was made again. A store that cannot "
+     "be opened\nis looked at all the same. docs/ADMIN.md \"What check finds\" "
+     "lists the kinds."},
     {"backup", false, false, cli_backup,
      "DIR | list [PARENT] | verify DIR | restore DIR [--to NEWDIR] |\n    "
      "FILE --schema NAME",

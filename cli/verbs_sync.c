@@ -262,7 +262,8 @@ int cli_sync(struct cli *cli)
     return code;
 }
 
-/* ------------------------------------------------------------ status, check */
+/* -------------------------------------------------------------------- status
+ */
 
 static void human_status(const json_t *reply)
 {
@@ -317,42 +318,4 @@ int cli_status(struct cli *cli)
         json_object_set_new(request, "scan", json_true());
     }
     return cli_answer(cli, request, human_status);
-}
-
-static void human_check(const json_t *reply)
-{
-    json_t *d;
-    size_t i;
-
-    json_array_foreach(json_object_get(reply, "damaged"), i, d)
-    {
-        printf("%s  %s\n", cli_text(d, "id"), cli_text(d, "why"));
-    }
-    printf("%" JSON_INTEGER_FORMAT " documents, %" JSON_INTEGER_FORMAT
-           " sessions, %" JSON_INTEGER_FORMAT " transactions, %zu damaged\n",
-           cli_int(reply, "documents"), cli_int(reply, "sessions"),
-           cli_int(reply, "transactions"),
-           json_array_size(json_object_get(reply, "damaged")));
-}
-
-int cli_check(struct cli *cli)
-{
-    json_t *reply = NULL;
-    int code = cli_end(cli, false);
-
-    if (code != CLI_OK) {
-        return code;
-    }
-    code = cli_call(cli, json_pack("{s:s}", "do", "check"), &reply);
-    if (code == CLI_OK && cli->json) {
-        cli_print_json(reply);
-    } else if (code == CLI_OK && !cli->quiet) {
-        human_check(reply);
-    }
-    if (code == CLI_OK &&
-        json_array_size(json_object_get(reply, "damaged")) > 0) {
-        code = CLI_INVALID;
-    }
-    json_decref(reply);
-    return code;
 }

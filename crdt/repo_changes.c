@@ -174,6 +174,25 @@ static int change_put(struct repo_work *work, uint64_t sequence,
     return err;
 }
 
+int repo_change_num(struct repo_work *work, uint64_t sequence, cove_num *out)
+{
+    struct change_entry entry;
+    struct cove_bytes value;
+    struct cove_place place;
+    int err;
+
+    change_place(&place, sequence);
+    err = cove_store_get(work->txn, REPO_CHANGES, cove_place_bytes(&place),
+                         &value);
+    if (err == 0) {
+        err = change_unpack(value, sequence, &entry);
+    }
+    if (err == 0) {
+        *out = entry.num;
+    }
+    return err;
+}
+
 /* Take the document's former entry away, and what it says of the origin. */
 static int change_replace(struct repo_work *work, uint64_t sequence,
                           struct change_entry *entry)

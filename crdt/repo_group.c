@@ -202,8 +202,14 @@ static int group_shift(struct repo_work *work, uint64_t num, int64_t by)
     struct group_head head;
     int err = group_head_get(work, num, &head);
 
+    if (err == COVE_ECORRUPT && work->repo->mending) {
+        return 0;
+    }
     if (err != 0) {
         return err;
+    }
+    if (by < 0 && head.named < (uint64_t)-by && work->repo->mending) {
+        return 0;
     }
     if (by < 0 && head.named < (uint64_t)-by) {
         return COVE_ECORRUPT;
@@ -211,6 +217,26 @@ static int group_shift(struct repo_work *work, uint64_t num, int64_t by)
     head.named += (uint64_t)by;
     return head.named == 0 ? group_remove(work, num)
                            : group_head_put(work, num, &head);
+}
+
+int repo_group_named(struct repo_work *work, uint64_t num, uint64_t named)
+{
+    struct group_head head;
+    struct cove_place place;
+    int err;
+
+    if (named == 0) {
+        group_place(&place, num, true);
+        err = cove_store_del(work->txn, REPO_GROUPS, cove_place_bytes(&place));
+        group_place(&place, num, false);
+        return err != 0 && err != COVE_ENOTFOUND
+                   ? err
+                   : cove_store_del(work->txn, REPO_GROUPS,
+                                    cove_place_bytes(&place));
+    }
+    err = group_head_get(work, num, &head);
+    head.named = named;
+    return err != 0 ? err : group_head_put(work, num, &head);
 }
 
 static int group_settle(struct repo_work *work)

@@ -164,7 +164,8 @@ struct repo_record {
 struct cove_repo {
     struct cove_repo_options opt;
     uint8_t store_id[16];
-    struct cove_id local;      /* this device's group of local documents */
+    bool mending;         /* counts may be wrong: a check sets them right */
+    struct cove_id local; /* this device's group of local documents */
     struct cove_arena scratch; /* of write transactions: one at a time */
     struct repo_open open;
     struct repo_group group;
@@ -288,6 +289,9 @@ COVE_MUST_CHECK int repo_change_move(struct repo_work *work,
                                      const struct repo_record *record,
                                      uint64_t noted, uint32_t session,
                                      uint32_t from);
+/* Which document's change that is. Errors: COVE_ENOTFOUND, COVE_ECORRUPT. */
+COVE_MUST_CHECK int repo_change_num(struct repo_work *work, uint64_t sequence,
+                                    cove_num *out);
 /* Take the document's change away. */
 COVE_MUST_CHECK int repo_change_drop(struct repo_work *work,
                                      const struct repo_record *record);

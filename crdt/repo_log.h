@@ -157,6 +157,9 @@ COVE_MUST_CHECK int repo_group_sign(struct repo_work *work,
 COVE_MUST_CHECK int repo_group_take(struct repo_work *work,
                                     const struct cove_proof *shared,
                                     struct repo_proof *out);
+/* So many chunks name the group: none, and it goes. For a check. */
+COVE_MUST_CHECK int repo_group_named(struct repo_work *work, uint64_t num,
+                                     uint64_t named);
 /* A chunk with this proof is about to go, or to be signed otherwise. */
 COVE_MUST_CHECK int repo_group_release(struct repo_work *work,
                                        const struct repo_proof *proof);
@@ -174,6 +177,9 @@ COVE_MUST_CHECK int repo_state_write(struct repo_work *work,
 COVE_MUST_CHECK int repo_state_read(struct repo_work *work,
                                     const struct repo_record *record,
                                     struct cove_state *state);
+/* Is it there, and as it was written? Errors: COVE_ECORRUPT. */
+COVE_MUST_CHECK int repo_state_whole(struct repo_work *work,
+                                     const struct repo_record *record);
 
 /* The transaction that an origin lies in, as far as it is asked for. It never
  * changes: logs only grow. */

@@ -43,6 +43,10 @@ struct repo_known {
 
 /* repo_open.c */
 #define REPO_TALLY_KEY (9 + 32 + 8 + 1)
+struct repo_tally_key {
+    uint8_t b[REPO_TALLY_KEY];
+    size_t len;
+};
 struct repo_tally_shift { /* so many more documents, or fewer */
     uint8_t key[REPO_TALLY_KEY];
     size_t key_len;
@@ -77,5 +81,8 @@ COVE_MUST_CHECK int repo_open_settle(struct repo_work *work);
 /* repo_tally.c. Errors: COVE_ECORRUPT where fewer than none would be left. */
 COVE_MUST_CHECK int repo_tally_put(struct repo_work *work,
                                    const struct repo_tally_shift *shift);
+void repo_tally_key(struct repo_tally_key *key, const struct cove_tally *tally);
+/* repo_recount.c. Count all documents anew, in place of what is counted. */
+COVE_MUST_CHECK int repo_tally_again(struct repo_work *work);
 
 #endif

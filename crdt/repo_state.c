@@ -501,21 +501,36 @@ static int state_verify(struct cove_bytes *bytes)
                : COVE_ECORRUPT;
 }
 
+/* The checkpoint's bytes, as they were written; borrowed from the store where
+ * they have one part. */
+static int state_bytes(struct repo_work *work, const struct repo_record *record,
+                       struct cove_bytes *out, size_t *parts)
+{
+    int err = repo_blob_read(work, REPO_STATES, record->num, out, parts);
+
+    if (err == COVE_ENOTFOUND ||
+        (err == 0 && out->len != record->state_bytes)) {
+        return COVE_ECORRUPT;
+    }
+    return err != 0 ? err : state_verify(out);
+}
+
+int repo_state_whole(struct repo_work *work, const struct repo_record *record)
+{
+    struct cove_bytes bytes;
+    size_t parts;
+
+    return state_bytes(work, record, &bytes, &parts);
+}
+
 int repo_state_read(struct repo_work *work, const struct repo_record *record,
                     struct cove_state *state)
 {
     struct cove_unpacker u;
     struct cove_bytes bytes;
     size_t parts;
-    int err = repo_blob_read(work, REPO_STATES, record->num, &bytes, &parts);
+    int err = state_bytes(work, record, &bytes, &parts);
 
-    if (err == COVE_ENOTFOUND ||
-        (err == 0 && bytes.len != record->state_bytes)) {
-        return COVE_ECORRUPT;
-    }
-    if (err == 0) {
-        err = state_verify(&bytes);
-    }
     if (err == 0 && parts == 1) { /* borrowed from the store so far */
         err = cove_arena_copy(work->arena, bytes, &bytes);
     }

@@ -17,12 +17,7 @@
 
 /* --- keys: a number, then raw bytes */
 
-struct tally_key {
-    uint8_t b[REPO_TALLY_KEY];
-    size_t len;
-};
-
-static void key_start(struct tally_key *key, cove_num schema)
+static void key_start(struct repo_tally_key *key, cove_num schema)
 {
     struct cove_place place;
 
@@ -32,18 +27,18 @@ static void key_start(struct tally_key *key, cove_num schema)
     key->len = place.len;
 }
 
-static void key_add(struct tally_key *key, const void *at, size_t len)
+static void key_add(struct repo_tally_key *key, const void *at, size_t len)
 {
     memcpy(key->b + key->len, at, len);
     key->len += len;
 }
 
-static struct cove_bytes key_bytes(const struct tally_key *key)
+static struct cove_bytes key_bytes(const struct repo_tally_key *key)
 {
     return cove_bytes(key->b, key->len);
 }
 
-static void key_of_tally(struct tally_key *key, const struct cove_tally *tally)
+void repo_tally_key(struct repo_tally_key *key, const struct cove_tally *tally)
 {
     key_start(key, tally->schema);
     key_add(key, tally->epoch.b, sizeof(tally->epoch.b));
@@ -51,7 +46,7 @@ static void key_of_tally(struct tally_key *key, const struct cove_tally *tally)
     key_add(key, &tally->state, 1);
 }
 
-static void key_of_spoken(struct tally_key *key,
+static void key_of_spoken(struct repo_tally_key *key,
                           const struct cove_spoken *spoken)
 {
     key_start(key, spoken->schema);
@@ -60,7 +55,7 @@ static void key_of_spoken(struct tally_key *key,
 
 /* --- moving a document from one count to another */
 
-static int tally_count(struct repo_work *work, const struct tally_key *key,
+static int tally_count(struct repo_work *work, const struct repo_tally_key *key,
                        uint64_t *out)
 {
     struct cove_bytes value;
@@ -78,7 +73,7 @@ static int tally_count(struct repo_work *work, const struct tally_key *key,
 
 int repo_tally_put(struct repo_work *work, const struct repo_tally_shift *shift)
 {
-    struct tally_key key = {.len = shift->key_len};
+    struct repo_tally_key key = {.len = shift->key_len};
     struct cove_packer p;
     struct cove_buf buf;
     uint64_t count;
@@ -89,6 +84,9 @@ int repo_tally_put(struct repo_work *work, const struct repo_tally_shift *shift)
 
     if (err != 0 || shift->by == 0) {
         return err;
+    }
+    if (shift->by < 0 && count < (uint64_t)-shift->by && work->repo->mending) {
+        return 0;
     }
     if (shift->by < 0 && count < (uint64_t)-shift->by) {
         return cove_fail(work->diag, COVE_ECORRUPT,
@@ -112,14 +110,14 @@ static int tally_change(struct repo_work *work, cove_num schema,
                         const struct repo_count *as, bool up)
 {
     struct cove_tally tally = {.schema = schema, .state = as->state};
-    struct tally_key key;
+    struct repo_tally_key key;
     int err = 0;
 
     memcpy(tally.plan, as->plan, sizeof(tally.plan));
     if (as->epoch != 0) {
         err = repo_intern_epoch_of(work, as->epoch, &tally.epoch);
     }
-    key_of_tally(&key, &tally);
+    repo_tally_key(&key, &tally);
     return err != 0 ? err : repo_open_tally(work, key_bytes(&key), up ? 1 : -1);
 }
 
@@ -192,7 +190,7 @@ static int spoken_note(struct repo_work *work, const struct cove_spoken *now)
     struct cove_packer p;
     struct cove_bytes value;
     struct cove_buf buf;
-    struct tally_key key;
+    struct repo_tally_key key;
 
     if (known->schema == now->schema &&
         memcmp(&known->device, &now->device, sizeof(now->device)) == 0 &&
@@ -287,7 +285,7 @@ int repo_tally_native(struct repo_work *work, struct repo_record *record,
 
 /* The first entry behind `key`, or at it where `at`. The rest of its key. */
 static int tally_seek(struct cove_store_txn *txn, unsigned tree,
-                      const struct tally_key *key, bool at,
+                      const struct repo_tally_key *key, bool at,
                       struct cove_entry *out)
 {
     struct cove_store_cursor *cursor;
@@ -337,9 +335,9 @@ int cove_repo_tally_next(struct cove_repo *repo, struct cove_store_txn *txn,
     struct cove_tally tally = {.schema = after->schema};
     struct cove_unpacker u;
     struct cove_entry entry;
-    struct tally_key key;
+    struct repo_tally_key key;
 
-    key_of_tally(&key, after);
+    repo_tally_key(&key, after);
 
     int err = tally_settle(repo, txn);
 
@@ -373,7 +371,7 @@ int cove_repo_spoken_next(struct cove_repo *repo, struct cove_store_txn *txn,
 {
     struct cove_spoken spoken = {.schema = after->schema};
     struct cove_entry entry;
-    struct tally_key key;
+    struct repo_tally_key key;
 
     (void)repo;
     key_of_spoken(&key, after);
@@ -436,132 +434,5 @@ int cove_repo_settle(struct cove_repo *repo, struct cove_store_txn *txn,
         memcpy(doc->judged_plan, plan, sizeof(doc->judged_plan));
         doc->judged_state = state;
     }
-    return err;
-}
-
-/* --- counting again */
-
-struct recount_row {
-    struct tally_key key;
-    uint64_t count;
-};
-
-struct recount {
-    struct repo_work work;
-    struct cove_arena rows_arena;
-    struct recount_row *rows; /* sorted by key */
-    size_t count, cap;
-};
-
-static int recount_add(struct recount *r, const struct tally_key *key)
-{
-    size_t low = 0;
-    size_t high = r->count;
-    void *rows = r->rows;
-
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        int order =
-            cove_bytes_compare(key_bytes(&r->rows[mid].key), key_bytes(key));
-
-        if (order == 0) {
-            r->rows[mid].count++;
-            return 0;
-        }
-        low = order < 0 ? mid + 1 : low;
-        high = order < 0 ? high : mid;
-    }
-
-    int err = cove_arena_grow(&r->rows_arena, &rows, sizeof(*r->rows), r->count,
-                              &r->cap);
-
-    if (err == 0) {
-        r->rows = rows;
-        memmove(&r->rows[low + 1], &r->rows[low],
-                (r->count - low) * sizeof(*r->rows));
-        r->rows[low].key = *key;
-        r->rows[low].count = 1;
-        r->count++;
-    }
-    return err;
-}
-
-static int recount_document(struct recount *r, cove_num num)
-{
-    struct repo_record record;
-    struct cove_tally tally;
-    struct tally_key key;
-
-    cove_arena_reset(r->work.arena);
-
-    int err = repo_record_read(&r->work, num, &record);
-
-    if (err != 0 || !record.is_counted) {
-        return err;
-    }
-    memset(&tally, 0, sizeof(tally));
-    tally.schema = record.schema;
-    tally.state = record.counted.state;
-    memcpy(tally.plan, record.counted.plan, sizeof(tally.plan));
-    if (record.counted.epoch != 0) {
-        err =
-            repo_intern_epoch_of(&r->work, record.counted.epoch, &tally.epoch);
-    }
-    key_of_tally(&key, &tally);
-    return err != 0 ? err : recount_add(r, &key);
-}
-
-/* Are the tree's entries the rows, each with its count? */
-static int recount_compare(struct recount *r)
-{
-    struct tally_key first = {.len = 0};
-    struct cove_entry entry;
-    struct cove_unpacker u;
-    size_t at = 0;
-    bool same = true;
-    int err = tally_seek(r->work.txn, REPO_TALLIES, &first, true, &entry);
-
-    while (err == 0 && same) {
-        cove_unpacker_init(&u, entry.value);
-        same = at < r->count &&
-               cove_bytes_equal(entry.key, key_bytes(&r->rows[at].key)) &&
-               cove_unpack_varint(&u) == r->rows[at].count;
-        if (same) {
-            err = tally_seek(r->work.txn, REPO_TALLIES, &r->rows[at++].key,
-                             false, &entry);
-        }
-    }
-    if (err != 0 && err != COVE_ENOTFOUND) {
-        return err;
-    }
-    return same && at == r->count
-               ? 0
-               : cove_fail(r->work.diag, COVE_ECORRUPT,
-                           "the counts of documents by version and state are "
-                           "not those of the documents");
-}
-
-int cove_repo_recount(struct cove_repo *repo, struct cove_store_txn *txn,
-                      struct cove_diag *diag)
-{
-    struct recount r = {.count = 0};
-    struct cove_arena arena;
-    cove_num num = 0;
-    int err;
-
-    cove_arena_init(&arena, repo->opt.alloc);
-    cove_arena_init(&r.rows_arena, repo->opt.alloc);
-    err = repo_work_begin(&r.work, repo, txn, &arena, diag);
-    while (err == 0) {
-        err = cove_repo_next(repo, txn, 0, num, &num);
-        if (err == 0) {
-            err = recount_document(&r, num);
-        }
-    }
-    if (err == COVE_ENOTFOUND) {
-        err = recount_compare(&r);
-    }
-    cove_arena_clear(&arena);
-    cove_arena_clear(&r.rows_arena);
     return err;
 }

@@ -249,6 +249,7 @@ static const struct admin_verb *admin_find(const char *name)
         admin_plan_verbs,
         admin_explain_verbs,
         admin_status_verbs,
+        admin_check_verbs,
         admin_activity_verbs,
         admin_config_verbs,
         admin_run_verbs,
@@ -308,6 +309,10 @@ static int admin_run(struct admin *a, const char *request, struct cove_buf *buf)
                          name);
     }
     err = admin_check_members(a, verb);
+    if (err == 0 && !a->store->opened && verb->run != admin_check) {
+        err = cove_fail(&a->diag, COVE_EUSAGE,
+                        "the store could not be opened; `check` says why");
+    }
     return err != 0 ? err : verb->run(a);
 }
 

@@ -76,6 +76,8 @@ int admin_each_schema(struct admin *a, struct cove_txn *txn, const char *name,
                       int (*each)(struct admin *a, struct cove_txn *txn,
                                   cove_num num));
 
+/* --- admin_check.c: the one verb for a store that could not be opened */
+int admin_check(struct admin *a);
 /* --- admin_files.c */
 struct files;
 /* The [{file, text}] of a member, read. */
@@ -155,5 +157,6 @@ extern const struct admin_verb admin_reset_verbs[];
 extern const struct admin_verb admin_explain_verbs[];
 extern const struct admin_verb admin_peer_verbs[];
 extern const struct admin_verb admin_status_verbs[];
+extern const struct admin_verb admin_check_verbs[];
 
 #endif

@@ -25,6 +25,7 @@ struct node_worker {
 };
 
 #define NODE_VERSION COVE_HEX_LEN(32)
+#define NODE_RENEWED "renewed" /* record: the session was ended at an open */
 
 struct node_use { /* cove_use: which version of a schema the app speaks */
     struct cove_id journal;
@@ -49,6 +50,7 @@ struct cove {
     int64_t live_days;
     void (*log)(void *ctx, const char *text); /* cove_set_log; may be NULL */
     void *log_ctx;
+    bool opened;          /* cove_open was done with it and content */
     bool new_session;     /* for the first worker */
     bool no_sync;         /* COVE_OPEN_NO_SYNC */
     uint8_t runner[16];   /* this handle, as a holder of runs */

@@ -202,6 +202,11 @@ static int nonce_check(struct cove *store, struct node_worker *worker)
         err = cove_repo_record_put(worker->repo, txn, COVE_RECORDS_META, key,
                                    cove_bytes(nonce, sizeof(nonce)));
     }
+    if (err == 0 && store->new_session) { /* for `check` to say */
+        err = cove_repo_record_put(worker->repo, txn, COVE_RECORDS_META,
+                                   cove_bytes_text(NODE_RENEWED),
+                                   cove_bytes(nonce, sizeof(nonce)));
+    }
     if (err == 0) {
         err = node_file_write(path, want, strlen(want));
     }
@@ -499,6 +504,7 @@ int cove_open(const char *dir, const struct cove_options *options,
     }
     int err = open_all(store, &o);
 
+    store->opened = err == 0;
     if (err != 0 && store->diag.text[0] == '\0') {
         cove_fail(&store->diag, err, "%s: %s", dir != NULL ? dir : "store",
                   cove_error_text(err));

@@ -1,0 +1,548 @@
+/* repo_check_mend.c: what a check with repair does about what was lost.
+ *
+ * A log is cut back to what is whole, so that the document says of itself what
+ * is true, its digest says what is missing, and a peer that has more sends it.
+ * What is cut off is put aside, byte for byte, until it is there again. If it
+ * was this store's own session that is cut, the session ends: to go on with it
+ * would be to sign a second transaction for a place.
+ */
+#include "crdt/repo_check_internal.h"
+
+#include "core/cbor.h"
+
+#define ASIDE_KEY  (sizeof(COVE_ASIDE) - 1 + 32 + 16 + 4)
+#define MEND_BYTES ((size_t)32 << 20) /* of chunks that are tried in order */
+#define MEND_MOST  8192
+
+/* --- putting aside */
+
+static void aside_key(const struct cove_aside *place, uint8_t key[ASIDE_KEY])
+{
+    size_t len = sizeof(COVE_ASIDE) - 1;
+
+    memcpy(key, COVE_ASIDE, len);
+    memcpy(key + len, place->id.b, 32);
+    memcpy(key + len + 32, place->session.b, 16);
+    cove_put_be32(key + len + 48, place->from);
+}
+
+int mend_aside(struct cove_check *c, const struct cove_aside *place,
+               struct cove_bytes bytes)
+{
+    uint8_t key[ASIDE_KEY];
+    struct cove_writer w;
+    struct cove_buf buf;
+    int err;
+
+    aside_key(place, key);
+    cove_buf_init(&buf, c->repo->opt.alloc);
+    cove_writer_init(&w, &buf);
+    cove_writer_list(&w, 3);
+    cove_writer_uint(&w, place->to);
+    cove_writer_uint(&w, (uint64_t)repo_now(c->repo));
+    cove_writer_bytes(&w, bytes.at, bytes.len);
+    err = w.err != 0 ? w.err
+                     : cove_store_put(c->work.txn, REPO_RECORDS,
+                                      cove_bytes(key, sizeof(key)),
+                                      cove_buf_bytes(&buf));
+    cove_buf_clear(&buf);
+    c->wrote = true;
+    return err == COVE_ELIMIT ? 0 : err; /* longer than any record of ours */
+}
+
+static bool aside_read(const struct cove_entry *entry, struct cove_aside *out)
+{
+    size_t len = sizeof(COVE_ASIDE) - 1;
+    struct cove_reader r;
+
+    if (entry->key.len != ASIDE_KEY ||
+        memcmp(entry->key.at, COVE_ASIDE, len) != 0) {
+        return false;
+    }
+    memcpy(out->id.b, entry->key.at + len, 32);
+    memcpy(out->session.b, entry->key.at + len + 32, 16);
+    out->from = cove_get_be32(entry->key.at + len + 48);
+    out->to = out->from;
+    cove_reader_init(&r, entry->value);
+    if (cove_reader_list(&r) == 3) {
+        out->to = (uint32_t)cove_reader_uint(&r);
+    }
+    return true;
+}
+
+int cove_aside_next(struct cove_repo *repo, struct cove_store_txn *txn,
+                    const struct cove_aside *after, struct cove_aside *out)
+{
+    static const struct cove_aside none;
+    uint8_t key[ASIDE_KEY];
+    struct cove_entry entry;
+    struct cove_bytes at = cove_bytes_text(COVE_ASIDE);
+    int err;
+
+    if (memcmp(after, &none, sizeof(none)) != 0) {
+        aside_key(after, key);
+        at = cove_bytes(key, sizeof(key));
+    }
+    err = cove_repo_record_next(repo, txn, COVE_RECORDS_META, at, &entry);
+    return err == 0 && !aside_read(&entry, out) ? COVE_ENOTFOUND : err;
+}
+
+/* Is what was put aside there again? */
+static int aside_is_back(struct repo_work *work, const struct cove_aside *aside,
+                         bool *back)
+{
+    static const struct cove_session_id none;
+    struct repo_record record;
+    const struct repo_row *row;
+    cove_num num;
+    int err = cove_repo_find(work->repo, work->txn, &aside->id, &num);
+
+    *back = false;
+    if (err == 0) {
+        err = repo_record_read(work, num, &record);
+    }
+    if (err != 0) {
+        return check_is_damage(err) ? 0 : err;
+    }
+    row = repo_record_row(&record, &aside->session);
+    *back = memcmp(&aside->session, &none, sizeof(none)) == 0 ||
+            (row != NULL && row->pub.len >= aside->to);
+    return 0;
+}
+
+int cove_aside_settle(struct cove_repo *repo, struct cove_store_txn *txn,
+                      uint64_t *left)
+{
+    struct cove_aside aside = {.from = 0};
+    struct repo_work work;
+    int err = repo_work_write(&work, repo, txn, NULL);
+
+    *left = 0;
+    while (err == 0) {
+        uint8_t key[ASIDE_KEY];
+        bool back = false;
+
+        err = cove_aside_next(repo, txn, &aside, &aside);
+        if (err == 0) {
+            cove_arena_reset(work.arena);
+            err = aside_is_back(&work, &aside, &back);
+        }
+        if (err == 0 && back) {
+            aside_key(&aside, key);
+            err = cove_repo_record_del(repo, txn, COVE_RECORDS_META,
+                                       cove_bytes(key, sizeof(key)));
+        }
+        *left += err == 0 && !back;
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+int check_asides(struct cove_check *c)
+{
+    struct cove_aside aside = {.from = 0};
+    int err = 0;
+
+    if (c->opt.repair) {
+        uint64_t left;
+
+        c->wrote = true;
+        err = cove_aside_settle(c->repo, c->work.txn, &left);
+    }
+    while (err == 0) {
+        struct cove_finding f = {
+            .kind = "refetch",
+            .text = "a part was damaged and is put aside; a peer that has it "
+                    "will send it again"};
+        bool back = false;
+
+        err = cove_aside_next(c->repo, c->work.txn, &aside, &aside);
+        if (err == 0) {
+            cove_arena_reset(&c->arena);
+            c->record_there = false;
+            err = aside_is_back(&c->work, &aside, &back);
+        }
+        if (err == 0 && !back) {
+            f.has_id = f.has_session = true;
+            f.id = aside.id;
+            f.session = aside.session;
+            f.from = aside.from;
+            f.to = aside.to;
+            err = check_say(c, &f, NULL);
+        }
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+/* --- a log */
+
+struct mend {
+    struct cove_check *c;
+    struct repo_record *record;
+    struct repo_row *row;
+    struct repo_pieces pieces; /* those behind what is whole */
+    struct repo_reach reach;
+    uint32_t *places; /* of each piece; UINT32_MAX: nowhere */
+    bool aside;       /* something was put aside */
+};
+
+static void mend_place(const struct mend *m, uint32_t start,
+                       struct cove_place *place)
+{
+    cove_place_start(place);
+    cove_place_number(place, m->record->num);
+    cove_place_number(place, m->row->num);
+    cove_place_down(place, start);
+}
+
+/* Sign a chunk of one's own anew; what it holds is proven already. */
+static int mend_sign(struct mend *m, const struct check_row *found)
+{
+    struct cove_repo *repo = m->c->repo;
+    struct repo_work *work = &m->c->work;
+    struct repo_taken taken;
+    struct repo_chunk chunk;
+    struct cove_bytes value;
+    struct cove_place place;
+    struct cove_buf buf;
+    uint32_t start;
+    int err = repo_log_value(work, m->record->num, m->row, found->resign,
+                             &value, &start);
+
+    if (err == 0) {
+        err = cove_arena_copy(work->arena, value, &value);
+    }
+    if (err == 0) {
+        err =
+            repo_piece_take(work, &found->whose, &found->reach, value, &taken);
+    }
+    if (err == COVE_ESIGNATURE) {
+        err = repo_chunk_decode(value, work->arena, &chunk);
+    }
+    if (err != 0) {
+        return err;
+    }
+    memset(&chunk.proof, 0, sizeof(chunk.proof));
+    cove_head_sign(&repo->opt.secret, &m->record->id, &m->row->pub.session,
+                   taken.reach.len, &taken.reach.head, &chunk.proof.whole);
+    cove_buf_init(&buf, repo->opt.alloc);
+    err = repo_chunk_encode(&chunk, &buf);
+    if (err == 0 && m->row->inline_chunk.len > 0) {
+        err = cove_arena_copy(work->arena, cove_buf_bytes(&buf),
+                              &m->row->inline_chunk);
+    } else if (err == 0) {
+        mend_place(m, found->resign, &place);
+        err = cove_store_put(work->txn, REPO_LOG, cove_place_bytes(&place),
+                             cove_buf_bytes(&buf));
+    }
+    cove_buf_clear(&buf);
+    return err;
+}
+
+/* Which of the pieces go on, and where. */
+static int mend_order(struct mend *m)
+{
+    struct repo_work work = m->c->work;
+    size_t sum = 0;
+    int err = 0;
+
+    m->places =
+        cove_arena_array(work.arena, m->pieces.count + 1, sizeof(*m->places));
+    if (m->places == NULL) {
+        return COVE_ENOMEM;
+    }
+    for (size_t i = 0; i < m->pieces.count; i++) {
+        m->places[i] = UINT32_MAX;
+        sum += m->pieces.at[i].value.len;
+    }
+    work.arena = &m->c->piece;
+    while (err == 0 && sum <= MEND_BYTES) {
+        struct repo_taken taken;
+        size_t index = 0;
+
+        cove_arena_reset(&m->c->piece);
+        err = repo_pieces_next(&work, &m->pieces, &m->reach, &index, &taken);
+        if (err == 0) {
+            m->places[index] = m->reach.len;
+            m->reach = taken.reach;
+        }
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+static int mend_store(struct mend *m)
+{
+    struct cove_check *c = m->c;
+    struct cove_place place;
+    int err = 0;
+
+    for (size_t i = 0; i < m->pieces.count && err == 0; i++) {
+        struct repo_piece *piece = &m->pieces.at[i];
+        struct cove_aside aside = {.id = m->record->id,
+                                   .session = m->row->pub.session,
+                                   .from = piece->start,
+                                   .to = m->row->pub.len};
+
+        if (m->places[i] == UINT32_MAX) {
+            err = mend_aside(c, &aside, piece->value);
+            m->aside = true;
+        }
+        mend_place(m, piece->start, &place);
+        if (err == 0 && m->row->inline_chunk.len == 0) {
+            err =
+                cove_store_del(c->work.txn, REPO_LOG, cove_place_bytes(&place));
+            err = err == COVE_ENOTFOUND ? 0 : err;
+        }
+    }
+    for (size_t i = 0; i < m->pieces.count && err == 0; i++) {
+        if (m->places[i] != UINT32_MAX && m->row->inline_chunk.len == 0) {
+            mend_place(m, m->places[i], &place);
+            err =
+                cove_store_put(c->work.txn, REPO_LOG, cove_place_bytes(&place),
+                               m->pieces.at[i].value);
+        }
+    }
+    return err;
+}
+
+/* The pieces from what is whole on; those before it stay as they are. */
+static int mend_pieces(struct mend *m, const struct check_row *found)
+{
+    struct repo_pieces all = {.whose = found->whose};
+    int err = 0;
+
+    m->pieces.whose = found->whose;
+    if (m->row->inline_chunk.len > 0) {
+        return repo_pieces_add(m->c->work.arena, &m->pieces, 0,
+                               m->row->inline_chunk);
+    }
+    err = repo_pieces_read(&m->c->work, REPO_LOG, m->c->work.arena, MEND_MOST,
+                           &all);
+    for (size_t i = 0; i < all.count && err == 0; i++) {
+        if (all.at[i].start >= found->reach.len) {
+            err = repo_pieces_add(m->c->work.arena, &m->pieces, all.at[i].start,
+                                  all.at[i].value);
+        }
+    }
+    return err;
+}
+
+/* The row says what the log is by now. */
+static int mend_fields(struct mend *m, size_t at, bool *gone)
+{
+    struct cove_check *c = m->c;
+    struct repo_record *record = m->record;
+    struct repo_row *row = m->row;
+    bool own = false;
+    int err = repo_branch_own(&c->work, row, &own);
+
+    if (err == 0 && own && m->reach.len < row->pub.len) {
+        c->work.counters.own_session = 0;
+    }
+    if (m->reach.len == 0) {
+        memmove(row, row + 1, (record->row_count - at - 1) * sizeof(*row));
+        record->row_count--;
+        *gone = true;
+        return err;
+    }
+    row->pub.len = m->reach.len;
+    row->pub.head = m->reach.head;
+    row->pub.last_hlc = m->reach.last_hlc;
+    row->epoch = m->reach.epoch;
+    row->tail = row->inline_chunk.len > 0 ? 0 : m->reach.tail;
+    if (row->pub.folded > row->pub.len) {
+        row->pub.folded = row->pub.len;
+    }
+    return err;
+}
+
+int mend_row(struct cove_check *c, struct repo_record *record, size_t at,
+             const struct check_row *found, bool *gone)
+{
+    struct mend m = {.c = c, .record = record, .row = &record->rows[at]};
+    struct cove_aside rest = {
+        .id = record->id, .session = m.row->pub.session, .to = m.row->pub.len};
+    int err = 0;
+
+    c->wrote = true;
+    m.reach = found->reach;
+    if (found->resign != UINT32_MAX &&
+        memcmp(&m.row->pub.device, &c->repo->opt.device,
+               sizeof(m.row->pub.device)) == 0) {
+        err = mend_sign(&m, found);
+    }
+    if (err == 0) {
+        err = mend_pieces(&m, found);
+    }
+    if (err == 0) {
+        err = mend_order(&m);
+    }
+    if (err == 0) {
+        err = mend_store(&m);
+    }
+    if (err == 0 && m.reach.len < rest.to && !m.aside && !found->derived) {
+        rest.from = m.reach.len;
+        err = mend_aside(c, &rest, cove_bytes("", 0));
+    }
+    return err != 0 ? err : mend_fields(&m, at, gone);
+}
+
+/* --- the record */
+
+int mend_checkpoint(struct cove_check *c, struct repo_record *record)
+{
+    int err = 0;
+
+    c->wrote = true;
+    for (size_t i = 0; i <= record->state_parts && err == 0; i++) {
+        struct cove_place place;
+
+        cove_place_start(&place);
+        cove_place_number(&place, record->num);
+        if (i > 0) {
+            cove_place_number(&place, i);
+        }
+        err =
+            cove_store_del(c->work.txn, REPO_STATES, cove_place_bytes(&place));
+        err = err == COVE_ENOTFOUND ? 0 : err;
+    }
+    record->state_bytes = 0;
+    record->state_parts = 0;
+    for (size_t i = 0; i < record->row_count; i++) {
+        record->rows[i].mark = 0;
+    }
+    record->pending = REPO_PENDING; /* the next write makes another */
+    return err;
+}
+
+/* The newest native op that is shown, read from the logs. */
+static int mend_newest(struct cove_check *c, struct repo_record *record)
+{
+    struct repo_work work = c->work;
+    int err = 0;
+
+    record->newest = 0;
+    record->count.epoch = 0;
+    for (size_t i = 0; i < record->row_count && err == 0; i++) {
+        const struct repo_row *row = &record->rows[i];
+        struct repo_walk walk;
+
+        work.arena = &c->piece;
+        cove_arena_reset(&c->piece);
+        err = repo_walk_start(&work, record, row, 0, &walk);
+        walk.end =
+            row->pub.folded < row->pub.len ? row->pub.folded : row->pub.len;
+        while (err == 0) {
+            struct repo_tx_entry entry;
+            struct cove_tx tx;
+
+            cove_arena_reset(&c->piece);
+            err = repo_walk_next(&work, &walk, &entry);
+            if (err == 0) {
+                err = repo_tx_decode(&work, &entry, &tx);
+            }
+            if (err == 0 && repo_tally_counts(&tx)) {
+                err = repo_tally_native(&work, record, &row->pub.device,
+                                        entry.hlc, entry.epoch);
+            }
+        }
+        err = err == COVE_ENOTFOUND ? 0 : err;
+    }
+    return err;
+}
+
+int mend_record(struct cove_check *c, struct repo_record *record,
+                uint32_t session, uint32_t from)
+{
+    bool stale = record->state_bytes > 0;
+    int err = 0;
+
+    c->wrote = true;
+    c->repo->open.writes++;
+    repo_live_drop(c->repo, record->num);
+    if (stale) { /* it may hold what was cut off */
+        err = mend_checkpoint(c, record);
+    }
+    repo_tally_unjudge(record);
+    if (err == 0) {
+        err = mend_newest(c, record);
+    }
+    if (err == 0) {
+        err = repo_change_note(&c->work, record, REPO_PEER_OPEN, session, from,
+                               false);
+    }
+    return err != 0 ? err : repo_record_write(&c->work, record);
+}
+
+/* --- a document whose record is lost */
+
+/* Put aside and delete all that a tree has under a number. */
+static int remove_tree(struct cove_check *c, unsigned tree, cove_num num,
+                       const struct cove_aside *as)
+{
+    struct cove_store_cursor *cursor;
+    struct cove_aside aside = *as;
+    struct cove_place place;
+    struct cove_entry entry;
+    int err = 0;
+
+    cove_place_start(&place);
+    cove_place_number(&place, num);
+    for (;;) {
+        uint8_t key[COVE_STORE_MAX_KEY];
+        struct cove_bytes value = {NULL, 0};
+        size_t len = 0;
+
+        err = cove_store_cursor_open(c->work.txn, tree, &cursor);
+        if (err != 0) {
+            return err;
+        }
+        err = cove_store_cursor_seek(cursor, cove_place_bytes(&place), &entry);
+        if (err == 0) {
+            len = entry.key.len;
+            memcpy(key, entry.key.at, len);
+            cove_arena_reset(&c->piece);
+            err = cove_arena_copy(&c->piece, entry.value, &value);
+        }
+        cove_store_cursor_close(cursor);
+        if (err == COVE_ENOTFOUND || len < place.len ||
+            memcmp(key, place.b, place.len) != 0) {
+            return err == COVE_ENOTFOUND ? 0 : err;
+        }
+        if (err == 0 && tree != REPO_STATES) {
+            err = mend_aside(c, &aside, value);
+            aside.from++;
+        }
+        if (err == 0) {
+            err = cove_store_del(c->work.txn, tree, cove_bytes(key, len));
+        }
+        if (err != 0) {
+            return err;
+        }
+    }
+}
+
+int mend_remove(struct cove_check *c, cove_num num, const struct cove_id *id)
+{
+    static const unsigned trees[] = {REPO_DOCS, REPO_LOG, REPO_STATES,
+                                     REPO_FORK_PROOFS};
+    struct cove_aside aside = {.from = 0};
+    int err = 0;
+
+    c->wrote = true;
+    c->record_there = false;
+    c->repo->open.owner.num = 0;
+    c->repo->open.writes++;
+    repo_live_drop(c->repo, num);
+    /* Whether this store's session wrote there is not known any more. */
+    c->work.counters.own_session = 0;
+    if (id != NULL) {
+        aside.id = *id;
+    }
+    for (size_t i = 0; i < COVE_ARRAY_LEN(trees) && err == 0; i++) {
+        err = remove_tree(c, trees[i], num, &aside);
+        aside.from += 0x10000000u;
+    }
+    c->work.counters.sequence++; /* whoever keeps what it read looks anew */
+    c->work.counters.rules = c->work.counters.sequence;
+    return err;
+}
