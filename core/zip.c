@@ -5,9 +5,10 @@
 #include "cove/error.h"
 
 #define ZIP_LEVEL 6       /* beyond it the time doubles for a hundredth */
+#define ZIP_TIGHT 12      /* beyond it the time grows tenfold for a fiftieth */
 #define ZIP_TRUST 1048576 /* claimed bytes that are made room for at once */
 
-int cove_zip(struct cove_bytes in, struct cove_buf *out)
+static int zip_at(struct cove_bytes in, int level, struct cove_buf *out)
 {
     ZSTD_CCtx *zip = ZSTD_createCCtx();
     int err = zip == NULL ? COVE_ENOMEM
@@ -15,7 +16,7 @@ int cove_zip(struct cove_bytes in, struct cove_buf *out)
 
     if (err == 0) {
         size_t failed =
-            ZSTD_CCtx_setParameter(zip, ZSTD_c_compressionLevel, ZIP_LEVEL) |
+            ZSTD_CCtx_setParameter(zip, ZSTD_c_compressionLevel, level) |
             ZSTD_CCtx_setParameter(zip, ZSTD_c_checksumFlag, 1);
         size_t len = ZSTD_compress2(zip, out->at + out->len,
                                     out->cap - out->len, in.at, in.len);
@@ -28,6 +29,16 @@ int cove_zip(struct cove_bytes in, struct cove_buf *out)
     }
     ZSTD_freeCCtx(zip);
     return err;
+}
+
+int cove_zip(struct cove_bytes in, struct cove_buf *out)
+{
+    return zip_at(in, ZIP_LEVEL, out);
+}
+
+int cove_zip_tight(struct cove_bytes in, struct cove_buf *out)
+{
+    return zip_at(in, ZIP_TIGHT, out);
 }
 
 /* Room for what is still to come, as far as it is believed. */

@@ -10,6 +10,8 @@
 
 /* Append the compressed form. Errors: COVE_ENOMEM, unchanged. */
 COVE_MUST_CHECK int cove_zip(struct cove_bytes in, struct cove_buf *out);
+/* The same with more time and less room: for what is packed once and kept. */
+COVE_MUST_CHECK int cove_zip_tight(struct cove_bytes in, struct cove_buf *out);
 /* Append what was compressed, which must be exactly `len` bytes. The memory
  * grows with what comes, not with what is claimed.
  * Errors: COVE_ECORRUPT, COVE_ENOMEM; unchanged. */

@@ -325,6 +325,7 @@ int cove_repo_open(const struct cove_repo_options *opt, struct cove_repo **out,
     cove_arena_init(&repo->scratch, opt->alloc);
     repo_open_init(repo);
     repo_group_init(repo);
+    repo_pack_init(repo);
     if (pthread_mutex_init(&repo->lock, NULL) != 0) {
         cove_alloc_free(opt->alloc, repo);
         return COVE_ENOMEM;
@@ -354,6 +355,7 @@ void cove_repo_close(struct cove_repo *repo)
     pthread_mutex_destroy(&repo->lock);
     repo_shapes_clear(repo);
     repo_group_clear(repo);
+    repo_pack_clear(repo);
     repo_open_clear(repo);
     repo_live_clear(repo);
     cove_arena_clear(&repo->scratch);

@@ -7,7 +7,7 @@
  */
 #include "crdt/repo_internal.h"
 
-enum { PROOF_PLAIN, PROOF_PATH, PROOF_GROUP };
+enum { PROOF_PLAIN, PROOF_PATH, PROOF_GROUP, PROOF_NONE };
 
 #define CHUNK_NEAR 4u /* beside the kind of the proof: elements were named */
 
@@ -16,6 +16,10 @@ static void proof_pack(struct cove_packer *p, const struct repo_proof *held,
 {
     const struct cove_proof *proof = &held->whole;
 
+    if (held->none) {
+        cove_pack_byte(p, (uint8_t)(PROOF_NONE | bits));
+        return;
+    }
     if (held->group != 0) {
         cove_pack_byte(p, (uint8_t)(PROOF_GROUP | bits));
         cove_pack_varint(p, held->group);
@@ -42,6 +46,10 @@ static int proof_unpack(struct cove_unpacker *u, struct cove_arena *arena,
     struct cove_proof *proof = &held->whole;
 
     memset(held, 0, sizeof(*held));
+    held->none = kind == PROOF_NONE;
+    if (held->none) {
+        return u->err;
+    }
     if (kind == PROOF_GROUP) {
         held->group = cove_unpack_varint(u);
         held->leaf = cove_unpack_u32(u);
@@ -72,21 +80,49 @@ static int proof_unpack(struct cove_unpacker *u, struct cove_arena *arena,
     return u->err;
 }
 
-int repo_chunk_encode(const struct repo_chunk *chunk, struct cove_buf *out)
+void repo_chunk_pack_head(struct cove_packer *p, const struct repo_chunk *chunk)
 {
     bool near = (chunk->near.next | chunk->near.named) != 0;
+
+    cove_pack_varint(p, chunk->epoch);
+    cove_pack_varint(p, chunk->count);
+    proof_pack(p, &chunk->proof, near ? CHUNK_NEAR : 0);
+    if (near) {
+        cove_pack_varint(p, chunk->near.next);
+        cove_pack_varint(p, chunk->near.named);
+    }
+}
+
+int repo_chunk_encode(const struct repo_chunk *chunk, struct cove_buf *out)
+{
     struct cove_packer p;
 
     cove_packer_init(&p, out);
-    cove_pack_varint(&p, chunk->epoch);
-    cove_pack_varint(&p, chunk->count);
-    proof_pack(&p, &chunk->proof, near ? CHUNK_NEAR : 0);
-    if (near) {
-        cove_pack_varint(&p, chunk->near.next);
-        cove_pack_varint(&p, chunk->near.named);
-    }
+    repo_chunk_pack_head(&p, chunk);
     cove_pack_raw(&p, chunk->packed.at, chunk->packed.len);
     return p.err;
+}
+
+int repo_chunk_take_head(struct cove_unpacker *u, struct cove_arena *arena,
+                         struct repo_chunk *out)
+{
+    struct repo_chunk chunk = {.start = 0};
+
+    chunk.epoch = cove_unpack_u32(u);
+    chunk.count = cove_unpack_u32(u);
+
+    uint8_t kind = cove_unpack_byte(u);
+    int err = proof_unpack(u, arena, kind & (uint8_t)~CHUNK_NEAR, &chunk.proof);
+
+    if (err == 0 && (kind & CHUNK_NEAR) != 0) {
+        chunk.near.next = cove_unpack_u32(u);
+        chunk.near.named = cove_unpack_u32(u);
+        err = u->err;
+    }
+    if (err == 0) {
+        *out = chunk;
+    }
+    return err;
 }
 
 int repo_chunk_decode(struct cove_bytes value, struct cove_arena *arena,
@@ -96,22 +132,15 @@ int repo_chunk_decode(struct cove_bytes value, struct cove_arena *arena,
     struct cove_unpacker u;
 
     cove_unpacker_init(&u, value);
-    chunk.epoch = cove_unpack_u32(&u);
-    chunk.count = cove_unpack_u32(&u);
 
-    uint8_t kind = cove_unpack_byte(&u);
-    int err =
-        proof_unpack(&u, arena, kind & (uint8_t)~CHUNK_NEAR, &chunk.proof);
+    int err = repo_chunk_take_head(&u, arena, &chunk);
 
-    if (err == 0 && (kind & CHUNK_NEAR) != 0) {
-        chunk.near.next = cove_unpack_u32(&u);
-        chunk.near.named = cove_unpack_u32(&u);
-        err = u.err;
+    if (err == 0 && chunk.proof.none) {
+        err = COVE_ECORRUPT; /* that is for packs */
     }
-    if (err != 0) {
-        return err;
+    if (err == 0) {
+        chunk.packed = cove_bytes(u.at, (size_t)(u.end - u.at));
+        *out = chunk;
     }
-    chunk.packed = cove_bytes(u.at, (size_t)(u.end - u.at));
-    *out = chunk;
-    return 0;
+    return err;
 }

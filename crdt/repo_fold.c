@@ -42,9 +42,9 @@ static bool seen_is(const struct repo_seen *seen, cove_num num,
            seen->index == index;
 }
 
-static int seen_read(struct repo_work *work, const struct repo_record *record,
-                     const struct repo_row *row, uint32_t index,
-                     struct repo_seen *out)
+static int seen_decode(struct repo_work *work, const struct repo_record *record,
+                       const struct repo_row *row, uint32_t index,
+                       struct repo_seen *out)
 {
     struct repo_seen seen = {
         .num = record->num, .session = row->num, .index = index};
@@ -73,6 +73,25 @@ static int seen_read(struct repo_work *work, const struct repo_record *record,
         seen.op_count = tx.op_count;
         *out = seen;
     }
+    return err;
+}
+
+/* A chunk out of a pack takes memory, and a long document asks often. */
+static int seen_read(struct repo_work *work, const struct repo_record *record,
+                     const struct repo_row *row, uint32_t index,
+                     struct repo_seen *out)
+{
+    struct repo_work inside = *work;
+    struct cove_arena arena;
+    int err;
+
+    if (row->inline_chunk.len > 0) {
+        return seen_decode(work, record, row, index, out);
+    }
+    cove_arena_init(&arena, work->repo->opt.alloc);
+    inside.arena = &arena;
+    err = seen_decode(&inside, record, row, index, out);
+    cove_arena_clear(&arena);
     return err;
 }
 

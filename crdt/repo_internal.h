@@ -14,6 +14,8 @@
  *   repo_doc.c     load, brief, digest
  *   repo_chunk.c   one chunk of a log; repo_tx.c one transaction in it
  *   repo_log.c     chunks in the store, reading, iteration
+ *   repo_pack.c    many chunks in one record
+ *   repo_compact.c which chunks, repo_compact_put.c
  *   repo_open.c    what a write transaction keeps in memory until its end
  *   repo_hot.c     the document that it appends to again and again
  *   repo_group.c   one signature for all that a transaction appends
@@ -54,7 +56,7 @@ enum repo_tree {
     REPO_META,        /* name → record of the repo itself */
     REPO_IDS,         /* document id → number */
     REPO_DOCS,        /* number [part] → document record */
-    REPO_LOG,         /* number, session, ~start → chunk */
+    REPO_LOG,         /* number, session, ~start → chunk, stub, pack */
     REPO_STATES,      /* number [part] → checkpoint */
     REPO_INTERN,      /* small number → kind, bytes */
     REPO_INTERN_KEYS, /* kind, key → small number */
@@ -160,6 +162,7 @@ struct repo_record {
 };
 
 #include "crdt/repo_open.h"
+#include "crdt/repo_pack.h"
 
 struct cove_repo {
     struct cove_repo_options opt;
@@ -174,6 +177,7 @@ struct cove_repo {
     struct cove_roots roots; /* of the write transactions, too */
     pthread_mutex_t lock;    /* guards what follows */
     struct repo_group_tree tree;
+    struct repo_opened_pack pack;
     uint8_t cache_stamp[8];
     struct repo_slot by_num[REPO_CACHE];
     struct repo_slot by_key[REPO_CACHE];

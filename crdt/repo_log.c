@@ -8,13 +8,7 @@
  */
 #include "crdt/repo_internal.h"
 
-static void log_place(struct cove_place *place, cove_num doc, uint32_t session)
-{
-    cove_place_start(place);
-    cove_place_number(place, doc);
-    cove_place_number(place, session);
-}
-
+/* What stands under a key: a chunk, or a stub that says which pack has it. */
 static int log_chunk(struct repo_work *work, struct cove_bytes value,
                      uint32_t start, uint32_t index, struct repo_chunk *out)
 {
@@ -27,33 +21,26 @@ static int log_chunk(struct repo_work *work, struct cove_bytes value,
     return err;
 }
 
-/* The chunk that holds a transaction; bytes borrowed from the store. */
-static int log_find(struct repo_work *work, cove_num doc,
+/* The entry that a transaction lies in; bytes borrowed from the store. */
+static int log_seek(struct repo_work *work, cove_num doc,
                     const struct repo_row *row, uint32_t index,
-                    struct repo_chunk *out)
+                    struct cove_bytes *value, uint32_t *start)
 {
     struct cove_store_cursor *cursor;
     struct cove_place place;
     struct cove_entry entry;
-    uint32_t start = row->tail;
+    size_t prefix;
     int err;
 
-    if (row->inline_chunk.len > 0) {
-        return log_chunk(work, row->inline_chunk, 0, index, out);
-    }
-    log_place(&place, doc, row->num);
-
-    size_t prefix = place.len;
-
     if (index >= row->tail) {
-        cove_place_down(&place, row->tail);
+        *start = row->tail;
+        repo_log_place(&place, doc, row->num, row->tail);
         err = cove_store_get(work->txn, REPO_LOG, cove_place_bytes(&place),
-                             &entry.value);
-        return err == COVE_ENOTFOUND ? COVE_ECORRUPT
-               : err != 0            ? err
-                          : log_chunk(work, entry.value, start, index, out);
+                             value);
+        return err == COVE_ENOTFOUND ? COVE_ECORRUPT : err;
     }
-    cove_place_down(&place, index);
+    repo_log_place(&place, doc, row->num, index);
+    prefix = place.len - sizeof(uint32_t);
     err = cove_store_cursor_open(work->txn, REPO_LOG, &cursor);
     if (err != 0) {
         return err;
@@ -68,9 +55,33 @@ static int log_find(struct repo_work *work, cove_num doc,
     if (err != 0) {
         return err;
     }
+    *value = entry.value;
     entry.key = cove_bytes(entry.key.at + prefix, entry.key.len - prefix);
-    err = cove_place_take_down(&entry.key, &start);
-    return err != 0 ? err : log_chunk(work, entry.value, start, index, out);
+    return cove_place_take_down(&entry.key, start);
+}
+
+/* The chunk that holds a transaction; bytes borrowed from the store, or of a
+ * pack in the arena. */
+static int log_find(struct repo_work *work, cove_num doc,
+                    const struct repo_row *row, uint32_t index,
+                    struct repo_chunk *out)
+{
+    struct cove_bytes value;
+    uint32_t start = 0;
+    uint32_t pack;
+
+    if (row->inline_chunk.len > 0) {
+        return log_chunk(work, row->inline_chunk, 0, index, out);
+    }
+
+    int err = log_seek(work, doc, row, index, &value, &start);
+
+    if (err != 0) {
+        return err;
+    }
+    return repo_stub_is(value, &pack)
+               ? repo_pack_chunk(work, doc, pack, row->num, index, out)
+               : log_chunk(work, value, start, index, out);
 }
 
 /* --- walking */
@@ -87,8 +98,15 @@ static struct repo_tx_before log_before(const struct repo_record *record,
 
 static int walk_chunk(struct repo_work *work, struct repo_walk *walk)
 {
-    int err =
-        log_find(work, walk->record->num, walk->row, walk->index, &walk->chunk);
+    struct repo_work inside = *work;
+
+    if (walk->packed != NULL) { /* the chunk before is done with */
+        cove_arena_reset(walk->packed);
+        inside.arena = walk->packed;
+    }
+
+    int err = log_find(&inside, walk->record->num, walk->row, walk->index,
+                       &walk->chunk);
 
     if (err == 0) {
         walk->before = log_before(walk->record, &walk->chunk);
@@ -179,8 +197,7 @@ static int log_store(struct repo_work *work, struct repo_record *record,
     if (err == 0 && fresh && log_fits_inline(record, row, value.len)) {
         err = cove_arena_copy(work->arena, value, &row->inline_chunk);
     } else if (err == 0) {
-        log_place(&place, record->num, row->num);
-        cove_place_down(&place, chunk->start);
+        repo_log_place(&place, record->num, row->num, chunk->start);
         err = cove_store_put(work->txn, REPO_LOG, cove_place_bytes(&place),
                              value);
         if (err == 0) {
@@ -198,8 +215,7 @@ static int log_move_out(struct repo_work *work, struct repo_record *record,
     struct cove_place place;
     struct cove_bytes value = row->inline_chunk;
 
-    log_place(&place, record->num, row->num);
-    cove_place_down(&place, 0);
+    repo_log_place(&place, record->num, row->num, 0);
 
     int err =
         cove_store_put(work->txn, REPO_LOG, cove_place_bytes(&place), value);
@@ -223,7 +239,7 @@ static int log_tail(struct repo_work *work, struct repo_record *record,
         if (err != 0) {
             return err;
         }
-        if (chunk->packed.len + more <= REPO_CHUNK_BYTES &&
+        if (!chunk->in_pack && chunk->packed.len + more <= REPO_CHUNK_BYTES &&
             chunk->count + count <= COVE_MAX_BATCH_TX) {
             return cove_buf_append(packed, chunk->packed);
         }
@@ -416,7 +432,8 @@ static int read_chunks(struct repo_work *work, struct repo_walk *walk,
     for (;;) {
         struct cove_bytes tx;
 
-        if (walk->index - walk->chunk.start >= walk->chunk.count) {
+        if (walk->index - walk->chunk.start >= walk->chunk.count &&
+            !walk->chunk.proof.none) {
             proof = walk->chunk.proof;
             whole = batch->tx_count;
             if (len >= max_bytes) {

@@ -13,6 +13,7 @@ struct repo_view;
 struct repo_proof {
     uint64_t group; /* its number, or 0: `whole` */
     uint32_t leaf;  /* in the group */
+    bool none;      /* in a pack: the next chunk's does it too */
     struct cove_proof whole;
 };
 
@@ -29,6 +30,7 @@ struct repo_chunk {
     uint32_t start;
     uint32_t count;
     uint32_t epoch; /* interned, before the first transaction */
+    bool in_pack;   /* it cannot grow */
     struct repo_proof proof;
     struct repo_tx_near near; /* behind the last transaction */
     struct cove_bytes packed; /* the transactions */
@@ -38,6 +40,12 @@ COVE_MUST_CHECK int repo_chunk_decode(struct cove_bytes value,
                                       struct repo_chunk *out);
 COVE_MUST_CHECK int repo_chunk_encode(const struct repo_chunk *chunk,
                                       struct cove_buf *out);
+/* All of it but the transactions. */
+void repo_chunk_pack_head(struct cove_packer *p,
+                          const struct repo_chunk *chunk);
+COVE_MUST_CHECK int repo_chunk_take_head(struct cove_unpacker *u,
+                                         struct cove_arena *arena,
+                                         struct repo_chunk *out);
 
 /* repo_tx.c: one transaction in a chunk. */
 struct repo_tx_before { /* what a packed transaction builds on */
@@ -87,6 +95,8 @@ struct repo_walk {
     struct repo_chunk chunk;
     struct cove_unpacker in;
     struct repo_tx_before before;
+    struct cove_arena *packed; /* chunks of packs are put there, one at a time;
+                                  NULL: all in the operation's arena */
 };
 COVE_MUST_CHECK int repo_walk_start(struct repo_work *work,
                                     const struct repo_record *record,
@@ -239,5 +249,9 @@ COVE_MUST_CHECK int repo_fold_view(struct repo_work *work,
 COVE_MUST_CHECK int repo_checkpoint(struct repo_work *work,
                                     struct repo_record *record,
                                     const struct cove_state *state);
+/* The same, however little the log has grown. */
+COVE_MUST_CHECK int repo_checkpoint_now(struct repo_work *work,
+                                        struct repo_record *record,
+                                        const struct cove_state *state);
 
 #endif

@@ -95,15 +95,6 @@ static int remove_check(struct repo_work *work,
 
 /* --- what is kept of it */
 
-/* A chunk goes: the group signature that it may name is named once less. */
-static int remove_chunk(struct repo_work *work, struct cove_bytes value)
-{
-    struct repo_chunk chunk;
-    int err = repo_chunk_decode(value, work->arena, &chunk);
-
-    return err != 0 ? err : repo_group_release(work, &chunk.proof);
-}
-
 static int remove_inline(struct repo_work *work,
                          const struct repo_record *record)
 {
@@ -111,7 +102,8 @@ static int remove_inline(struct repo_work *work,
 
     for (size_t i = 0; i < record->row_count && err == 0; i++) {
         if (record->rows[i].inline_chunk.len > 0) {
-            err = remove_chunk(work, record->rows[i].inline_chunk);
+            err = repo_log_release(work, record->rows[i].num,
+                                   record->rows[i].inline_chunk);
         }
     }
     return err;
@@ -146,7 +138,14 @@ static int remove_under(struct repo_work *work, unsigned tree, uint64_t num)
             return err == COVE_ENOTFOUND ? 0 : err;
         }
         if (tree == REPO_LOG) {
-            err = remove_chunk(work, entry.value);
+            struct cove_bytes rest =
+                cove_bytes(key + place.len, len - place.len);
+            uint64_t session;
+
+            err = cove_place_take(&rest, &session);
+            if (err == 0) {
+                err = repo_log_release(work, (uint32_t)session, entry.value);
+            }
             if (err != 0) {
                 return err;
             }

@@ -88,6 +88,7 @@ static int fold_walk(struct view_fold *f, struct row_fold *r)
 {
     struct repo_work decode = *f->work;
     struct cove_arena scratch;
+    struct cove_arena packed;
     struct repo_tx_entry entry;
     struct repo_walk walk;
     size_t count = 0;
@@ -99,7 +100,9 @@ static int fold_walk(struct view_fold *f, struct row_fold *r)
     }
     err = repo_walk_start(f->work, f->record, r->row, from, &walk);
     cove_arena_init(&scratch, f->work->repo->opt.alloc);
+    cove_arena_init(&packed, f->work->repo->opt.alloc);
     decode.arena = &scratch;
+    walk.packed = &packed;
     walk.end = r->end > r->elems_end ? r->end : r->elems_end;
     while (err == 0) {
         struct cove_tx tx;
@@ -120,6 +123,7 @@ static int fold_walk(struct view_fold *f, struct row_fold *r)
         }
     }
     cove_arena_clear(&scratch);
+    cove_arena_clear(&packed);
     return err == COVE_ENOTFOUND ? 0 : err;
 }
 
@@ -341,12 +345,17 @@ int repo_fold_view(struct repo_work *work, struct repo_record *record,
 int repo_checkpoint(struct repo_work *work, struct repo_record *record,
                     const struct cove_state *state)
 {
+    return record->pending < REPO_PENDING + record->state_bytes / 2
+               ? 0
+               : repo_checkpoint_now(work, record, state);
+}
+
+int repo_checkpoint_now(struct repo_work *work, struct repo_record *record,
+                        const struct cove_state *state)
+{
     struct cove_state folded;
     int err;
 
-    if (record->pending < REPO_PENDING + record->state_bytes / 2) {
-        return 0;
-    }
     if (state == NULL) {
         err = repo_fold_view(work, record, &repo_view_main, &folded);
         if (err != 0) {
