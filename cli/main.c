@@ -142,6 +142,7 @@ static int main_options(struct cli *cli, int argc, char **argv)
 int cli_open(struct cli *cli, unsigned flags)
 {
     struct cove_options options = {.size = sizeof(options), .flags = flags};
+    const struct cli_verb *verb = verb_find(cli->verb);
 
     if (getenv("COVE_FORCE_NETWORK") != NULL) {
         options.flags |= COVE_OPEN_FORCE_NETWORK;

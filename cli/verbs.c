@@ -384,6 +384,15 @@ const struct cli_verb cli_verbs[] = {
      "  cove backup /mnt/disk/cove-2026-11-30\n"
      "  cove backup verify /mnt/disk/cove-2026-11-30\n"
      "  cove -d notes backup restore /mnt/disk/cove-2026-11-30 -y"},
+    {"compact", true, false, cli_compact,
+     "[--all | --schema NAME | ID] [--days N] [--no-file]",
+     "let history take less room",
+     "  --days N         only what was written more than N days ago\n"
+     "  --no-file        do not make the store's file anew\n"
+     "Packs what sessions wrote, of all documents unless it is said which; what "
+     "is read\nand sent stays what it was. Then the file is made anew without "
+     "the room that is free\nin it, where no other process has the store open. "
+     "`cove config compactDays=30`\nlets `cove serve` pack when it is idle."},
     {"mark", true, false, cli_mark, "[NAME]",
      "name this moment, to restore to; without NAME: list",
      "-y moves a mark that is there. Runs of migrations set marks of their "
@@ -409,7 +418,7 @@ const struct cli_verb cli_verbs[] = {
     {"config", true, false, cli_config, "[KEY | KEY=VALUE]",
      "how careful this store is",
      "profile=relaxed|strict, batch, rate, threshold, atomicLimit, "
-     "requireBackup;\nKEY= takes a setting back. Example:\n"
+     "requireBackup,\ncompactDays; KEY= takes a setting back. Example:\n"
      "  cove config profile=strict"},
     {"version", false, false, cli_version, "", "which version this is", ""},
     {"help", false, false, cli_help, "[VERB]", "this, or more on a verb", ""},

@@ -405,9 +405,9 @@ static const char *config_zero(const char *key, const json_t *value)
 
 static void human_config(const json_t *reply)
 {
-    static const char *const keys[] = {"profile",     "batch",
-                                       "rate",        "threshold",
-                                       "atomicLimit", "requireBackup"};
+    static const char *const keys[] = {
+        "profile",     "batch",         "rate",       "threshold",
+        "atomicLimit", "requireBackup", "compactDays"};
     const json_t *set = json_object_get(reply, "set");
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {

@@ -115,10 +115,47 @@ static void serve_log(void *ctx, const char *text)
 #define SERVE_LOOK_MS 500   /* for runs that another process queued */
 #define SERVE_REST_MS 30000 /* behind an error */
 
+#define SERVE_PACK_MS 40   /* of packing at a time, when there is time */
+#define SERVE_PACK_S  3600 /* between two times through all documents */
+
+struct serve_pack {
+    json_int_t after; /* where it goes on */
+    time_t next;      /* when it begins again */
+};
+
+/* Nothing waits: pack a little of what is old, where the config wants that. */
+static void serve_pack(struct cli *cli, struct serve_pack *pack)
+{
+    json_t *config = NULL;
+    json_t *reply = NULL;
+    json_int_t days = 0;
+    time_t now = time(NULL);
+
+    if (now < pack->next) {
+        return;
+    }
+    pack->next = now + SERVE_PACK_S;
+    if (cli_call(cli, json_pack("{s:s}", "do", "config"), &config) == CLI_OK) {
+        days = cli_int(config, "compactDays");
+    }
+    json_decref(config);
+    if (days > 0 && cli_call(cli,
+                             json_pack("{s:s s:I s:I s:I}", "do", "compact",
+                                       "days", days, "after", pack->after,
+                                       "slice", (json_int_t)SERVE_PACK_MS),
+                             &reply) == CLI_OK) {
+        pack->after = cli_int(reply, "next");
+        pack->next = json_object_get(reply, "next") != NULL ? 0 : pack->next;
+    }
+    json_decref(reply);
+}
+
 /* Work off what is queued, a little at a time, until the signal comes. Sync has
  * its own thread; between two batches it has the store for itself. */
 static void serve_sweep(struct cli *cli, const sigset_t *set)
 {
+    struct serve_pack pack = {0};
+
     for (;;) {
         json_t *request = json_pack("{s:s}", "do", "migrate.sweep");
         json_t *reply = NULL;
@@ -131,6 +168,9 @@ static void serve_sweep(struct cli *cli, const sigset_t *set)
             wait_ms = cli_int(reply, "waitMs");
         }
         json_decref(reply);
+        if (wait_ms == SERVE_LOOK_MS) {
+            serve_pack(cli, &pack);
+        }
 
         struct timespec ts = {.tv_sec = (time_t)(wait_ms / 1000),
                               .tv_nsec = (long)(wait_ms % 1000 + 1) * 999999};

@@ -297,6 +297,19 @@ static int lock_byte(const struct cove_store_dir *dir, off_t byte, short type,
     return failed != 0 ? errno : 0;
 }
 
+/* Does who makes the file anew (store_shrink.c) hold our byte? It has locked
+ * those of all processes. */
+static bool dir_is_shrinking(const struct cove_store_dir *dir)
+{
+    struct flock lock = {.l_type = F_WRLCK,
+                         .l_whence = SEEK_SET,
+                         .l_start = dir->pid,
+                         .l_len = 1};
+
+    return fcntl(dir->lock_fd, F_OFD_GETLK, &lock) == 0 &&
+           lock.l_type != F_UNLCK && lock.l_len != 1;
+}
+
 /* Two openings in one process would take each other's locks away (POSIX locks
  * belong to the process and go with the first file closed). Each process
  * locks a byte of its own, so that only a second opening in it conflicts. */
@@ -308,6 +321,9 @@ static int dir_lock(struct cove_store_dir *dir, struct cove_diag *diag)
         return dir_fail(dir, "cannot open " LOCK_FILE, diag);
     }
     errno = lock_byte(dir, dir->pid, F_WRLCK, false);
+    if (errno != 0 && dir_is_shrinking(dir)) {
+        errno = lock_byte(dir, dir->pid, F_WRLCK, true);
+    }
     if (errno == 0) {
         return 0;
     }

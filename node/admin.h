@@ -128,6 +128,7 @@ void admin_items_json(struct node_json *j, struct cove_bytes values);
 
 extern const struct admin_verb admin_doc_verbs[];
 extern const struct admin_verb admin_history_verbs[];
+extern const struct admin_verb admin_compact_verbs[];
 extern const struct admin_verb admin_changes_verbs[];
 extern const struct admin_verb admin_branch_verbs[];
 extern const struct admin_verb admin_bundle_verbs[];

@@ -9,11 +9,13 @@
 #include <stdio.h>
 
 #define CONFIG_RECORD  "config"
-#define CONFIG_KEYS    6
+#define CONFIG_KEYS    7
+#define CONFIG_DAYS    36500
 #define CONFIG_PERCENT (COVE_RUN_WHOLE / 100)
 
 static const char *const config_keys[CONFIG_KEYS] = {
-    "profile", "batch", "rate", "threshold", "atomicLimit", "requireBackup"};
+    "profile",     "batch",         "rate",       "threshold",
+    "atomicLimit", "requireBackup", "compactDays"};
 
 /* relaxed: a developer's machine; strict: data that somebody would miss. */
 static const struct node_config config_relaxed = {
@@ -100,12 +102,18 @@ static bool config_take(struct node_config *c, const char *key,
         return true;
     }
     bool batch = strcmp(key, "batch") == 0;
+    bool days = strcmp(key, "compactDays") == 0;
 
-    if (!config_number(value, batch ? COVE_RUN_BATCH_MAX : INT64_MAX / 2000000,
+    if (!config_number(value,
+                       batch  ? COVE_RUN_BATCH_MAX
+                       : days ? CONFIG_DAYS
+                              : INT64_MAX / 2000000,
                        &number)) {
         return false;
     }
-    if (batch) {
+    if (days) {
+        c->compact_days = (uint32_t)number;
+    } else if (batch) {
         c->batch = (uint32_t)number;
     } else if (strcmp(key, "rate") == 0) {
         c->rate = (uint64_t)number;
@@ -123,7 +131,8 @@ static int config_refused(const char *key, struct cove_diag *diag)
         "documents a second, or 0: as fast as it goes",
         "a percentage, 0 to 100",
         "documents that one commit may hold",
-        "true or false"};
+        "true or false",
+        "days, up to 36500, or 0: only when asked"};
 
     for (size_t i = 0; i < CONFIG_KEYS; i++) {
         if (strcmp(key, config_keys[i]) == 0) {
@@ -198,7 +207,7 @@ static int config_unknown(struct cove_bytes set, struct cove_diag *diag)
             return cove_fail(diag, COVE_EUSAGE,
                              "there is no setting \"%.*s\"; there are profile, "
                              "batch, rate, threshold, atomicLimit, "
-                             "requireBackup",
+                             "requireBackup, compactDays",
                              (int)key.len, (const char *)key.at);
         }
     }
@@ -247,6 +256,8 @@ static void config_json(struct node_json *j, const struct node_config *c,
     node_json_int(j, (int64_t)c->atomic_limit);
     node_json_key(j, "requireBackup");
     node_json_bool(j, c->require_backup);
+    node_json_key(j, "compactDays");
+    node_json_int(j, c->compact_days);
     node_json_key(j, "set");
     node_json_value(j, map);
 }

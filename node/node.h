@@ -50,12 +50,14 @@ struct cove {
     int64_t live_days;
     void (*log)(void *ctx, const char *text); /* cove_set_log; may be NULL */
     void *log_ctx;
-    bool opened;          /* cove_open was done with it and content */
-    bool new_session;     /* for the first worker */
-    bool no_sync;         /* COVE_OPEN_NO_SYNC */
-    uint8_t runner[16];   /* this handle, as a holder of runs */
-    pthread_mutex_t lock; /* guards what is below */
+    struct cove_options asked; /* as asked for */
+    bool opened;               /* cove_open was done with it and content */
+    bool new_session;          /* for the first worker */
+    bool no_sync;              /* COVE_OPEN_NO_SYNC */
+    uint8_t runner[16];        /* this handle, as a holder of runs */
+    pthread_mutex_t lock;      /* guards what is below */
     struct cove_diag diag;
+    unsigned busy; /* workers that are taken */
     struct node_worker *idle;
     struct node_use *uses;
     struct node_sync *sync;
@@ -238,6 +240,7 @@ struct node_config {
     uint32_t threshold;    /* of COVE_RUN_WHOLE (migrate/run.h) */
     uint64_t atomic_limit; /* documents that one commit may hold */
     bool require_backup;   /* destructive verbs want a recent one */
+    uint32_t compact_days; /* logs are packed when so old, 0: when asked */
 };
 int node_config(struct cove_txn *txn, struct node_config *out);
 /* A number of percent, 0 to 100, as parts of COVE_RUN_WHOLE; and back. */
@@ -335,6 +338,24 @@ int node_key_copy(struct cove *store, const char *dir, struct cove_diag *diag);
 int node_worker_take(struct cove *store, struct node_worker **out);
 void node_worker_give(struct cove *store, struct node_worker *worker);
 void node_worker_free(struct cove *store, struct node_worker *worker);
+/* In place of give: nothing that it remembers is good any more. */
+void node_worker_drop(struct cove *store, struct node_worker *worker);
+
+/* Make the store's file anew (core/store_shrink.h), where nobody in this
+ * process and no other uses it: else COVE_EBUSY. No transaction may be open in
+ * this thread. */
+struct cove_shrink;
+int node_shrink(struct cove *store, const struct cove_shrink *how,
+                struct cove_diag *diag);
+/* A file's path in the store's directory; NULL when memory is out. */
+char *node_path(const struct cove *store, const char *name);
+
+/* --- nonce.c: compare store and side file, and make both anew where they do
+ * not agree; new_session then says so */
+#define NODE_NONCE_MAX 512
+int node_nonce_check(struct cove *store, struct node_worker *worker);
+/* Let the side file name these files as the store's. */
+int node_nonce_say(struct cove *store, const char *const *files, size_t count);
 void node_notify(struct cove *store); /* tell other processes of a commit */
 
 #endif

@@ -3,14 +3,12 @@
  *   data.mdb, lock.mdb   the store            device.key   the device's seed
  *   nonce                which file this is   changed      touched per commit
  *   sync.lock            held by who syncs
- *
- * The nonce is in the store and in the side file beside it, which also names
- * the machine and the file's inode: where they disagree the store was restored
- * from a backup or cloned, and this device must not go on with its session.
  */
 #include "node/node.h"
 #include "node/sync.h"
 #include "node/watch.h"
+
+#include "core/store_shrink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +17,6 @@
 #include <unistd.h>
 
 #define OPEN_SEED    ((size_t)32)
-#define OPEN_NONCE   ((size_t)16)
 #define OPEN_ACCOUNT "account"
 
 /* What to do about an error that came from below without a sentence. */
@@ -62,7 +59,7 @@ int node_failed(struct cove *store, int err, const struct cove_diag *diag)
     return err;
 }
 
-static char *open_path(const struct cove *store, const char *name)
+char *node_path(const struct cove *store, const char *name)
 {
     size_t len = strlen(store->dir) + strlen(name) + 2;
     char *path = cove_alloc_new(store->alloc, len);
@@ -99,7 +96,7 @@ static int identity_open(struct cove *store, bool create)
     char text[OPEN_SEED * 2 + 2];
     size_t len = 0;
     bool lost = false;
-    char *path = open_path(store, "device.key");
+    char *path = node_path(store, "device.key");
     int err = path == NULL ? COVE_ENOMEM
                            : node_file_read(path, text, sizeof(text), &len);
 
@@ -133,91 +130,6 @@ static int identity_open(struct cove *store, bool create)
     }
     cove_crypto_wipe(seed, sizeof(seed));
     cove_crypto_wipe(text, sizeof(text));
-    cove_alloc_free(store->alloc, path);
-    return err;
-}
-
-/* What the side file must say: nonce, machine, device and inode. */
-static int nonce_line(struct cove *store, const uint8_t nonce[OPEN_NONCE],
-                      char *out, size_t cap)
-{
-    char hex[COVE_HEX_LEN(OPEN_NONCE)];
-    char machine[64] = "unknown";
-    size_t len = 0;
-    struct stat st;
-    char *path = open_path(store, "data.mdb");
-
-    if (path == NULL) {
-        return COVE_ENOMEM;
-    }
-    int err = stat(path, &st) == 0 ? 0 : COVE_EIO;
-
-    cove_alloc_free(store->alloc, path);
-    if (node_file_read("/etc/machine-id", machine, sizeof(machine) - 1, &len) ==
-        0) {
-        machine[len] = '\0';
-        machine[strcspn(machine, "\n")] = '\0';
-    }
-    cove_hex(cove_bytes(nonce, OPEN_NONCE), hex);
-    snprintf(out, cap, "%s %s %llu %llu\n", hex, machine,
-             (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
-    return err;
-}
-
-/* Compare the two nonces; make new ones where they do not agree. */
-static int nonce_check(struct cove *store, struct node_worker *worker)
-{
-    struct cove_bytes key = cove_bytes_text("nonce");
-    struct cove_store_txn *txn = NULL;
-    struct cove_bytes held;
-    uint8_t nonce[OPEN_NONCE];
-    char want[256], found[256];
-    size_t len = 0;
-    char *path = open_path(store, "nonce");
-    int err =
-        path == NULL ? COVE_ENOMEM : cove_store_begin(store->store, true, &txn);
-
-    if (err != 0) {
-        goto out;
-    }
-    err =
-        cove_repo_record_get(worker->repo, txn, COVE_RECORDS_META, key, &held);
-    bool known = err == 0 && held.len == OPEN_NONCE;
-
-    if (err != 0 && err != COVE_ENOTFOUND) {
-        goto out;
-    }
-    if (known) {
-        memcpy(nonce, held.at, OPEN_NONCE);
-        err = nonce_line(store, nonce, want, sizeof(want));
-        if (err == 0 && node_file_read(path, found, sizeof(found), &len) == 0 &&
-            len == strlen(want) && memcmp(want, found, len) == 0) {
-            goto out;
-        }
-        store->new_session = true;
-    }
-    store->env->random(store->env->ctx, nonce, sizeof(nonce));
-    err = nonce_line(store, nonce, want, sizeof(want));
-    if (err == 0) {
-        err = cove_repo_record_put(worker->repo, txn, COVE_RECORDS_META, key,
-                                   cove_bytes(nonce, sizeof(nonce)));
-    }
-    if (err == 0 && store->new_session) { /* for `check` to say */
-        err = cove_repo_record_put(worker->repo, txn, COVE_RECORDS_META,
-                                   cove_bytes_text(NODE_RENEWED),
-                                   cove_bytes(nonce, sizeof(nonce)));
-    }
-    if (err == 0) {
-        err = node_file_write(path, want, strlen(want));
-    }
-    if (err == 0) {
-        err = cove_store_commit(txn);
-        txn = NULL;
-    }
-out:
-    if (txn != NULL) {
-        cove_store_abort(txn);
-    }
     cove_alloc_free(store->alloc, path);
     return err;
 }
@@ -270,12 +182,15 @@ int node_worker_take(struct cove *store, struct node_worker **out)
     int err = 0;
 
     pthread_mutex_lock(&store->lock);
-    if (store->idle != NULL) {
+    if (store->store == NULL) { /* it could not be opened again */
+        err = COVE_EIO;
+    } else if (store->idle != NULL) {
         *out = store->idle;
         store->idle = store->idle->next;
     } else {
         err = worker_new(store, false, out);
     }
+    store->busy += err == 0;
     pthread_mutex_unlock(&store->lock);
     return err;
 }
@@ -286,6 +201,15 @@ void node_worker_give(struct cove *store, struct node_worker *worker)
     pthread_mutex_lock(&store->lock);
     worker->next = store->idle;
     store->idle = worker;
+    store->busy--;
+    pthread_mutex_unlock(&store->lock);
+}
+
+void node_worker_drop(struct cove *store, struct node_worker *worker)
+{
+    node_worker_free(store, worker);
+    pthread_mutex_lock(&store->lock);
+    store->busy--;
     pthread_mutex_unlock(&store->lock);
 }
 
@@ -384,17 +308,24 @@ static int account_open(struct cove *store, struct node_worker *worker)
 
 /* ----------------------------------------------------------- open, close */
 
+static void open_settings(const struct cove *store,
+                          const struct cove_options *o,
+                          struct cove_store_options *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->alloc = store->alloc;
+    out->trees = COVE_REPO_TREES;
+    out->map_bytes = o->map_bytes;
+    out->map_bytes_max = o->map_bytes_max;
+    out->create = (o->flags & COVE_OPEN_CREATE) != 0;
+    out->force_network = (o->flags & COVE_OPEN_FORCE_NETWORK) != 0;
+}
+
 static int open_store(struct cove *store, const struct cove_options *o)
 {
-    struct cove_store_options opt = {
-        .alloc = store->alloc,
-        .trees = COVE_REPO_TREES,
-        .map_bytes = o->map_bytes,
-        .map_bytes_max = o->map_bytes_max,
-        .create = (o->flags & COVE_OPEN_CREATE) != 0,
-        .force_network = (o->flags & COVE_OPEN_FORCE_NETWORK) != 0,
-    };
+    struct cove_store_options opt;
 
+    open_settings(store, o, &opt);
     if (o->flags & COVE_OPEN_MEMORY) {
         return cove_store_open_memory(&opt, &store->store);
     }
@@ -411,7 +342,7 @@ static int open_identity(struct cove *store, const struct cove_options *o)
         cove_crypto_wipe(seed, sizeof(seed));
         return 0;
     }
-    store->notify_path = open_path(store, "changed");
+    store->notify_path = node_path(store, "changed");
     if (store->notify_path == NULL) {
         return COVE_ENOMEM;
     }
@@ -447,7 +378,7 @@ static int open_all(struct cove *store, const struct cove_options *o)
         open_where(store, err);
     }
     if (err == 0 && (o->flags & COVE_OPEN_MEMORY) == 0) {
-        err = nonce_check(store, worker);
+        err = node_nonce_check(store, worker);
     }
     if (err == 0 && store->new_session) {
         node_worker_free(store, worker);
@@ -458,8 +389,42 @@ static int open_all(struct cove *store, const struct cove_options *o)
         err = account_open(store, worker);
     }
     if (worker != NULL) {
+        store->busy = 1;
         node_worker_give(store, worker);
     }
+    return err;
+}
+
+int node_shrink(struct cove *store, const struct cove_shrink *how,
+                struct cove_diag *diag)
+{
+    struct cove_shrink shrink = *how;
+    int err = 0;
+
+    pthread_mutex_lock(&store->lock);
+    if (store->busy > 0 || store->sync != NULL || store->dir == NULL) {
+        err = COVE_EBUSY;
+    }
+    while (err == 0 && store->idle != NULL) {
+        struct node_worker *w = store->idle;
+
+        store->idle = w->next;
+        node_worker_free(store, w);
+    }
+    if (err == 0) {
+        open_settings(store, &store->asked, &shrink.opt);
+        shrink.opt.create = false;
+        cove_store_close(store->store);
+        store->store = NULL;
+        err = cove_store_shrink(store->dir, &shrink, diag);
+
+        /* Whatever became of it, there is a store. */
+        int again = cove_store_open_lmdb(store->dir, &shrink.opt, &store->store,
+                                         err == 0 ? diag : NULL);
+
+        err = err != 0 ? err : again;
+    }
+    pthread_mutex_unlock(&store->lock);
     return err;
 }
 
@@ -489,6 +454,7 @@ int cove_open(const char *dir, const struct cove_options *options,
     }
     store->live_days = o.live_days;
     store->no_sync = (o.flags & COVE_OPEN_NO_SYNC) != 0;
+    store->asked = o;
     store->env->random(store->env->ctx, store->runner, sizeof(store->runner));
     if ((o.flags & COVE_OPEN_MEMORY) == 0) {
         if (dir == NULL || dir[0] == '\0') {

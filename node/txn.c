@@ -44,7 +44,7 @@ static void txn_free(struct cove_txn *txn)
     cove_arena_reset(&txn->arena);
     txn->worker->arena = txn->arena;
     if (txn->forget) {
-        node_worker_free(store, txn->worker);
+        node_worker_drop(store, txn->worker);
     } else {
         node_worker_give(store, txn->worker);
     }
