@@ -303,6 +303,86 @@ START_TEST(what_takes_no_less_room_stays_as_it_is)
 }
 END_TEST
 
+/* Bob's migration copies each of alice's writes to another register. */
+static void copy_all(struct world *w, const char *from, const char *to)
+{
+    struct kit *bob = &w->bob;
+    struct cove_doc doc = world_look(w, bob);
+    const struct cove_doc_session *session = &doc.sessions[0];
+    uint32_t len = session->len;
+
+    for (uint32_t i = 0; i < len; i++) {
+        struct cove_store_txn *txn = kit_begin(bob, true);
+        struct cove_origin origin = {.reg = cove_bytes_text(from)};
+        struct cove_tx_op op = {
+            .reg = cove_bytes_text(to), .origins = &origin, .origin_count = 1};
+        struct cove_tx tx = {.kind = COVE_TX_COPY, .ops = &op, .op_count = 1};
+        struct cove_batch batch;
+        struct cove_tx native;
+
+        doc = kit_load(bob, txn, &w->doc);
+        ck_assert_int_eq(cove_repo_read(bob->repo, txn, doc.num,
+                                        &session->session, i, 1, &bob->arena,
+                                        &batch),
+                         0);
+        ck_assert_int_eq(
+            cove_tx_decode(batch.txs[0], &bob->arena, &native, NULL), 0);
+        origin.id.hlc = native.hlc;
+        origin.id.device = session->device;
+        origin.id.session = session->session;
+        origin.id.tx = i;
+
+        struct cove_hash hash = cove_tx_hash(batch.txs[0]);
+
+        memcpy(origin.tx_hash, hash.b, sizeof(origin.tx_hash));
+        op.value = native.ops[0].value;
+        bob->env.now_ms += 1;
+
+        int err = cove_repo_append(bob->repo, txn, &doc, &tx, &bob->diag);
+
+        ck_assert_msg(err == 0, "copy: %d %s", err, bob->diag.text);
+        kit_commit(txn);
+        cove_arena_reset(&bob->arena);
+        doc = world_look(w, bob);
+        session = &doc.sessions[0];
+        if (memcmp(&session->device, &bob->device, 32) == 0) {
+            session = &doc.sessions[1];
+        }
+    }
+}
+
+/* H34: history doubles -> copies go at compaction. */
+START_TEST(h34_a_migration_of_all_does_not_double_the_bytes)
+{
+    struct world w;
+
+    world_open_full(&w, FIXTURE_MEMORY);
+    for (int i = 0; i < 500; i++) {
+        w.alice.env.now_ms += 61007;
+        write_bytes(&w.alice, &w.doc, 12, 12);
+    }
+    w.bob.env.now_ms = w.alice.env.now_ms;
+    kit_sync(&w.alice, &w.bob, &w.doc);
+
+    size_t before = log_size(&w.bob).bytes;
+
+    copy_all(&w, "bytes", "octets");
+
+    size_t doubled = log_size(&w.bob).bytes;
+    struct cove_hash sum = log_sum(&w.bob, &w.doc);
+
+    pack_now(&w.bob, &pack_all);
+
+    size_t after = log_size(&w.bob).bytes;
+    struct cove_hash again = log_sum(&w.bob, &w.doc);
+
+    ck_assert_mem_eq(&sum, &again, sizeof(sum));
+    ck_assert_uint_gt(doubled, 5 * before / 2);
+    ck_assert_uint_lt(after, 3 * before / 2);
+    world_close(&w);
+}
+END_TEST
+
 /* --- what goes wrong */
 
 static void fill(struct world *w)
@@ -469,6 +549,7 @@ int main(void)
     add(packing, a_document_that_is_removed_takes_its_packs_and_groups_along);
     add(packing, a_write_in_between_puts_the_plan_aside);
     add(packing, what_takes_no_less_room_stays_as_it_is);
+    tcase_add_test(packing, h34_a_migration_of_all_does_not_double_the_bytes);
     tcase_add_test(wrong,
                    a_store_that_fails_at_any_call_is_packed_or_as_it_was);
     tcase_add_test(wrong, memory_that_runs_out_anywhere_leaves_it_as_it_was);
