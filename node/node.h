@@ -11,6 +11,7 @@
 #include "crdt/counter.h"
 #include "crdt/stream.h"
 #include "migrate/publish.h"
+#include "node/json_out.h"
 #include "sync/engine.h"
 
 #include <pthread.h>
@@ -245,31 +246,6 @@ struct node_config {
 int node_config(struct cove_txn *txn, struct node_config *out);
 /* A number of percent, 0 to 100, as parts of COVE_RUN_WHOLE; and back. */
 bool node_percent(struct cove_bytes value, uint32_t *out);
-
-/* --- json_out.c: JSON text, written front to back */
-struct node_json {
-    struct cove_buf out;
-    int err;
-    bool comma; /* a member or item stands before */
-};
-void node_json_init(struct node_json *j, const struct cove_alloc *alloc);
-void node_json_open(struct node_json *j, char bracket);  /* { or [ */
-void node_json_close(struct node_json *j, char bracket); /* } or ] */
-void node_json_key(struct node_json *j, const char *key);
-void node_json_key_bytes(struct node_json *j, struct cove_bytes key);
-void node_json_int(struct node_json *j, int64_t v);
-void node_json_bool(struct node_json *j, bool v);
-void node_json_text(struct node_json *j, struct cove_bytes text);
-void node_json_cstr(struct node_json *j, const char *text);
-void node_json_hex(struct node_json *j, const void *at, size_t len);
-void node_json_id(struct node_json *j, const struct cove_id *id);
-void node_json_value(struct node_json *j, struct cove_bytes cbor);
-void node_json_raw(struct node_json *j, struct cove_bytes json);
-/* Members that another wrote without brackets around them. */
-void node_json_members(struct node_json *j, struct cove_bytes members);
-void node_json_percent(struct node_json *j, uint32_t parts); /* config.c */
-/* Take the text out, NUL-terminated, freed by cove_free; resets j. */
-int node_json_take(struct node_json *j, char **out);
 
 /* --- doc_json.c */
 struct node_show {   /* how much of what a document holds is written */
