@@ -193,7 +193,7 @@ START_TEST(a_store_that_lost_a_first_page_is_not_made_anew)
 
     ck_assert(pwrite(fd, zeros, sizeof(zeros), 0) == 4096);
     close(fd);
-    assert_refused(&f, COVE_ENOTSTORE);
+    assert_refused(&f, COVE_ECORRUPT);
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_int_eq(st.st_size, size);
     fixture_teardown(&f);
