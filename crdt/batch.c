@@ -47,6 +47,14 @@ struct cove_hash cove_chain_next(const struct cove_hash *head,
     return cove_hash_parts("cove/session", parts, COVE_ARRAY_LEN(parts));
 }
 
+struct cove_hash cove_removed_digest(const struct cove_id *document)
+{
+    struct cove_bytes parts[] = {{document->b, sizeof(document->b)},
+                                 cove_bytes_text("removed")};
+
+    return cove_hash_parts("cove/state", parts, COVE_ARRAY_LEN(parts));
+}
+
 struct cove_hash cove_state_digest(const struct cove_id *document,
                                    const struct cove_digest_row *rows,
                                    size_t count)

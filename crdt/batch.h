@@ -128,6 +128,8 @@ struct cove_digest_row {
     uint32_t len;
     struct cove_hash head;
 };
+/* Of a document that was removed: the same whoever removed it. */
+struct cove_hash cove_removed_digest(const struct cove_id *document);
 struct cove_hash cove_state_digest(const struct cove_id *document,
                                    const struct cove_digest_row *rows,
                                    size_t count);

@@ -28,7 +28,8 @@ enum cove_doc_flags {
     COVE_DOC_HAS_HELD = 8,      /* transactions ahead of the clock */
     COVE_DOC_HAS_FORK = 16,     /* two logs claim one place: proof kept */
     COVE_DOC_HAS_DENIED = 32,   /* transactions of authors without the right */
-    COVE_DOC_LOCAL = 64         /* stays on this device: never synced */
+    COVE_DOC_LOCAL = 64,        /* stays on this device: never synced */
+    COVE_DOC_REMOVED = 128      /* crdt/repo_gone.h */
 };
 
 /* A loaded document: everything in the arena given to load, valid until the

@@ -59,8 +59,9 @@ void cove_repo_close(struct cove_repo *repo);
 /* --- documents */
 
 /* Create a document from a header; an existing one is found again.
- * Errors: header_decode's, COVE_EDENIED where this device has no writer's role
- * in a held owner, COVE_ENOTFOUND where the owner is not held. */
+ * Errors: header_decode's, COVE_EREMOVED (it was there, and was removed),
+ * COVE_EDENIED where this device has no writer's role in a held owner,
+ * COVE_ENOTFOUND where the owner is not held. */
 COVE_MUST_CHECK int cove_repo_create(struct cove_repo *repo,
                                      struct cove_store_txn *txn,
                                      struct cove_bytes header, cove_num *out,
@@ -75,9 +76,10 @@ COVE_MUST_CHECK int cove_repo_resolve(struct cove_repo *repo,
                                       struct cove_store_txn *txn,
                                       const char *prefix, struct cove_id *out,
                                       struct cove_diag *diag);
-/* Load header, sessions and state. The state comes from its checkpoint, or
- * from the log where that is missing or stale (owner arrived, held time came);
- * a write transaction then stores it again. */
+/* Load header, sessions and state. Errors: COVE_EREMOVED, with who did it. The
+ * state comes from its checkpoint, or from the log where that is missing or
+ * stale (owner arrived, held time came); a write transaction then stores it
+ * again. */
 COVE_MUST_CHECK int cove_repo_load(struct cove_repo *repo,
                                    struct cove_store_txn *txn, cove_num num,
                                    struct cove_arena *arena,
@@ -108,6 +110,7 @@ struct cove_doc_outline {
     struct cove_bytes header_bytes;
     cove_num owner;                    /* whose members may read; 0 = itself */
     bool local;                        /* nobody but this device may read */
+    bool removed;                      /* crdt/repo_gone.h */
     struct cove_doc_session *sessions; /* sorted by session id */
     size_t session_count;
     struct cove_hash digest;
@@ -166,6 +169,7 @@ struct cove_ingest_result {
     uint32_t denied;   /* of them: by authors without the right, never shown */
     uint32_t have;     /* the session's length afterwards */
     bool refused_time; /* cut where the clock would be over 24 h ahead */
+    bool removed;      /* it was a tombstone: the document is gone now */
 };
 
 /* Take a header from a peer; existing: no-op.
@@ -182,8 +186,9 @@ COVE_MUST_CHECK int cove_repo_ingest_header(struct cove_repo *repo,
  * is held already it is compared, and not verified again.
  * Errors, the document unchanged: COVE_ENOTFOUND (document: ask for its
  * header), COVE_EGAP, COVE_ESIGNATURE, COVE_EHASH (salt), COVE_EFORMAT,
- * COVE_ELIMIT, COVE_ECLOCK (hlc not increasing), COVE_EFORK (proof kept: that
- * one write stays). */
+ * COVE_ELIMIT, COVE_ECLOCK (hlc not increasing, or a removal ahead of the
+ * clock), COVE_EREMOVED (the document was removed), COVE_EDENIED (more in the
+ * session of a removal), COVE_EFORK (proof kept: that one write stays). */
 COVE_MUST_CHECK int cove_repo_ingest(struct cove_repo *repo,
                                      struct cove_store_txn *txn,
                                      const struct cove_batch *batch,

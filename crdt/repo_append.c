@@ -52,6 +52,9 @@ static int append_may_write(struct append *a)
                                 ? COVE_ROLE_ADMIN
                                 : COVE_ROLE_WRITER;
 
+    if (repo_gone_is(&a->record)) {
+        return repo_gone_refuse(&a->work, &a->record);
+    }
     if ((a->record.flags & COVE_DOC_OWNER_MISSING) ||
         a->record.my_role < needed) {
         return append_denied(a, needed);

@@ -4,8 +4,9 @@
 #include "core/zip.h"
 #include "crdt/repo_compact_parts.h"
 
-#define COMPACT_TRIAL 16384u /* a chunk this long is tried before it is taken  \
-                              */
+#define COMPACT_TRIAL                                                          \
+    16384u /* a chunk this long is tried before it is taken                    \
+            */
 
 int compact_push(struct compact *c, void *array, size_t size, size_t count,
                  size_t *cap)

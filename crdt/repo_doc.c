@@ -109,6 +109,21 @@ static int doc_keep(struct repo_work *work, struct repo_record *record,
     return err != 0 ? err : repo_work_end(work);
 }
 
+/* Its owner has come, and so it is known that it was removed. */
+static int doc_gone(struct repo_work *work, struct repo_record *record)
+{
+    int err;
+
+    if ((record->flags & COVE_DOC_REMOVED) || !cove_store_writes(work->txn)) {
+        return 0;
+    }
+    err = repo_change_note(work, record, REPO_PEER_OPEN, 0, 0, false);
+    if (err == 0) {
+        err = repo_gone_obey(work, record);
+    }
+    return err != 0 ? err : repo_work_end(work);
+}
+
 int cove_repo_load(struct cove_repo *repo, struct cove_store_txn *txn,
                    cove_num num, struct cove_arena *arena, struct cove_doc *out,
                    struct cove_diag *diag)
@@ -135,6 +150,10 @@ int cove_repo_load_branch(struct cove_repo *repo, struct cove_store_txn *txn,
     }
     if (err == 0) {
         err = repo_refresh(&work, &record, &moved);
+    }
+    if (err == 0 && repo_gone_is(&record)) {
+        err = doc_gone(&work, &record);
+        return err != 0 ? err : repo_gone_refuse(&work, &record);
     }
     if (err == 0) {
         err = repo_fold_view(&work, &record, &view, &doc.state);

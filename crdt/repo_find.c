@@ -46,6 +46,29 @@ static int find_held(struct cove_store_txn *txn, cove_num num)
     return cove_store_get(txn, REPO_DOCS, cove_place_bytes(&place), &value);
 }
 
+/* Does a record say that its document was removed? Its bits stand in front. */
+static bool find_is_removed(struct cove_bytes value)
+{
+    struct cove_unpacker u;
+
+    cove_unpacker_init(&u, value);
+    (void)cove_unpack_varint(&u); /* parts */
+    return (cove_unpack_varint(&u) & COVE_DOC_REMOVED) != 0;
+}
+
+static int find_removed(struct cove_store_txn *txn, cove_num num, bool *out)
+{
+    struct cove_place place;
+    struct cove_bytes value;
+    int err;
+
+    cove_place_start(&place);
+    cove_place_number(&place, num);
+    err = cove_store_get(txn, REPO_DOCS, cove_place_bytes(&place), &value);
+    *out = err == 0 && find_is_removed(value);
+    return err;
+}
+
 int cove_repo_find(struct cove_repo *repo, struct cove_store_txn *txn,
                    const struct cove_id *id, cove_num *out)
 {
@@ -311,6 +334,31 @@ static int find_may_create(struct repo_work *work,
     return err;
 }
 
+/* A document that was removed is not made again: on the devices that know of it
+ * nothing that is written to it would stay. */
+static int find_again(struct cove_repo *repo, struct cove_store_txn *txn,
+                      cove_num num, struct cove_diag *diag)
+{
+    struct repo_record record;
+    struct repo_work work;
+    bool removed;
+    int err = find_removed(txn, num, &removed);
+
+    if (err != 0 || !removed) {
+        return err;
+    }
+    err = repo_work_write(&work, repo, txn, diag);
+    if (err == 0) {
+        err = repo_record_read(&work, num, &record);
+    }
+    if (err == 0) {
+        err = repo_gone_refuse(&work, &record);
+        cove_diag_context(diag, "it cannot be made again, give another one "
+                                "another `unique`");
+    }
+    return err;
+}
+
 int cove_repo_create(struct cove_repo *repo, struct cove_store_txn *txn,
                      struct cove_bytes header, cove_num *out,
                      struct cove_diag *diag)
@@ -326,6 +374,9 @@ int cove_repo_create(struct cove_repo *repo, struct cove_store_txn *txn,
     struct cove_id id = cove_header_id(header);
 
     err = cove_repo_find(repo, txn, &id, out);
+    if (err == 0) {
+        return find_again(repo, txn, *out, diag);
+    }
     if (err != COVE_ENOTFOUND) {
         return err;
     }
@@ -472,6 +523,17 @@ int cove_repo_resolve(struct cove_repo *repo, struct cove_store_txn *txn,
 
 /* --- iteration */
 
+/* A further part of a record, or a document that was removed: it is in no list.
+ */
+static bool next_passes(const struct cove_entry *entry)
+{
+    struct cove_bytes key = entry->key;
+    uint64_t num;
+
+    return cove_place_take(&key, &num) == 0 &&
+           (key.len > 0 || find_is_removed(entry->value));
+}
+
 int cove_repo_next(struct cove_repo *repo, struct cove_store_txn *txn,
                    cove_num schema, cove_num after, cove_num *out)
 {
@@ -498,6 +560,9 @@ int cove_repo_next(struct cove_repo *repo, struct cove_store_txn *txn,
         return err;
     }
     err = cove_store_cursor_seek(cursor, cove_place_bytes(&place), &entry);
+    while (err == 0 && schema == 0 && next_passes(&entry)) {
+        err = cove_store_cursor_next(cursor, &entry);
+    }
     if (err == 0 && schema != 0) {
         err = cove_place_take(&entry.key, &under);
     }

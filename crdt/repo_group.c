@@ -257,7 +257,7 @@ static int group_settle(struct repo_work *work)
         for (; i < count && shifts[i].group == num; i++) {
             sum += shifts[i].by;
         }
-        err = group_shift(work, num, sum);
+        err = sum != 0 ? group_shift(work, num, sum) : 0;
     }
     return err;
 }
@@ -372,6 +372,11 @@ static int group_note(struct repo_work *work, uint64_t num, int64_t by)
         }
     }
     return cove_buf_append(buf, cove_bytes(&shift, sizeof(shift)));
+}
+
+int repo_group_hold(struct repo_work *work, const struct repo_proof *proof)
+{
+    return proof->group == 0 ? 0 : group_note(work, proof->group, 1);
 }
 
 int repo_group_release(struct repo_work *work, const struct repo_proof *proof)

@@ -247,6 +247,7 @@ static int ingest_add_row(struct ingest *in)
     if (err == 0) {
         row->has_branch = in->txs[0].has_branch;
         row->branch = in->txs[0].branch.id; /* zero where there is none */
+        row->tomb = in->txs[0].has_remove;
         in->row = row;
     }
     return err;
@@ -403,7 +404,9 @@ static int ingest_keep(struct ingest *in)
                                in->session_num, in->len, ingest_copies(in));
     }
     if (err == 0) {
-        err = repo_record_write(&in->work, &in->record);
+        in->result.removed = repo_gone_is(&in->record);
+        err = in->result.removed ? repo_gone_obey(&in->work, &in->record)
+                                 : repo_record_write(&in->work, &in->record);
     }
     return err != 0 ? err : repo_work_end(&in->work);
 }
@@ -445,6 +448,10 @@ static int ingest_batch(struct ingest *in)
     if (err == 0) {
         err = ingest_document(in);
     }
+    if (err == 0 && (in->record.flags & COVE_DOC_REMOVED)) {
+        return repo_gone_ingest(&in->work, &in->record, in->batch,
+                                &in->result.have);
+    }
     if (err == 0) {
         err = ingest_check_session(in);
     }
@@ -463,6 +470,10 @@ static int ingest_batch(struct ingest *in)
         return err;
     }
     err = ingest_judge(in);
+    if (err == 0) {
+        err =
+            repo_gone_check(&in->work, in->batch, in->txs, in->count, in->row);
+    }
     if (err == 0) {
         /* What is due anyway goes into the same write. */
         err = repo_refresh(&in->work, &in->record, &moved);

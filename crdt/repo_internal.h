@@ -24,6 +24,7 @@
  *   repo_branch.c  which sessions a view shows, and how far
  *   repo_tally.c   counts of documents, kept up by repo_record_write
  *   repo_at.c, repo_remove.c, repo_removal.c
+ *   repo_gone.c    documents that were removed for everybody
  */
 #ifndef COVE_CRDT_REPO_INTERNAL_H
 #define COVE_CRDT_REPO_INTERNAL_H
@@ -127,6 +128,7 @@ struct repo_row { /* a session in a document */
     struct cove_bytes inline_chunk; /* the only chunk, or empty: in the log */
     bool has_branch;               /* its first transaction began one, or … */
     struct cove_session_id branch; /* … joined it; else zero */
+    bool tomb; /* its transaction removes the document, where it may */
 };
 
 struct repo_count { /* what a document is counted as in its schema */
@@ -304,6 +306,11 @@ COVE_MUST_CHECK int repo_change_drop(struct repo_work *work,
 COVE_MUST_CHECK int repo_removal_note(struct repo_work *work,
                                       const struct repo_record *record);
 
+/* repo_remove.c: all that is kept of a document beside its record, its number
+ * and its change. */
+COVE_MUST_CHECK int repo_remove_content(struct repo_work *work,
+                                        struct repo_record *record);
+
 /* repo_fork.c */
 COVE_MUST_CHECK int repo_fork_keep(struct repo_work *work,
                                    struct repo_record *record,
@@ -311,6 +318,7 @@ COVE_MUST_CHECK int repo_fork_keep(struct repo_work *work,
                                    const struct cove_batch *batch,
                                    uint32_t first);
 
+#include "crdt/repo_gone_parts.h"
 #include "crdt/repo_intern.h"
 #include "crdt/repo_live.h"
 

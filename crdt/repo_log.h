@@ -173,6 +173,9 @@ COVE_MUST_CHECK int repo_group_named(struct repo_work *work, uint64_t num,
 /* A chunk with this proof is about to go, or to be signed otherwise. */
 COVE_MUST_CHECK int repo_group_release(struct repo_work *work,
                                        const struct repo_proof *proof);
+/* Another one with this proof is about to come. */
+COVE_MUST_CHECK int repo_group_hold(struct repo_work *work,
+                                    const struct repo_proof *proof);
 /* The proof as it travels; its path in the arena. Bytes borrowed from the store
  * may be gone after it. */
 COVE_MUST_CHECK int repo_group_proof(struct repo_work *work,

@@ -31,6 +31,7 @@ int cove_repo_outline(struct cove_repo *repo, struct cove_store_txn *txn,
     outline.id = record.id;
     outline.header_bytes = record.header_bytes;
     outline.owner = record.owner;
+    outline.removed = (record.flags & COVE_DOC_REMOVED) != 0;
     outline.local = (record.flags & COVE_DOC_LOCAL) != 0;
     *out = outline;
     return 0;

@@ -17,7 +17,8 @@ enum row_bits { /* the role is in the lowest two */
                 ROW_INLINE = 4,
                 ROW_MARK = 8,
                 ROW_BEHIND = 16, /* folded < len */
-                ROW_BRANCH = 32
+                ROW_BRANCH = 32,
+                ROW_TOMB = 64
 };
 
 /* --- rows */
@@ -31,6 +32,7 @@ static void row_pack(struct cove_packer *p, const struct repo_row *row,
     bits |= row->mark > 0 ? ROW_MARK : 0;
     bits |= row->pub.folded < row->pub.len ? ROW_BEHIND : 0;
     bits |= row->has_branch ? ROW_BRANCH : 0;
+    bits |= row->tomb ? ROW_TOMB : 0;
     cove_pack_varint(p, row->num);
     cove_pack_byte(p, (uint8_t)bits);
     cove_pack_varint(p, row->pub.len);
@@ -76,6 +78,7 @@ static int row_unpack(struct repo_work *work, struct cove_unpacker *u,
     if (bits & ROW_MARK) {
         row->mark = cove_unpack_u32(u);
     }
+    row->tomb = (bits & ROW_TOMB) != 0;
     row->has_branch = (bits & ROW_BRANCH) != 0;
     if (row->has_branch) {
         cove_unpack_raw(u, row->branch.b, sizeof(row->branch.b));
@@ -162,7 +165,8 @@ static int record_unpack_count(struct cove_unpacker *u, uint64_t bits,
         record->count.epoch = cove_unpack_u32(u);
     }
     record->counted = record->count;
-    record->is_counted = (record->flags & COVE_DOC_LOCAL) == 0;
+    record->is_counted =
+        (record->flags & (COVE_DOC_LOCAL | COVE_DOC_REMOVED)) == 0;
     return 0;
 }
 
@@ -362,6 +366,10 @@ int repo_record_digest(const struct repo_record *record,
 
     if (rows == NULL) {
         return COVE_ENOMEM;
+    }
+    if (record->flags & COVE_DOC_REMOVED) {
+        *out = cove_removed_digest(&record->id);
+        return 0;
     }
     for (size_t i = 0; i < record->row_count; i++) {
         rows[i].session = record->rows[i].pub.session;

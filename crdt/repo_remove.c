@@ -197,19 +197,13 @@ static void remove_tell_rules(struct repo_work *work,
     }
 }
 
-static int remove_all(struct repo_work *work, struct repo_record *record)
+int repo_remove_content(struct repo_work *work, struct repo_record *record)
 {
-    static const unsigned trees[] = {REPO_LOG, REPO_STATES, REPO_FORK_PROOFS,
-                                     REPO_DOCS};
+    static const unsigned trees[] = {REPO_LOG, REPO_STATES, REPO_FORK_PROOFS};
     int err = repo_tally_leave(work, record);
 
-    work->repo->open.owner.num = 0;
     work->repo->open.writes++;
     repo_live_drop(work->repo, record->num);
-
-    if (err == 0) {
-        err = repo_change_drop(work, record);
-    }
     if (err == 0) {
         err = remove_index(work, record);
     }
@@ -218,6 +212,20 @@ static int remove_all(struct repo_work *work, struct repo_record *record)
     }
     for (size_t i = 0; i < COVE_ARRAY_LEN(trees) && err == 0; i++) {
         err = remove_under(work, trees[i], record->num);
+    }
+    return err;
+}
+
+static int remove_all(struct repo_work *work, struct repo_record *record)
+{
+    int err = repo_remove_content(work, record);
+
+    work->repo->open.owner.num = 0;
+    if (err == 0) {
+        err = repo_change_drop(work, record);
+    }
+    if (err == 0) {
+        err = remove_under(work, REPO_DOCS, record->num);
     }
     if (err == 0 && record->header.type == COVE_DOC_JOURNAL) {
         work->repo->open.spoken.schema = 0;

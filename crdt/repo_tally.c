@@ -140,7 +140,7 @@ int repo_tally_move(struct repo_work *work, struct repo_record *record)
 {
     int err;
 
-    if ((record->flags & COVE_DOC_LOCAL) ||
+    if ((record->flags & (COVE_DOC_LOCAL | COVE_DOC_REMOVED)) ||
         (record->is_counted && count_same(&record->count, &record->counted))) {
         return 0;
     }

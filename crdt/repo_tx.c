@@ -209,7 +209,7 @@ static bool tx_is_plain(const struct cove_tx *tx)
 {
     return !tx->ahead && tx->private_part.len == 0 && !tx->has_claim &&
            tx->auth_count == 0 && !tx->has_undo && !tx->has_branch &&
-           !tx->has_merge;
+           !tx->has_merge && !tx->has_remove;
 }
 
 /* Put the head before what was packed behind a byte of room for it. */

@@ -137,6 +137,7 @@ struct cove_tx {
     bool has_undo; /* takes back the transaction `undo`, of the author's own */
     struct cove_tx_point undo; /* len: its index */
     bool has_branch, has_merge;
+    bool has_remove; /* the document goes; nothing else in it */
     struct cove_tx_branch branch;
     struct cove_tx_merge merge;
     bool applied; /* to append: a sequence has its ops already, at that hlc */

@@ -232,6 +232,7 @@ static void tx_forget_ops(struct cove_tx *tx)
     memset(&tx->undo, 0, sizeof(tx->undo));
     tx->has_branch = false;
     memset(&tx->branch, 0, sizeof(tx->branch));
+    tx->has_remove = false;
     tx->has_merge = false;
     memset(&tx->merge, 0, sizeof(tx->merge));
 }

@@ -261,6 +261,20 @@ static int tx_read_merge(struct tx_decoder *d)
     return err;
 }
 
+/* {}: what a later version puts into it is not known here. */
+static int tx_read_remove(struct tx_decoder *d)
+{
+    if (!tx_next_is(d, COVE_CBOR_MAP)) {
+        return tx_malformed(d, "remove must be a map");
+    }
+    if (cove_reader_item(&d->r).len == 1) {
+        d->tx.has_remove = true;
+    } else {
+        d->tx.ahead = true;
+    }
+    return 0;
+}
+
 static int tx_read_claim(struct tx_decoder *d)
 {
     if (!tx_fixed(d, d->tx.claim.b, sizeof(d->tx.claim.b))) {
@@ -276,10 +290,10 @@ static int tx_read_member(struct tx_decoder *d)
         const char *key;
         int (*read)(struct tx_decoder *d);
     } members[] = {
-        {"undo", tx_read_undo},       {"claim", tx_read_claim},
-        {"merge", tx_read_merge},     {"agents", tx_read_agents},
-        {"branch", tx_read_branch},   {"origins", tx_read_table},
-        {"private", tx_read_private},
+        {"undo", tx_read_undo},     {"claim", tx_read_claim},
+        {"merge", tx_read_merge},   {"agents", tx_read_agents},
+        {"branch", tx_read_branch}, {"remove", tx_read_remove},
+        {"origins", tx_read_table}, {"private", tx_read_private},
     };
 
     if (!tx_next_is(d, COVE_CBOR_TEXT)) {
@@ -304,17 +318,22 @@ int tx_read_extra(struct tx_decoder *d)
         return tx_malformed(d, "extra must be a map");
     }
 
-    size_t left = cove_reader_map(&d->r);
+    size_t count = cove_reader_map(&d->r);
 
-    if (left == 0) {
+    if (count == 0) {
         return tx_malformed(d, "extra must be left out where empty");
     }
-    for (; left > 0; left--) {
+    for (size_t left = count; left > 0; left--) {
         int err = tx_read_member(d);
 
         if (err != 0) {
             return err;
         }
+    }
+    if (d->tx.has_remove && !d->tx.ahead &&
+        (count > 1 || d->tx.kind != COVE_TX_NATIVE)) {
+        return tx_malformed(d, "a removal must be native, with nothing beside "
+                               "it");
     }
     return 0;
 }

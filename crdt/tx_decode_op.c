@@ -411,10 +411,15 @@ int tx_read_ops(struct tx_decoder *d)
     }
     if (count == 0) {
         return d->tx.private_part.len != 0 || d->tx.has_undo ||
-                       d->tx.has_branch || d->tx.has_merge || d->tx.ahead
+                       d->tx.has_branch || d->tx.has_merge ||
+                       d->tx.has_remove || d->tx.ahead
                    ? 0
                    : tx_malformed(d, "there must be an op, or private ones, "
-                                     "or an undo, a branch or a merge");
+                                     "or an undo, a branch, a merge or a "
+                                     "removal");
+    }
+    if (d->tx.has_remove && !d->tx.ahead) {
+        return tx_malformed(d, "a removal must have no ops");
     }
     d->tx.ops = cove_arena_array(d->arena, count, sizeof(*d->tx.ops));
     if (d->tx.ops == NULL) {

@@ -287,8 +287,8 @@ static void tx_write_merge(struct cove_writer *w,
 static size_t tx_members(const struct cove_tx *tx, const struct tx_table *table)
 {
     return (size_t)tx->has_undo + tx->has_claim + tx->has_merge +
-           (tx->agent_count > 0) + tx->has_branch + (table->count > 0) +
-           (tx->private_part.len > 0);
+           (tx->agent_count > 0) + tx->has_branch + tx->has_remove +
+           (table->count > 0) + (tx->private_part.len > 0);
 }
 
 /* In the order of the keys' encodings. */
@@ -315,6 +315,10 @@ static void tx_write_extra(struct cove_writer *w, const struct cove_tx *tx,
     if (tx->has_branch) {
         cove_writer_cstr(w, "branch");
         tx_write_branch(w, &tx->branch);
+    }
+    if (tx->has_remove) {
+        cove_writer_cstr(w, "remove");
+        cove_writer_map(w, 0);
     }
     if (table->count > 0) {
         cove_writer_cstr(w, "origins");

@@ -213,6 +213,34 @@ int give_job_new(struct cove_conn *conn, const struct cove_id *id,
     return 0;
 }
 
+static void give_job_add(struct conn_give *give, struct give_job *job)
+{
+    if (give->jobs == NULL) {
+        give->jobs = job;
+    } else {
+        give->last_job->next = job;
+    }
+    give->last_job = job;
+}
+
+int give_unasked(struct cove_conn *conn, const struct cove_id *id)
+{
+    struct conn_give *give = &conn->give;
+    struct give_job *job;
+
+    if (give->job_bytes > ENGINE_JOB_BYTES / 2) {
+        return 0;
+    }
+
+    int err = give_job_new(conn, id, NULL, &job);
+
+    if (err == 0) {
+        give->job_bytes += sizeof(*job);
+        give_job_add(give, job);
+    }
+    return err;
+}
+
 int give_know(struct cove_conn *conn, const struct cove_message *message)
 {
     struct cove_reader walk = cove_message_walk(&message->know);
@@ -239,12 +267,7 @@ int give_know(struct cove_conn *conn, const struct cove_message *message)
             return err;
         }
         job->reply = true;
-        if (give->jobs == NULL) {
-            give->jobs = job;
-        } else {
-            give->last_job->next = job;
-        }
-        give->last_job = job;
+        give_job_add(give, job);
     }
     return 0;
 }

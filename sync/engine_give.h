@@ -59,6 +59,10 @@ struct conn_give {
 /* engine_give.c */
 void conn_give_init(struct cove_conn *conn);
 void conn_give_clear(struct cove_conn *conn);
+/* Send a document that nobody asked for, soon; left out where the peer asks for
+ * too much already. */
+COVE_MUST_CHECK int give_unasked(struct cove_conn *conn,
+                                 const struct cove_id *id);
 COVE_MUST_CHECK int give_know(struct cove_conn *conn,
                               const struct cove_message *message);
 /* Send what can be sent. */

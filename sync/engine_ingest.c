@@ -168,7 +168,8 @@ static int orphan_adopt(struct ingest *in, const struct cove_id *id)
         err = cove_repo_load(repo, in->engine->txn, num, &in->engine->arena,
                              &doc, NULL);
     }
-    return err == COVE_ENOTFOUND ? 0 : err;
+    /* It may turn out to have been removed. */
+    return err == COVE_ENOTFOUND || err == COVE_EREMOVED ? 0 : err;
 }
 
 static int orphans_adopt(struct ingest *in, const struct cove_id *owner)
@@ -284,6 +285,12 @@ static int ingest_taken(struct ingest *in, const struct cove_batch *batch,
             in->last = batch->document;
         }
     }
+    if (result->removed) {
+        char text[COVE_ID_TEXT_MAX];
+
+        cove_id_text(&batch->document, text);
+        conn_event(conn, "%s was removed, and is no longer here", text);
+    }
     /* Who relays what its author had no right to is not to blame; the author
      * is. */
     if (result->denied > 0 &&
@@ -305,6 +312,8 @@ static int ingest_verdict(struct ingest *in, const struct cove_batch *batch,
     case COVE_ENOTFOUND:
     case COVE_EGAP:
         return take_miss(in->conn, &batch->document);
+    case COVE_EREMOVED: /* its digest follows, which is answered */
+        return 0;
     case COVE_ESIGNATURE:
         if (ingest_suspect(in, batch)) {
             return take_again(in->conn, &batch->document);

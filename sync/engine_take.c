@@ -336,6 +336,12 @@ static int have_look(struct cove_conn *conn, struct cove_store_txn *txn,
     if (outline.local) { /* the peer learns nothing of it */
         return want_ask(conn, have, NULL);
     }
+    if (outline.removed) { /* whatever the peer has of it is not wanted */
+        have_close(conn, have);
+        return memcmp(&outline.digest, &have->digest, sizeof(have->digest)) == 0
+                   ? 0
+                   : give_unasked(conn, &have->id);
+    }
     if (!have->ask &&
         memcmp(&outline.digest, &have->digest, sizeof(have->digest)) == 0) {
         have_close(conn, have);

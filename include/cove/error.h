@@ -50,7 +50,8 @@
     X(COVE_EUNSUPPORTED, -39, "not supported in this version")                 \
     X(COVE_EDESTRUCTIVE, -40, "a destructive change needs consent")            \
     X(COVE_ECONDITION, -41, "the condition was not met")                       \
-    X(COVE_ELOST, -42, "the last group of commits was lost")
+    X(COVE_ELOST, -42, "the last group of commits was lost")                   \
+    X(COVE_EREMOVED, -43, "the document was removed")
 
 #define COVE_ERROR_ENUM(name, number, text) name = (number),
 enum cove_error { COVE_OK = 0, COVE_ERRORS(COVE_ERROR_ENUM) };

@@ -2,10 +2,10 @@
 #include "crdt/tx.h"
 #include "tests/unit/tx_cases.h"
 
-static const char *const known[] = {"first",  "all",     "inherit", "copy",
-                                    "claim",  "private", "text",    "items",
-                                    "remove", "stream",  "chunk",   "counter",
-                                    "undo",   "branch",  "merge"};
+static const char *const known[] = {
+    "first", "all",    "inherit", "copy",     "claim", "private",
+    "text",  "items",  "remove",  "stream",   "chunk", "counter",
+    "undo",  "branch", "merge",   "tombstone"};
 
 static struct cove_bytes golden_tx(const char *name)
 {
@@ -301,6 +301,10 @@ static const struct tx_case cases[] = {
     {"88" FRONT "81" SET "f6", COVE_EFORMAT, "extra"},
     {"88" FRONT "81" SET "a1 01 01", COVE_EFORMAT, "extra"},
     {"88" FRONT "81" SET "a1" CLAIM B31, COVE_EFORMAT, "claim"},
+    {"88" FRONT "80 a1" REMOVE "01", COVE_EFORMAT, "remove"},
+    {"88" FRONT "81" SET "a1" REMOVE "a0", COVE_EFORMAT, "removal"},
+    {"88" FRONT "80 a2" CLAIM B32("00") REMOVE "a0", COVE_EFORMAT, "removal"},
+    {"88" COPY "80 a1" REMOVE "a0", COVE_EFORMAT, "removal"},
     {"88" FRONT "81" SET "a2" ORIGINS "80" CLAIM B32("00"), COVE_EFORMAT,
      "transaction"}, /* keys not in order */
     {"88" FRONT "80 a1" PRIVATE "80", COVE_EFORMAT, "private"},

@@ -17,6 +17,7 @@
 #define FRONT   "00 01 00 40 80 f6"
 #define COPY    "00 01 01 40 80 f6"
 #define SET     "83 00 6161 01"
+#define REMOVE  "6672656d6f7665"
 #define CLAIM   "65636c61696d"
 #define ORIGINS "676f726967696e73"
 #define PRIVATE "6770726976617465"

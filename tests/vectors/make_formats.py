@@ -282,6 +282,8 @@ TXS = {
          [["first", 0, 0], ["last", 0, 1], ["title"]]],
         [1, "gone~cccccccc", [["first", 0, 0], ["first", 0, 0]]]],
         {"origins": [ROW_A, ROW_B]}],
+    "tombstone": [0, HLC + 6, 0, b"", [], fill(32, 0x66), [],
+                  {"remove": {}}],
     "claim": [0, HLC + 4, 0, b"", None, None, [[0, "number", 17]],
               {"claim": fill(32, 0x77)}],
     "private": [0, HLC + 5, 0, None, None, None, [], {"private": PRIVATE}],
@@ -349,6 +351,7 @@ def batches(out):
     rows = [(SESSION, 3, heads[3]), (BOB_SESSION, 1, fill(32, 0x88))]
     out["digest.none"] = digest(DOC, [])
     out["digest.two"] = digest(DOC, rows)
+    out["digest.removed"] = H("cove/state", DOC + b"removed")
 
 
 DOC_EXAMPLES = {"header." + k: v for k, v in HEADERS.items()}
