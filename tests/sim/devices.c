@@ -235,6 +235,10 @@ void device_restore(struct world *world, unsigned index)
         world->ops[i].unsure =
             world->ops[i].unsure || world->ops[i].peer == index;
     }
+    for (unsigned i = 0; i < world->doc_count; i++) {
+        world->docs[i].perhaps |= world->docs[i].removers & 1u << index;
+        world->docs[i].removers &= ~(1u << index);
+    }
     cove_repo_close(peer->witness);
     cove_store_close(peer->store);
     peer->store = peer->backup;

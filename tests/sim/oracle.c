@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crdt/repo_gone.h"
 #include "crdt/repo_upkeep.h"
 #include "sync/engine_internal.h"
 #include "tests/promises/shown.h"
@@ -25,6 +26,9 @@ static bool acks_hold(struct sim_peer *to, struct cove_store_txn *txn,
     if (cove_repo_find(to->witness, txn, &outline->id, &num) != 0 ||
         cove_repo_outline(to->witness, txn, num, arena, &there) != 0) {
         return false;
+    }
+    if (there.removed) {
+        return true; /* there is nothing to hold */
     }
     for (size_t i = 0; i < outline->session_count; i++) {
         const struct cove_doc_session *ours = &outline->sessions[i];
@@ -455,6 +459,38 @@ static bool check_made(struct world *world, unsigned doc, unsigned reached)
     return false;
 }
 
+/* Was it removed, as far as this peer knows, and should it be? */
+static bool check_gone(struct fold *fold, struct cove_store_txn *txn,
+                       cove_num num, unsigned reached, struct cove_hash *digest)
+{
+    const struct sim_doc *doc = &fold->world->docs[fold->doc];
+    struct cove_repo *repo = fold->peer->witness;
+    struct cove_doc_outline outline;
+    struct cove_gone gone;
+    struct cove_doc loaded;
+    bool is_gone = cove_repo_gone(repo, txn, num, &gone) == 0;
+
+    if (is_gone && ((doc->removers | doc->perhaps) & reached) == 0) {
+        world_fail(fold->world, "peer %u removed document %u, which nobody did",
+                   fold->peer->index, fold->doc);
+    }
+    if (!is_gone && (doc->removers & reached) != 0) {
+        world_fail(fold->world, "peer %u has document %u, which was removed",
+                   fold->peer->index, fold->doc);
+    }
+    if (is_gone &&
+        (cove_repo_outline(repo, txn, num, &fold->arena, &outline) != 0 ||
+         !outline.removed || outline.session_count != 1 ||
+         cove_repo_load(repo, txn, num, &fold->arena, &loaded, NULL) !=
+             COVE_EREMOVED)) {
+        world_fail(fold->world, "peer %u still reads document %u",
+                   fold->peer->index, fold->doc);
+    } else if (is_gone) {
+        *digest = outline.digest;
+    }
+    return is_gone;
+}
+
 static void check_peer(struct world *world, unsigned doc, unsigned index,
                        struct cove_hash *digest, bool *held)
 {
@@ -475,6 +511,8 @@ static void check_peer(struct world *world, unsigned doc, unsigned index,
                            &num) == 0;
     if (*held && !(members >> index & 1)) {
         world_fail(world, "peer %u has document %u and may not", index, doc);
+    } else if (*held && check_gone(&fold, txn, num, reached, digest)) {
+        world->gone_checked++;
     } else if (*held) {
         check_held(&fold, txn, num, digest);
         ops_check(&fold, reached);

@@ -14,7 +14,7 @@ static struct world world;
 
 struct sim_totals {
     unsigned passed, failed;
-    uint64_t ops, documents, handshakes, acks, bytes;
+    uint64_t ops, documents, handshakes, acks, bytes, removed, gone, packed;
 };
 
 static void sim_seed(uint64_t seed, struct sim_totals *totals)
@@ -27,6 +27,9 @@ static void sim_seed(uint64_t seed, struct sim_totals *totals)
     totals->handshakes += world.handshakes;
     totals->acks += world.acks_checked;
     totals->bytes += world.delivered;
+    totals->removed += world.removed;
+    totals->gone += world.gone_checked;
+    totals->packed += world.packed;
     if (held && seed % 100 == 0) {
         held = world_run(&world, seed, false);
         if (held && world.trace != trace) {
@@ -71,6 +74,9 @@ int main(int argc, char **argv)
            (unsigned long long)totals.ops, (unsigned long long)totals.documents,
            (unsigned long long)totals.handshakes,
            (unsigned long long)totals.acks, (unsigned long long)totals.bytes);
+    printf("# %llu removals, %llu times a document found gone, %llu packs\n",
+           (unsigned long long)totals.removed, (unsigned long long)totals.gone,
+           (unsigned long long)totals.packed);
     printf("%u passed, %u failed\n", totals.passed, totals.failed);
     return totals.failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -479,7 +479,7 @@ static void device_write_some(struct world *world, struct sim_peer *peer,
         world->op_count = before;
         naive_forget(naive, told);
     }
-    device_must(world, peer->index, err, "write");
+    device_must(world, peer->index, err == COVE_EREMOVED ? 0 : err, "write");
 }
 
 void device_write(struct world *world, unsigned index)
@@ -499,7 +499,14 @@ void device_write(struct world *world, unsigned index)
 
         if ((world->groups[doc->group].writers >> index & 1) != 0 &&
             world->op_count < SIM_OPS && device_holds(peer, &doc->id)) {
-            device_write_some(world, peer, at);
+            if (world->removes && random_chance(&world->random, 6)) {
+                device_remove(world, index, at);
+            } else {
+                device_write_some(world, peer, at);
+            }
+        }
+        if (world->packs && random_chance(&world->random, 30)) {
+            device_pack(world, index);
         }
     }
     if (random_chance(&world->random, 50)) {

@@ -423,6 +423,8 @@ bool world_run(struct world *world, uint64_t seed, bool verbose)
 {
     memset(world, 0, sizeof(*world));
     world->seed = seed;
+    world->removes = seed % 4 == 3;
+    world->packs = seed % 3 == 1;
     world->verbose = verbose;
     world->random.state = seed * 0x2545f4914f6cdd1d + 1;
     world->heap.alloc.resize = world_resize;

@@ -107,6 +107,8 @@ struct sim_group {
 struct sim_doc {
     struct cove_id id;
     unsigned group;
+    unsigned removers;  /* bits: peers that removed it, or … */
+    unsigned perhaps;   /* … did before a backup of theirs was put back */
     struct naive naive; /* what is written to it, and never was taken back */
 };
 
@@ -135,13 +137,15 @@ struct world {
     bool faults;   /* a store has failed */
     bool restored; /* a backup was put back: it may meet its former self */
     bool busy;     /* all write the same few documents */
+    bool removes;  /* documents are removed, too */
+    bool packs;    /* logs are packed */
     struct sim_group groups[SIM_GROUPS];
     unsigned group_count;
     struct sim_doc docs[SIM_DOCS];
     unsigned doc_count;
     struct sim_op *ops;
     unsigned op_count;
-    unsigned handshakes, acks_checked;
+    unsigned handshakes, acks_checked, removed, packed, gone_checked;
     uint64_t trace; /* a hash of everything that happened */
     bool verbose;
     bool failed;
@@ -193,6 +197,11 @@ void device_must(struct world *world, unsigned peer, int err, const char *what);
 void device_write(struct world *world, unsigned peer);
 void device_group(struct world *world, unsigned peer, unsigned members,
                   unsigned writers);
+
+/* upkeep.c */
+void device_remove(struct world *world, unsigned peer, unsigned doc);
+/* Pack all that can be. */
+void device_pack(struct world *world, unsigned peer);
 
 /* oracle.c */
 /* A hash of all that a transaction's ops say. */
