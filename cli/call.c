@@ -73,6 +73,7 @@ int cli_exit_code(int err)
     case COVE_ECONFLICT:
         return CLI_DRIFT;
     case COVE_ENOTFOUND:
+    case COVE_EREMOVED:
         return CLI_NOT_FOUND;
     case COVE_EBUSY:
     case COVE_EADDRINUSE:

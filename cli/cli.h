@@ -219,6 +219,7 @@ int cli_watch(struct cli *cli);
 int cli_status(struct cli *cli);
 int cli_check(struct cli *cli);
 int cli_backup(struct cli *cli);
+int cli_rm(struct cli *cli);
 int cli_compact(struct cli *cli);
 int cli_mark(struct cli *cli);
 int cli_restore(struct cli *cli);

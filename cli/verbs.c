@@ -55,6 +55,12 @@ const struct cli_verb cli_verbs[] = {
      "Example:\n  cove set co_z3xk title='Hello again' stars:=4"},
     {"del", true, false, cli_del, "ID FIELD…", "delete fields",
      "  --as VERSION     as an app of this version"},
+    {"rm", true, false, cli_rm, "ID…", "remove documents, for everybody",
+     "  --no-backup      where the config has requireBackup\n"
+     "Here and from every device that has them, for good, with the documents "
+     "of their\nfields; what others write to them meanwhile goes, too. `cove "
+     "log ID` still says who\ndid it. Needs -y, else exit 8. Whoever may write "
+     "a document may remove it."},
     {"find", true, false, cli_find, "[SCHEMA[@VERSION]]",
      "show the documents of a schema",
      "  --as VERSION     as this version sees them\n"

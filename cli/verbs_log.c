@@ -22,9 +22,9 @@ static void log_written(const json_t *write)
 /* A write to a register; of another type what it did, short (-p has it all). */
 static void log_event(const json_t *e)
 {
-    static const char *const did[] = {"text",     "items",  "removed",
-                                      "appended", "bytes",  "added",
-                                      "begins",   "merges", "undoes"};
+    static const char *const did[] = {"text",   "items",  "removed", "appended",
+                                      "bytes",  "added",  "begins",  "merges",
+                                      "undoes", "removes"};
 
     if (json_object_get(e, "register") != NULL) {
         cli_print_text(cli_text(e, "register"));

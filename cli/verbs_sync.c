@@ -305,6 +305,27 @@ int cli_sync(struct cli *cli)
 /* -------------------------------------------------------------------- status
  */
 
+/* What this device wrote and nobody had seen who removed it. */
+static void human_unseen(const json_t *removed)
+{
+    json_t *one;
+    size_t i;
+
+    if (cli_int(removed, "unseenCount") > 0) {
+        printf("removed    %" JSON_INTEGER_FORMAT
+               " documents, with writes of this device that the one who "
+               "removed them had not seen\n",
+               cli_int(removed, "unseenCount"));
+    }
+    json_array_foreach(json_object_get(removed, "unseen"), i, one)
+    {
+        printf("  %s  ", cli_text(one, "id"));
+        cli_print_time(cli_int(one, "time"));
+        printf("  by %.16s, %" JSON_INTEGER_FORMAT " writes\n",
+               cli_text(one, "author"), cli_int(one, "transactions"));
+    }
+}
+
 static void human_status(const json_t *reply)
 {
     const json_t *waiting = json_object_get(reply, "waiting");
@@ -324,6 +345,7 @@ static void human_status(const json_t *reply)
         printf("local      %" JSON_INTEGER_FORMAT "\n",
                cli_int(reply, "local"));
     }
+    human_unseen(json_object_get(reply, "removed"));
     printf("copies     %" JSON_INTEGER_FORMAT
            "\ndigest     %.16s\nbytes      %" JSON_INTEGER_FORMAT "\n",
            cli_int(reply, "copies"), cli_text(reply, "digest"),

@@ -187,6 +187,50 @@ int cli_discard(struct cli *cli)
                             human_discard);
 }
 
+/* ------------------------------------------------------------------ remove */
+
+static void human_removed(const json_t *reply)
+{
+    json_t *id;
+    size_t i;
+
+    json_array_foreach(json_object_get(reply, "removed"), i, id)
+    {
+        printf("%s was removed\n", json_string_value(id));
+    }
+    if (cli_int(reply, "children") > 0) {
+        printf("and %" JSON_INTEGER_FORMAT " documents of their fields\n",
+               cli_int(reply, "children"));
+    }
+}
+
+int cli_rm(struct cli *cli)
+{
+    json_t *request = json_pack("{s:s s:[] s:b}", "do", "remove", "ids", "yes",
+                                (int)cli->yes);
+    const char *word;
+
+    if (cli_flag(cli, "--no-backup")) {
+        json_object_set_new(request, "noBackup", json_true());
+    }
+    while ((word = cli_word(cli)) != NULL) {
+        json_array_append_new(json_object_get(request, "ids"),
+                              json_string(word));
+    }
+    int code = cli_end(cli, false);
+
+    if (code == CLI_OK &&
+        json_array_size(json_object_get(request, "ids")) == 0) {
+        code = cli_fail(CLI_USAGE, "rm needs the ids of documents; `cove del` "
+                                   "deletes fields");
+    }
+    if (code != CLI_OK) {
+        json_decref(request);
+        return code;
+    }
+    return cli_answer(cli, request, human_removed);
+}
+
 /* ------------------------------------------------------------- migrate reset
  */
 

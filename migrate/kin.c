@@ -43,6 +43,10 @@ static int kin_load(struct kin *k, const struct cove_id *id,
         return err != 0 ? err : COVE_ENOMEM;
     }
     err = cove_repo_load(k->repo, k->txn, num, k->arena, doc, k->diag);
+    if (err == COVE_EREMOVED) { /* as if it had never been there */
+        cove_diag_clear(k->diag);
+        return 0;
+    }
     if (err == 0) {
         *out = doc;
     }

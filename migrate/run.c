@@ -231,6 +231,11 @@ int cove_run_batch(struct cove_catalog *catalog, struct cove_store_txn *txn,
         }
         run->done++;
         err = err != 0 ? err : batch_one(&b, num, &loaded);
+        if (err == COVE_EREMOVED) { /* since it was quarantined */
+            run->done--;
+            err = 0;
+            continue;
+        }
         if (err != 0) {
             err = batch_failed(&b, num, err);
         }

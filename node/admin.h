@@ -126,6 +126,14 @@ void admin_event_op_json(struct node_json *j, const struct cove_event *e,
 /* "items", of encoded values one behind another. */
 void admin_items_json(struct node_json *j, struct cove_bytes values);
 
+/* --- admin_gone.c: documents that were removed */
+/* "removed", of an object that is open: what this device wrote and others
+ * removed without having seen it. */
+int admin_removed_json(struct admin *a, struct cove_txn *txn);
+/* `history` of the request's document, which was removed. */
+int admin_removed_history(struct admin *a);
+
+extern const struct admin_verb admin_gone_verbs[];
 extern const struct admin_verb admin_doc_verbs[];
 extern const struct admin_verb admin_history_verbs[];
 extern const struct admin_verb admin_compact_verbs[];

@@ -248,6 +248,9 @@ static int verb_history(struct admin *a)
                         "\"limit\" is of the whole history, and not negative");
     }
     err = err != 0 ? err : admin_load_past(a, &txn, &loaded);
+    if (err == COVE_EREMOVED) {
+        return admin_removed_history(a);
+    }
     if (err != 0 || loaded == NULL) {
         return err;
     }

@@ -171,6 +171,11 @@ static int status_walk(struct status *s)
             err = cove_repo_load(s->txn->worker->repo, s->txn->txn, num, &arena,
                                  &doc, &s->txn->diag);
         }
+        if (err == COVE_EREMOVED) { /* its owner has come since */
+            cove_diag_clear(&s->txn->diag);
+            err = 0;
+            continue;
+        }
         if (err != 0 || (doc.flags & COVE_DOC_LOCAL) != 0) {
             continue;
         }
@@ -241,7 +246,8 @@ static int status_reply(struct status *s)
     node_json_key(j, "ops");
     node_json_int(j, (int64_t)s->waiting_ops);
     node_json_close(j, '}');
-    err = status_unsent(s->txn, j);
+    err = admin_removed_json(s->a, s->txn);
+    err = err != 0 ? err : status_unsent(s->txn, j);
     node_digests_json(&s->digests, j);
     err = err != 0 ? err : node_peers_json(s->txn, j);
     if (err == 0 && cove_store_usage(s->a->store->store, &usage) == 0) {

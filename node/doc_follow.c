@@ -70,7 +70,7 @@ static int follow_one(struct follow *f, const struct cove_id *id)
     struct cove_loaded *loaded;
     int err = node_load(f->txn, id, NULL, &loaded);
 
-    if (err == COVE_ENOTFOUND || err == COVE_EBLOCKED) {
+    if (err == COVE_ENOTFOUND || err == COVE_EBLOCKED || err == COVE_EREMOVED) {
         cove_diag_clear(&f->txn->diag);
         return 0;
     }
