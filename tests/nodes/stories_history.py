@@ -178,6 +178,33 @@ def s38_what_was_invalid_before_is_listed_before_and_left_alone(cove):
         s.shows(good, 2, {"score": 100, "name": "good"})
 
 
+def s40_writes_at_a_retired_version_land_after_compaction(cove):
+    """Version 1 is retired and alice compacts; bob, away since, wrote at it."""
+    with story(cove, {"size": TEXT, "note": TEXT}) as s:
+        one, two = s.begin({"size": "120", "note": "a"}, {"size": "7", "note": "b"})
+        s.publish([int_of_text(), {"remove": "note"}], {"size": INTEGER})
+        for start in range(0, 120, 10):         # a log that is worth packing
+            s.a.set_lines([{"id": d, "set": {"size": start + i}}
+                           for i in range(10) for d in (one, two)], "--as", 2)
+        s.a.run("-y", "migrate", "retire", "Thing", 1)
+        s.a.stop()
+        before = s.events(one), s.a.document(one, 2), s.a.digest()
+        done = s.a.json("compact")
+        check(done["chunks"] > 0 and done["file"]["done"], done)
+        check((s.events(one), s.a.document(one, 2), s.a.digest()) == before,
+              "compaction changed what is seen")
+        s.write(s.b, one, 1, size="130", note="late")
+        s.write(s.b, two, 1, note="late, too")
+        s.schemas.pop(1)                        # nobody is to write at it any more
+        s.settle(2)
+        s.shows(one, 2, {"size": 130})          # the newest wins
+        s.shows(two, 2, {"size": 119})
+        for node in s.nodes:
+            check("late" in [e.get("value") for e in node.json("log", one)["events"]],
+                  f"{node.name} lost the note")
+            node.run("check")
+
+
 if __name__ == "__main__":
     sys.exit(main([
         s20_a_device_jumps_from_version_1_to_3,
@@ -187,4 +214,5 @@ if __name__ == "__main__":
         s24_down_and_undo_lose_no_edit_of_either_version,
         s25_a_reader_sees_version_2_and_writes_nothing,
         s26_an_app_that_expects_what_is_not_here_opens_and_catches_up,
-        s38_what_was_invalid_before_is_listed_before_and_left_alone]))
+        s38_what_was_invalid_before_is_listed_before_and_left_alone,
+        s40_writes_at_a_retired_version_land_after_compaction]))
