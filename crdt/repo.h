@@ -214,11 +214,9 @@ COVE_MUST_CHECK int cove_repo_group(struct cove_repo *repo,
 
 /* The proofs kept of a document's sessions that parted: batches, encoded.
  * Errors: what visit gives. */
-COVE_MUST_CHECK int cove_repo_forks(struct cove_repo *repo,
-                                    struct cove_store_txn *txn, cove_num num,
-                                    int (*visit)(void *ctx,
-                                                 struct cove_bytes batch),
-                                    void *ctx);
+COVE_MUST_CHECK int cove_repo_forks(
+    struct cove_repo *repo, struct cove_store_txn *txn, cove_num num,
+    int (*visit)(void *ctx, struct cove_bytes batch), void *ctx);
 
 /* --- iteration */
 

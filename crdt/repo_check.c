@@ -129,7 +129,7 @@ static int slice_documents(struct cove_check *c, bool *over,
     int err = 0;
 
     for (int i = 0; i < SLICE_DOCUMENTS && err == 0; i++) {
-        err = cove_repo_next(c->repo, c->work.txn, 0, c->num, &c->num);
+        err = repo_next_record(c->work.txn, c->num, &c->num);
         if (err == 0) {
             c->record_there = false;
             cove_arena_reset(&c->arena);
@@ -313,7 +313,7 @@ int cove_check_document(struct cove_check *check, struct cove_store_txn *txn,
     int err = slice_begin(check, txn);
 
     if (err == 0) {
-        err = cove_repo_next(check->repo, txn, 0, *num, &check->num);
+        err = repo_next_record(txn, *num, &check->num);
     }
     if (err != 0) {
         return err;

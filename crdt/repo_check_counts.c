@@ -13,20 +13,14 @@ static int group_order(const struct check_group *group, uint64_t num)
     return (group->num > num) - (group->num < num);
 }
 
-static void groups_found(struct cove_check *c, struct cove_bytes value)
+static void groups_count(struct cove_check *c, uint64_t num)
 {
-    struct repo_chunk chunk;
     size_t low = 0;
     size_t high = c->group_count;
 
-    cove_arena_reset(&c->piece);
-    if (repo_chunk_decode(value, &c->piece, &chunk) != 0 ||
-        chunk.proof.group == 0) {
-        return;
-    }
-    while (low < high) {
+    while (num != 0 && low < high) {
         size_t mid = low + (high - low) / 2;
-        int order = group_order(&c->groups[mid], chunk.proof.group);
+        int order = group_order(&c->groups[mid], num);
 
         if (order == 0) {
             c->groups[mid].found++;
@@ -34,6 +28,50 @@ static void groups_found(struct cove_check *c, struct cove_bytes value)
         }
         low = order < 0 ? mid + 1 : low;
         high = order < 0 ? high : mid;
+    }
+}
+
+static void groups_found(struct cove_check *c, struct cove_bytes value)
+{
+    struct repo_chunk chunk;
+
+    cove_arena_reset(&c->piece);
+    if (repo_chunk_decode(value, &c->piece, &chunk) == 0) {
+        groups_count(c, chunk.proof.group);
+    }
+}
+
+static void groups_packed(struct cove_check *c, struct cove_bytes value)
+{
+    struct repo_parts parts;
+    struct cove_buf raw;
+
+    cove_arena_reset(&c->piece);
+    cove_buf_init(&raw, c->repo->opt.alloc);
+    if (repo_pack_decode(value, &c->piece, &raw, &parts) == 0) {
+        for (size_t i = 0; i < parts.count; i++) {
+            groups_count(c, parts.at[i].chunk.proof.group);
+        }
+    }
+    cove_buf_clear(&raw);
+}
+
+/* An entry of the logs: under no session it is a pack, and a stub is none. */
+static void groups_entry(struct cove_check *c, const struct cove_entry *entry)
+{
+    struct cove_bytes key = entry->key;
+    uint64_t num;
+    uint64_t session = 0;
+    uint32_t pack;
+
+    if (cove_place_take(&key, &num) != 0 ||
+        cove_place_take(&key, &session) != 0) {
+        return;
+    }
+    if (session == 0) {
+        groups_packed(c, entry->value);
+    } else if (!repo_stub_is(entry->value, &pack)) {
+        groups_found(c, entry->value);
     }
 }
 
@@ -91,7 +129,7 @@ static int groups_log(struct cove_check *c)
     }
     err = cove_store_cursor_seek(cursor, cove_bytes(NULL, 0), &entry);
     while (err == 0) {
-        groups_found(c, entry.value);
+        groups_entry(c, &entry);
         err = cove_store_cursor_next(cursor, &entry);
     }
     cove_store_cursor_close(cursor);
@@ -106,7 +144,7 @@ static int groups_records(struct cove_check *c)
     while (err == 0) {
         struct repo_record record;
 
-        err = cove_repo_next(c->repo, c->work.txn, 0, num, &num);
+        err = repo_next_record(c->work.txn, num, &num);
         if (err != 0) {
             break;
         }

@@ -179,7 +179,8 @@ static int doc_check_list(struct doc_check *d)
     struct cove_bytes value;
     int err;
 
-    if (repo_index_place(&d->record, &place) != 0) {
+    if ((d->record.flags & COVE_DOC_REMOVED) != 0 ||
+        repo_index_place(&d->record, &place) != 0) {
         return 0;
     }
     err = cove_store_get(d->c->work.txn, REPO_SCHEMAS, cove_place_bytes(&place),

@@ -173,7 +173,7 @@ static int intern_try(struct cove_check *c, uint32_t num,
         uint64_t before = 0, after = 0;
         bool all = true;
 
-        err = cove_repo_next(c->repo, c->work.txn, 0, doc, &doc);
+        err = repo_next_record(c->work.txn, doc, &doc);
         if (err == 0) {
             err = intern_weigh(c, doc, &before, &all);
         }

@@ -194,6 +194,40 @@ static void mend_place(const struct mend *m, uint32_t start,
     cove_place_down(place, start);
 }
 
+/* What of the session lies in packs stands by itself from here on: there each
+ * chunk can be put aside, moved and signed. */
+static int mend_unpack(struct mend *m, const struct check_row *found)
+{
+    struct cove_check *c = m->c;
+    struct repo_pieces all = {.whose = found->whose};
+    struct cove_place place;
+    int err;
+
+    if (m->row->inline_chunk.len > 0) {
+        return 0;
+    }
+    err = repo_pieces_read(&c->work, REPO_LOG, c->work.arena, MEND_MOST, &all);
+    for (size_t i = 0; i < all.count && err == 0; i++) {
+        const struct repo_piece *piece = &all.at[i];
+        struct cove_bytes held;
+
+        mend_place(m, piece->start, &place);
+        err = cove_store_get(c->work.txn, REPO_LOG, cove_place_bytes(&place),
+                             &held);
+        if (err == 0 && cove_bytes_equal(held, piece->value)) {
+            continue;
+        }
+        if (err == 0 || err == COVE_ENOTFOUND) {
+            err = cove_store_put(c->work.txn, REPO_LOG,
+                                 cove_place_bytes(&place), piece->value);
+        }
+        if (piece->start < m->reach.len && piece->start > m->reach.tail) {
+            m->reach.tail = piece->start;
+        }
+    }
+    return err;
+}
+
 /* Sign a chunk of one's own anew; what it holds is proven already. */
 static int mend_sign(struct mend *m, const struct check_row *found)
 {
@@ -201,13 +235,13 @@ static int mend_sign(struct mend *m, const struct check_row *found)
     struct repo_work *work = &m->c->work;
     struct repo_taken taken;
     struct repo_chunk chunk;
+    struct repo_piece_at at;
     struct cove_bytes value;
     struct cove_place place;
     struct cove_buf buf;
-    uint32_t start;
-    int err = repo_log_value(work, m->record->num, m->row, found->resign,
-                             &value, &start);
+    int err = repo_log_value(work, &found->whose, m->row, found->resign, &at);
 
+    value = at.value;
     if (err == 0) {
         err = cove_arena_copy(work->arena, value, &value);
     }
@@ -365,7 +399,8 @@ int mend_row(struct cove_check *c, struct repo_record *record, size_t at,
 
     c->wrote = true;
     m.reach = found->reach;
-    if (found->resign != UINT32_MAX &&
+    err = mend_unpack(&m, found);
+    if (err == 0 && found->resign != UINT32_MAX &&
         memcmp(&m.row->pub.device, &c->repo->opt.device,
                sizeof(m.row->pub.device)) == 0) {
         err = mend_sign(&m, found);

@@ -59,24 +59,24 @@ static int row_chunk(struct row_walk *w, bool *end)
 {
     struct cove_check *c = w->c;
     struct repo_work work = c->work;
-    struct cove_bytes value = {NULL, 0};
+    struct repo_piece_at at = {.start = 0};
     struct repo_taken taken;
-    uint32_t start = 0;
-    int err = repo_log_value(&c->work, w->record->num, w->row, w->reach.len,
-                             &value, &start);
+    int err;
 
+    cove_arena_reset(&c->piece);
+    work.arena = &c->piece;
+    err = repo_log_value(&work, &w->out->whose, w->row, w->reach.len, &at);
     *end = true;
     if (err == COVE_ENOTFOUND || err == COVE_ECORRUPT ||
-        (err == 0 && start != w->reach.len)) {
+        (err == 0 && at.start != w->reach.len)) {
         row_absent(w, err == 0);
         return 0;
     }
     if (err != 0) {
         return err;
     }
-    cove_arena_reset(&c->piece);
-    work.arena = &c->piece;
-    err = repo_piece_take(&work, &w->out->whose, &w->reach, value, &taken);
+    err = repo_piece_take(&work, &w->out->whose, &w->reach, at.value, &taken);
+    taken.reach.tail = at.tail;
     if (err == COVE_ECORRUPT) {
         row_ends(w, "transaction", "a transaction is damaged");
         return 0;

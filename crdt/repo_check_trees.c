@@ -59,6 +59,36 @@ static void orphan_names(struct cove_check *c, bool there, uint64_t session,
     }
 }
 
+/* Is a pack named by a stub of one of the sessions in it? Where it cannot be
+ * opened the sessions that are in it say so. */
+static int check_pack(struct cove_check *c, cove_num num, uint32_t pack,
+                      struct cove_bytes value, bool *named)
+{
+    struct repo_parts parts;
+    struct cove_place place;
+    struct cove_bytes stub;
+    struct cove_buf raw;
+    uint32_t of;
+    int err;
+
+    cove_arena_reset(&c->piece);
+    cove_buf_init(&raw, c->repo->opt.alloc);
+    err = repo_pack_decode(value, &c->piece, &raw, &parts);
+    for (size_t i = 0; err == 0 && !*named && i < parts.count; i++) {
+        repo_log_place(&place, num, parts.at[i].session,
+                       parts.at[i].chunk.start);
+        err = cove_store_get(c->work.txn, REPO_LOG, cove_place_bytes(&place),
+                             &stub);
+        *named = err == 0 && repo_stub_is(stub, &of) && of == pack;
+        err = err == COVE_ENOTFOUND ? 0 : err;
+    }
+    cove_buf_clear(&raw);
+    if (err == COVE_ECORRUPT && !c->opt.repair) {
+        *named = true;
+    }
+    return err == COVE_ECORRUPT ? 0 : err;
+}
+
 int check_log_entry(struct cove_check *c, const struct cove_entry *entry)
 {
     struct cove_finding f = {.kind = "orphan-chunk",
@@ -87,7 +117,16 @@ int check_log_entry(struct cove_check *c, const struct cove_entry *entry)
     if (err != 0) {
         return err;
     }
-    if (there) {
+    if (there && session == 0) {
+        bool named = false;
+
+        err = check_pack(c, num, start, entry->value, &named);
+        if (err != 0 || named) {
+            return err;
+        }
+        f.kind = "orphan-pack";
+        f.text = "a pack of logs that no log is in";
+    } else if (there) {
         row = tree_row(record, session);
     }
     if (row != NULL && row->inline_chunk.len == 0 && start < row->pub.len) {
@@ -182,7 +221,8 @@ int check_schema_entry(struct cove_check *c, const struct cove_entry *entry)
         if (err != 0) {
             return err;
         }
-        if (there && repo_index_place(record, &place) == 0 &&
+        if (there && (record->flags & COVE_DOC_REMOVED) == 0 &&
+            repo_index_place(record, &place) == 0 &&
             cove_bytes_equal(cove_place_bytes(&place), entry->key)) {
             return 0;
         }

@@ -158,9 +158,8 @@ int cove_repo_forks(struct cove_repo *repo, struct cove_store_txn *txn,
 
         cove_unpacker_init(&u, entry.value);
         (void)cove_unpack_varint(&u); /* where it parts */
-        err = u.err != 0
-                  ? u.err
-                  : visit(ctx, cove_bytes(u.at, (size_t)(u.end - u.at)));
+        err = u.err != 0 ? u.err
+                         : visit(ctx, cove_bytes(u.at, (size_t)(u.end - u.at)));
         if (err == 0) {
             err = cove_store_cursor_next(cursor, &entry);
         }

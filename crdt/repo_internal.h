@@ -266,6 +266,11 @@ COVE_MUST_CHECK int repo_owner(struct repo_work *work,
 COVE_MUST_CHECK int repo_index_place(const struct repo_record *record,
                                      struct cove_place *out);
 
+/* The next document that has a record, removed ones too.
+ * Errors: COVE_ENOTFOUND at the end. */
+COVE_MUST_CHECK int repo_next_record(struct cove_store_txn *txn, cove_num after,
+                                     cove_num *out);
+
 /* repo_doc.c */
 /* Make doc say what the record says, but for its state. */
 COVE_MUST_CHECK int repo_doc_update(const struct repo_record *record,

@@ -41,3 +41,31 @@ const struct cove_alloc *cove_repo_alloc(const struct cove_repo *repo)
 {
     return repo->opt.alloc;
 }
+
+int repo_next_record(struct cove_store_txn *txn, cove_num after, cove_num *out)
+{
+    struct cove_store_cursor *cursor;
+    struct cove_place place;
+    struct cove_entry entry;
+    uint64_t num = 0;
+    int err;
+
+    if (after == UINT64_MAX) {
+        return COVE_ENOTFOUND;
+    }
+    cove_place_start(&place);
+    cove_place_number(&place, after + 1);
+    err = cove_store_cursor_open(txn, REPO_DOCS, &cursor);
+    if (err != 0) {
+        return err;
+    }
+    err = cove_store_cursor_seek(cursor, cove_place_bytes(&place), &entry);
+    cove_store_cursor_close(cursor);
+    if (err == 0) {
+        err = cove_place_take(&entry.key, &num);
+    }
+    if (err == 0) {
+        *out = num;
+    }
+    return err;
+}

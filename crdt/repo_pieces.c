@@ -133,11 +133,14 @@ int repo_pieces_read(struct repo_work *work, unsigned tree,
                      struct cove_arena *arena, size_t most,
                      struct repo_pieces *pieces)
 {
+    struct repo_work inside = *work;
     struct cove_store_cursor *cursor;
     struct cove_place place;
     struct cove_entry entry;
+    uint32_t pack;
     int err = cove_store_cursor_open(work->txn, tree, &cursor);
 
+    inside.arena = arena;
     if (err != 0) {
         return err;
     }
@@ -151,7 +154,9 @@ int repo_pieces_read(struct repo_work *work, unsigned tree,
         uint32_t start;
 
         err = cove_place_take_down(&rest, &start);
-        if (err == 0) {
+        if (err == 0 && repo_stub_is(entry.value, &pack)) {
+            err = repo_unpack_pieces(&inside, tree, pack, start, pieces);
+        } else if (err == 0) {
             err = repo_pieces_add(arena, pieces, start, entry.value);
         }
         if (err == 0) {
@@ -209,26 +214,23 @@ int repo_pieces_next(struct repo_work *work, struct repo_pieces *pieces,
 
 /* --- the store's own */
 
-int repo_log_value(struct repo_work *work, cove_num num,
+int repo_log_value(struct repo_work *work, const struct repo_whose *whose,
                    const struct repo_row *row, uint32_t index,
-                   struct cove_bytes *value, uint32_t *start)
+                   struct repo_piece_at *out)
 {
     struct cove_store_cursor *cursor;
     struct cove_place place;
     struct cove_entry entry;
     size_t prefix;
+    uint32_t pack;
     int err;
 
     if (row->inline_chunk.len > 0) {
-        *value = row->inline_chunk;
-        *start = 0;
+        *out = (struct repo_piece_at){.value = row->inline_chunk};
         return 0;
     }
-    cove_place_start(&place);
-    cove_place_number(&place, num);
-    cove_place_number(&place, row->num);
-    prefix = place.len;
-    cove_place_down(&place, index);
+    repo_log_place(&place, whose->num, row->num, index);
+    prefix = place.len - sizeof(uint32_t);
     err = cove_store_cursor_open(work->txn, REPO_LOG, &cursor);
     if (err != 0) {
         return err;
@@ -241,10 +243,15 @@ int repo_log_value(struct repo_work *work, cove_num num,
     }
     if (err == 0) {
         entry.key = cove_bytes(entry.key.at + prefix, entry.key.len - prefix);
-        err = cove_place_take_down(&entry.key, start);
+        err = cove_place_take_down(&entry.key, &out->start);
     }
-    if (err == 0) {
-        *value = entry.value;
+    if (err != 0) {
+        return err;
     }
-    return err;
+    out->value = entry.value;
+    out->tail = out->start;
+    return repo_stub_is(entry.value, &pack)
+               ? repo_unpack_piece(work, whose, pack, index, &out->value,
+                                   &out->start)
+               : 0;
 }

@@ -70,11 +70,31 @@ COVE_MUST_CHECK int repo_pieces_next(struct repo_work *work,
                                      const struct repo_reach *reach,
                                      size_t *index, struct repo_taken *out);
 
-/* The chunk of the store that an index lies in, borrowed, with the start that
- * its key has; inline chunks too. Errors: COVE_ENOTFOUND (none begins there or
- * before), COVE_ECORRUPT (the key), store errors. */
-COVE_MUST_CHECK int repo_log_value(struct repo_work *work, cove_num num,
+/* The chunk of the store that an index lies in, borrowed or in the arena, with
+ * the start that its key has; inline chunks and those of packs too. `tail`:
+ * what a row says whose last chunk it is. Errors: COVE_ENOTFOUND (none begins
+ * there or before), COVE_ECORRUPT (the key, or a pack), store errors. */
+struct repo_piece_at {
+    struct cove_bytes value;
+    uint32_t start, tail;
+};
+COVE_MUST_CHECK int repo_log_value(struct repo_work *work,
+                                   const struct repo_whose *whose,
                                    const struct repo_row *row, uint32_t index,
-                                   struct cove_bytes *value, uint32_t *start);
+                                   struct repo_piece_at *out);
+
+/* --- repo_unpack.c */
+/* The chunk of a pack that an index lies in, as it would stand by itself; in
+ * the arena. Errors: COVE_ENOTFOUND, COVE_ECORRUPT. */
+COVE_MUST_CHECK int repo_unpack_piece(struct repo_work *work,
+                                      const struct repo_whose *whose,
+                                      uint32_t pack, uint32_t index,
+                                      struct cove_bytes *value,
+                                      uint32_t *start);
+/* All of a session in a pack, from an index on; nothing where it cannot be
+ * opened. */
+COVE_MUST_CHECK int repo_unpack_pieces(struct repo_work *work, unsigned tree,
+                                       uint32_t pack, uint32_t from,
+                                       struct repo_pieces *pieces);
 
 #endif
