@@ -354,6 +354,38 @@ def batches(out):
     out["digest.removed"] = H("cove/state", DOC + b"removed")
 
 
+def varint(n):
+    out = b""
+    while n >= 0x80:
+        out += bytes([n & 0x7f | 0x80])
+        n >>= 7
+    return out + bytes([n])
+
+
+def block(before, kind, body):
+    """A block that is not packed, and its sum."""
+    head = kind + b"\0" + len(body).to_bytes(4, "big") * 2
+    total = H("cove/dump", before, head, body)
+    return head + body + total, total
+
+
+def dumps(out):
+    """A dump of one group and one document, two transactions long."""
+    magic = b"covedmp\1"
+    begin = cbor(["0.1.0", MS, ALICE.key, header_id(HEADERS["account"]),
+                  run(16, 0x60), 0, ""])
+    items = b"".join(
+        bytes([kind]) + varint(len(b)) + b for kind, b in
+        ((1, cbor(GROUP)), (1, cbor(COMAP)), (3, out["batch.first"])))
+    total = H("cove/dump", magic)
+    parts = [magic]
+    for kind, body in ((b"B", begin), (b"D", items), (b"E", cbor([9, 2, 2]))):
+        part, total = block(total, kind, body)
+        parts.append(part)
+    out["dump.begin"], out["dump.documents"], out["dump.end"] = parts[1:]
+    out["dump.file"] = b"".join(parts)
+
+
 DOC_EXAMPLES = {"header." + k: v for k, v in HEADERS.items()}
 DOC_EXAMPLES.update({"tx." + k: v for k, v in TXS.items()})
 
@@ -371,6 +403,7 @@ def vectors():
         out["tx.%s.hash" % name] = H("cove/tx", cbor(tx))
     out["bob.session.id"] = BOB_SESSION
     batches(out)
+    dumps(out)
     for n in range(1, 10):
         out["merkle.root.%d" % n] = root(LEAVES[:n])
     for i, x in enumerate(LEAVES):
