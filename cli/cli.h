@@ -110,9 +110,17 @@ int cli_field_word(const char *word, json_t *fields);
 
 /* --- verbs_read.c */
 /* The documents that `find` would print with the words that are left, and with
- * this request, one by one. */
+ * this request, one by one. `begin` sees the request before the first page, and
+ * says which number of a document ends it (0: none); `page` is called behind
+ * each page of them. */
+struct cli_find_how {
+    void (*each)(void *ctx, json_t *doc);
+    int (*begin)(void *ctx, json_t *request, json_int_t *until);
+    int (*page)(void *ctx);
+    void *ctx;
+};
 int cli_find_each(struct cli *cli, json_t *request, const char *mode,
-                  void (*each)(void *ctx, json_t *doc), void *ctx);
+                  const struct cli_find_how *how);
 
 /* --- exported.c */
 /* A line of `cove export`, parsed; NULL where it is a record of another kind.

@@ -4,11 +4,16 @@
  *   1  texts, lists, streams, counters and blobs of their own are made, empty
  *   2  maps; a field that refers to its own child is left out
  *   3  children are made at the new maps, and all that is empty is filled
+ *
+ * With --resume it is committed in slices, and noted how far it came
+ * (import_log.c).
  */
 #ifndef COVE_CLI_IMPORT_H
 #define COVE_CLI_IMPORT_H
 
 #include "cli/covalue.h"
+
+#include <stdio.h>
 
 struct import {
     struct cli *cli;
@@ -16,6 +21,19 @@ struct import {
     const struct cove_id *owner;
     const char *blob_dir; /* where exported blobs lie; NULL: nowhere */
     bool skip;
+    bool resume;
+    bool cut;  /* the input ends in the middle of a line */
+    bool last; /* the line has no end */
+    int pass;
+    long long at;  /* bytes up to the end of the line */
+    uint64_t hash; /* of those */
+    char *log_path;
+    FILE *log;                                      /* NULL: none is kept */
+    json_t *slice_made, *slice_ids, *slice_parents; /* since the last commit */
+    int from_pass;       /* what was committed before … */
+    long long from_line; /* … ends with this line of this pass */
+    long long from_at;
+    uint64_t from_hash;
     struct cove_txn *txn;
     long long line, imported, skipped, left_out, in_slice;
     json_t *ids;     /* of what was made */
@@ -32,6 +50,18 @@ void import_made(struct import *m, const struct cove_id *id,
 int import_refused(struct import *m, int code, bool invalid);
 /* Errors that are about the record, so that --skip-invalid may go on. */
 bool import_invalid(int err);
+
+/* A child's place is known: {"id", "field"} of its map, or null: not yet. */
+void import_parent(struct import *m, const char *old, json_t *place);
+
+/* --- import_log.c */
+/* hash 0: begin. */
+uint64_t import_hash(uint64_t hash, const char *at, size_t len);
+/* Read what an import of this file left, and go on writing it. Exit codes. */
+int import_log_open(struct import *m, const char *path, const char *text);
+/* A commit is about to be made. */
+int import_log_slice(struct import *m);
+void import_log_close(struct import *m, bool done);
 
 /* --- import_content.c */
 json_t *import_hex(const struct cove_id *id);

@@ -123,8 +123,8 @@ void import_parents(struct import *m, const struct cove_id *id,
 
     json_object_foreach((json_t *)(uintptr_t)own_children, name, ref)
     {
-        json_object_set_new(
-            m->parents, json_string_value(ref),
+        import_parent(
+            m, json_string_value(ref),
             json_pack("{s:o s:s}", "id", import_hex(id), "field", name));
     }
 }
@@ -144,7 +144,7 @@ int import_content_make(struct import *m, const json_t *exported)
     struct cove_id id;
 
     if (json_is_true(json_object_get(exported, "child"))) {
-        json_object_set_new(m->parents, old, json_null());
+        import_parent(m, old, json_null());
         return CLI_OK;
     }
     int err = cove_create(m->txn, (enum cove_covalue)content_types[type].as,

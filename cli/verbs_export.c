@@ -14,7 +14,12 @@ struct export
     struct cli *cli;
     const char *blob_dir; /* where larger ones go; NULL: nowhere */
     json_t *printed;      /* ids, where one may come twice; else NULL */
+    const char *after;    /* the document that was exported last; or NULL */
+    char *last;           /* of the last page that was written */
+    char *now;            /* of the page under way */
     long long left_out;   /* blobs */
+    long long done;
+    struct cli_progress progress;
     int code;
 };
 
@@ -86,12 +91,62 @@ static void export_each(void *ctx, json_t *doc)
 
     json_object_del(doc, "documents");
     json_object_del(doc, "leftOut");
+    free(e->now);
+    e->now = strdup(cli_text(doc, "id"));
+    e->done++;
     export_one(e, doc);
     json_array_foreach(followed, i, one)
     {
         export_one(e, one);
     }
     json_decref(followed);
+}
+
+/* From where, how many, and where it ends: what is made meanwhile does not
+ * keep it from its end. */
+static int export_begin(void *ctx, json_t *request, json_int_t *until)
+{
+    struct export *e = ctx;
+    json_t *begin = json_pack("{s:s}", "do", "export.begin"), *reply = NULL;
+    json_t *schema = json_object_get(request, "schema");
+    int code;
+
+    if (schema != NULL) {
+        json_object_set(begin, "schema", schema);
+    }
+    if (e->after != NULL) {
+        json_object_set_new(begin, "after", json_string(e->after));
+    }
+    code = cli_call(e->cli, begin, &reply);
+    if (code == CLI_OK) {
+        json_object_set(request, "after", json_object_get(reply, "cursor"));
+        *until = cli_int(reply, "until");
+        cli_progress_begin(&e->progress, e->cli, "documents",
+                           cli_int(reply, "documents"));
+    }
+    json_decref(reply);
+    return code;
+}
+
+/* What is not written now may never be: say up to where it is. */
+static int export_page(void *ctx)
+{
+    struct export *e = ctx;
+
+    if (fflush(stdout) != 0) {
+        cli_progress_end(&e->progress);
+        return cli_fail(CLI_ERROR, "standard output cannot be written: %s%s%s",
+                        strerror(errno),
+                        e->last != NULL ? "; what is there is whole up to the "
+                                          "line of the document behind which "
+                                          "this goes on: `cove export --after "
+                                        : "",
+                        e->last != NULL ? e->last : "");
+    }
+    free(e->last);
+    e->last = e->now != NULL ? strdup(e->now) : NULL;
+    cli_progress_step(&e->progress, e->done);
+    return e->code;
 }
 
 static int export_options(struct export *e, json_t *request)
@@ -101,6 +156,7 @@ static int export_options(struct export *e, json_t *request)
     json_int_t depth;
 
     e->blob_dir = cli_option(e->cli, "--blob-dir", &bad);
+    e->after = cli_option(e->cli, "--after", &bad);
     json_object_set_new(request, "entries", json_integer(-1));
     json_object_set_new(request, "data", json_integer(EXPORT_BLOB));
     if (cli_option_number(e->cli, "--depth", &bad, &depth)) {
@@ -135,7 +191,16 @@ int cli_export(struct cli *cli)
     int code = export_options(&e, request);
 
     if (code == CLI_OK) {
-        code = cli_find_each(cli, request, mode, export_each, &e);
+        const struct cli_find_how how = {.each = export_each,
+                                         .begin = export_begin,
+                                         .page = export_page,
+                                         .ctx = &e};
+
+        cli_progress_begin(&e.progress, cli, "documents", 0);
+        code = cli_find_each(cli, request, mode, &how);
+        if (code == CLI_OK) {
+            cli_progress_end(&e.progress);
+        }
     }
     if (e.left_out > 0 && !cli->quiet) {
         fflush(stdout);
@@ -144,6 +209,8 @@ int cli_export(struct cli *cli)
                 "--blob-dir DIR writes them there\n",
                 e.left_out);
     }
+    free(e.last);
+    free(e.now);
     json_decref(e.printed);
     json_decref(request);
     return code == CLI_OK ? e.code : code;

@@ -66,8 +66,14 @@ static int import_begin(struct import *m)
 
 static int import_commit(struct import *m)
 {
-    int err = cove_commit(m->txn);
+    int code = import_log_slice(m), err;
 
+    if (code != CLI_OK) {
+        cove_abort(m->txn);
+        m->txn = NULL;
+        return code;
+    }
+    err = cove_commit(m->txn);
     m->txn = NULL;
     return err == 0 ? CLI_OK : cli_failed(m->cli, err);
 }
@@ -79,14 +85,18 @@ bool import_invalid(int err)
 }
 
 /* What is wrong, and where: of broken JSON the column too. */
-static void import_say(const struct import *m, const char *line, int err)
+static void import_say(struct import *m, const char *line, int err)
 {
     json_error_t error = {0};
     json_t *value = err == COVE_EJSON
                         ? json_loads(line, JSON_REJECT_DUPLICATES, &error)
                         : json_null();
 
-    if (value == NULL) {
+    if (value == NULL && m->last) {
+        m->cut = true;
+        cli_fail(CLI_INVALID, "line %lld: the input is cut in the middle of it",
+                 m->line);
+    } else if (value == NULL) {
         cli_fail(CLI_INVALID, "line %lld column %d: %s", m->line, error.column,
                  error.text);
     } else {
@@ -103,9 +113,13 @@ int import_refused(struct import *m, int code, bool invalid)
         return CLI_OK;
     }
     return cli_fail(code, "%s",
-                    m->skip ? "stopped; what was committed before stays"
-                            : "nothing was imported; --skip-invalid goes on "
-                              "behind records that are not right");
+                    m->resume
+                        ? "stopped; what is before it stays, and --resume "
+                          "goes on there when it is put right; "
+                          "--skip-invalid goes on behind it"
+                    : m->skip ? "stopped; what was committed before stays"
+                              : "nothing was imported; --skip-invalid goes on "
+                                "behind records that are not right");
 }
 
 void import_made(struct import *m, const struct cove_id *id,
@@ -123,6 +137,21 @@ void import_made(struct import *m, const struct cove_id *id,
         json_object_set_new(m->renamed, exported, json_string(text));
         json_object_set_new(m->made, exported, import_hex(id));
     }
+    if (m->log != NULL) {
+        json_array_append_new(m->slice_ids, json_string(text));
+    }
+    if (m->log != NULL && exported != NULL) {
+        json_object_set_new(m->slice_made, exported,
+                            json_pack("[s o]", text, import_hex(id)));
+    }
+}
+
+void import_parent(struct import *m, const char *old, json_t *place)
+{
+    if (m->log != NULL) {
+        json_object_set(m->slice_parents, old, place);
+    }
+    json_object_set_new(m->parents, old, place);
 }
 
 static int import_record(struct import *m, const char *schema,
@@ -204,27 +233,54 @@ static int import_line(struct import *m, const char *line, int pass)
     return code;
 }
 
+static int import_slice(struct import *m)
+{
+    int code = import_commit(m);
+
+    return code == CLI_OK ? import_begin(m) : code;
+}
+
+/* A line, unless what was committed before has it. */
+static int import_due(struct import *m, const char *line, size_t len)
+{
+    bool before = m->pass < m->from_pass ||
+                  (m->pass == m->from_pass && m->line <= m->from_line);
+    int code = CLI_OK;
+
+    if (!before && line[strspn(line, " \t\r")] != '\0') {
+        code = import_line(m, line, m->pass);
+    }
+    if (code != CLI_OK) {
+        m->line--; /* this one is not done */
+        return code;
+    }
+    m->at += (long long)len + !m->last;
+    m->hash = import_hash(m->hash, line, len);
+    m->hash = m->last ? m->hash : import_hash(m->hash, "\n", 1);
+    if ((m->skip || m->resume) && m->in_slice >= IMPORT_SLICE) {
+        code = import_slice(m);
+    }
+    return code;
+}
+
 /* All lines, once; the text is as it was afterwards. */
-static int import_pass(struct import *m, char *text, int pass)
+static int import_pass(struct import *m, char *text)
 {
     int code = CLI_OK;
 
     m->line = 0;
+    m->at = 0;
+    m->hash = 0;
     for (char *line = text; code == CLI_OK && line != NULL && *line != '\0';) {
         char *end = strchr(line, '\n');
 
+        m->last = end == NULL;
         if (end != NULL) {
             *end = '\0';
         }
         m->line++;
-        if (line[strspn(line, " \t\r")] != '\0') {
-            code = import_line(m, line, pass);
-        }
-        if (code == CLI_OK && m->skip && m->in_slice >= IMPORT_SLICE) {
-            code = import_commit(m);
-            code = code == CLI_OK ? import_begin(m) : code;
-        }
-        if (pass == 2) {
+        code = import_due(m, line, strlen(line));
+        if (m->pass == 2) {
             cli_progress_step(&m->progress, m->line);
         }
         if (end != NULL) {
@@ -240,10 +296,15 @@ static int import_lines(struct import *m, char *text)
     int code = import_begin(m);
 
     for (int pass = 1; pass <= 3 && code == CLI_OK; pass++) {
-        code = import_pass(m, text, pass);
+        m->pass = pass;
+        code = import_pass(m, text);
     }
-    if (code == CLI_OK) {
-        return import_commit(m);
+    /* The maps before the line that stops it stay. */
+    if (code == CLI_OK ||
+        (m->resume && m->txn != NULL && m->pass == 2 && code == CLI_INVALID)) {
+        int committed = import_commit(m);
+
+        return code == CLI_OK ? committed : code;
     }
     cove_abort(m->txn);
     return code;
@@ -257,22 +318,28 @@ static int import_run(struct import *m, const char *path)
     if (code == CLI_OK && m->schema == NULL) {
         code = cli_exported_use(m->cli, text);
     }
+    m->ids = json_array();
+    m->renamed = json_object();
+    m->made = json_object();
+    m->parents = json_object();
+    m->slice_made = json_object();
+    m->slice_ids = json_array();
+    m->slice_parents = json_object();
+    code = code == CLI_OK ? import_log_open(m, path, text) : code;
     if (code == CLI_OK) {
-        m->ids = json_array();
-        m->renamed = json_object();
-        m->made = json_object();
-        m->parents = json_object();
         cli_progress_begin(&m->progress, m->cli, "documents",
                            import_count(text));
         code = import_lines(m, text);
         cli_progress_end(&m->progress);
     }
+    import_log_close(m, code == CLI_OK);
     free(text);
     if (code == CLI_OK && m->cli->json) {
-        json_t *reply =
-            json_pack("{s:I s:I s:I s:O}", "imported", (json_int_t)m->imported,
-                      "skipped", (json_int_t)m->skipped, "leftOut",
-                      (json_int_t)m->left_out, "ids", m->ids);
+        json_t *reply = json_pack("{s:I s:I s:I s:I s:O}", "imported",
+                                  (json_int_t)m->imported, "resumedAt",
+                                  (json_int_t)m->from_line, "skipped",
+                                  (json_int_t)m->skipped, "leftOut",
+                                  (json_int_t)m->left_out, "ids", m->ids);
 
         cli_print_json(reply);
         json_decref(reply);
@@ -291,7 +358,10 @@ static int import_run(struct import *m, const char *path)
     json_decref(m->renamed);
     json_decref(m->made);
     json_decref(m->parents);
-    return code;
+    json_decref(m->slice_made);
+    json_decref(m->slice_ids);
+    json_decref(m->slice_parents);
+    return code == CLI_OK && m->cut ? CLI_INVALID : code;
 }
 
 int cli_import(struct cli *cli)
@@ -313,6 +383,7 @@ int cli_import(struct cli *cli)
 
     m.blob_dir = cli_option(cli, "--blob-dir", &bad);
     m.skip = cli_flag(cli, "--skip-invalid");
+    m.resume = cli_flag(cli, "--resume");
     path = cli_word(cli);
     code = cli_end(cli, bad);
     if (code == CLI_OK && path == NULL) {

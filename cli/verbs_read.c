@@ -307,9 +307,12 @@ struct find_run {
     struct cli *cli;
     json_t *request;
     json_int_t limit; /* -1: none */
+    json_int_t until; /* ends with the page that reaches it; 0: no end */
     bool lines;
     bool first;
     void (*each)(void *ctx, json_t *doc); /* in place of printing it; or NULL */
+    int (*begin)(void *ctx, json_t *request, json_int_t *until); /* or NULL */
+    int (*page)(void *ctx); /* behind each page of them */
     void *ctx;
 };
 
@@ -375,9 +378,11 @@ static int find_pages(struct find_run *f)
             find_unjudged(f, reply);
             left -= left >= 0 ? got : 0;
             next = json_incref(json_object_get(reply, "next"));
+            code = f->page != NULL ? f->page(f->ctx) : CLI_OK;
         }
         json_decref(reply);
-    } while (code == CLI_OK && next != NULL && left != 0);
+    } while (code == CLI_OK && next != NULL && left != 0 &&
+             (f->until == 0 || json_integer_value(next) < f->until));
     json_decref(next);
     if (f->cli->json && !f->lines) {
         fputs("]}\n", stdout);
@@ -446,7 +451,12 @@ static int find_begin(struct cli *cli, struct find_run *f, const char *mode)
     if (schema != NULL) {
         cli_schema_word(schema, f->request);
     }
-    return ids != NULL ? find_ids(f, ids) : find_pages(f);
+    if (f->begin != NULL && ids == NULL) {
+        code = f->begin(f->ctx, f->request, &f->until);
+    }
+    return code != CLI_OK ? code
+           : ids != NULL  ? find_ids(f, ids)
+                          : find_pages(f);
 }
 
 int cli_find(struct cli *cli)
@@ -474,13 +484,15 @@ int cli_find(struct cli *cli)
 }
 
 int cli_find_each(struct cli *cli, json_t *request, const char *mode,
-                  void (*each)(void *ctx, json_t *doc), void *ctx)
+                  const struct cli_find_how *how)
 {
     struct find_run f = {.cli = cli,
                          .request = request,
                          .lines = true,
-                         .each = each,
-                         .ctx = ctx};
+                         .each = how->each,
+                         .begin = how->begin,
+                         .page = how->page,
+                         .ctx = how->ctx};
 
     return find_begin(cli, &f, mode);
 }

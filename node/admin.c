@@ -265,6 +265,7 @@ static const struct admin_verb *admin_find(const char *name)
         admin_import_verbs,
         admin_compact_verbs,
         admin_gone_verbs,
+        admin_lines_verbs,
         admin_restore_verbs,
         admin_draft_verbs,
         admin_reset_verbs,

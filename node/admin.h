@@ -160,6 +160,7 @@ extern const struct admin_verb admin_backup_verbs[];
 extern const struct admin_verb admin_backup_restore_verbs[];
 extern const struct admin_verb admin_export_verbs[];
 extern const struct admin_verb admin_import_verbs[];
+extern const struct admin_verb admin_lines_verbs[];
 extern const struct admin_verb admin_restore_verbs[];
 extern const struct admin_verb admin_draft_verbs[];
 extern const struct admin_verb admin_reset_verbs[];
