@@ -92,10 +92,13 @@ static void import_say(struct import *m, const char *line, int err)
                         ? json_loads(line, JSON_REJECT_DUPLICATES, &error)
                         : json_null();
 
-    if (value == NULL && m->last) {
+    if (value == NULL && m->last &&
+        json_error_code(&error) == json_error_premature_end_of_input) {
         m->cut = true;
-        cli_fail(CLI_INVALID, "line %lld: the input is cut in the middle of it",
-                 m->line);
+        cli_fail(CLI_INVALID,
+                 "line %lld column %d: the input is cut in the middle of this "
+                 "line",
+                 m->line, error.column);
     } else if (value == NULL) {
         cli_fail(CLI_INVALID, "line %lld column %d: %s", m->line, error.column,
                  error.text);
