@@ -139,6 +139,17 @@ static int main_options(struct cli *cli, int argc, char **argv)
     return i;
 }
 
+/* What is to become of a store of a former format. */
+static unsigned main_upgrade(void)
+{
+    const char *how = getenv("COVE_UPGRADE");
+
+    return how == NULL                     ? 0
+           : strcmp(how, "no") == 0        ? COVE_OPEN_NO_UPGRADE
+           : strcmp(how, "no-backup") == 0 ? COVE_OPEN_NO_BACKUP
+                                           : 0;
+}
+
 int cli_open(struct cli *cli, unsigned flags)
 {
     struct cove_options options = {.size = sizeof(options), .flags = flags};
@@ -147,6 +158,7 @@ int cli_open(struct cli *cli, unsigned flags)
     if (getenv("COVE_FORCE_NETWORK") != NULL) {
         options.flags |= COVE_OPEN_FORCE_NETWORK;
     }
+    options.flags |= main_upgrade();
     if (verb->run == cli_watch) { /* a daemon beside it syncs, or nobody */
         options.flags |= COVE_OPEN_NO_SYNC;
     }
@@ -161,6 +173,9 @@ int cli_open(struct cli *cli, unsigned flags)
     /* What is wrong with a store that does not open, check says. */
     if ((err == COVE_ECORRUPT || err == COVE_EIO) && verb->run == cli_check) {
         return CLI_OK;
+    }
+    if (err == 0 && cove_errmsg(cli->store)[0] != '\0' && !cli->quiet) {
+        fprintf(stderr, "cove: %s\n", cove_errmsg(cli->store));
     }
     return err == 0 ? CLI_OK : cli_failed(cli, err);
 }

@@ -116,6 +116,13 @@ static void human_verify(const json_t *reply)
     bool as_made = json_is_true(json_object_get(reply, "asMade"));
 
     human_damaged(reply);
+    if (json_is_true(json_object_get(reply, "former"))) {
+        puts(json_is_true(json_object_get(reply, "whole"))
+                 ? "of a former store format; byte for byte as it was made"
+                 : "of a former store format, which is not looked into, and "
+                   "not known to be the bytes that were written");
+        return;
+    }
     printf("%" JSON_INTEGER_FORMAT " documents, %" JSON_INTEGER_FORMAT
            " transactions; ",
            cli_int(reply, "documents"), cli_int(reply, "transactions"));

@@ -358,6 +358,8 @@ static void verify_result(struct verify *v, const struct backup_manifest *m,
     struct admin *a = v->a;
 
     backup_number(a, "format", m->format);
+    node_json_key(&a->reply, "former");
+    node_json_bool(&a->reply, v->former);
     backup_number(a, "time", (uint64_t)m->time_ms);
     node_json_key(&a->reply, "manifest");
     node_json_cstr(&a->reply, without == 0 ? "read"

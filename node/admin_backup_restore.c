@@ -282,7 +282,8 @@ static void restore_note(struct backup_restore *r, struct cove *store)
  * known now. */
 static int restore_open(struct backup_restore *r)
 {
-    struct cove_options options = {.size = sizeof(options)};
+    struct cove_options options = {.size = sizeof(options),
+                                   .flags = COVE_OPEN_NO_BACKUP};
     struct cove *store = NULL;
     struct node_json *j = &r->a->reply;
     uint8_t key[32];

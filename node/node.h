@@ -44,6 +44,7 @@ struct cove {
     const struct cove_env *env;
     char *dir; /* NULL in memory */
     char *notify_path;
+    char upgraded[4096]; /* where it lies as it was before; "": it was new */
     struct cove_store *store;
     struct cove_secret secret;
     struct cove_key device;

@@ -4,7 +4,7 @@
  *   nonce                which file this is   changed      touched per commit
  *   sync.lock            held by who syncs
  */
-#include "node/node.h"
+#include "node/upgrade.h"
 #include "node/sync.h"
 #include "node/watch.h"
 
@@ -373,6 +373,9 @@ static int open_all(struct cove *store, const struct cove_options *o)
     if (err == 0) {
         err = open_identity(store, o);
     }
+    if (err == 0 && (o->flags & COVE_OPEN_MEMORY) == 0) {
+        err = node_upgrade(store, o->flags);
+    }
     if (err == 0) {
         err = worker_new(store, false, &worker);
         open_where(store, err);
@@ -471,6 +474,9 @@ int cove_open(const char *dir, const struct cove_options *options,
     int err = open_all(store, &o);
 
     store->opened = err == 0;
+    if (err == 0) {
+        node_upgraded(store);
+    }
     if (err != 0 && store->diag.text[0] == '\0') {
         cove_fail(&store->diag, err, "%s: %s", dir != NULL ? dir : "store",
                   cove_error_text(err));

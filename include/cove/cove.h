@@ -49,14 +49,19 @@ struct cove_options {
 #define COVE_OPEN_MEMORY        2u /* in memory, dir is ignored */
 #define COVE_OPEN_FORCE_NETWORK 4u /* on a network file system all the same */
 #define COVE_OPEN_NO_SYNC                                                      \
-    8u /* another process syncs: cove_fd and                                   \
-          cove_uv_attach serve subscriptions alone */
+    8u                           /* another process syncs: cove_fd and         \
+                                    cove_uv_attach serve subscriptions alone */
+#define COVE_OPEN_NO_UPGRADE 16u /* a former store format: refuse it */
+#define COVE_OPEN_NO_BACKUP  32u /* take it over without a copy beside it */
 
-/* Open the store in directory `dir`; options NULL: create where absent.
+/* Open the store in directory `dir`; options NULL: create where absent. One of
+ * a former format is first copied to DIR.format-N-backup, then taken over:
+ * cove_errmsg has a sentence about it then, though 0 came back.
  * Errors: COVE_ENOTFOUND, COVE_ENOTSTORE, COVE_ENEWER, COVE_EACCES,
- * COVE_EBUSY (open in this process already), COVE_ENOSPC, COVE_EIO; for these
- * *out is set all the same where memory allows, only to ask cove_errmsg and to
- * be closed. */
+ * COVE_EBUSY (open in this process already), COVE_ENOSPC (also for that copy:
+ * nothing was changed), COVE_ECONDITION (COVE_OPEN_NO_UPGRADE), COVE_EIO; for
+ * these *out is set all the same where memory allows, only to ask cove_errmsg
+ * and to be closed. */
 COVE_API int cove_open(const char *dir, const struct cove_options *options,
                        struct cove **out);
 COVE_API void cove_close(struct cove *store); /* NULL is allowed */
