@@ -21,6 +21,21 @@ static void backup_number(struct admin *a, const char *key, uint64_t v)
 
 /* --------------------------------------------------------------------- make */
 
+/* The copy has the store's nonce. Who puts its data.mdb in the place of the
+ * store's, in the same file even, must not go on with the session: the store
+ * gets another nonce. */
+static int make_apart(struct admin *a)
+{
+    struct node_worker *worker;
+    int err = node_worker_take(a->store, &worker);
+
+    if (err == 0) {
+        err = node_nonce_renew(a->store, worker);
+        node_worker_give(a->store, worker);
+    }
+    return err;
+}
+
 /* That it was made is noted in the store; where that fails the copy is no
  * worse, so it stays. */
 static void make_reply(struct admin *a, const char *path,
@@ -50,6 +65,15 @@ static int make_whole(struct admin *a, const char *path)
     int err = backup_make(a->store, path, true, &m, &a->diag);
 
     if (err != 0) {
+        return err;
+    }
+    err = make_apart(a);
+    if (err != 0) {
+        cove_fail(&a->diag, err,
+                  "%s: is made and whole, but the store cannot be told apart "
+                  "from it: %s; make another when it can be written again, and "
+                  "do not put this one's data.mdb in the store's place by hand",
+                  path, cove_error_text(err));
         return err;
     }
     note.time_ms = m.time_ms;

@@ -327,10 +327,12 @@ int node_shrink(struct cove *store, const struct cove_shrink *how,
 /* A file's path in the store's directory; NULL when memory is out. */
 char *node_path(const struct cove *store, const char *name);
 
-/* --- nonce.c: compare store and side file, and make both anew where they do
- * not agree; new_session then says so */
+/* --- nonce.c: compare store and side file: *due where they do not agree, or
+ * there is none; new_session says that its session has to end first. Then make
+ * both anew. */
 #define NODE_NONCE_MAX 512
-int node_nonce_check(struct cove *store, struct node_worker *worker);
+int node_nonce_check(struct cove *store, struct node_worker *worker, bool *due);
+int node_nonce_renew(struct cove *store, struct node_worker *worker);
 /* Let the side file name these files as the store's. */
 int node_nonce_say(struct cove *store, const char *const *files, size_t count);
 void node_notify(struct cove *store); /* tell other processes of a commit */

@@ -82,61 +82,92 @@ int node_nonce_say(struct cove *store, const char *const *files, size_t count)
     return err;
 }
 
-/* Compare the two nonces; make new ones where they do not agree. */
-int node_nonce_check(struct cove *store, struct node_worker *worker)
+/* In a write transaction, so that nobody makes them anew meanwhile. */
+static int nonce_compare(struct cove *store, struct cove_repo *repo,
+                         const char *path, const char *file, bool *due)
 {
-    struct cove_bytes key = cove_bytes_text("nonce");
     struct cove_store_txn *txn = NULL;
-    struct cove_bytes held;
     uint8_t nonce[NONCE_LEN];
+    struct cove_bytes held;
     char want[256];
+    int err = cove_store_begin(store->store, true, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    err = cove_repo_record_get(repo, txn, COVE_RECORDS_META,
+                               cove_bytes_text("nonce"), &held);
+    if (err == 0 && held.len == NONCE_LEN) {
+        memcpy(nonce, held.at, NONCE_LEN);
+        err = nonce_line(file, nonce, want, sizeof(want));
+        *due = err == 0 && !nonce_agrees(path, want);
+        store->new_session = *due;
+    } else if (err == 0 || err == COVE_ENOTFOUND) {
+        *due = true; /* the store is new */
+        err = 0;
+    }
+    cove_store_abort(txn);
+    return err;
+}
+
+int node_nonce_check(struct cove *store, struct node_worker *worker, bool *due)
+{
     char *path = node_path(store, "nonce");
     char *file = node_path(store, "data.mdb");
     int err = path == NULL || file == NULL
                   ? COVE_ENOMEM
-                  : cove_store_begin(store->store, true, &txn);
+                  : nonce_compare(store, worker->repo, path, file, due);
 
-    if (err != 0) {
-        goto out;
-    }
-    err =
-        cove_repo_record_get(worker->repo, txn, COVE_RECORDS_META, key, &held);
-    bool known = err == 0 && held.len == NONCE_LEN;
+    cove_alloc_free(store->alloc, path);
+    cove_alloc_free(store->alloc, file);
+    return err;
+}
 
-    if (err != 0 && err != COVE_ENOTFOUND) {
-        goto out;
-    }
-    if (known) {
-        memcpy(nonce, held.at, NONCE_LEN);
-        err = nonce_line(file, nonce, want, sizeof(want));
-        if (err == 0 && nonce_agrees(path, want)) {
-            goto out;
-        }
-        store->new_session = true;
-    }
+/* The side file first: where the commit does not come to pass the two disagree,
+ * and the session ends, which harms nobody. */
+static int nonce_write(struct cove *store, struct cove_repo *repo,
+                       struct cove_store_txn *txn)
+{
+    uint8_t nonce[NONCE_LEN];
+    char line[256];
+    char *path = node_path(store, "nonce");
+    char *file = node_path(store, "data.mdb");
+    int err = path == NULL || file == NULL ? COVE_ENOMEM : 0;
+
     store->env->random(store->env->ctx, nonce, sizeof(nonce));
-    err = nonce_line(file, nonce, want, sizeof(want));
     if (err == 0) {
-        err = cove_repo_record_put(worker->repo, txn, COVE_RECORDS_META, key,
+        err = nonce_line(file, nonce, line, sizeof(line));
+    }
+    if (err == 0) {
+        err = cove_repo_record_put(repo, txn, COVE_RECORDS_META,
+                                   cove_bytes_text("nonce"),
                                    cove_bytes(nonce, sizeof(nonce)));
     }
     if (err == 0 && store->new_session) { /* for `check` to say */
-        err = cove_repo_record_put(worker->repo, txn, COVE_RECORDS_META,
+        err = cove_repo_record_put(repo, txn, COVE_RECORDS_META,
                                    cove_bytes_text(NODE_RENEWED),
                                    cove_bytes(nonce, sizeof(nonce)));
     }
     if (err == 0) {
-        err = node_file_write(path, want, strlen(want));
-    }
-    if (err == 0) {
-        err = cove_store_commit(txn);
-        txn = NULL;
-    }
-out:
-    if (txn != NULL) {
-        cove_store_abort(txn);
+        err = node_file_write(path, line, strlen(line));
     }
     cove_alloc_free(store->alloc, path);
     cove_alloc_free(store->alloc, file);
+    return err;
+}
+
+int node_nonce_renew(struct cove *store, struct node_worker *worker)
+{
+    struct cove_store_txn *txn = NULL;
+    int err = cove_store_begin(store->store, true, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    err = nonce_write(store, worker->repo, txn);
+    if (err == 0) {
+        return cove_store_commit(txn);
+    }
+    cove_store_abort(txn);
     return err;
 }

@@ -4,8 +4,8 @@
  *   nonce                which file this is   changed      touched per commit
  *   sync.lock            held by who syncs
  */
-#include "node/upgrade.h"
 #include "node/sync.h"
+#include "node/upgrade.h"
 #include "node/watch.h"
 
 #include "core/store_shrink.h"
@@ -365,6 +365,7 @@ static void open_where(struct cove *store, int err)
 static int open_all(struct cove *store, const struct cove_options *o)
 {
     struct node_worker *worker = NULL;
+    bool due = false;
     int err = cove_crypto_init();
 
     if (err == 0) {
@@ -381,12 +382,17 @@ static int open_all(struct cove *store, const struct cove_options *o)
         open_where(store, err);
     }
     if (err == 0 && (o->flags & COVE_OPEN_MEMORY) == 0) {
-        err = node_nonce_check(store, worker);
+        err = node_nonce_check(store, worker, &due);
     }
+    /* The session ends before the nonces agree: a crash between the two ends
+     * it once more, and never goes on with it. */
     if (err == 0 && store->new_session) {
         node_worker_free(store, worker);
         worker = NULL;
         err = worker_new(store, true, &worker);
+    }
+    if (err == 0 && due) {
+        err = node_nonce_renew(store, worker);
     }
     if (err == 0) {
         err = account_open(store, worker);

@@ -160,6 +160,18 @@ int node_upgrade(struct cove *store, unsigned flags)
     return 0;
 }
 
+/* The copy has the store's nonce; see admin_backup.c. Where it cannot be
+ * renewed, the copy is as good, if nobody puts it in place by hand. */
+static void upgraded_apart(struct cove *store)
+{
+    struct node_worker *worker;
+
+    if (node_worker_take(store, &worker) == 0) {
+        (void)node_nonce_renew(store, worker);
+        node_worker_give(store, worker);
+    }
+}
+
 void node_upgraded(struct cove *store)
 {
     struct backup_manifest m = {0};
@@ -181,6 +193,7 @@ void node_upgraded(struct cove *store)
         note.hash = m.hash;
         (void)backup_note(store, &note); /* it is there all the same */
     }
+    upgraded_apart(store);
     cove_arena_clear(&arena);
     cove_diag_clear(&store->diag);
     cove_fail(&store->diag, 0,
