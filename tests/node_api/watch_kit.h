@@ -6,7 +6,7 @@
 
 #include "tests/node_api/api_kit.h"
 
-#define WATCH_HEARD 65536
+#define WATCH_HEARD 16384
 
 struct heard {
     struct cove_watch_event e;
