@@ -84,6 +84,9 @@ static void bench_rounds(struct bench *b)
         if (bench_wants(b, "schema")) {
             bench_schema(b);
         }
+        if (bench_wants(b, "watch")) {
+            bench_watch(b);
+        }
     }
 }
 
@@ -91,7 +94,7 @@ static int bench_usage(void)
 {
     fprintf(stderr,
             "usage: bench [--rounds 1..%d] [--only documents|import|"
-            "peers|schema|large] [--large N] [DOCUMENTS]\n",
+            "peers|schema|watch|large] [--large N] [DOCUMENTS]\n",
             BENCH_ROUNDS_MAX);
     return 2;
 }

@@ -60,6 +60,8 @@ void bench_import(struct bench *b);
 void bench_peers(struct bench *b);
 /* schema.c: a plan, a long chain of versions. */
 void bench_schema(struct bench *b);
+/* watch.c: a change seen by another process. */
+void bench_watch(struct bench *b);
 /* reader.c: reads while a run to the newest version works on b->store. */
 void bench_reader(struct bench *b);
 /* large.c: a store of many documents, opened by a process of its own. */

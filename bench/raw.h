@@ -13,6 +13,10 @@ double bench_now(void); /* seconds, monotonic */
  * durable commit, keys in order; then get them in random order. */
 double raw_lmdb_put(const char *dir, long count, size_t len, long commit);
 double raw_lmdb_get(const char *dir, long count);
+/* Milliseconds, `count` times, from the beginning of a durable put of `len`
+ * bytes until another process, woken by a byte in a pipe behind it, runs.
+ * 0, or a negative number where it failed; *dir* is made. */
+int raw_lmdb_wake(const char *dir, int count, size_t len, double *took);
 /* Ed25519 signatures made, and verified. */
 double raw_sign(long count);
 double raw_verify(long count);
