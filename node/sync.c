@@ -147,7 +147,7 @@ bool node_sync_runs(struct cove *store)
     if (store->sync != NULL && store->sync->started) {
         return true;
     }
-    fd = sync_lock_open(store, O_RDWR);
+    fd = sync_lock_open(store, O_RDONLY); /* to close it wakes nobody */
     runs =
         fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
     if (fd >= 0) {

@@ -229,7 +229,7 @@ static int turn(struct node_watch *watch, struct node_wake *wake,
     look.tail = &look.first;
     cove_arena_init(&look.events, store->alloc);
     cove_arena_init(&look.load, store->alloc);
-    node_wake_drain(store, wake);
+    node_wake_drain(wake);
     watch->more = false;
     err = watch->subs != NULL ? turn_look(watch, &look, diag) : 0;
     cove_arena_clear(&look.load);
@@ -250,7 +250,7 @@ int node_watch_turn(struct cove *store)
     int err = node_wake_open(store, &wake);
 
     if (err == 0 && watch == NULL) { /* commits are nobody's business here */
-        node_wake_drain(store, wake);
+        node_wake_drain(wake);
     } else if (err == 0) {
         pthread_mutex_lock(&watch->lock);
         err = watch->telling ? cove_fail(&diag, COVE_EUSAGE,

@@ -145,14 +145,13 @@ struct node_wake {
     int fd;      /* readable where one of these is: */
     int event;   /* raised by hand */
     int notices; /* of the file system; -1 in memory */
-    int touched; /* the watch on the notification file, -1: none */
 };
 /* Errors: COVE_EIO (no more descriptors, watches). */
 int node_wake_open(struct cove *store, struct node_wake **out);
 void node_wake_close(struct cove *store);
 void node_wake_raise(const struct node_wake *wake);
 /* Take what has woken us. */
-void node_wake_drain(struct cove *store, struct node_wake *wake);
+void node_wake_drain(const struct node_wake *wake);
 
 /* --- watch.c */
 /* A slice of events, and the callbacks. Errors: those of the store; COVE_EUSAGE

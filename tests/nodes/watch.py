@@ -102,6 +102,12 @@ def a_change_of_a_peer_reaches_a_watcher_beside_the_daemon(cove):
         check("peer" not in watcher.events[2], watcher.events[2])
         peers.until("that the peer was idle", lambda events: any(
             e["event"] == "peer" and e["detail"]["state"] == "idle" for e in events))
+        b.kill()
+        peers.until("that nobody syncs", lambda events: events[-1]["event"] == "peer" and
+                    events[-1]["detail"]["state"] == "stopped")
+        b.serve()
+        peers.until("that the peer is back", lambda events: events[-1]["event"] == "peer" and
+                    events[-1]["detail"]["state"] == "idle")
         a.stop()
         peers.until("that the peer went", lambda events: events[-1]["event"] == "peer" and
                     events[-1]["detail"]["state"] in ("offline", "connecting"))
