@@ -98,7 +98,8 @@ struct cove_doc_brief {
     struct cove_id id;
     struct cove_bytes header_bytes; /* lies in header_room: do not copy */
     struct cove_hash digest;
-    bool local; /* nobody but this device may read */
+    bool local;         /* nobody but this device may read */
+    uint64_t next_held; /* smallest hlc that is held for its time, or 0 */
     uint8_t header_room[COVE_MAX_HEADER];
 };
 COVE_MUST_CHECK int cove_repo_brief(struct cove_repo *repo,

@@ -75,6 +75,7 @@ void node_watch_free(struct cove *store)
         sub_free(store, sub);
     }
     if (watch != NULL) {
+        watch_held_free(watch);
         watch_destroy(store, watch);
         store->watch = NULL;
     }
@@ -282,7 +283,10 @@ int node_watch_timeout(struct cove *store)
 
     if (watch != NULL) {
         pthread_mutex_lock(&watch->lock);
-        timeout = watch->failed ? WATCH_RETRY_MS : -1;
+        timeout = watch_held_timeout(watch);
+        if (watch->failed && (timeout < 0 || timeout > WATCH_RETRY_MS)) {
+            timeout = WATCH_RETRY_MS;
+        }
         pthread_mutex_unlock(&watch->lock);
     }
     return timeout;

@@ -5,6 +5,7 @@
  *   watch_look.c     a slice of what happened since: events, in a read
  *                    transaction that is over before anybody is called
  *   watch_judge.c    one document and one subscription: is it an event?
+ *   watch_held.c     writes whose time comes
  *   watch_others.c   peers, journals, runs
  *   watch.c          the API: subscribe, unsubscribe, a turn
  *
@@ -99,6 +100,12 @@ struct watch_event {
     struct cove_watch_event said;
 };
 
+struct watch_held { /* a document with a write that is not shown yet */
+    struct watch_held *next;
+    cove_num num;
+    int64_t due_ms;
+};
+
 struct node_watch {
     struct cove *store;
     pthread_mutex_t lock; /* recursive: callbacks subscribe and unsubscribe */
@@ -107,8 +114,9 @@ struct node_watch {
     struct watch_sub **last;
     size_t count;
     uint64_t numbers; /* given so far */
-    bool more;        /* a turn left something */
-    bool failed;      /* it has to be tried again */
+    struct watch_held *held;
+    bool more;   /* a turn left something */
+    bool failed; /* it has to be tried again */
 };
 
 /* A look under way. */
@@ -176,6 +184,14 @@ int watch_say(struct watch_look *look, struct watch_sub *sub,
               const struct cove_watch_event *event);
 int watch_subject(struct watch_look *look, cove_num num,
                   struct watch_subject *out);
+
+/* --- watch_held.c */
+/* The document holds a write of that time back. Errors: COVE_ENOMEM. */
+int watch_held_note(struct node_watch *watch, cove_num num, uint64_t hlc);
+/* Tell of those whose time has come. */
+int watch_held_due(struct watch_look *look);
+int watch_held_timeout(const struct node_watch *watch); /* ms; -1: none */
+void watch_held_free(struct node_watch *watch);
 
 /* --- watch_judge.c */
 /* A change, as a subscription sees it; `failed`: why its subject could not be

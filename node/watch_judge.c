@@ -123,9 +123,7 @@ static int judge_query(struct watch_look *l, struct watch_sub *sub,
     said.kind = !met                ? COVE_WATCH_LEAVE
                 : member && !unsure ? COVE_WATCH_CHANGE
                                     : COVE_WATCH_ENTER;
-    if (!silent && failed == 0 && (met || member || unsure)) {
-        err = judge_say(l, sub, &said);
-    } else if (!silent && failed != 0 && member && !met) {
+    if (!silent && (failed == 0 ? met || member || unsure : member && !met)) {
         err = judge_say(l, sub, &said);
     }
     if (err == 0 && met) {

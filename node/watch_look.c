@@ -74,6 +74,7 @@ static int subject_read(struct watch_look *l, cove_num num,
         out->schema = header.schema;
         out->owner = header.owner;
         out->has_parent = cove_child_parent(&header, &out->parent, &reg);
+        err = watch_held_note(l->watch, num, l->brief.next_held);
     }
     return err;
 }
@@ -252,7 +253,13 @@ static int look_scan(struct watch_look *l)
 /* A new subscription: where it begins. */
 static int look_begin(struct watch_look *l, struct watch_sub *s)
 {
-    int err = 0;
+    struct watch_subject subject;
+    int err = s->num != 0 ? watch_subject(l, s->num, &subject) : 0;
+
+    if (err != 0 && watch_is_fatal(err)) {
+        return err;
+    }
+    err = 0; /* what is wrong with it is told when it changes */
 
     if (s->has_since) {
         s->at = s->since;
@@ -318,6 +325,7 @@ int watch_look(struct watch_look *l)
          s = s->next) {
         err = s->first ? look_begin(l, s) : 0;
     }
+    err = err != 0 ? err : watch_held_due(l);
     look_slice(l);
     err = err != 0 ? err : look_walk(l, false);
     look_slice(l);

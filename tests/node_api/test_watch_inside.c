@@ -307,6 +307,113 @@ START_TEST(a_member_that_is_removed_is_told_so)
 }
 END_TEST
 
+/* --------------------------------------------- a write from before its time */
+
+/* From here on the store's clock is this one. */
+static void clock_take(struct cove *store, struct harness_env *env,
+                       uint64_t seed)
+{
+    harness_env_init(env, seed);
+    env->now_ms = cove_env_system.now_ms(NULL);
+    while (store->idle != NULL) {
+        struct node_worker *worker = store->idle;
+
+        store->idle = worker->next;
+        node_worker_free(store, worker);
+    }
+    store->env = &env->env;
+}
+
+/* Carry a document over, header and logs, as sync would. */
+static void carry(struct cove *from, struct cove *to, const struct cove_id *id)
+{
+    struct cove_txn *a = NULL, *b = NULL;
+    struct cove_doc_outline outline;
+    struct cove_ingest_result result;
+    struct cove_batch batch;
+    cove_num num, there;
+
+    api_ok(cove_begin(from, COVE_READ, &a), from);
+    api_ok(cove_begin(to, COVE_WRITE, &b), to);
+    ck_assert_int_eq(cove_repo_find(a->worker->repo, a->txn, id, &num), 0);
+    ck_assert_int_eq(
+        cove_repo_outline(a->worker->repo, a->txn, num, &a->arena, &outline),
+        0);
+    ck_assert_int_eq(cove_repo_ingest_header(b->worker->repo, b->txn, id,
+                                             outline.header_bytes, &there,
+                                             NULL),
+                     0);
+    for (size_t i = 0; i < outline.session_count; i++) {
+        uint32_t at = 0;
+
+        while (at < outline.sessions[i].len) {
+            ck_assert_int_eq(cove_repo_read(a->worker->repo, a->txn, num,
+                                            &outline.sessions[i].session, at,
+                                            65536, &a->arena, &batch),
+                             0);
+            ck_assert_int_eq(cove_repo_ingest(b->worker->repo, b->txn, &batch,
+                                              1, &result, NULL),
+                             0);
+            at = result.have;
+        }
+    }
+    b->wrote = true;
+    cove_abort(a);
+    api_ok(cove_commit(b), to);
+}
+
+START_TEST(a_write_ahead_of_the_clock_is_told_when_it_shows)
+{
+    enum { AHEAD = 600000 };
+    struct cove_options options = {
+        .size = sizeof(options), .flags = COVE_OPEN_MEMORY | COVE_OPEN_NO_SYNC};
+    struct api alice = {.dir = ""};
+    static struct harness_env a, b; /* the stores outlive this */
+    struct watcher all, one;
+    struct cove_id account, id;
+    char text[52], request[160];
+    int timeout;
+
+    api_ok(cove_open(NULL, &options, &alice.store), alice.store);
+    clock_take(alice.store, &a, 1);
+    clock_take(memory.store, &b, 2);
+    account = cove_account(alice.store);
+    id = api_new(&alice, NULL, "{\"n\":1}");
+    carry(alice.store, memory.store, &account);
+    carry(alice.store, memory.store, &id);
+    watch_begin(&all, memory.store, "{\"watch\":\"documents\"}");
+    cove_id_format(&id, text);
+    snprintf(request, sizeof(request), "{\"watch\":\"document\",\"id\":\"%s\"}",
+             text);
+    watch_begin(&one, memory.store, request);
+    ck_assert_str_eq(watch_next(&all), "ready");
+    ck_assert_str_eq(watch_said(&one), "ready");
+    ck_assert_int_eq(cove_timeout(memory.store), -1);
+    a.now_ms += AHEAD;
+    watch_set(&alice, &id, "n", cove_int(2));
+    carry(alice.store, memory.store, &id);
+    ck_assert_str_eq(watch_next(&one), "change"); /* something came */
+    ck_assert_str_eq(watch_said(&all), "change");
+    ck_assert_int_eq(api_int(&memory, &id, "n"), 1);
+    timeout = cove_timeout(memory.store);
+    ck_assert_int_gt(timeout, AHEAD - COVE_MAX_AHEAD_MS - 10000);
+    ck_assert_int_le(timeout, AHEAD - COVE_MAX_AHEAD_MS + 10000);
+    api_ok(cove_dispatch(memory.store), memory.store);
+    ck_assert_str_eq(watch_said(&one), "");
+    b.now_ms += timeout;
+    ck_assert_int_eq(cove_timeout(memory.store), 0);
+    api_ok(cove_dispatch(memory.store), memory.store);
+    ck_assert_str_eq(watch_said(&one), "change");
+    ck_assert_uint_eq(watch_last(&one)->from, COVE_FROM_PEER);
+    ck_assert_str_eq(watch_said(&all), "change");
+    ck_assert_int_eq(api_int(&memory, &id, "n"), 2);
+    ck_assert_int_eq(cove_timeout(memory.store), -1);
+    watch_end(&all);
+    watch_end(&one);
+    cove_close(alice.store);
+}
+END_TEST
+
 /* ------------------------------------------------- a writer that cannot tell
  */
 
@@ -457,6 +564,7 @@ static Suite *suite(void)
     tcase_add_test(tc, a_store_that_fails_at_any_call_loses_no_event);
     tcase_add_test(tc, removals_that_are_forgotten_begin_anew);
     tcase_add_test(tc, a_member_that_is_removed_is_told_so);
+    tcase_add_test(tc, a_write_ahead_of_the_clock_is_told_when_it_shows);
     suite_add_tcase(s, tc);
     tcase_set_timeout(disk, 60);
     tcase_add_test(disk,
