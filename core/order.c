@@ -59,13 +59,24 @@ static int order_number(struct order *o, double floor, uint64_t above)
     return order_put(o, b, sizeof(b));
 }
 
+/* The double before one that is not 0. */
+static double double_before(double v)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &v, sizeof(bits));
+    bits = v > 0 ? bits - 1 : bits + 1;
+    memcpy(&v, &bits, sizeof(v));
+    return v;
+}
+
 static int order_int(struct order *o, int64_t v)
 {
     double floor = (double)v;
 
     /* Rounded up, also to 2^63, which no integer is. */
     if (floor >= 0x1p63 || (int64_t)floor > v) {
-        floor = nextafter(floor, -INFINITY);
+        floor = double_before(floor);
     }
     return order_number(o, floor, (uint64_t)v - (uint64_t)(int64_t)floor);
 }

@@ -23,6 +23,7 @@
  *   repo_live.c    sequences that stay in memory between transactions
  *   repo_branch.c  which sessions a view shows, and how far
  *   repo_tally.c   counts of documents, kept up by repo_record_write
+ *   repo_index.c   sorted bytes that lead to documents
  *   repo_at.c, repo_remove.c, repo_removal.c
  *   repo_gone.c    documents that were removed for everybody
  */
@@ -70,7 +71,7 @@ enum repo_tree {
     REPO_TALLIES, /* schema, epoch, plan, state → count */
     REPO_SPOKEN,  /* schema, device → epoch, hlc */
     REPO_GROUPS,  /* number [1] → group signature, leaves */
-    REPO_INDEX,   /* index, values, number → sequence */
+    REPO_INDEX,   /* index, values, number → note */
     REPO_INDEXED  /* number, index → its keys in the tree before */
 };
 
@@ -310,6 +311,8 @@ COVE_MUST_CHECK int repo_change_drop(struct repo_work *work,
 /* repo_removal.c: remember the removal that has just got its sequence. */
 COVE_MUST_CHECK int repo_removal_note(struct repo_work *work,
                                       const struct repo_record *record);
+/* repo_index.c: take a document out of all indexes. */
+COVE_MUST_CHECK int repo_index_remove(struct repo_work *work, cove_num num);
 
 /* repo_remove.c: all that is kept of a document beside its record, its number
  * and its change. */

@@ -208,6 +208,9 @@ int repo_remove_content(struct repo_work *work, struct repo_record *record)
         err = remove_index(work, record);
     }
     if (err == 0) {
+        err = repo_index_remove(work, record->num);
+    }
+    if (err == 0) {
         err = remove_inline(work, record);
     }
     for (size_t i = 0; i < COVE_ARRAY_LEN(trees) && err == 0; i++) {

@@ -515,3 +515,48 @@ bool cove_loaded_is_child(const struct cove_loaded *loaded)
     return loaded->kin != NULL && loaded->kin->parent != NULL &&
            loaded->family != NULL && loaded->field != COVE_PLAN_NONE;
 }
+
+int cove_parent_of(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                   cove_num num, cove_num *out)
+{
+    struct cove_repo *repo = cove_catalog_repo(catalog);
+    struct cove_doc_brief brief;
+    struct cove_header header;
+    struct cove_bytes key;
+    struct cove_id parent;
+    int err = cove_repo_brief(repo, txn, num, &brief);
+
+    *out = 0;
+    if (err == 0) {
+        err = cove_header_decode(brief.header_bytes, &header, NULL);
+    }
+    if (err != 0 || !kin_is_child(header.type) ||
+        !kin_names(header.from, &parent, &key)) {
+        return err;
+    }
+    err = cove_repo_find(repo, txn, &parent, out);
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+/* --- what is not final */
+
+static bool doc_is_loose(const struct cove_doc *doc)
+{
+    const unsigned flags = COVE_DOC_OWNER_MISSING | COVE_DOC_HAS_AHEAD |
+                           COVE_DOC_HAS_PRIVATE | COVE_DOC_HAS_HELD;
+
+    return (doc->flags & flags) != 0;
+}
+
+bool cove_loaded_is_loose(const struct cove_loaded *loaded)
+{
+    const struct cove_kin *kin = loaded->kin;
+    bool loose =
+        doc_is_loose(&loaded->doc) ||
+        (kin != NULL && kin->parent != NULL && doc_is_loose(kin->parent));
+
+    for (size_t i = 0; kin != NULL && i < kin->count && !loose; i++) {
+        loose = kin->docs[i].doc != NULL && doc_is_loose(kin->docs[i].doc);
+    }
+    return loose;
+}

@@ -424,7 +424,7 @@ int cove_load(struct cove_catalog *catalog, struct cove_store_txn *txn,
     if (err == 0) {
         err = cove_kin_view(catalog, txn, out, out->plan, diag);
     }
-    if (err == 0 && !cove_loaded_is_child(out)) {
+    if (err == 0 && !request->plain && !cove_loaded_is_child(out)) {
         err = load_copies(&l);
     }
     return err;

@@ -70,6 +70,7 @@ struct cove_load_request {
                   struct cove_step_id *head);
     void *choose_ctx;
     enum cove_load_mode mode;
+    bool plain; /* the view alone: what is due is not looked for */
     struct cove_session_id branch; /* zero: the document itself */
     int64_t live_days;             /* 0 = 90 */
 };
@@ -81,6 +82,10 @@ COVE_MUST_CHECK int cove_load(struct cove_catalog *catalog,
                               const struct cove_load_request *request,
                               struct cove_arena *arena, struct cove_loaded *out,
                               struct cove_diag *diag);
+/* May it show something else one day, at the same version, though neither it
+ * nor a child of it changes: is something held for its time, or not readable
+ * yet, or is the owner not known? */
+bool cove_loaded_is_loose(const struct cove_loaded *loaded);
 /* Where the document stands, seen from this load; fills loaded->invalid.
  * Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_loaded_state(struct cove_loaded *loaded,
@@ -168,6 +173,12 @@ COVE_MUST_CHECK int cove_loaded_judge_items(struct cove_catalog *catalog,
                                             struct cove_bytes values,
                                             size_t count,
                                             struct cove_diag *diag);
+
+/* The document whose field this one is, by its header alone; 0: none that is
+ * here. Errors: COVE_ENOTFOUND, store errors. */
+COVE_MUST_CHECK int cove_parent_of(struct cove_catalog *catalog,
+                                   struct cove_store_txn *txn, cove_num num,
+                                   cove_num *out);
 
 /* Another version's eyes on a document that is loaded: `at` shares all that
  * `loaded` has but the view, and writing through it is not for it.

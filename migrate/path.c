@@ -217,6 +217,22 @@ int cove_path_walk(struct cove_loaded *loaded, struct cove_bytes path,
     return 0;
 }
 
+static bool value_take(void *ctx, const struct cove_cell *cell, bool item)
+{
+    struct cove_cell *out = ctx;
+
+    (void)item;
+    *out = *cell;
+    return false;
+}
+
+int cove_path_value(struct cove_loaded *loaded, struct cove_bytes path,
+                    struct cove_cell *out)
+{
+    out->kind = COVE_ABSENT;
+    return cove_path_walk(loaded, path, value_take, out);
+}
+
 /* --- what there is */
 
 #define NEAR_NAME 64 /* bytes of a name that is compared */

@@ -23,6 +23,12 @@ COVE_MUST_CHECK int cove_path_walk(struct cove_loaded *loaded,
                                    struct cove_bytes path,
                                    cove_path_visit *visit, void *ctx);
 
+/* The first value, the one that the document sorts by; absent where the path
+ * leads to none. Errors: COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_path_value(struct cove_loaded *loaded,
+                                    struct cove_bytes path,
+                                    struct cove_cell *out);
+
 /* Does this version have the field that the path begins with, and where that
  * is a map of its own, the field in it? *reg is the register that is meant, and
  * *whole says whether the path ends there. Errors: COVE_ENOTFOUND, naming what

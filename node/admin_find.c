@@ -1,10 +1,13 @@
 /* admin_find.c: find: the documents of a schema, or those named, a slice of
  * them a transaction, each as a version sees it. A condition is asked of the
- * view, whatever the mode, before the document counts or is migrated. */
+ * view, whatever the mode, before the document counts or is migrated. What asks
+ * for rows of one schema in an order, or of which there may be an index, is a
+ * query: admin_query.c. */
 #include "core/cbor.h"
 #include "core/value.h"
 #include "migrate/where.h"
 #include "node/admin.h"
+#include "node/admin_query.h"
 
 #define FIND_SLICE 256 /* documents a transaction */
 
@@ -99,12 +102,11 @@ static int find_next(struct find *f, struct cove_txn *txn, struct cove_id *id)
 }
 
 /* A document that no version can show yet: which, and why. */
-static void find_blocked(struct find *f, struct cove_txn *txn,
-                         const struct cove_id *id)
+void admin_find_blocked(struct admin *a, struct cove_txn *txn,
+                        const struct cove_id *id)
 {
-    struct node_json *j = &f->a->reply;
+    struct node_json *j = &a->reply;
 
-    f->found++;
     node_json_open(j, '{');
     node_json_key(j, "id");
     node_json_id(j, id);
@@ -168,7 +170,8 @@ static int find_one(struct find *f, struct cove_txn *txn,
     }
     err = node_load(txn, id, f->version, &loaded);
     if (err == COVE_EBLOCKED) {
-        find_blocked(f, txn, id);
+        f->found++;
+        admin_find_blocked(f->a, txn, id);
         return 0;
     }
     if (err == 0 && f->invalid) {
@@ -254,57 +257,128 @@ int admin_where(struct admin *a, const struct cove_where **out)
     return map.len == 0 ? 0 : cove_where_parse(&a->arena, map, out, &a->diag);
 }
 
-static int verb_find(struct admin *a)
+/* What is asked so that a search answers it: at one version of one schema. */
+static bool find_is_search(const struct find *f, const struct find_query *q)
 {
-    struct find f = {.a = a, .limit = INT64_MAX, .show = node_show_usual};
-    int64_t after = 0;
-    int err = admin_text(a, "schema", &f.schema);
+    bool asks = f->where != NULL || q->asked.order.len > 0 ||
+                q->asked.cursor.len > 0 || q->count || q->explain ||
+                q->duplicates != NULL;
 
-    err = err != 0 ? err : admin_version(a, &f.version);
+    return f->schema != NULL && f->ids.len == 0 && !f->invalid &&
+           (asks ? f->limit > 0 : f->limit > 0 && f->limit < INT64_MAX);
+}
+
+static int find_refuse(const struct find *f, const struct find_query *q)
+{
+    const char *what = q->asked.order.len > 0    ? "order"
+                       : q->asked.cursor.len > 0 ? "cursor"
+                       : q->count                ? "count"
+                       : q->explain              ? "explain"
+                       : q->duplicates != NULL   ? "duplicates"
+                                                 : NULL;
+
+    return what == NULL
+               ? 0
+               : cove_fail(&f->a->diag, COVE_EUSAGE,
+                           "\"%s\" needs a schema, and goes neither with "
+                           "\"ids\" nor with \"invalid\" nor a limit of 0",
+                           what);
+}
+
+static int find_members(struct find *f, struct find_query *q)
+{
+    struct admin *a = f->a;
+    int64_t after = 0;
+    const char *cursor = NULL;
+    int err = admin_text(a, "schema", &f->schema);
+
+    err = err != 0 ? err : admin_version(a, &f->version);
     err = err != 0 ? err : admin_int(a, "after", &after);
-    err = err != 0 ? err : admin_int(a, "limit", &f.limit);
-    err = err != 0 ? err : admin_flag(a, "invalid", &f.invalid);
-    err = err != 0 ? err : admin_flag(a, "local", &f.local);
-    err = err != 0 ? err : admin_where(a, &f.where);
-    err = err != 0 ? err : admin_show(a, &f.show);
-    err = err != 0 ? err : admin_int(a, "depth", &f.depth);
-    err = err != 0 ? err : admin_mode(a, COVE_WRITE, &f.flags);
-    admin_value(a, "ids", &f.ids);
-    if (err == 0 && f.ids.len > 0 && cove_value_kind(f.ids) != COVE_KIND_LIST) {
+    err = err != 0 ? err : admin_int(a, "limit", &f->limit);
+    err = err != 0 ? err : admin_flag(a, "invalid", &f->invalid);
+    err = err != 0 ? err : admin_flag(a, "local", &f->local);
+    err = err != 0 ? err : admin_flag(a, "count", &q->count);
+    err = err != 0 ? err : admin_flag(a, "explain", &q->explain);
+    err = err != 0 ? err : admin_text(a, "cursor", &cursor);
+    err = err != 0 ? err : admin_text(a, "duplicates", &q->duplicates);
+    err = err != 0 ? err : admin_where(a, &f->where);
+    err = err != 0 ? err : admin_show(a, &f->show);
+    err = err != 0 ? err : admin_int(a, "depth", &f->depth);
+    err = err != 0 ? err : admin_mode(a, COVE_WRITE, &f->flags);
+    admin_value(a, "ids", &f->ids);
+    admin_value(a, "where", &q->asked.where);
+    admin_value(a, "order", &q->asked.order);
+    q->asked.cursor =
+        cursor != NULL ? cove_bytes_text(cursor) : cove_bytes(NULL, 0);
+    q->asked.limit = f->limit;
+    if (err == 0 && f->ids.len > 0 &&
+        cove_value_kind(f->ids) != COVE_KIND_LIST) {
         err =
             cove_fail(&a->diag, COVE_EUSAGE, "\"ids\" must be a list of texts");
     }
-    if (err == 0 && (after < 0 || f.limit < 0)) {
+    if (err == 0 && (after < 0 || f->limit < 0)) {
         err = cove_fail(&a->diag, COVE_EUSAGE,
                         "\"after\" and \"limit\" are not negative");
     }
-    if (err == 0 && f.schema != NULL) {
-        err = find_known(&f);
-    }
-    f.cursor = (uint64_t)after;
-    cove_reader_init(&f.next_id, f.ids);
-    f.ids_left = f.ids.len > 0 ? cove_reader_list(&f.next_id) : 0;
+    f->cursor = (uint64_t)after;
+    return err;
+}
+
+/* One document after another, in the order of the store. */
+static int find_walk(struct find *f)
+{
+    struct admin *a = f->a;
+    int err = f->schema != NULL ? find_known(f) : 0;
+
+    cove_reader_init(&f->next_id, f->ids);
+    f->ids_left = f->ids.len > 0 ? cove_reader_list(&f->next_id) : 0;
     node_json_key(&a->reply, "documents");
     node_json_open(&a->reply, '[');
-    while (err == 0 && !f.end && f.found < f.limit) {
-        err = find_slice(&f);
+    while (err == 0 && !f->end && f->found < f->limit) {
+        err = find_slice(f);
     }
     node_json_close(&a->reply, ']');
-    if (err == 0 && !f.end && f.ids.len == 0) {
+    if (err == 0 && !f->end && f->ids.len == 0) {
         node_json_key(&a->reply, "next");
-        node_json_int(&a->reply, (int64_t)f.cursor);
+        node_json_int(&a->reply, (int64_t)f->cursor);
     }
-    if (err == 0 && f.unjudged > 0) {
+    if (err == 0 && f->unjudged > 0) {
         node_json_key(&a->reply, "unjudged");
-        node_json_int(&a->reply, f.unjudged);
+        node_json_int(&a->reply, f->unjudged);
     }
     return err;
 }
 
+static int verb_find(struct admin *a)
+{
+    struct find f = {.a = a, .limit = INT64_MAX, .show = node_show_usual};
+    struct find_query q = {.a = a};
+    int err = find_members(&f, &q);
+
+    if (err != 0) {
+        return err;
+    }
+    if (!find_is_search(&f, &q)) {
+        err = find_refuse(&f, &q);
+        return err != 0 ? err : find_walk(&f);
+    }
+    q.schema = f.schema;
+    q.version = f.version;
+    q.flags = f.flags;
+    q.local = f.local;
+    q.after = f.cursor;
+    q.show = &f.show;
+    q.depth = f.depth;
+    return admin_find_query(&q);
+}
+
 const struct admin_verb admin_find_verbs[] = {
     {"find",
-     "schema version after limit mode where invalid local ids entries data "
-     "depth",
+     "schema version after limit mode where order cursor count explain "
+     "duplicates invalid local ids entries data depth",
      verb_find},
+    {"index.list", "schema", admin_index_list},
+    {"index.work", "max", admin_index_work},
+    {"index.rebuild", "schema index", admin_index_rebuild},
     {NULL, NULL, NULL},
 };

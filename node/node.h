@@ -21,6 +21,8 @@
 struct node_worker {
     struct cove_repo *repo;
     struct cove_catalog *catalog;
+    struct cove_indexes *indexes; /* migrate/index.h */
+    uint64_t uses_seen;       /* which versions indexes were last made for */
     struct cove_arena arena;  /* lent to the transaction, for its chunk */
     struct node_worker *next; /* in the pool of free ones */
 };
@@ -38,6 +40,7 @@ struct node_sync;  /* sync.c */
 struct node_watch; /* watch.c */
 struct node_wake;  /* watch_wake.c */
 struct node_uv;    /* loop.c */
+struct cove_indexes;
 
 struct cove {
     const struct cove_alloc *alloc;
@@ -62,6 +65,7 @@ struct cove {
     unsigned busy; /* workers that are taken */
     struct node_worker *idle;
     struct node_use *uses;
+    uint64_t use_changes; /* how often one was added or changed */
     struct node_sync *sync;
     struct node_watch *watch;
     struct node_wake *wake;

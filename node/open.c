@@ -4,6 +4,7 @@
  *   nonce                which file this is   changed      touched per commit
  *   sync.lock            held by who syncs
  */
+#include "migrate/index.h"
 #include "node/sync.h"
 #include "node/upgrade.h"
 #include "node/watch.h"
@@ -157,6 +158,12 @@ static int worker_new(struct cove *store, bool new_session,
     cove_arena_init(&w->arena, store->alloc);
     if (err == 0) {
         err = cove_catalog_new(store->alloc, w->repo, &w->catalog);
+        if (err == 0) {
+            err = cove_indexes_new(w->catalog, &w->indexes);
+            if (err != 0) {
+                cove_catalog_free(w->catalog);
+            }
+        }
         if (err != 0) {
             cove_repo_close(w->repo);
         }
@@ -172,6 +179,7 @@ static int worker_new(struct cove *store, bool new_session,
 void node_worker_free(struct cove *store, struct node_worker *w)
 {
     cove_arena_clear(&w->arena);
+    cove_indexes_free(w->indexes);
     cove_catalog_free(w->catalog);
     cove_repo_close(w->repo);
     cove_alloc_free(store->alloc, w);

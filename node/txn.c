@@ -1,5 +1,6 @@
 /* txn.c: transactions, and documents read and written inside them. */
 #include "core/value.h"
+#include "node/index.h"
 #include "node/node.h"
 
 #include <stdio.h>
@@ -97,6 +98,9 @@ int cove_commit(struct cove_txn *txn)
     int err = broken ? txn->broken : node_flush_all(txn);
     bool wrote = txn->wrote;
 
+    if (err == 0 && wrote) {
+        err = node_index_keep(txn);
+    }
     if (err != 0 && !broken) {
         cove_store_abort(txn->txn);
         diag = txn->diag;

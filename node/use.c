@@ -42,6 +42,8 @@ static int use_set(struct cove *store, const struct cove_id *journal,
         }
     }
     if (use != NULL) {
+        store->use_changes +=
+            memcmp(use->version, version, sizeof(use->version)) != 0;
         memcpy(use->version, version, sizeof(use->version));
     } else {
         err = COVE_ENOMEM;

@@ -229,6 +229,7 @@ COVE_API int cove_wait(struct cove *store, const char *peer, int timeout_ms);
 #endif
 
 #include "cove/covalue.h"
+#include "cove/query.h"
 #include "cove/watch.h"
 
 #endif

@@ -1,0 +1,373 @@
+/* index_keep.c: bringing indexes up to date.
+ *
+ * Whatever is to be done, it is done in the order of changes: a document stands
+ * there once, at its last change, so an index that has looked at all changes up
+ * to a sequence is complete up to it. What changes while one is built moves
+ * behind, and is met again.
+ */
+#include "migrate/index_internal.h"
+
+#define KEEP_PIECE 256 /* documents of others that a commit looks at */
+
+/* A run through changes for some of the indexes. */
+struct keep {
+    struct cove_indexes *ix;
+    struct cove_store_txn *txn;
+    struct cove_diag *diag;
+    uint32_t only; /* number of the index that is built; 0: those ready */
+    cove_num journals[COVE_INDEX_MAX]; /* of them, each once */
+    bool kin[COVE_INDEX_MAX]; /* their documents show what children say */
+    size_t journal_count;
+};
+
+static bool keep_takes(const struct keep *k, const struct cove_index *index)
+{
+    return k->only != 0 ? index->number == k->only
+                        : index->state == COVE_INDEX_READY;
+}
+
+static int keep_begin(struct keep *k)
+{
+    for (size_t i = 0; i < k->ix->count; i++) {
+        const struct cove_index *index = &k->ix->items[i];
+        const struct cove_plan *plan;
+        size_t at = 0;
+        int err;
+
+        if (!keep_takes(k, index)) {
+            continue;
+        }
+        while (at < k->journal_count && k->journals[at] != index->journal) {
+            at++;
+        }
+        if (at == k->journal_count) {
+            k->journals[k->journal_count++] = index->journal;
+        }
+        err = cove_catalog_plan(k->ix->catalog, k->txn, index->journal,
+                                &index->head, &plan);
+        if (err != 0) {
+            return err;
+        }
+        k->kin[at] = k->kin[at] || plan->seed_count + plan->map_count > 0;
+    }
+    return 0;
+}
+
+/* --- one document */
+
+static int keep_entries(struct keep *k, struct cove_index *index,
+                        struct cove_loaded *loaded, cove_num num)
+{
+    bool multi = index->multi, cut = index->cut, moved;
+    struct cove_index_key *keys;
+    size_t count;
+    int err = cove_index_keys(index, loaded, &k->ix->scratch, &keys, &count,
+                              &multi, &cut);
+
+    if (err == 0) {
+        err = cove_repo_index_set(k->ix->repo, k->txn, index->number, num, keys,
+                                  count, &moved);
+    }
+    if (err == 0 && (multi != index->multi || cut != index->cut)) {
+        index->multi = multi;
+        index->cut = cut;
+        k->ix->dirty = true;
+    }
+    return err;
+}
+
+/* No version shows it, or it is damaged, which is no reason to refuse other
+ * documents a commit: whoever asks looks at it each time. */
+static int keep_blocked(struct keep *k, const struct cove_index *index,
+                        cove_num num)
+{
+    static const uint8_t loose[] = {COVE_INDEX_LOOSE};
+    struct cove_index_key key = {cove_bytes(loose, sizeof(loose)), 0};
+    bool moved;
+
+    return cove_repo_index_set(k->ix->repo, k->txn, index->number, num, &key, 1,
+                               &moved);
+}
+
+static int keep_document(struct keep *k, cove_num journal, cove_num num)
+{
+    struct cove_load_request request = {
+        .num = num, .mode = COVE_LOAD_VIEW, .plain = true};
+    struct cove_loaded first, other, *seen = NULL;
+    int err = 0;
+
+    cove_arena_reset(&k->ix->scratch);
+    for (size_t i = 0; i < k->ix->count && err == 0; i++) {
+        struct cove_index *index = &k->ix->items[i];
+
+        if (!keep_takes(k, index) || index->journal != journal) {
+            continue;
+        }
+        if (seen == NULL) {
+            request.head = &index->head;
+            err = cove_load(k->ix->catalog, k->txn, &request, &k->ix->scratch,
+                            &first, k->diag);
+            seen = &first;
+        } else if (memcmp(seen->head.b, index->head.b, sizeof(index->head.b)) !=
+                   0) {
+            err = cove_loaded_at(k->ix->catalog, k->txn, &first, &index->head,
+                                 &other);
+            seen = &other;
+        }
+        if (err == 0) {
+            err = keep_entries(k, index, seen, num);
+        } else if (err == COVE_EBLOCKED || err == COVE_ECORRUPT) {
+            err = keep_blocked(k, index, num);
+            seen = NULL;
+        }
+    }
+    return err;
+}
+
+/* --- changes */
+
+int cove_index_concerned(struct cove_catalog *catalog,
+                         struct cove_store_txn *txn, cove_num journal, bool kin,
+                         cove_num num, cove_num *out)
+{
+    struct cove_repo *repo = cove_catalog_repo(catalog);
+    bool in;
+    int err = cove_repo_in_schema(repo, txn, journal, num, &in);
+
+    if (err == 0 && !in && kin) {
+        err = cove_parent_of(catalog, txn, num, &num);
+        if (err == 0 && num != 0) {
+            err = cove_repo_in_schema(repo, txn, journal, num, &in);
+        }
+    }
+    if (err == 0) {
+        *out = in ? num : 0;
+    }
+    return err;
+}
+
+static int keep_change(struct keep *k, const struct cove_change *change,
+                       size_t *looked)
+{
+    int err = 0;
+
+    if (change->class == COVE_CLASS_RIGHTS ||
+        change->class == COVE_CLASS_JOURNAL) {
+        return 0;
+    }
+    for (size_t i = 0; i < k->journal_count && err == 0; i++) {
+        cove_num num;
+
+        err = cove_index_concerned(k->ix->catalog, k->txn, k->journals[i],
+                                   k->kin[i], change->num, &num);
+        if (err == 0 && num != 0) {
+            err = keep_document(k, k->journals[i], num);
+            ++*looked;
+        }
+    }
+    return err;
+}
+
+struct keep_range {
+    uint64_t from; /* the last change looked at */
+    uint64_t free; /* changes behind this one are not counted */
+    size_t max;    /* of the others */
+    size_t looked; /* documents */
+    bool end;      /* there are no more changes */
+};
+
+/* Look at changes, one after another. */
+static int keep_changes(struct keep *k, struct keep_range *r)
+{
+    struct cove_change change;
+    int err = 0;
+
+    r->end = k->journal_count == 0;
+    while (err == 0 && !r->end) {
+        err = cove_repo_change_after(k->ix->repo, k->txn, r->from, &change);
+        if (err == COVE_ENOTFOUND) {
+            r->end = true;
+            err = 0;
+            break;
+        }
+        if (err == 0 && change.sequence <= r->free && r->max-- == 0) {
+            break;
+        }
+        if (err == 0) {
+            err = keep_change(k, &change, &r->looked);
+            r->from = change.sequence;
+        }
+    }
+    if (err == 0 && r->end) {
+        err = cove_repo_sequence(k->ix->repo, k->txn, &r->from);
+    }
+    return err;
+}
+
+/* Those that are ready. */
+static int keep_ready(struct cove_indexes *ix, struct cove_store_txn *txn,
+                      uint64_t free, size_t max, size_t *looked, bool *end,
+                      struct cove_diag *diag)
+{
+    struct keep k = {.ix = ix, .txn = txn, .diag = diag};
+    struct keep_range r = {.from = ix->covered, .free = free, .max = max};
+    int err = keep_begin(&k);
+
+    if (err == 0) {
+        err = keep_changes(&k, &r);
+    }
+    *looked += r.looked;
+    *end = r.end;
+    return err != 0 ? err : indexes_put_covered(ix, txn, r.from);
+}
+
+/* One that is not: complete, it joins the others, which may be behind. */
+static int keep_build(struct cove_indexes *ix, struct cove_store_txn *txn,
+                      struct cove_index *index, size_t max,
+                      struct cove_diag *diag)
+{
+    struct keep k = {.ix = ix, .txn = txn, .diag = diag, .only = index->number};
+    struct keep_range r = {
+        .from = index->covered, .free = UINT64_MAX, .max = max};
+    bool alone = !indexes_some(ix, COVE_INDEX_READY);
+    int err = keep_begin(&k);
+
+    if (err == 0) {
+        err = keep_changes(&k, &r);
+    }
+    if (err != 0) {
+        return err;
+    }
+    index->covered = r.from;
+    index->documents += r.looked;
+    ix->dirty = true;
+    if (r.end) {
+        index->state = COVE_INDEX_READY;
+        err = alone ? indexes_put_covered(ix, txn, r.from) : 0;
+    }
+    return err;
+}
+
+/* --- work */
+
+static struct cove_index *work_next(struct cove_indexes *ix,
+                                    enum cove_index_state state)
+{
+    for (size_t i = 0; i < ix->count; i++) {
+        if (ix->items[i].state == state) {
+            return &ix->items[i];
+        }
+    }
+    return NULL;
+}
+
+static int work_drop(struct cove_indexes *ix, struct cove_store_txn *txn,
+                     struct cove_index *index, size_t max)
+{
+    bool left;
+    int err = cove_repo_index_drop(ix->repo, txn, index->number, max, &left);
+
+    if (err == 0 && !left) {
+        *index = ix->items[--ix->count];
+        ix->dirty = true;
+    }
+    return err;
+}
+
+int cove_indexes_due(struct cove_indexes *ix, struct cove_store_txn *txn,
+                     uint64_t rules, bool *out)
+{
+    struct cove_change change;
+    int err = indexes_read(ix, txn);
+
+    *out = err == 0 && ix->rules != rules;
+    if (err != 0 || *out || ix->count == 0) {
+        return err;
+    }
+    if (work_next(ix, COVE_INDEX_BUILDING) != NULL ||
+        work_next(ix, COVE_INDEX_DROPPING) != NULL) {
+        *out = true;
+        return 0;
+    }
+    err = cove_repo_change_after(ix->repo, txn, ix->covered, &change);
+    *out = err == 0;
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+int cove_indexes_work(struct cove_indexes *ix, struct cove_store_txn *txn,
+                      size_t max, bool *left, struct cove_diag *diag)
+{
+    struct cove_index *index;
+    size_t looked = 0;
+    bool end = true;
+    int err = indexes_read(ix, txn);
+
+    if (err == 0 && ix->count > 0) {
+        err = indexes_check_plans(ix, txn);
+    }
+    if (err == 0 && indexes_some(ix, COVE_INDEX_READY)) {
+        err = keep_ready(ix, txn, UINT64_MAX, max, &looked, &end, diag);
+    }
+    if (err == 0 && end) {
+        index = work_next(ix, COVE_INDEX_BUILDING);
+        if (index != NULL) {
+            err = keep_build(ix, txn, index, max, diag);
+        } else if ((index = work_next(ix, COVE_INDEX_DROPPING)) != NULL) {
+            err = work_drop(ix, txn, index, max);
+        }
+    }
+    if (err == 0) {
+        *left = !end || work_next(ix, COVE_INDEX_BUILDING) != NULL ||
+                work_next(ix, COVE_INDEX_DROPPING) != NULL;
+        err = indexes_put(ix, txn);
+    }
+    return err;
+}
+
+int cove_indexes_again(struct cove_indexes *ix, struct cove_store_txn *txn,
+                       uint32_t number)
+{
+    int err = indexes_read(ix, txn);
+
+    for (size_t i = 0; i < ix->count && err == 0; i++) {
+        struct cove_index *index = &ix->items[i];
+
+        if ((number == 0 || index->number == number) &&
+            index->state != COVE_INDEX_DROPPING) {
+            index->state = COVE_INDEX_BUILDING;
+            index->multi = index->cut = false;
+            index->covered = index->documents = 0;
+            ix->dirty = true;
+        }
+    }
+    return err != 0 ? err : indexes_put(ix, txn);
+}
+
+int cove_indexes_keep(struct cove_indexes *ix, struct cove_store_txn *txn,
+                      struct cove_index_wants *wants, struct cove_diag *diag)
+{
+    struct cove_index *index;
+    uint64_t rules, began;
+    size_t looked = 0;
+    bool end = true;
+    int err = cove_repo_rules(ix->repo, txn, &rules);
+
+    err = err != 0 ? err : cove_repo_began(ix->repo, txn, &began);
+    err = err != 0 ? err : indexes_read(ix, txn);
+    if (err == 0 && (ix->rules != rules || wants->again)) {
+        err = wants->find != NULL ? wants->find(wants->find_ctx, wants) : 0;
+        err = err != 0 ? err : indexes_declare(ix, txn, wants, rules);
+    }
+    if (err == 0 && ix->count > 0) {
+        err = indexes_check_plans(ix, txn);
+    }
+    if (err == 0 && indexes_some(ix, COVE_INDEX_READY)) {
+        err = keep_ready(ix, txn, began, KEEP_PIECE, &looked, &end, diag);
+    }
+    /* A small schema's is there at once. */
+    index = work_next(ix, COVE_INDEX_BUILDING);
+    if (err == 0 && index != NULL && looked < KEEP_PIECE) {
+        err = keep_build(ix, txn, index, KEEP_PIECE, diag);
+    }
+    return err != 0 ? err : indexes_put(ix, txn);
+}
