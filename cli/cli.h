@@ -122,6 +122,14 @@ struct cli_find_how {
 int cli_find_each(struct cli *cli, json_t *request, const char *mode,
                   const struct cli_find_how *how);
 
+void cli_print_document(const json_t *doc);
+
+/* --- verbs_query.c */
+/* What makes find a query, into the request; false where nothing does. */
+bool cli_query_options(struct cli *cli, json_t *request, bool *bad);
+/* Ask, and print rows and what else is said; takes `request` over. */
+int cli_query(struct cli *cli, json_t *request, bool lines);
+
 /* --- exported.c */
 /* A line of `cove export`, parsed; NULL where it is a record of another kind.
  * Ownership: the caller's. */
@@ -219,6 +227,7 @@ int cli_migrate_retire(struct cli *cli);
 int cli_migrate_status(struct cli *cli);
 int cli_migrate_explain(struct cli *cli);
 int cli_migrate_merge(struct cli *cli);
+int cli_index(struct cli *cli);
 int cli_peer(struct cli *cli);
 int cli_serve(struct cli *cli);
 int cli_sync(struct cli *cli);

@@ -69,7 +69,12 @@ const struct cli_verb cli_verbs[] = {
      "  --where COND     only those that meet it; several all have to hold:\n"
      "                   FIELD=TEXT FIELD:=JSON FIELD!=TEXT FIELD<X (<= > >=)\n"
      "                   FIELD (exists) !FIELD (missing), or a JSON object\n"
+     "  --order FIELDS   sorted: status,-due (- descends)\n"
      "  --limit N        at most N documents\n"
+     "  --cursor C       go on behind those that gave this cursor\n"
+     "  --count          how many, and nothing of them\n"
+     "  --explain        which index was used, and what it took\n"
+     "  --duplicates F   values of a field that more than one document has\n"
      "  --ids FILE       only these ids, one a line; - reads standard input\n"
      "  --invalid        only those with values that are not right, and why\n"
      "  --local          the local copies, which no other list shows\n"
@@ -319,6 +324,11 @@ const struct cli_verb cli_verbs[] = {
      "any of it\n"
      "Example:\n  cove migrate publish note.v1-to-v2.json --schema "
      "note.v2.schema.json"},
+    {"index", true, false, cli_index, "list [SCHEMA] | work | rebuild [SCHEMA]",
+     "the indexes that find uses",
+     "Schemas ask for them (x-index). They are built beside other work, by "
+     "commits and by\n`cove serve`; work does what is left now, rebuild begins "
+     "them anew.\nExample:\n  cove index list Task"},
     {"peer", true, false, cli_peer, "add KEY [HOST:PORT] | rm KEY | list",
      "whom to sync with",
      "  --name TEXT      a word for it\n"

@@ -103,8 +103,6 @@ static void human_content(const json_t *doc)
     }
 }
 
-static void human_document(const json_t *doc);
-
 static void human_followed(const json_t *doc)
 {
     json_t *followed;
@@ -113,7 +111,7 @@ static void human_followed(const json_t *doc)
     json_array_foreach(json_object_get(doc, "documents"), i, followed)
     {
         putchar('\n');
-        human_document(followed);
+        cli_print_document(followed);
     }
     if (cli_int(doc, "leftOut") > 0) {
         printf("\n%" JSON_INTEGER_FORMAT " more were left out: 1,000 are "
@@ -122,7 +120,7 @@ static void human_followed(const json_t *doc)
     }
 }
 
-static void human_document(const json_t *doc)
+void cli_print_document(const json_t *doc)
 {
     const json_t *schema = json_object_get(doc, "schema");
 
@@ -296,7 +294,7 @@ int cli_get(struct cli *cli)
                                     : view ? "view"
                                            : "migrate"));
     return field != NULL ? get_field(cli, request, field)
-                         : cli_answer(cli, request, human_document);
+                         : cli_answer(cli, request, cli_print_document);
 }
 
 /* ------------------------------------------------------------- find, export */
@@ -310,6 +308,7 @@ struct find_run {
     json_int_t until; /* ends with the page that reaches it; 0: no end */
     bool lines;
     bool first;
+    bool query; /* one call, of which the reply says more than documents */
     void (*each)(void *ctx, json_t *doc); /* in place of printing it; or NULL */
     int (*begin)(void *ctx, json_t *request, json_int_t *until); /* or NULL */
     int (*page)(void *ctx); /* behind each page of them */
@@ -331,7 +330,7 @@ static void find_print(struct find_run *f, const json_t *reply)
             fputs(f->first ? "" : ",", stdout);
             json_dumpf(doc, stdout, JSON_COMPACT);
         } else {
-            human_document(doc);
+            cli_print_document(doc);
         }
         f->first = false;
     }
@@ -451,6 +450,15 @@ static int find_begin(struct cli *cli, struct find_run *f, const char *mode)
     if (schema != NULL) {
         cli_schema_word(schema, f->request);
     }
+    if (f->query) {
+        if (f->limit >= 0) {
+            json_object_set_new(f->request, "limit", json_integer(f->limit));
+        }
+        if (ids != NULL) { /* the verb says that they do not go together */
+            json_object_set_new(f->request, "ids", json_array());
+        }
+        return cli_query(f->cli, json_incref(f->request), f->lines);
+    }
     if (f->begin != NULL && ids == NULL) {
         code = f->begin(f->ctx, f->request, &f->until);
     }
@@ -476,6 +484,7 @@ int cli_find(struct cli *cli)
     if (cli_flag(cli, "--local")) {
         json_object_set_new(f.request, "local", json_true());
     }
+    f.query = cli_query_options(cli, f.request, &bad);
     int code =
         bad ? CLI_USAGE : find_begin(cli, &f, mode != NULL ? mode : "view");
 

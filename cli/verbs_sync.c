@@ -172,6 +172,14 @@ static void serve_sweep(struct cli *cli, const sigset_t *set)
             serve_pack(cli, &pack);
         }
 
+        reply = NULL;
+        request = json_pack("{s:s}", "do", "index.work");
+        if (cli_call(cli, request, &reply) == CLI_OK &&
+            json_is_true(json_object_get(reply, "left"))) {
+            wait_ms = 0;
+        }
+        json_decref(reply);
+
         struct timespec ts = {.tv_sec = (time_t)(wait_ms / 1000),
                               .tv_nsec = (long)(wait_ms % 1000 + 1) * 999999};
 
