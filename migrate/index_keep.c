@@ -14,7 +14,8 @@ struct keep {
     struct cove_indexes *ix;
     struct cove_store_txn *txn;
     struct cove_diag *diag;
-    uint32_t only; /* number of the index that is built; 0: those ready */
+    bool building; /* those that have looked so far, … */
+    uint64_t from; /* … and no further; else those that are ready */
     cove_num journals[COVE_INDEX_MAX]; /* of them, each once */
     bool kin[COVE_INDEX_MAX]; /* their documents show what children say */
     size_t journal_count;
@@ -22,8 +23,9 @@ struct keep {
 
 static bool keep_takes(const struct keep *k, const struct cove_index *index)
 {
-    return k->only != 0 ? index->number == k->only
-                        : index->state == COVE_INDEX_READY;
+    return k->building ? index->state == COVE_INDEX_BUILDING &&
+                             index->covered == k->from
+                       : index->state == COVE_INDEX_READY;
 }
 
 static int keep_begin(struct keep *k)
@@ -221,14 +223,19 @@ static int keep_ready(struct cove_indexes *ix, struct cove_store_txn *txn,
     return err != 0 ? err : indexes_put_covered(ix, txn, r.from);
 }
 
-/* One that is not: complete, it joins the others, which may be behind. */
+/* Those that are not, all that are equally far: complete, they join the
+ * others, which may be behind. */
 static int keep_build(struct cove_indexes *ix, struct cove_store_txn *txn,
-                      struct cove_index *index, size_t max,
+                      const struct cove_index *first, size_t max,
                       struct cove_diag *diag)
 {
-    struct keep k = {.ix = ix, .txn = txn, .diag = diag, .only = index->number};
+    struct keep k = {.ix = ix,
+                     .txn = txn,
+                     .diag = diag,
+                     .building = true,
+                     .from = first->covered};
     struct keep_range r = {
-        .from = index->covered, .free = UINT64_MAX, .max = max};
+        .from = first->covered, .free = UINT64_MAX, .max = max};
     bool alone = !indexes_some(ix, COVE_INDEX_READY);
     int err = keep_begin(&k);
 
@@ -238,14 +245,17 @@ static int keep_build(struct cove_indexes *ix, struct cove_store_txn *txn,
     if (err != 0) {
         return err;
     }
-    index->covered = r.from;
-    index->documents += r.looked;
-    ix->dirty = true;
-    if (r.end) {
-        index->state = COVE_INDEX_READY;
-        err = alone ? indexes_put_covered(ix, txn, r.from) : 0;
+    for (size_t i = 0; i < ix->count; i++) {
+        struct cove_index *index = &ix->items[i];
+
+        if (keep_takes(&k, index)) {
+            index->documents += r.looked;
+            index->state = r.end ? COVE_INDEX_READY : COVE_INDEX_BUILDING;
+            index->covered = r.from;
+        }
     }
-    return err;
+    ix->dirty = true;
+    return r.end && alone ? indexes_put_covered(ix, txn, r.from) : 0;
 }
 
 /* --- work */
