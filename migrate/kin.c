@@ -531,7 +531,7 @@ int cove_parent_of(struct cove_catalog *catalog, struct cove_store_txn *txn,
         err = cove_header_decode(brief.header_bytes, &header, NULL);
     }
     if (err != 0 || !kin_is_child(header.type) ||
-        !kin_names(header.from, &parent, &key)) {
+        !cove_child_parent(&header, &parent, &key)) {
         return err;
     }
     err = cove_repo_find(repo, txn, &parent, out);
