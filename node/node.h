@@ -40,7 +40,6 @@ struct node_sync;  /* sync.c */
 struct node_watch; /* watch.c */
 struct node_wake;  /* watch_wake.c */
 struct node_uv;    /* loop.c */
-struct cove_indexes;
 
 struct cove {
     const struct cove_alloc *alloc;
