@@ -3,6 +3,8 @@
  * each line means.
  *
  *   bench [--rounds N] [--only MEASURE] [--large N] [DOCUMENTS]
+ *   bench --sizes MOST      10,000, 100,000 … documents side by side
+ *   bench --own-time …      in seconds of the processor
  *
  * Each figure is the median of the rounds, Cove's and the machine's taken in
  * turn. It never fails a test run.
@@ -94,7 +96,8 @@ static int bench_usage(void)
 {
     fprintf(stderr,
             "usage: bench [--rounds 1..%d] [--only documents|import|"
-            "peers|schema|watch|large] [--large N] [DOCUMENTS]\n",
+            "peers|schema|watch|large] [--large N] [DOCUMENTS]\n"
+            "       bench [--own-time] --sizes MOST\n",
             BENCH_ROUNDS_MAX);
     return 2;
 }
@@ -102,21 +105,29 @@ static int bench_usage(void)
 int main(int argc, char **argv)
 {
     static struct bench b = {.count = 20000, .rounds = 5};
-    long large = 0;
+    long large = 0, most = 0;
     char remove[96];
 
     if (argc == 4 && strcmp(argv[1], "--opened") == 0) {
+        if (getenv("BENCH_OWN_TIME") != NULL) {
+            bench_own_time();
+        }
         return bench_large_child(argv[2], argv[3]);
     }
     for (int i = 1; i < argc; i++) {
         bool more = i + 1 < argc;
 
-        if (strcmp(argv[i], "--rounds") == 0 && more) {
+        if (strcmp(argv[i], "--own-time") == 0) {
+            bench_own_time();
+            setenv("BENCH_OWN_TIME", "1", 1); /* for who opens the store */
+        } else if (strcmp(argv[i], "--rounds") == 0 && more) {
             b.rounds = atoi(argv[++i]);
         } else if (strcmp(argv[i], "--only") == 0 && more) {
             b.only = argv[++i];
         } else if (strcmp(argv[i], "--large") == 0 && more) {
             large = strtol(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--sizes") == 0 && more) {
+            most = strtol(argv[++i], NULL, 10);
         } else {
             b.count = strtol(argv[i], NULL, 10);
         }
@@ -133,7 +144,11 @@ int main(int argc, char **argv)
     if (b.ids == NULL) {
         bench_die(NULL, "no memory");
     }
-    bench_rounds(&b);
+    if (most > 0) {
+        bench_sizes(&b, most);
+    } else {
+        bench_rounds(&b);
+    }
     if (large > 0 && bench_wants(&b, "large")) {
         bench_large(&b, large);
     }

@@ -52,6 +52,9 @@ void bench_text(const char *reply, const char *key, char *out, size_t cap);
 void bench_document(long n, char *out, size_t cap);
 double bench_quantile(double *values, int count, double q); /* sorts */
 
+/* A schema and its second version, which reads one field as another type. */
+extern const char bench_item_v1[], bench_item_v2[], bench_item_step[];
+
 /* documents.c: create, read, edit, migrate; leaves a store behind. */
 void bench_documents(struct bench *b);
 /* import.c: longer records, all in one commit, as `cove import` does it. */
@@ -67,5 +70,13 @@ void bench_reader(struct bench *b);
 /* large.c: a store of many documents, opened by a process of its own. */
 void bench_large(struct bench *b, long count);
 int bench_large_child(const char *dir, const char *id);
+struct bench_opened {
+    double ms, mib;
+};
+/* Let a process of its own open the store and read one document. */
+void bench_large_open(const char *dir, const struct cove_id *id,
+                      struct bench_opened *out);
+/* sizes.c: the figures of the design at three sizes, up to `most` documents. */
+void bench_sizes(struct bench *b, long most);
 
 #endif

@@ -8,15 +8,15 @@
 #define READS 256 /* documents a transaction that reads */
 #define FEW   100 /* documents that are edited again and again */
 
-static const char v1[] =
+const char bench_item_v1[] =
     "{\"title\":\"Item\",\"version\":1,\"properties\":{\"name\":{\"type\":"
     "\"string\"},\"size\":{\"type\":\"string\"},\"done\":{\"type\":"
     "\"boolean\"}}}";
-static const char v2[] =
+const char bench_item_v2[] =
     "{\"title\":\"Item\",\"version\":2,\"properties\":{\"name\":{\"type\":"
     "\"string\"},\"size\":{\"type\":\"integer\"},\"done\":{\"type\":"
     "\"boolean\"}}}";
-static const char step[] =
+const char bench_item_step[] =
     "{\"schema\":\"Item\",\"from\":1,\"to\":2,\"steps\":[{\"convert\":"
     "{\"field\":\"size\",\"to\":{\"type\":\"integer\"},\"forward\":"
     "[\"int_of_text\"],\"back\":[\"text_of_int\"]}}]}";
@@ -36,7 +36,7 @@ static double documents_create(struct bench *b)
     char *dir = bench_path(b, "store"), json[128];
 
     BENCH_MUST(b->store, cove_open(dir, NULL, &b->store));
-    BENCH_MUST(b->store, cove_schema_add(b->store, v1, NULL));
+    BENCH_MUST(b->store, cove_schema_add(b->store, bench_item_v1, NULL));
     free(dir);
     double start = bench_now();
 
@@ -171,7 +171,8 @@ void bench_documents(struct bench *b)
 
     bench_note(b, "read clean", "documents/s", clean, beside, gets);
     documents_edits(b, puts);
-    BENCH_MUST(b->store, cove_migration_add(b->store, step, v2));
+    BENCH_MUST(b->store,
+               cove_migration_add(b->store, bench_item_step, bench_item_v2));
     bench_note(b, "read due", "documents/s, nothing written",
                documents_read(b, COVE_READ, true), beside, gets);
     bench_note(b, "read, migrating", "documents/s, 256 a commit",

@@ -48,7 +48,7 @@ int bench_large_child(const char *dir, const char *id)
     return 0;
 }
 
-static double large_make(const char *dir, long count, char text[52])
+static double large_make(const char *dir, long count, struct cove_id *middle)
 {
     struct cove_txn *txn = NULL;
     struct cove *store;
@@ -66,7 +66,7 @@ static double large_make(const char *dir, long count, char text[52])
         bench_document(i, json, sizeof(json));
         BENCH_MUST(store, cove_new(txn, NULL, NULL, json, &id));
         if (i == count / 2) {
-            cove_id_format(&id, text);
+            *middle = id;
         }
         if (i % LARGE_COMMIT == LARGE_COMMIT - 1 || i == count - 1) {
             BENCH_MUST(store, cove_commit(txn));
@@ -80,32 +80,43 @@ static double large_make(const char *dir, long count, char text[52])
     return (double)count / took;
 }
 
-void bench_large(struct bench *b, long count)
+void bench_large_open(const char *dir, const struct cove_id *id,
+                      struct bench_opened *out)
 {
-    char self[256], command[512], text[52] = "";
+    char self[256], command[512], text[52];
     ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *dir = bench_path(b, "large");
-    double rate = large_make(dir, count, text);
 
     if (len < 0) {
         bench_die(NULL, "no /proc");
     }
     self[len] = '\0';
-    bench_note(b, "large, create", "documents/s, 10,000 a commit", rate,
-               "raw Ed25519 signatures", raw_sign(5000));
+    cove_id_format(id, text);
     snprintf(command, sizeof(command), "'%s' --opened '%s' %s", self, dir,
              text);
-    for (int i = 0; i < 5; i++) {
-        FILE *child = popen(command, "r");
-        double ms = 0, mib = 0;
 
-        if (child == NULL || fscanf(child, "%lf %lf", &ms, &mib) != 2 ||
-            pclose(child) != 0) {
-            bench_die(NULL, "the store of many documents does not open");
-        }
-        bench_note(b, "large, open and read one", "ms", ms,
+    FILE *child = popen(command, "r");
+
+    if (child == NULL || fscanf(child, "%lf %lf", &out->ms, &out->mib) != 2 ||
+        pclose(child) != 0) {
+        bench_die(NULL, "the store of many documents does not open");
+    }
+}
+
+void bench_large(struct bench *b, long count)
+{
+    struct cove_id id = {.b = {0}};
+    char *dir = bench_path(b, "large");
+    double rate = large_make(dir, count, &id);
+
+    bench_note(b, "large, create", "documents/s, 10,000 a commit", rate,
+               "raw Ed25519 signatures", raw_sign(5000));
+    for (int i = 0; i < 5; i++) {
+        struct bench_opened opened;
+
+        bench_large_open(dir, &id, &opened);
+        bench_note(b, "large, open and read one", "ms", opened.ms,
                    "the design's figure", 5);
-        bench_note(b, "large, resident", "MiB of an idle process", mib,
+        bench_note(b, "large, resident", "MiB of an idle process", opened.mib,
                    "the design's figure", 64);
     }
     free(dir);

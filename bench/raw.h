@@ -6,6 +6,9 @@
 #include <stddef.h>
 
 double bench_now(void); /* seconds, monotonic */
+/* From here on seconds of this process's own work: for a machine that does
+ * other work as well. Time spent waiting for the disk does not count then. */
+void bench_own_time(void);
 
 /* Each gives operations a second, or a negative number where it failed. */
 
