@@ -146,7 +146,14 @@ static int make_settle(const char *part, const char *path)
     if (err == 0) {
         err = backup_rename(part, path);
     }
-    return err != 0 ? err : backup_sync_above(path);
+    if (err != 0) {
+        return err;
+    }
+    err = backup_sync_above(path);
+    if (err != 0) { /* its name may not last: it was not made */
+        backup_undo(path);
+    }
+    return err;
 }
 
 static int make_part(struct cove *store, const char *part, bool survey,

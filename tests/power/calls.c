@@ -323,12 +323,14 @@ static long make_rename(const struct call *call, const void *more)
     const struct names *n = more;
 
     (void)call;
-    return syscall(SYS_renameat2, n->dir, n->path, n->to_dir, n->to, 0L);
+    return syscall(SYS_renameat2, n->dir, n->path, n->to_dir, n->to,
+                   (long)n->flags);
 }
 
 static int call_rename(const struct names *n)
 {
-    struct call call = {.kind = CALL_RENAME, .name = "rename", .fd = -1};
+    struct call call = {
+        .kind = CALL_RENAME, .name = "rename", .fd = -1, .flags = n->flags};
 
     if (calls_hook != NULL) {
         call_path(n->dir, n->path, call.path);
@@ -347,6 +349,14 @@ EXPORT int rename(const char *path, const char *to)
 EXPORT int renameat(int dir, const char *path, int to_dir, const char *to)
 {
     struct names n = {dir, to_dir, path, to, 0, 0};
+
+    return call_rename(&n);
+}
+
+EXPORT int renameat2(int dir, const char *path, int to_dir, const char *to,
+                     unsigned flags)
+{
+    struct names n = {dir, to_dir, path, to, (int)flags, 0};
 
     return call_rename(&n);
 }

@@ -24,7 +24,7 @@ enum call_kind {
     CALL_SIZE,     /* fd, at: the new length of the file */
     CALL_RESERVE,  /* fd: room that is asked for */
     CALL_SYNC,     /* fd */
-    CALL_RENAME,   /* path, to */
+    CALL_RENAME,   /* path, to; flags as of renameat2 */
     CALL_REMOVE,   /* path: a file or a directory */
     CALL_DIRECTORY /* path: it is made */
 };

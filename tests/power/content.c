@@ -55,3 +55,29 @@ int content_of(struct cove_store *store, unsigned trees, uint64_t *out)
     cove_store_abort(txn);
     return err;
 }
+
+const char *content_watch;
+struct cove_store *content_store;
+uint64_t content_opened;
+
+int __real_cove_store_open_lmdb(const char *dir,
+                                const struct cove_store_options *opt,
+                                struct cove_store **out,
+                                struct cove_diag *diag);
+int __wrap_cove_store_open_lmdb(const char *dir,
+                                const struct cove_store_options *opt,
+                                struct cove_store **out,
+                                struct cove_diag *diag);
+
+int __wrap_cove_store_open_lmdb(const char *dir,
+                                const struct cove_store_options *opt,
+                                struct cove_store **out, struct cove_diag *diag)
+{
+    int err = __real_cove_store_open_lmdb(dir, opt, out, diag);
+
+    if (err == 0 && content_watch != NULL && strcmp(dir, content_watch) == 0) {
+        content_store = *out;
+        err = content_of(*out, opt->trees, &content_opened);
+    }
+    return err;
+}

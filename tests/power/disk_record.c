@@ -71,15 +71,18 @@ static int disk_above(struct disk *disk, const char *path, const char **name)
     return disk_node(disk, above);
 }
 
+/* A name now stands for a node; another of the same directory, which stood for
+ * it, goes with that. */
 static void record_name(struct disk *disk, const char *path, const char *from,
                         int means)
 {
     const char *name, *old = "";
     int dir = disk_above(disk, path, &name);
 
+    /* Between directories the two names come and go each by itself. */
     if (from != NULL && disk_above(disk, from, &old) != dir) {
-        disk->broken = "a rename between directories";
-        return;
+        record_name(disk, from, NULL, -1);
+        old = "";
     }
     struct disk_event *event = disk_add(disk, DISK_NAME, dir);
 
@@ -192,6 +195,9 @@ static void record_after(void *ctx, const struct call *call, int failed)
         break;
     case CALL_RENAME:
         record_name(disk, call->to, call->path, disk_node(disk, call->to));
+        if ((call->flags & RENAME_EXCHANGE) != 0) {
+            disk->broken = "two names that are exchanged";
+        }
         break;
     case CALL_REMOVE:
         record_name(disk, call->path, NULL, -1);

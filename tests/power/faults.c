@@ -182,7 +182,7 @@ int __wrap_cove_store_commit(struct cove_store_txn *txn);
 int __wrap_cove_store_commit(struct cove_store_txn *txn)
 {
     struct cove_store *store = txn->store;
-    bool counts = txn->write && store->table->durable;
+    bool counts = txn->write && store == content_store;
     int err = __real_cove_store_commit(txn);
 
     if (err == 0 && counts && ++step_commits.count < COMMITS &&
@@ -404,7 +404,12 @@ static bool faults_judge(struct faults *f, struct work *work,
 
     if (err == 0) { /* something that one can do without */
         f->tolerated++;
-        return work->store == NULL || faults_look(f, work);
+        if (work->store != NULL && kind->calls != 0) {
+            err = work_do(work, "reopen"); /* it may want to be */
+        }
+        return err != 0 ? faults_say(f, "it does not open again", err,
+                                     cove_errmsg(work->store))
+                        : work->store == NULL || faults_look(f, work);
     }
     if (err != kind->code) {
         return faults_say(f, "another error", err, said);
@@ -597,6 +602,7 @@ int main(int argc, char **argv)
     if (mkdtemp(fault.base) != NULL && f->stride > 0) {
         edge_set(CLOCK, 1);
         work_begin(&f->work, fault.base, 1);
+        content_watch = f->work.dir;
         calls_watch(&fault_hook);
         failed = faults_day(f, only);
         calls_watch(NULL);

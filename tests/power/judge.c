@@ -136,41 +136,49 @@ static bool lay_file(struct judge *judge, const char *name,
     return good || judge_says(judge, "%s cannot be laid out", path);
 }
 
+static int lay_data(const struct disk_state *state, int dir)
+{
+    for (int i = 0; i < DISK_NAMES; i++) {
+        if (strcmp(state->files[dir].names[i].name, "data.mdb") == 0) {
+            return state->files[dir].names[i].means;
+        }
+    }
+    return -1;
+}
+
 /* The side file of the nonce names the inode of the store's file. A real disk
  * keeps that over a power cut; ours is made anew for each state, so the file
  * is made to name the new one where it named the old. */
 static bool lay_nonce(struct judge *judge, const struct disk_state *state,
                       int dir, const struct disk_file *file)
 {
-    char text[256], was[64], path[256];
-    struct disk_file moved = {.bytes = (uint8_t *)text};
+    char text[512], moved[640], was[64], path[256];
+    struct disk_file laid = {.bytes = (uint8_t *)moved};
     struct stat st;
-    int data = -1;
+    int data = lay_data(state, dir);
 
-    for (int i = 0; i < DISK_NAMES; i++) {
-        if (strcmp(state->files[dir].names[i].name, "data.mdb") == 0) {
-            data = state->files[dir].names[i].means;
-        }
-    }
     judge_path(judge, "data.mdb", path);
     if (data < 0 || file->len >= sizeof(text) || stat(path, &st) != 0) {
         return lay_file(judge, "nonce", file);
     }
     const struct disk_node *node = &judge->record->disk.nodes[data];
-    int tail = snprintf(was, sizeof(was), " %llu %llu\n",
-                        (unsigned long long)node->device,
-                        (unsigned long long)node->inode);
 
     memcpy(text, file->bytes, file->len);
-    moved.len = file->len;
-    if (moved.len > (size_t)tail &&
-        memcmp(text + moved.len - tail, was, (size_t)tail) == 0) {
-        moved.len -= (size_t)tail;
-        moved.len += (size_t)snprintf(
-            text + moved.len, sizeof(text) - moved.len, " %llu %llu\n",
-            (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    text[file->len] = '\0';
+    snprintf(was, sizeof(was), " %llu %llu\n", (unsigned long long)node->device,
+             (unsigned long long)node->inode);
+
+    char *at = strstr(text, was);
+
+    if (at == NULL) {
+        return lay_file(judge, "nonce", file);
     }
-    return lay_file(judge, "nonce", &moved);
+    *at = '\0';
+    laid.len =
+        (size_t)snprintf(moved, sizeof(moved), "%s %llu %llu\n%s", text,
+                         (unsigned long long)st.st_dev,
+                         (unsigned long long)st.st_ino, at + strlen(was));
+    return lay_file(judge, "nonce", &laid);
 }
 
 static bool judge_lay(struct judge *judge, const struct disk_state *state,
@@ -250,27 +258,6 @@ static bool judge_content(struct judge *judge, uint64_t content, size_t first,
                ? judge_says(judge, "holds commit %zu, and %zu to %zu may be",
                             held, first, last)
                : judge_says(judge, "holds what no commit left");
-}
-
-/* What a store held before anything above it had a chance to write. */
-static uint64_t judge_opened;
-
-int __real_cove_store_open_lmdb(const char *dir,
-                                const struct cove_store_options *opt,
-                                struct cove_store **out,
-                                struct cove_diag *diag);
-int __wrap_cove_store_open_lmdb(const char *dir,
-                                const struct cove_store_options *opt,
-                                struct cove_store **out,
-                                struct cove_diag *diag);
-
-int __wrap_cove_store_open_lmdb(const char *dir,
-                                const struct cove_store_options *opt,
-                                struct cove_store **out, struct cove_diag *diag)
-{
-    int err = __real_cove_store_open_lmdb(dir, opt, out, diag);
-
-    return err != 0 ? err : content_of(*out, opt->trees, &judge_opened);
 }
 
 /* ---------------------------------------------------------------- going on */
@@ -426,6 +413,7 @@ static bool judge_after(struct judge *judge, struct work *work, size_t commit,
     if (!known && !judge_step(judge, work, "check")) {
         return false;
     }
+    edge_set(AFTER_MS + 60000, 4712); /* whether it was looked at or not */
     if (!judge_write(judge, work)) {
         return false;
     }
@@ -463,9 +451,10 @@ static bool judge_open(struct judge *judge, const struct judge_place *place,
 
     edge_set(AFTER_MS, 4711);
     snprintf(work.dir, sizeof(work.dir), "%s", judge->dir);
+    content_watch = judge->dir;
     good =
         judge_step(judge, &work, "open") &&
-        judge_content(judge, judge_opened, place->first, place->last, commit);
+        judge_content(judge, content_opened, place->first, place->last, commit);
     if (good) {
         size_t lost = place->acknowledged > *commit ? place->acknowledged : 0;
         uint64_t key[] = {beside, *commit, lost};

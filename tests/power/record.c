@@ -21,7 +21,7 @@ int __wrap_cove_store_commit(struct cove_store_txn *txn)
     struct record *r = recording;
     struct cove_store *store = txn->store;
 
-    if (r == NULL || !txn->write || !store->table->durable) {
+    if (r == NULL || !txn->write || store != content_store) {
         return __real_cove_store_commit(txn);
     }
     size_t number = ++r->begun;
@@ -187,6 +187,8 @@ int record_make(struct record *record, const struct record_options *options)
         return err != 0 ? err : COVE_ENOMEM;
     }
     record->disk.lies = options->lies;
+    content_watch = record->work.dir;
+    content_store = NULL;
     recording = record;
     recording_early = options->early;
     disk_record(&record->disk, options->base);

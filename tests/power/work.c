@@ -366,6 +366,23 @@ static int work_backup(struct work *w)
     return err;
 }
 
+static int work_ask(struct work *w, const char *request)
+{
+    char *reply = NULL;
+    int err = cove_admin(w->store, request, &reply);
+
+    cove_free(reply);
+    return err;
+}
+
+/* Pack the logs, and make the file anew. */
+static int work_compact(struct work *w)
+{
+    int err = work_ask(w, "{\"do\":\"compact\",\"days\":0}");
+
+    return err ? err : work_ask(w, "{\"do\":\"compact.file\"}");
+}
+
 static int work_check(struct work *w)
 {
     char *reply = NULL;
@@ -382,25 +399,16 @@ static int work_check(struct work *w)
 /* -------------------------------------------------------------------- steps */
 
 const struct work_step work_steps[] = {
-    {"open", work_open},
-    {"schema", work_schema},
-    {"types", work_types},
-    {"items", work_items},
-    {"edit", work_edit},
-    {"set", work_set},
-    {"upload", work_upload},
-    {"undo", work_undo},
-    {"branch", work_branch},
-    {"afar", work_afar},
-    {"ingest", work_ingest},
-    {"migration", work_migration},
-    {"migrate", work_migrate},
-    {"sweep", work_sweep},
-    {"backup", work_backup},
-    {"check", work_check},
-    {"reopen", work_reopen},
-    {"close", work_close},
-    {NULL, NULL},
+    {"open", work_open},       {"schema", work_schema},
+    {"types", work_types},     {"items", work_items},
+    {"edit", work_edit},       {"set", work_set},
+    {"upload", work_upload},   {"undo", work_undo},
+    {"branch", work_branch},   {"afar", work_afar},
+    {"ingest", work_ingest},   {"migration", work_migration},
+    {"migrate", work_migrate}, {"sweep", work_sweep},
+    {"backup", work_backup},   {"compact", work_compact},
+    {"check", work_check},     {"reopen", work_reopen},
+    {"close", work_close},     {NULL, NULL},
 };
 
 int work_do(struct work *w, const char *name)
