@@ -1,6 +1,8 @@
 #include "tests/power/edge.h"
 
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,4 +38,23 @@ void __wrap_cove_crypto_random(void *out, size_t len)
         edge_seed ^= edge_seed << 17;
         ((uint8_t *)out)[i] = (uint8_t)(edge_seed >> 32);
     }
+}
+
+static int edge_start = 1;
+
+void edge_boot(int start)
+{
+    edge_start = start;
+}
+
+int __real_node_file_read(const char *path, char *out, size_t cap, size_t *len);
+int __wrap_node_file_read(const char *path, char *out, size_t cap, size_t *len);
+
+int __wrap_node_file_read(const char *path, char *out, size_t cap, size_t *len)
+{
+    if (strstr(path, "/boot_id") == NULL) {
+        return __real_node_file_read(path, out, cap, len);
+    }
+    *len = (size_t)snprintf(out, cap, "start-%d\n", edge_start);
+    return 0;
 }

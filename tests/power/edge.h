@@ -9,5 +9,7 @@
 /* From here on the clock begins at `ms` and goes on by one with each look, and
  * randomness follows from the seed. */
 void edge_set(int64_t ms, uint64_t seed);
+/* Which start of the machine this is: another one after a power cut. */
+void edge_boot(int start);
 
 #endif

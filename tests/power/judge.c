@@ -543,6 +543,7 @@ void judge_begin(struct judge *judge, const struct record *record,
     if (mkdtemp(judge->dir) == NULL) {
         abort();
     }
+    edge_boot(2);
     calls_watch(&judge_hook);
 }
 

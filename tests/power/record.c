@@ -36,10 +36,9 @@ int __wrap_cove_store_commit(struct cove_store_txn *txn)
     int err = __real_cove_store_commit(txn);
 
     if (err == 0) {
-        err = content_of(store, store->trees, &r->commits[number].content);
-    }
-    if (err == 0) {
         disk_mark(&r->disk, RECORD_MARK(MARK_ACKNOWLEDGED, number));
+        /* At level group this waits for the group: each is one commit. */
+        err = content_of(store, store->trees, &r->commits[number].content);
     }
     return err;
 }
@@ -186,6 +185,9 @@ int record_make(struct record *record, const struct record_options *options)
     if (err != 0 || record->work.peer == NULL) {
         return err != 0 ? err : COVE_ENOMEM;
     }
+#ifdef COVE_GROUP
+    record->work.options.level = options->group ? COVE_GROUP : COVE_FULL;
+#endif
     record->disk.lies = options->lies;
     content_watch = record->work.dir;
     content_store = NULL;

@@ -46,6 +46,7 @@ struct record_options {
     const char *base; /* an empty directory */
     bool lies;        /* planted: barriers that are none */
     bool early;       /* planted: commits acknowledged before they are made */
+    bool group;       /* level group, not full */
     int rounds;       /* of edits */
 };
 
