@@ -127,14 +127,27 @@ bool cove_store_writes(const struct cove_store_txn *txn)
     return txn->write;
 }
 
-bool cove_store_wanted(const struct cove_store_txn *txn)
-{
-    return cove_store_group_wanted(txn->store);
-}
-
 uint64_t cove_store_generation(const struct cove_store_txn *txn)
 {
     return txn->generation;
+}
+
+uint64_t cove_store_losses(const struct cove_store *store)
+{
+    return atomic_load(&store->group.losses);
+}
+
+bool cove_store_alone(struct cove_store *store)
+{
+    return cove_store_is_ours(store) && store->table->alone != NULL &&
+           store->table->alone(store, true);
+}
+
+void cove_store_let_in(struct cove_store *store)
+{
+    if (cove_store_is_ours(store) && store->table->alone != NULL) {
+        (void)store->table->alone(store, false);
+    }
 }
 
 void cove_store_at_end(struct cove_store_txn *txn,

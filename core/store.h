@@ -120,12 +120,12 @@ COVE_MUST_CHECK int cove_store_commit(struct cove_store_txn *txn);
 void cove_store_abort(struct cove_store_txn *txn);
 /* Is it a write transaction? */
 bool cove_store_writes(const struct cove_store_txn *txn);
-/* Does another thread wait for its end? */
-bool cove_store_wanted(const struct cove_store_txn *txn);
 /* How often transactions of this store were lost after their end, as of the
  * begin of this one. What is remembered of an earlier number must be forgotten.
  */
 uint64_t cove_store_generation(const struct cove_store_txn *txn);
+/* How often, at level group, commits that had returned were lost. */
+uint64_t cove_store_losses(const struct cove_store *store);
 /* Level group: wait until what was committed before is on its way to the disk,
  * so that a power cut may lose the last of it and a crash of the process none;
  * the other levels have nothing to wait for. With `sync` wait for the disk too.
@@ -190,6 +190,11 @@ struct cove_store_usage {
 };
 COVE_MUST_CHECK int cove_store_usage(struct cove_store *store,
                                      struct cove_store_usage *out);
+/* Is no other process at this store with level group, and keep them out until
+ * close or let_in: for who must know that a machine that stops now loses
+ * nothing of theirs. False in memory. */
+bool cove_store_alone(struct cove_store *store);
+void cove_store_let_in(struct cove_store *store);
 /* Clear readers of dead processes away. */
 COVE_MUST_CHECK int cove_store_reap(struct cove_store *store, int *dead);
 

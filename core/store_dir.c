@@ -30,6 +30,9 @@
  * its id. */
 #define FRESH_BYTE 0
 
+/* The one that level group shares, beyond the greatest id of a process. */
+#define GROUP_BYTE ((off_t)1 << 32)
+
 enum dir_file {
     FILE_ABSENT,
     FILE_BEGUN, /* less is in it than LMDB writes at first */
@@ -458,6 +461,11 @@ int cove_store_dir_open(struct cove_store_dir *dir, const char *path,
     if (err == 0 && !opt->read_only) {
         err = dir_reserve(dir, diag);
     }
+    if (err == 0 && opt->level == COVE_LEVEL_GROUP) {
+        dir->group = true;
+        errno = lock_byte(dir, GROUP_BYTE, F_RDLCK, true);
+        err = errno == 0 ? 0 : dir_fail(dir, "cannot lock " LOCK_FILE, diag);
+    }
     if (err != 0) {
         cove_store_dir_close(dir);
         return err;
@@ -474,6 +482,7 @@ void cove_store_dir_close(struct cove_store_dir *dir)
         if (cove_store_dir_ours(dir)) {
             (void)lock_byte(dir, dir->pid, F_UNLCK, false);
             (void)lock_byte(dir, FRESH_BYTE, F_UNLCK, false);
+            (void)lock_byte(dir, GROUP_BYTE, F_UNLCK, false);
         }
         close(dir->lock_fd);
     }
@@ -486,6 +495,13 @@ void cove_store_dir_close(struct cove_store_dir *dir)
     dir->mark = NULL;
     dir->lock_fd = -1;
     dir->fd = -1;
+}
+
+bool cove_store_dir_alone(const struct cove_store_dir *dir, bool alone)
+{
+    short others = dir->group ? F_RDLCK : F_UNLCK;
+
+    return lock_byte(dir, GROUP_BYTE, alone ? F_WRLCK : others, false) == 0;
 }
 
 void cove_store_dir_finish(const struct cove_store_dir *dir)

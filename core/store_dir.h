@@ -4,7 +4,8 @@
  *     data.mdb   LMDB's file
  *     lock.mdb   LMDB's table of readers
  *     open.lock  empty; who has the store open locks the byte at its pid, who
- *                makes one the byte 0
+ *                makes one the byte 0; who has it open at level group shares
+ *                the lock of a byte behind them all
  *
  * Nothing is written to a directory that holds something else.
  */
@@ -21,6 +22,7 @@ struct cove_store_dir {
     int lock_fd;      /* of open.lock */
     pid_t pid;        /* that locked it */
     uint8_t *mark;    /* 1; a forked child finds 0 there */
+    bool group;       /* opened at level group */
     bool fresh;       /* there is no store yet: call finish once there is */
 };
 
@@ -39,6 +41,10 @@ void cove_store_dir_close(struct cove_store_dir *dir);
 
 /* A fresh store is made: let others open it. */
 void cove_store_dir_finish(const struct cove_store_dir *dir);
+
+/* Keep other processes with level group out, or let them in again; true where
+ * none of them has it open. */
+bool cove_store_dir_alone(const struct cove_store_dir *dir, bool alone);
 
 /* The code for an errno. */
 int cove_store_errno(int number);

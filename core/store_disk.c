@@ -258,6 +258,11 @@ static int disk_copy(struct cove_store *base, int fd)
     return cove_lmdb_copy(&((struct disk_store *)base)->lmdb, fd);
 }
 
+static bool disk_alone(struct cove_store *base, bool alone)
+{
+    return cove_store_dir_alone(&((struct disk_store *)base)->dir, alone);
+}
+
 static void disk_close(struct cove_store *base)
 {
     struct disk_store *store = (struct disk_store *)base;
@@ -296,6 +301,7 @@ static const struct cove_store_table disk_table = {
     .usage = disk_usage,
     .reap = disk_reap,
     .sync = disk_sync,
+    .alone = disk_alone,
     .copy = disk_copy,
 };
 

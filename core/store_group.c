@@ -374,9 +374,10 @@ static void *behind_run(void *ctx)
 
 int cove_store_group_said(struct cove_store *store)
 {
-    atomic_int *unsaid = &store->group.unsaid;
+    struct cove_store_group *g = &store->group;
+    unsigned long long losses = atomic_load(&g->losses);
 
-    return atomic_load(unsaid) != 0 && atomic_exchange(unsaid, 0) != 0
+    return losses != 0 && atomic_exchange(&g->said, losses) < losses
                ? COVE_ELOST
                : 0;
 }

@@ -99,8 +99,9 @@ struct cove_store_group {
     bool hurry;        /* nothing was written for a while before */
     int64_t last_us;   /* when something ended last */
     pthread_t thread;
+    atomic_ullong losses;     /* of what had returned, and … */
+    atomic_ullong said;       /* … how many of them somebody was told of */
     atomic_bool pending;      /* something ended and is not on disk */
-    atomic_int unsaid;        /* a loss that nobody was told of yet */
     atomic_ullong generation; /* how often something was lost */
     cove_store_landed *landed;
     void *landed_ctx;
@@ -138,8 +139,6 @@ COVE_MUST_CHECK int cove_store_group_flush(struct cove_store *store);
 COVE_MUST_CHECK int cove_store_group_said(struct cove_store *store);
 /* Does a thread wait here, or would for the one that asks? With the lock. */
 bool cove_store_group_blocks(const struct cove_store *store, pthread_t thread);
-/* Does a thread wait for the member with the pen? */
-bool cove_store_group_wanted(struct cove_store *store);
 
 /* What waits for the end of a transaction that is gone. */
 void cove_store_endings(struct cove_store_ending *ending, bool committed);

@@ -73,18 +73,6 @@ bool cove_pen_leads(const struct cove_store_group *g)
     return !g->behind && pthread_equal(g->owner, pthread_self());
 }
 
-bool cove_store_group_wanted(struct cove_store *store)
-{
-    const struct cove_store_group *g = &store->group;
-
-    pthread_mutex_lock(&store->lock);
-
-    bool wanted = g->queue != NULL || g->done != NULL || g->members > 0;
-
-    pthread_mutex_unlock(&store->lock);
-    return wanted;
-}
-
 static bool wait_has(const struct cove_store_wait *list, pthread_t thread)
 {
     for (; list != NULL; list = list->next) {
@@ -133,8 +121,14 @@ void cove_pen_lose(struct cove_store_group *g, int err)
     g->members = 0;
     g->spoilt = true;
     atomic_fetch_add(&g->generation, 1);
-    if (!cove_pen_tell(g, err) && returned) {
-        atomic_store(&g->unsaid, err);
+
+    bool said = cove_pen_tell(g, err);
+
+    if (returned) {
+        atomic_fetch_add(&g->losses, 1);
+    }
+    if (said) {
+        atomic_store(&g->said, atomic_load(&g->losses));
     }
 }
 

@@ -41,6 +41,9 @@ struct cove_store_table {
     int (*usage)(struct cove_store_txn *txn, struct cove_store_usage *out);
     int (*reap)(struct cove_store *store, int *dead);
     int (*sync)(struct cove_store *store); /* wait for the disk */
+    /* Keep other processes with level group out, or let them in. NULL: there
+     * are none. */
+    bool (*alone)(struct cove_store *store, bool alone);
     /* Write a compact copy to a file, in a read transaction of the caller's.
      * NULL: there is nothing to copy. */
     int (*copy)(struct cove_store *store, int fd);

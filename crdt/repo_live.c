@@ -87,7 +87,10 @@ struct repo_live *repo_live_find(struct repo_work *work,
     if (live == NULL) {
         return NULL;
     }
-    if (!live_agrees(live, record)) {
+    /* What a lost transaction folded is like what came in its place in all
+     * that the record says. */
+    if (live->generation != cove_store_generation(work->txn) ||
+        !live_agrees(live, record)) {
         live_retire(repo, place);
         return NULL;
     }
@@ -113,6 +116,7 @@ int repo_live_new(struct repo_work *work, const struct repo_record *record,
     live->num = record->num;
     live->branch = *branch;
     live->txn = work->txn;
+    live->generation = cove_store_generation(work->txn);
     live->written = cove_store_writes(work->txn);
     cove_arena_init(&live->arena, alloc);
     cove_state_init(&live->state, &live->arena, NULL);

@@ -47,6 +47,7 @@ struct repo_live {
     cove_num num;
     struct cove_session_id branch;
     const struct cove_store_txn *txn; /* that used it last */
+    uint64_t generation;              /* of the store, at that time */
     bool written;                     /* … and wrote to it */
     bool loaded;  /* a document has it: not to be freed under that */
     bool dead;    /* not to be found any more */

@@ -138,7 +138,7 @@ static int entry_fresh(struct cove_catalog *c, struct cove_store_txn *txn,
     if (err != 0) {
         return err;
     }
-    if (entry_due(c, e)) {
+    if (entry_due(c, e) || e->generation != cove_store_generation(txn)) {
         *fresh = false;
         return 0;
     }
@@ -185,6 +185,7 @@ static int entry_get(struct cove_catalog *c, struct cove_store_txn *txn,
     }
     int err = cove_repo_rules(c->repo, txn, &e->sequence);
 
+    e->generation = cove_store_generation(txn);
     if (err == 0) {
         err = cove_catalog_build(c, txn, e, num);
     }

@@ -21,9 +21,10 @@ struct catalog_plan {
 struct catalog_entry {
     struct cove_schema_doc doc;
     struct cove_hash digest;
-    bool owner_missing; /* rights unknown: any change may bring them */
-    uint64_t next_held; /* when more of the journal shows by itself, or 0 */
-    uint64_t sequence;  /* cove_repo_rules, when last compared */
+    bool owner_missing;  /* rights unknown: any change may bring them */
+    uint64_t next_held;  /* when more of the journal shows by itself, or 0 */
+    uint64_t sequence;   /* cove_repo_rules, when last compared, and … */
+    uint64_t generation; /* … what that was of: cove_store_generation */
     /* Steps that are not published: such an entry stays as it was made. */
     const struct cove_assumed *assumed;
     size_t assumed_count;

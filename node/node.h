@@ -58,10 +58,12 @@ struct cove {
     bool opened;               /* cove_open was done with it and content */
     bool new_session;          /* for the first worker */
     bool no_sync;              /* COVE_OPEN_NO_SYNC */
+    bool group;                /* the store is at level group */
     uint8_t runner[16];        /* this handle, as a holder of runs */
     pthread_mutex_t lock;      /* guards what is below */
     struct cove_diag diag;
-    unsigned busy; /* workers that are taken */
+    uint64_t losses; /* that an app was told of */
+    unsigned busy;   /* workers that are taken */
     struct node_worker *idle;
     struct node_use *uses;
     uint64_t use_changes; /* how often one was added or changed */

@@ -5,6 +5,7 @@
  *   sync.lock            held by who syncs
  */
 #include "migrate/index.h"
+#include "node/level.h"
 #include "node/sync.h"
 #include "node/upgrade.h"
 #include "node/watch.h"
@@ -36,6 +37,9 @@ static const char *failed_advice(int err)
         return "; nothing of this call was written";
     case COVE_EBUSY:
         return "; do it again when the other transaction has ended";
+    case COVE_ELOST:
+        return ": what had returned and was not on the disk yet; look at the "
+               "disk, then do it again";
     default:
         return "";
     }
@@ -45,6 +49,14 @@ int node_failed(struct cove *store, int err, const struct cove_diag *diag)
 {
     if (err == 0) {
         return 0;
+    }
+    if (store->store != NULL && !cove_store_ours(store->store)) {
+        /* Another thread may have had the lock at the fork. */
+        cove_diag_clear(&store->diag);
+        return cove_fail(&store->diag, err,
+                         "%s: this store was opened before a fork, by the "
+                         "parent; open it anew in the child",
+                         store->dir);
     }
     pthread_mutex_lock(&store->lock);
     cove_diag_clear(&store->diag);
@@ -138,7 +150,7 @@ static int identity_open(struct cove *store, bool create)
 /* ------------------------------------------------------------- workers */
 
 static int worker_new(struct cove *store, bool new_session,
-                      struct node_worker **out)
+                      struct cove_diag *diag, struct node_worker **out)
 {
     struct cove_repo_options opt = {
         .alloc = store->alloc,
@@ -153,7 +165,7 @@ static int worker_new(struct cove *store, bool new_session,
     if (w == NULL) {
         return COVE_ENOMEM;
     }
-    int err = cove_repo_open(&opt, &w->repo, &store->diag);
+    int err = cove_repo_open(&opt, &w->repo, diag);
 
     cove_arena_init(&w->arena, store->alloc);
     if (err == 0) {
@@ -187,19 +199,29 @@ void node_worker_free(struct cove *store, struct node_worker *w)
 
 int node_worker_take(struct cove *store, struct node_worker **out)
 {
-    int err = 0;
+    struct node_worker *idle = NULL;
+    int err;
 
     pthread_mutex_lock(&store->lock);
-    if (store->store == NULL) { /* it could not be opened again */
-        err = COVE_EIO;
-    } else if (store->idle != NULL) {
-        *out = store->idle;
-        store->idle = store->idle->next;
-    } else {
-        err = worker_new(store, false, out);
+    err =
+        store->store == NULL ? COVE_EIO : 0; /* not opened again: node_shrink */
+    if (err == 0) {
+        idle = store->idle;
+        store->idle = idle != NULL ? idle->next : NULL;
+        store->busy++;
     }
-    store->busy += err == 0;
     pthread_mutex_unlock(&store->lock);
+    *out = idle;
+    if (err != 0 || idle != NULL) {
+        return err;
+    }
+    /* Without the lock: it reads, which at level group waits for writers. */
+    err = worker_new(store, false, NULL, out);
+    if (err != 0) {
+        pthread_mutex_lock(&store->lock);
+        store->busy--;
+        pthread_mutex_unlock(&store->lock);
+    }
     return err;
 }
 
@@ -316,8 +338,12 @@ static int account_open(struct cove *store, struct node_worker *worker)
 
 /* ----------------------------------------------------------- open, close */
 
-static void open_settings(const struct cove *store,
-                          const struct cove_options *o,
+static void open_landed(void *ctx)
+{
+    node_notify(ctx);
+}
+
+static void open_settings(struct cove *store, const struct cove_options *o,
                           struct cove_store_options *out)
 {
     memset(out, 0, sizeof(*out));
@@ -327,6 +353,9 @@ static void open_settings(const struct cove *store,
     out->map_bytes_max = o->map_bytes_max;
     out->create = (o->flags & COVE_OPEN_CREATE) != 0;
     out->force_network = (o->flags & COVE_OPEN_FORCE_NETWORK) != 0;
+    out->level = o->level == COVE_GROUP ? COVE_LEVEL_GROUP : COVE_LEVEL_FULL;
+    out->landed = open_landed;
+    out->landed_ctx = store;
 }
 
 static int open_store(struct cove *store, const struct cove_options *o)
@@ -373,7 +402,9 @@ static void open_where(struct cove *store, int err)
 static int open_all(struct cove *store, const struct cove_options *o)
 {
     struct node_worker *worker = NULL;
+    bool on_disk = (o->flags & COVE_OPEN_MEMORY) == 0;
     bool due = false;
+    bool renew = false;
     int err = cove_crypto_init();
 
     if (err == 0) {
@@ -386,24 +417,33 @@ static int open_all(struct cove *store, const struct cove_options *o)
         err = node_upgrade(store, o->flags);
     }
     if (err == 0) {
-        err = worker_new(store, false, &worker);
+        err = worker_new(store, false, &store->diag, &worker);
         open_where(store, err);
     }
-    if (err == 0 && (o->flags & COVE_OPEN_MEMORY) == 0) {
+    if (err == 0 && on_disk) {
         err = node_nonce_check(store, worker, &due);
+    }
+    if (err == 0 && on_disk) {
+        err = node_level_look(store, worker, &renew);
     }
     /* The session ends before the nonces agree: a crash between the two ends
      * it once more, and never goes on with it. */
-    if (err == 0 && store->new_session) {
+    if (err == 0 && (store->new_session || renew)) {
         node_worker_free(store, worker);
         worker = NULL;
-        err = worker_new(store, true, &worker);
+        err = worker_new(store, true, &store->diag, &worker);
+    }
+    if (err == 0 && on_disk) {
+        err = node_level_open(store, worker);
     }
     if (err == 0 && due) {
         err = node_nonce_renew(store, worker);
     }
     if (err == 0) {
         err = account_open(store, worker);
+    }
+    if (err == 0) {
+        err = cove_store_flush(store->store, false);
     }
     if (worker != NULL) {
         store->busy = 1;
@@ -469,9 +509,16 @@ int cove_open(const char *dir, const struct cove_options *options,
         memset(&o, 0, sizeof(o));
         memcpy(&o, options, size);
     }
+    if (o.level > COVE_GROUP) {
+        return cove_fail(&store->diag, COVE_EUSAGE,
+                         "options.level is %u; COVE_FULL and COVE_GROUP are "
+                         "what there is",
+                         o.level);
+    }
     store->live_days = o.live_days;
     store->no_sync = (o.flags & COVE_OPEN_NO_SYNC) != 0;
     store->asked = o;
+    store->group = o.level == COVE_GROUP && (o.flags & COVE_OPEN_MEMORY) == 0;
     store->env->random(store->env->ctx, store->runner, sizeof(store->runner));
     if ((o.flags & COVE_OPEN_MEMORY) == 0) {
         if (dir == NULL || dir[0] == '\0') {
@@ -505,8 +552,11 @@ void cove_close(struct cove *store)
     }
     const struct cove_alloc *alloc = store->alloc;
 
-    node_sync_free(store);
-    node_watch_free(store);
+    if (store->store == NULL || cove_store_ours(store->store)) {
+        node_sync_free(store);
+        node_watch_free(store);
+        node_level_close(store);
+    }
     while (store->idle != NULL) {
         struct node_worker *w = store->idle;
 

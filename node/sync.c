@@ -39,7 +39,7 @@ struct node_sync {
 
 /* ------------------------------------------------------------ make and free */
 
-static void sync_committed(void *ctx)
+static void sync_announce(void *ctx)
 {
     node_notify(ctx);
 }
@@ -83,7 +83,6 @@ static int sync_engine(struct node_sync *s)
         .env = store->env,
         .repo = s->worker->repo,
         .store = store->store,
-        .committed = sync_committed,
         .event = sync_engine_event,
         .ctx = store,
     };
@@ -93,7 +92,7 @@ static int sync_engine(struct node_sync *s)
         .repo = s->worker->repo,
         .store = store->store,
         .notify_path = store->notify_path,
-        .announce = sync_committed,
+        .announce = sync_announce,
         .on_error = sync_error,
         .event = sync_event,
         .ctx = store,

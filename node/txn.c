@@ -7,8 +7,26 @@
 
 #include "core/cbor.h"
 
+/* Commits that had returned may be lost since an app was told last, and
+ * another thread have heard of it. */
+static int txn_losses(struct cove *store, int err)
+{
+    uint64_t losses = cove_store_losses(store->store);
+
+    pthread_mutex_lock(&store->lock);
+
+    bool told = losses == store->losses;
+
+    store->losses = losses;
+    pthread_mutex_unlock(&store->lock);
+    return told ? err : COVE_ELOST;
+}
+
 int node_begin(struct cove *store, unsigned flags, struct cove_txn **out)
 {
+    if (!cove_store_ours(store->store)) {
+        return COVE_EBUSY;
+    }
     struct cove_txn *txn = cove_alloc_zero(store->alloc, 1, sizeof(*txn));
 
     if (txn == NULL) {
@@ -22,6 +40,14 @@ int node_begin(struct cove *store, unsigned flags, struct cove_txn **out)
     if (err == 0) {
         err = cove_store_begin(store->store, (flags & COVE_WRITE) != 0,
                                &txn->txn);
+        if (store->group) {
+            bool begun = err == 0;
+
+            err = txn_losses(store, err);
+            if (begun && err != 0) {
+                cove_store_abort(txn->txn);
+            }
+        }
         if (err != 0) {
             node_worker_give(store, txn->worker);
         }
@@ -94,6 +120,10 @@ int cove_commit(struct cove_txn *txn)
     }
     struct cove *store = txn->store;
     struct cove_diag diag = {0};
+
+    if (!cove_store_ours(store->store)) {
+        return node_failed(store, COVE_EBUSY, NULL);
+    }
     bool broken = txn->broken != 0;
     int err = broken ? txn->broken : node_flush_all(txn);
     bool wrote = txn->wrote;
@@ -117,15 +147,12 @@ int cove_commit(struct cove_txn *txn)
     }
     txn->forget = txn->forget || err != 0;
     txn_free(txn);
-    if (err == 0 && wrote) {
-        node_notify(store);
-    }
     return node_failed(store, err, &diag);
 }
 
 void cove_abort(struct cove_txn *txn)
 {
-    if (txn != NULL) {
+    if (txn != NULL && cove_store_ours(txn->store->store)) {
         cove_store_abort(txn->txn);
         /* What was cached saw change sequences that others will use anew. */
         txn->forget = txn->forget || (txn->flags & COVE_WRITE) != 0;

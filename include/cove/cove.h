@@ -15,7 +15,9 @@
  * Functions return 0 or a negative code (cove/error.h); cove_errmsg() has the
  * sentence. Values read in a transaction are borrowed until it ends. Any
  * thread may use a store; there is one writer at a time, and a transaction
- * stays on its thread. Values go in and out by value, 16 bytes each.
+ * stays on its thread. Values go in and out by value, 16 bytes each. A child of
+ * fork opens a store of its own: with an inherited one each call but
+ * cove_close is COVE_EBUSY.
  */
 #ifndef COVE_COVE_H
 #define COVE_COVE_H
@@ -44,6 +46,7 @@ struct cove_options {
     uint64_t map_bytes;     /* first size of the store's map, 0 = 16 GiB */
     uint64_t map_bytes_max; /* 0 = as far as the disk goes */
     unsigned live_days;     /* how long an epoch keeps a head live, 0 = 90 */
+    unsigned level;         /* when a commit returns: COVE_FULL, COVE_GROUP */
 };
 #define COVE_OPEN_CREATE        1u /* make the store where there is none */
 #define COVE_OPEN_MEMORY        2u /* in memory, dir is ignored */
@@ -53,6 +56,18 @@ struct cove_options {
                                     cove_uv_attach serve subscriptions alone */
 #define COVE_OPEN_NO_UPGRADE 16u /* a former store format: refuse it */
 #define COVE_OPEN_NO_BACKUP  32u /* take it over without a copy beside it */
+
+/* When it is on the disk. Several threads' commits at a time are put there
+ * together, so one may wait for those that others have begun to write: hold
+ * no lock over cove_commit that another thread takes in its transaction. */
+#define COVE_FULL 0u
+/* At once; it is on the disk some 20 ms later, together with what was committed
+ * meanwhile. A crash of the process loses at most that, one of the machine at
+ * most the last two such groups, each in whole, and then this store goes on as
+ * another session. A transaction that begins to read waits for the commits
+ * before it. Where a group could not be kept (the disk is full, it fails), the
+ * next cove_begin fails with COVE_ELOST. */
+#define COVE_GROUP 1u
 
 /* Open the store in directory `dir`; options NULL: create where absent. One of
  * a former format is first copied to DIR.format-N-backup, then taken over:
@@ -127,10 +142,15 @@ COVE_API int cove_use(struct cove *store, const char *schema, int64_t version);
  * has not arrived: sync, then try again), COVE_EBLOCKED (it waits for one). */
 COVE_API int cove_use_schema(struct cove *store, const char *schema_json);
 
+/* Errors: COVE_EUSAGE, COVE_EBUSY (this thread writes already, too many
+ * readers), COVE_EIO, COVE_ECORRUPT, COVE_ENOMEM; COVE_ELOST at level group:
+ * said once, of all that was committed since a cove_begin that read, or some 20
+ * ms before. */
 COVE_API int cove_begin(struct cove *store, unsigned flags,
                         struct cove_txn **out);
 /* All documents that the transaction touched, or none. The transaction is gone
- * either way. At the default level it returns when the disk has it. */
+ * either way. At the default level it returns when the disk has it.
+ * Errors: COVE_ENOSPC, COVE_EIO; COVE_EBUSY: do it again. */
 COVE_API int cove_commit(struct cove_txn *txn);
 COVE_API void cove_abort(struct cove_txn *txn); /* NULL is allowed */
 
