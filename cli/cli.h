@@ -36,6 +36,7 @@ struct cli {
     bool quiet;
     bool yes;
     bool strict;        /* never ask */
+    unsigned level;     /* COVE_FULL or COVE_GROUP, for the store */
     struct cove *store; /* open while a verb runs, NULL for those without */
     struct cli_args args;
 };

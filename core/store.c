@@ -113,11 +113,9 @@ int cove_store_flush(struct cove_store *store, bool sync)
     int err =
         cove_store_is_ours(store) ? cove_store_group_flush(store) : COVE_EBUSY;
 
-    if (err == 0 && sync) {
+    if (err == 0 && sync && store->group.behind) {
         err = cove_store_ask(store, "sync");
-    }
-    if (err == 0 && sync) {
-        err = store->table->sync(store);
+        err = err != 0 ? err : store->table->sync(store);
     }
     return err == COVE_ELOST ? err : cove_store_note(store, err);
 }

@@ -266,12 +266,6 @@ static int mem_reap(struct cove_store *base, int *dead)
     return 0;
 }
 
-static int mem_sync(struct cove_store *base)
-{
-    (void)base; /* there is no disk */
-    return 0;
-}
-
 static void mem_close(struct cove_store *base)
 {
     struct mem_store *store = (struct mem_store *)base;
@@ -301,7 +295,6 @@ static const struct cove_store_table mem_table = {
     .cursor_last = mem_cursor_last,
     .usage = mem_usage,
     .reap = mem_reap,
-    .sync = mem_sync,
 };
 
 int cove_store_open_memory(const struct cove_store_options *opt,

@@ -145,6 +145,24 @@ static void edge_pump(struct cove_edge *edge)
     }
 }
 
+/* A reader that died without an end keeps pages from being used again. */
+static void edge_reap(struct cove_edge *edge, uint64_t now_ms)
+{
+    int dead = 0;
+    int err;
+
+    if (now_ms - edge->reaped_ms < EDGE_REAP_MS) {
+        return;
+    }
+    edge->reaped_ms = now_ms;
+    err = cove_store_reap(edge->opt.store, &dead);
+    if (err != 0) {
+        edge_error(edge, err, "cannot look for readers that died");
+    } else if (dead > 0) {
+        edge_event(edge, "%d readers of dead processes cleared away", dead);
+    }
+}
+
 static void edge_look(struct cove_edge *edge, uint64_t now_ms)
 {
     int err;
@@ -157,6 +175,7 @@ static void edge_look(struct cove_edge *edge, uint64_t now_ms)
     if (err != 0) {
         edge_error(edge, err, "cannot look what changed");
     }
+    edge_reap(edge, now_ms);
 }
 
 static uint64_t edge_tick(struct cove_edge *edge, uint64_t now_ms)
@@ -320,6 +339,7 @@ int cove_edge_start(struct cove_edge *edge)
     }
     edge->started = true;
     edge->polled_ms = edge_now(edge);
+    edge->reaped_ms = edge->polled_ms;
     edge_watch(edge);
     edge_peers_read(edge, edge->polled_ms);
     edge->changed = true;

@@ -19,6 +19,7 @@
 #define EDGE_STALL_MS     30000 /* one write may take */
 #define EDGE_LINGER_MS    1000  /* for the peer's end after ours */
 #define EDGE_STOP_MS      3000
+#define EDGE_REAP_MS      60000 /* from one look for dead readers to the next */
 #define EDGE_PEERS_MS     250   /* peers are read again, at most so often */
 #define EDGE_LOOK_MS      100   /* how the peers are is looked at, likewise */
 #define EDGE_STEADY_MS    10000 /* open so long: failures are forgotten */
@@ -90,7 +91,7 @@ struct cove_edge {
     struct edge_conn *conns;
     size_t conn_count;
     struct edge_peer *peers;
-    uint64_t polled_ms, peers_ms, looked_ms, stop_ms;
+    uint64_t polled_ms, peers_ms, looked_ms, reaped_ms, stop_ms;
     bool peers_due; /* to be read */
     bool look_due;  /* something happened since the last look */
     void (*done)(void *ctx);

@@ -156,8 +156,8 @@ int engine_commit(struct cove_engine *engine)
     }
     err = cove_store_commit(engine->txn);
     engine->txn = NULL;
-    if (err == 0) { /* what is acknowledged must not be lost */
-        err = cove_store_flush(engine->opt.store, false);
+    if (err == 0) { /* what is acknowledged is durable, at any level */
+        err = cove_store_flush(engine->opt.store, true);
     }
     if (err != 0) {
         return engine_abort(engine, err, "what came could not be kept");
