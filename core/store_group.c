@@ -442,6 +442,7 @@ int cove_store_group_init(struct cove_store *store,
             return COVE_ENOMEM;
         }
         g->behind = true;
+        g->admits_us = COVE_PEN_LATER_US;
         g->owned = true;
         g->owner = g->thread;
     }

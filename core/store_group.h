@@ -87,7 +87,7 @@ struct cove_store_group {
     unsigned members;  /* that wrote and ended in it */
     size_t bytes;      /* that members wrote in it */
     bool writes;       /* the one with the pen does */
-    int64_t admits_us; /* level full: how long it takes new members */
+    int64_t admits_us; /* how long it takes new members */
     int64_t since_us;  /* when admission began, or it was opened */
     struct cove_store_wait *asker; /* wants to recover */
     enum cove_store_again again;

@@ -198,8 +198,7 @@ static bool group_admits(const struct cove_store *store)
                ? g->behind
                : g->roomy && g->flushing == 0 && g->members < GROUP_MEMBERS &&
                      g->bytes < GROUP_BYTES &&
-                     cove_pen_now_us() - g->since_us <
-                         (g->behind ? COVE_PEN_LATER_US : g->admits_us);
+                     cove_pen_now_us() - g->since_us < g->admits_us;
 }
 
 bool cove_pen_has_company(const struct cove_store *store)

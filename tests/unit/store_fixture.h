@@ -13,7 +13,14 @@
 #include "core/store.h"
 #include "tests/unit/harness.h"
 
-enum fixture_kind { FIXTURE_LMDB, FIXTURE_MEMORY, FIXTURE_KINDS };
+/* Behind the kinds: LMDB again, at level group. */
+enum fixture_kind {
+    FIXTURE_LMDB,
+    FIXTURE_MEMORY,
+    FIXTURE_KINDS,
+    FIXTURE_GROUP = FIXTURE_KINDS,
+    FIXTURE_LEVELS
+};
 
 struct fixture {
     enum fixture_kind kind;
@@ -53,7 +60,8 @@ static inline void fixture_init(struct fixture *f, int kind)
     const char *tmp = getenv("TMPDIR");
 
     memset(f, 0, sizeof(*f));
-    f->kind = (enum fixture_kind)kind;
+    f->kind = kind == FIXTURE_GROUP ? FIXTURE_LMDB : (enum fixture_kind)kind;
+    f->opt.level = kind == FIXTURE_GROUP ? COVE_LEVEL_GROUP : COVE_LEVEL_FULL;
     harness_alloc_init(&f->heap, 0);
     f->opt.alloc = &f->heap.alloc;
     f->opt.trees = 4;

@@ -578,37 +578,37 @@ static Suite *store_suite(void)
     TCase *both = tcase_create("lmdb and memory");
 
     tcase_set_timeout(both, 60);
-    tcase_add_loop_test(both, what_is_put_is_got, 0, FIXTURE_KINDS);
+    tcase_add_loop_test(both, what_is_put_is_got, 0, FIXTURE_LEVELS);
     tcase_add_loop_test(both, a_transaction_sees_its_own_writes, 0,
-                        FIXTURE_KINDS);
-    tcase_add_loop_test(both, trees_do_not_see_each_other, 0, FIXTURE_KINDS);
+                        FIXTURE_LEVELS);
+    tcase_add_loop_test(both, trees_do_not_see_each_other, 0, FIXTURE_LEVELS);
     tcase_add_loop_test(both, borrowed_bytes_stay_while_others_write, 0,
-                        FIXTURE_KINDS);
+                        FIXTURE_LEVELS);
     tcase_add_loop_test(both, bytes_borrowed_from_the_store_can_be_put, 0,
-                        FIXTURE_KINDS);
+                        FIXTURE_LEVELS);
     tcase_add_loop_test(both, keys_come_in_the_order_of_their_bytes, 0,
-                        FIXTURE_KINDS);
+                        FIXTURE_LEVELS);
     tcase_add_loop_test(both, a_reader_sees_the_state_at_its_begin, 0,
-                        FIXTURE_KINDS);
-    tcase_add_loop_test(both, an_abort_leaves_nothing, 0, FIXTURE_KINDS);
+                        FIXTURE_LEVELS);
+    tcase_add_loop_test(both, an_abort_leaves_nothing, 0, FIXTURE_LEVELS);
     tcase_add_loop_test(both, a_cursor_seeks_and_stops_at_both_ends, 0,
-                        FIXTURE_KINDS);
-    tcase_add_loop_test(both, a_cursor_walks_backwards, 0, FIXTURE_KINDS);
+                        FIXTURE_LEVELS);
+    tcase_add_loop_test(both, a_cursor_walks_backwards, 0, FIXTURE_LEVELS);
     tcase_add_loop_test(both, a_cursor_finds_an_empty_tree_empty, 0,
-                        FIXTURE_KINDS);
+                        FIXTURE_LEVELS);
     tcase_add_loop_test(both, a_write_ends_the_position_of_a_cursor, 0,
-                        FIXTURE_KINDS);
+                        FIXTURE_LEVELS);
     tcase_add_loop_test(both, cursors_close_before_or_after_their_transaction,
-                        0, FIXTURE_KINDS);
+                        0, FIXTURE_LEVELS);
     tcase_add_loop_test(both, keys_of_255_bytes_fit_and_of_256_do_not, 0,
-                        FIXTURE_KINDS);
+                        FIXTURE_LEVELS);
     tcase_add_loop_test(both, values_of_131072_bytes_fit_and_one_more_does_not,
-                        0, FIXTURE_KINDS);
+                        0, FIXTURE_LEVELS);
     tcase_add_loop_test(both, a_second_writer_in_the_same_thread_is_busy, 0,
-                        FIXTURE_KINDS);
+                        FIXTURE_LEVELS);
     tcase_add_loop_test(both, writers_of_several_threads_wait_for_each_other, 0,
-                        FIXTURE_KINDS);
-    tcase_add_loop_test(both, usage_counts_entries_and_bytes, 0, FIXTURE_KINDS);
+                        FIXTURE_LEVELS);
+    tcase_add_loop_test(both, usage_counts_entries_and_bytes, 0, FIXTURE_LEVELS);
     suite_add_tcase(suite, both);
     return suite;
 }
