@@ -89,6 +89,9 @@ static void bench_rounds(struct bench *b)
         if (bench_wants(b, "watch")) {
             bench_watch(b);
         }
+        if (bench_wants(b, "writers")) {
+            bench_writers(b);
+        }
     }
 }
 
@@ -96,7 +99,7 @@ static int bench_usage(void)
 {
     fprintf(stderr,
             "usage: bench [--rounds 1..%d] [--only documents|import|"
-            "peers|schema|watch|large] [--large N] [DOCUMENTS]\n"
+            "peers|schema|watch|writers|large] [--large N] [DOCUMENTS]\n"
             "       bench [--own-time] --sizes MOST\n",
             BENCH_ROUNDS_MAX);
     return 2;

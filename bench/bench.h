@@ -61,6 +61,8 @@ void bench_documents(struct bench *b);
 void bench_import(struct bench *b);
 /* peers.c: first sync, an edit seen, reconnect. */
 void bench_peers(struct bench *b);
+/* writers.c: commits of several threads and processes, reads beside them. */
+void bench_writers(struct bench *b);
 /* schema.c: a plan, a long chain of versions. */
 void bench_schema(struct bench *b);
 /* watch.c: a change seen by another process. */
