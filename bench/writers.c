@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,12 +71,13 @@ static void writers_update(struct cove *store, const struct cove_id *ids,
 static double writers_raw(struct bench *b, long count, long commit)
 {
     char *dir = bench_path(b, commit == 1 ? "raw-one" : "raw-many");
-    char make[160];
+    char file[160];
     double rate;
 
-    snprintf(make, sizeof(make), "rm -rf '%s' && mkdir '%s'", dir, dir);
-    rate = system(make) == 0 ? raw_lmdb_put(dir, count, WRITERS_BYTES, commit)
-                             : -1;
+    snprintf(file, sizeof(file), "%s/data.mdb", dir);
+    (void)unlink(file);
+    (void)mkdir(dir, 0700);
+    rate = raw_lmdb_put(dir, count, WRITERS_BYTES, commit);
     free(dir);
     return rate;
 }
@@ -181,7 +183,7 @@ static void writers_levels(struct bench *b)
 
 static void writers_process(const char *dir, long count)
 {
-    struct cove_id *ids = calloc((size_t)count, sizeof(*ids));
+    struct cove_id *ids = calloc((size_t)count + 1, sizeof(*ids));
     struct cove *store = writers_open(dir, COVE_FULL);
 
     if (ids == NULL) {

@@ -499,9 +499,14 @@ void cove_store_dir_close(struct cove_store_dir *dir)
 
 bool cove_store_dir_alone(const struct cove_store_dir *dir, bool alone)
 {
-    short others = dir->group ? F_RDLCK : F_UNLCK;
+    short type = F_UNLCK;
 
-    return lock_byte(dir, GROUP_BYTE, alone ? F_WRLCK : others, false) == 0;
+    if (alone) {
+        type = F_WRLCK;
+    } else if (dir->group) {
+        type = F_RDLCK;
+    }
+    return lock_byte(dir, GROUP_BYTE, type, false) == 0;
 }
 
 void cove_store_dir_finish(const struct cove_store_dir *dir)

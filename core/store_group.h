@@ -73,35 +73,35 @@ enum cove_store_pen {
 struct cove_store_wait; /* on the stack of who waits */
 
 struct cove_store_group {
-    const struct cove_store_group_table *table; /* NULL: each one alone */
-    enum cove_store_pen pen;
-    pthread_t holder; /* of a member's pen */
-    bool owned;       /* there is an owner */
-    pthread_t owner;
-    pthread_cond_t call;           /* to the owner */
+    const struct cove_store_group_table *table;
     struct cove_store_wait *queue; /* who wants the pen, first come first */
     struct cove_store_wait *done;  /* who waits for the outcome */
-    bool open;                     /* the transaction is */
-    bool roomy;
-    bool spoilt;       /* it must be dropped: a first member aborted */
-    unsigned members;  /* that wrote and ended in it */
-    size_t bytes;      /* that members wrote in it */
-    bool writes;       /* the one with the pen does */
-    int64_t admits_us; /* how long it takes new members */
-    int64_t since_us;  /* when admission began, or it was opened */
-    struct cove_store_wait *asker; /* wants to recover */
+    struct cove_store_wait *asker; /* wants to recover, so: */
     enum cove_store_again again;
-    int lost; /* what ended in it is lost, so */
+    enum cove_store_pen pen;
+    pthread_t holder; /* of a member's pen */
+    pthread_t owner;
+    pthread_cond_t call; /* to the owner */
+    int64_t admits_us;   /* how long it takes new members … */
+    int64_t since_us;    /* … from here on: a leader's end, or open */
+    size_t bytes;        /* that members wrote in it */
+    unsigned members;    /* that wrote and ended in it */
+    int lost;            /* what ended in it is lost, so */
+    bool owned;          /* there is an owner */
+    bool open;           /* the transaction is */
+    bool roomy;
+    bool spoilt; /* it must be dropped: a first member aborted */
+    bool writes; /* the member with the pen does */
     /* level group */
     bool behind; /* a thread of the store is the owner */
     bool stop;
-    unsigned flushing; /* how many wait for what ended */
-    bool hurry;        /* nothing was written for a while before */
-    int64_t last_us;   /* when something ended last */
+    bool hurry;          /* nothing was written for a while before */
+    atomic_bool pending; /* something ended and is not on disk */
+    unsigned flushing;   /* how many wait for what ended */
+    int64_t last_us;     /* when something ended last */
     pthread_t thread;
     atomic_ullong losses;     /* of what had returned, and … */
     atomic_ullong said;       /* … how many of them somebody was told of */
-    atomic_bool pending;      /* something ended and is not on disk */
     atomic_ullong generation; /* how often something was lost */
     cove_store_landed *landed;
     void *landed_ctx;

@@ -436,11 +436,11 @@ START_TEST(writers_and_readers_of_many_threads_see_it_whole)
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
     }
     ck_assert_int_eq(api_int(&a, &t.shared, "n"),
-                     THREAD_WRITERS * THREAD_WRITES);
+                     (int64_t)THREAD_WRITERS * THREAD_WRITES);
     cove_close(a.store);
     open_level(&a, COVE_FULL);
     ck_assert_int_eq(api_int(&a, &t.shared, "n"),
-                     THREAD_WRITERS * THREAD_WRITES);
+                     (int64_t)THREAD_WRITERS * THREAD_WRITES);
     api_close(&a);
 }
 END_TEST

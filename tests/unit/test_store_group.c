@@ -207,7 +207,7 @@ START_TEST(who_finds_the_map_full_costs_the_others_nothing)
     struct fixture f;
 
     group_init(&f, COVE_LEVEL_FULL);
-    f.opt.map_bytes = f.opt.map_bytes_max = SMALL_MAP * 2;
+    f.opt.map_bytes = f.opt.map_bytes_max = (uint64_t)SMALL_MAP * 2;
     group_open(&f);
 
     struct cove_store_txn *txn = fixture_begin(&f, true);
