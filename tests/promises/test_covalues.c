@@ -9,12 +9,14 @@
 #include <time.h>
 
 #include "tests/promises/devices.h"
+#include "tests/unit/pack_kit.h"
 
 #define QUICK 600
 #define BLOCK 50
 
 static uint64_t first_seed = 0;
 static uint64_t end_seed = QUICK;
+static size_t packs;                   /* that were made of logs */
 static uint64_t seed_now = UINT64_MAX; /* for whoever looks why it failed */
 
 /* --- one history */
@@ -103,6 +105,10 @@ static void event(struct devices *d)
     case 6:
         if (devices_dice(d, 3) == 0) {
             restart(d, a);
+        } else {
+            packs += pack_now(&d->kits[a],
+                              (d->seed & 1) == 0 ? &pack_all : &pack_cold)
+                         .packs;
         }
         break;
     case 7:
@@ -283,8 +289,10 @@ int main(int argc, char **argv)
     int status = harness_run(suite);
 
     clock_gettime(CLOCK_MONOTONIC, &to);
-    printf("# %llu histories, %.0f a second\n", end - first,
+    printf("# %llu histories, %.0f a second; logs were packed %zu times\n",
+           end - first,
            (double)(end - first) / ((double)(to.tv_sec - from.tv_sec) +
-                                    (double)(to.tv_nsec - from.tv_nsec) / 1e9));
+                                    (double)(to.tv_nsec - from.tv_nsec) / 1e9),
+           packs);
     return status;
 }

@@ -303,6 +303,80 @@ START_TEST(what_takes_no_less_room_stays_as_it_is)
 }
 END_TEST
 
+static uint32_t dice(uint64_t *seed, uint32_t sides)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*seed >> 33) % sides;
+}
+
+static void clock_on(struct world *w)
+{
+    int64_t now = w->alice.env.now_ms > w->bob.env.now_ms ? w->alice.env.now_ms
+                                                          : w->bob.env.now_ms;
+
+    w->alice.env.now_ms = w->bob.env.now_ms = w->carol.env.now_ms = now + 1;
+}
+
+static size_t twin_event(struct world *w, uint64_t *seed)
+{
+    struct kit *one = dice(seed, 2) == 0 ? &w->alice : &w->bob;
+    struct kit *other = one == &w->alice ? &w->bob : &w->alice;
+    struct cove_pack_rule rule = {.newest = dice(seed, 2) == 0};
+    size_t packs = 0;
+
+    clock_on(w);
+    switch (dice(seed, 6)) {
+    case 0:
+    case 1:
+        write_many(one, &w->doc, 1 + (int)dice(seed, 150));
+        break;
+    case 2:
+        for (uint32_t n = dice(seed, 12); n > 0; n--) {
+            write_bytes(one, &w->doc, 1 + dice(seed, 5000), dice(seed, 3000));
+        }
+        break;
+    case 3:
+        kit_sync(one, other, &w->doc);
+        break;
+    case 4:
+        kit_reopen(one);
+        break;
+    default:
+        rule.before = dice(seed, 3) == 0
+                          ? cove_hlc_of_ms(one->env.now_ms - 3600000)
+                          : UINT64_MAX;
+        packs = pack_now(one, &rule).packs;
+    }
+    cove_arena_reset(&w->alice.arena);
+    cove_arena_reset(&w->bob.arena);
+    return packs;
+}
+
+/* Carol hears of everything and never packs. */
+START_TEST(packed_at_any_moment_it_is_as_a_twin_that_never_packs)
+{
+    size_t packs = 0;
+
+    for (uint64_t history = 0; history < 6; history++) {
+        uint64_t seed = (uint64_t)_i * 100 + history;
+        struct world w;
+
+        world_open_full(&w, FIXTURE_MEMORY);
+        for (int n = 0; n < 40; n++) {
+            packs += twin_event(&w, &seed);
+        }
+        clock_on(&w);
+        kit_sync(&w.alice, &w.bob, &w.doc);
+        kit_sync(&w.bob, &w.alice, &w.doc);
+        kit_sync(dice(&seed, 2) == 0 ? &w.alice : &w.bob, &w.carol, &w.doc);
+        assert_same_log(&w.alice, &w.carol, &w.doc);
+        assert_same_log(&w.bob, &w.carol, &w.doc);
+        world_close(&w);
+    }
+    ck_assert_uint_gt(packs, 10);
+}
+END_TEST
+
 /* Bob's migration copies each of alice's writes to another register. */
 static void copy_all(struct world *w, const char *from, const char *to)
 {
@@ -549,6 +623,8 @@ int main(void)
     add(packing, a_document_that_is_removed_takes_its_packs_and_groups_along);
     add(packing, a_write_in_between_puts_the_plan_aside);
     add(packing, what_takes_no_less_room_stays_as_it_is);
+    tcase_add_loop_test(
+        packing, packed_at_any_moment_it_is_as_a_twin_that_never_packs, 0, 4);
     tcase_add_test(packing, h34_a_migration_of_all_does_not_double_the_bytes);
     tcase_add_test(wrong,
                    a_store_that_fails_at_any_call_is_packed_or_as_it_was);
