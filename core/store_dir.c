@@ -301,7 +301,7 @@ static int lock_byte(const struct cove_store_dir *dir, off_t byte, short type,
 }
 
 /* Does who makes the file anew (store_shrink.c) hold our byte? It has locked
- * those of all processes. */
+ * those of all processes; who holds the store closed has the first one, too. */
 static bool dir_is_shrinking(const struct cove_store_dir *dir)
 {
     struct flock lock = {.l_type = F_WRLCK,
@@ -310,7 +310,8 @@ static bool dir_is_shrinking(const struct cove_store_dir *dir)
                          .l_len = 1};
 
     return fcntl(dir->lock_fd, F_OFD_GETLK, &lock) == 0 &&
-           lock.l_type != F_UNLCK && lock.l_len != 1;
+           lock.l_type != F_UNLCK && lock.l_start != FRESH_BYTE &&
+           lock.l_len != 1;
 }
 
 /* Two openings in one process would take each other's locks away (POSIX locks

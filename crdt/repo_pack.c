@@ -44,10 +44,11 @@ bool repo_stub_is(struct cove_bytes value, uint32_t *pack)
 
     cove_unpacker_init(&u, value);
 
-    bool stub = cove_unpack_u32(&u) == 0 && cove_unpack_u32(&u) == 0;
+    uint32_t epoch = cove_unpack_u32(&u);
+    uint32_t count = cove_unpack_u32(&u);
 
     *pack = cove_unpack_u32(&u);
-    return stub && cove_unpacker_done(&u) == 0;
+    return epoch == 0 && count == 0 && cove_unpacker_done(&u) == 0;
 }
 
 /* --- the record */
