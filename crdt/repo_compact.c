@@ -8,9 +8,9 @@
  */
 #include "crdt/repo_compact_parts.h"
 
-#define NODE_ROOM 10u   /* what the store keeps with an entry */
-#define NODE_MOST 2030u /* longer entries lie in pages of their own */
-#define NODE_PAGE 4096u
+#define NODE_ROOM ((size_t)10)   /* what the store keeps with an entry */
+#define NODE_MOST ((size_t)2030) /* longer ones lie in pages of their own */
+#define NODE_PAGE ((size_t)4096)
 
 static size_t entry_cost(size_t key, size_t value)
 {
