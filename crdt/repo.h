@@ -99,6 +99,7 @@ struct cove_doc_brief {
     struct cove_bytes header_bytes; /* lies in header_room: do not copy */
     struct cove_hash digest;
     bool local;         /* nobody but this device may read */
+    bool removed;       /* crdt/repo_gone.h */
     uint64_t next_held; /* smallest hlc that is held for its time, or 0 */
     uint8_t header_room[COVE_MAX_HEADER];
 };

@@ -228,6 +228,7 @@ int cove_repo_brief(struct cove_repo *repo, struct cove_store_txn *txn,
         out->id = record.id;
         out->digest = digest;
         out->local = (record.flags & COVE_DOC_LOCAL) != 0;
+        out->removed = repo_gone_is(&record);
         out->next_held = record.next_held;
     }
     cove_arena_clear(&arena);

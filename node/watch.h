@@ -125,6 +125,7 @@ struct watch_subject { /* the document that a change is of */
     struct cove_id id;
     enum cove_doc_class class;
     bool local;
+    bool removed; /* for everybody; its header stays */
     bool has_schema;
     struct cove_id schema, owner; /* zero: none */
     bool has_parent;              /* and this is held, with a schema */

@@ -167,7 +167,9 @@ static int ask_kin(struct ask *k, struct cove_txn *txn)
 
     err =
         err != 0 ? err : cove_header_decode(brief.header_bytes, &header, NULL);
-    if (err == 0) {
+    if (err == 0 && brief.removed) {
+        sub->num = 0; /* it will not come back */
+    } else if (err == 0) {
         sub->local = brief.local;
         sub->owner = header.owner;
         sub->has_parent = cove_child_parent(&header, &sub->parent, &reg);

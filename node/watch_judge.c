@@ -164,7 +164,7 @@ static void scan_end(const struct watch_look *l, struct watch_sub *sub)
 static bool scan_takes(const struct watch_sub *sub,
                        const struct watch_subject *subject)
 {
-    if (subject->local) {
+    if (subject->local || subject->removed) {
         return false;
     }
     if (sub->scan == WATCH_SCAN_OWNED) {
@@ -258,6 +258,22 @@ static void document_came(struct watch_sub *sub,
     sub->parent = subject->parent;
 }
 
+/* Its tombstone came, maybe one more. */
+static int document_removed(struct watch_look *l, struct watch_sub *sub,
+                            struct cove_watch_event *event)
+{
+    int err = 0;
+
+    event->kind = COVE_WATCH_REMOVED;
+    if (sub->num != 0) {
+        err = watch_say(l, sub, event);
+    }
+    if (err == 0) {
+        sub->num = 0;
+    }
+    return err;
+}
+
 static int document_change(struct watch_look *l, struct watch_sub *sub,
                            const struct cove_change *change,
                            const struct watch_subject *subject, int failed)
@@ -283,6 +299,9 @@ static int document_change(struct watch_look *l, struct watch_sub *sub,
     event.id = sub->id;
     if (failed != 0) {
         return judge_error(l, sub, &event, failed);
+    }
+    if (own && subject->removed) {
+        return document_removed(l, sub, &event);
     }
     if (own && sub->num == 0) {
         event.kind = COVE_WATCH_ENTER;
@@ -371,6 +390,22 @@ static int documents_one(struct watch_look *l, struct watch_sub *sub,
                               : judge_say(l, sub, event);
 }
 
+/* It is gone: a member of a query, or one of all. */
+static int documents_removed(struct watch_look *l, struct watch_sub *sub,
+                             cove_num num, struct cove_watch_event *event)
+{
+    bool told = sub->where == NULL || event->sequence <= sub->unsure ||
+                watch_set_has(&sub->set, num);
+    int err;
+
+    event->kind = COVE_WATCH_REMOVED;
+    err = told ? watch_say(l, sub, event) : 0;
+    if (err == 0) {
+        watch_set_drop(&sub->set, num);
+    }
+    return err;
+}
+
 static int documents_change(struct watch_look *l, struct watch_sub *sub,
                             const struct cove_change *change,
                             const struct watch_subject *subject, int failed)
@@ -393,7 +428,10 @@ static int documents_change(struct watch_look *l, struct watch_sub *sub,
     if (err == 0 && failed != 0) {
         return judge_error(l, sub, &event, failed);
     }
-    if (err == 0 && own) {
+    if (err == 0 && own && subject->removed) {
+        event.id = subject->id;
+        err = documents_removed(l, sub, subject->num, &event);
+    } else if (err == 0 && own) {
         event.id = subject->id;
         err = documents_one(l, sub, subject->num, &event);
     }

@@ -70,6 +70,7 @@ static int subject_read(struct watch_look *l, cove_num num,
         out->id = l->brief.id;
         out->class = cove_repo_class(&header);
         out->local = l->brief.local;
+        out->removed = l->brief.removed;
         out->has_schema = header.has_schema;
         out->schema = header.schema;
         out->owner = header.owner;
@@ -217,11 +218,12 @@ static int look_walk(struct watch_look *l, bool behind)
         if (err != 0 && err != COVE_ENOTFOUND) {
             break;
         }
-        if (change.sequence == removal.sequence) { /* there is neither */
+        if (change.sequence == UINT64_MAX && removal.sequence == UINT64_MAX) {
             walk_end(l, behind);
             return 0;
         }
-        err = change.sequence < removal.sequence
+        /* A tombstone is both; the change says whose it is. */
+        err = change.sequence <= removal.sequence
                   ? walk_change(l, &change, behind)
                   : walk_removal(l, &removal, behind);
     }

@@ -265,6 +265,51 @@ START_TEST(a_query_tells_what_enters_changes_and_leaves)
 }
 END_TEST
 
+static void remove_for_all(const struct cove_id *id)
+{
+    char text[52], request[160], *reply = NULL;
+
+    cove_id_format(id, text);
+    snprintf(request, sizeof(request),
+             "{\"do\":\"remove\",\"ids\":[\"%s\"],\"yes\":true}", text);
+    api_ok(cove_admin(api.store, request, &reply), api.store);
+    cove_free(reply);
+}
+
+START_TEST(a_document_that_is_removed_for_everybody_is_told_once)
+{
+    struct cove_id a = api_new(&api, "Task", "{\"done\":false}");
+    struct cove_id b = api_new(&api, "Task", "{\"done\":true}");
+    struct watcher w, all, one, late;
+
+    watch_begin(&w, api.store, OPEN);
+    watch_begin(&all, api.store, "{\"watch\":\"documents\"}");
+    begin_document(&one, &a, "");
+    ck_assert_str_eq(watch_next(&w), "enter ready");
+    ck_assert_str_eq(watch_said(&all), "ready");
+    ck_assert_str_eq(watch_said(&one), "ready");
+    remove_for_all(&a);
+    ck_assert_str_eq(watch_next(&w), "removed");
+    ck_assert(watch_is(watch_last(&w), &a));
+    ck_assert_uint_eq(watch_last(&w)->from, COVE_FROM_HERE);
+    ck_assert_str_eq(watch_said(&all), "removed");
+    ck_assert_str_eq(watch_said(&one), "removed");
+    remove_for_all(&b); /* which the query does not have */
+    ck_assert_str_eq(watch_next(&w), "");
+    ck_assert_str_eq(watch_said(&all), "removed");
+    ck_assert_str_eq(watch_said(&one), "");
+    begin_document(&late, &a, ",\"initial\":true");
+    ck_assert_str_eq(watch_next(&late), "ready");
+    watch_end(&late);
+    watch_begin(&late, api.store, "{\"watch\":\"documents\",\"initial\":true}");
+    ck_assert_str_eq(watch_next(&late), "ready");
+    watch_end(&late);
+    watch_end(&w);
+    watch_end(&all);
+    watch_end(&one);
+}
+END_TEST
+
 START_TEST(a_query_without_its_beginning_tells_what_comes)
 {
     struct cove_id a = api_new(&api, "Task", "{\"done\":false}");
@@ -756,6 +801,7 @@ static Suite *suite(void)
     tcase_add_test(tc, a_text_of_a_document_changes_it_too);
     tcase_add_test(tc, a_local_document_is_told_by_its_id_and_in_no_list);
     tcase_add_test(tc, a_query_tells_what_enters_changes_and_leaves);
+    tcase_add_test(tc, a_document_that_is_removed_for_everybody_is_told_once);
     tcase_add_test(tc, a_query_without_its_beginning_tells_what_comes);
     tcase_add_test(tc, a_step_that_is_published_is_judged_anew);
     tcase_add_test(tc, what_only_migrations_wrote_can_be_left_out);
