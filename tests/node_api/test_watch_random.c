@@ -41,6 +41,7 @@ static uint32_t draw(uint32_t below)
 struct doc {
     struct cove_id id;
     bool here, has_n, has_done, done;
+    bool gone; /* removed for good: its place is not used again */
     int n;
     unsigned long changed; /* a counter of commits; 0: not since */
 };
@@ -173,6 +174,9 @@ static void step_write(void)
     while (times-- > 0) {
         struct doc *d = &docs[draw(DOCS)];
 
+        if (d->gone) {
+            continue;
+        }
         if (d->here) {
             doc_change(txn, d);
         } else {
@@ -181,6 +185,24 @@ static void step_write(void)
         d->changed = ++commits;
     }
     api_ok(cove_commit(txn), api.store);
+}
+
+static void step_remove(void)
+{
+    struct doc *d = &docs[draw(DOCS)];
+    char text[52], request[160], *reply = NULL;
+
+    if (!d->here) {
+        return;
+    }
+    cove_id_format(&d->id, text);
+    snprintf(request, sizeof(request),
+             "{\"do\":\"remove\",\"ids\":[\"%s\"],\"yes\":true}", text);
+    api_ok(cove_admin(api.store, request, &reply), api.store);
+    cove_free(reply);
+    d->here = false;
+    d->gone = true;
+    d->changed = ++commits;
 }
 
 /* ----------------------------------------------------------------- checking */
@@ -195,6 +217,7 @@ static void apply(struct query *q, const struct cove_watch_event *e)
         break;
     case COVE_WATCH_ENTER:
     case COVE_WATCH_LEAVE:
+    case COVE_WATCH_REMOVED:
         i = doc_of(&e->id);
         q->holds[i] = e->kind == COVE_WATCH_ENTER;
         break;
@@ -203,7 +226,6 @@ static void apply(struct query *q, const struct cove_watch_event *e)
         break;
     case COVE_WATCH_READY:
         break;
-    case COVE_WATCH_REMOVED:
     case COVE_WATCH_PEER:
     case COVE_WATCH_SCHEMA:
     case COVE_WATCH_RUN:
@@ -237,7 +259,8 @@ static void expect(struct query *q, const size_t *order, size_t count)
     for (size_t i = 0; i < count; i++) {
         size_t d = order[i];
         bool now = matches(q, &docs[d]);
-        enum cove_watch_kind kind = !now           ? COVE_WATCH_LEAVE
+        enum cove_watch_kind kind = docs[d].gone   ? COVE_WATCH_REMOVED
+                                    : !now         ? COVE_WATCH_LEAVE
                                     : q->before[d] ? COVE_WATCH_CHANGE
                                                    : COVE_WATCH_ENTER;
 
@@ -365,7 +388,7 @@ static void history(bool disk, bool publish)
     published = true; /* READY comes beside the rest */
     step_dispatch();
     for (unsigned i = 0; i < STEPS; i++) {
-        uint32_t what = draw(10);
+        uint32_t what = draw(11);
 
         if (i == at) {
             api_ok(cove_migration_add(api.store, STEP, TASK2), api.store);
@@ -375,8 +398,10 @@ static void history(bool disk, bool publish)
             step_write();
         } else if (what < 9) {
             step_dispatch();
-        } else {
+        } else if (what < 10) {
             step_away();
+        } else {
+            step_remove();
         }
     }
     step_dispatch();
