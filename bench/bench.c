@@ -97,11 +97,12 @@ static void bench_rounds(struct bench *b)
 
 static int bench_usage(void)
 {
-    fprintf(stderr,
-            "usage: bench [--rounds 1..%d] [--only documents|import|"
-            "peers|schema|watch|writers|large] [--large N] [DOCUMENTS]\n"
-            "       bench [--own-time] --sizes MOST\n",
-            BENCH_ROUNDS_MAX);
+    fprintf(
+        stderr,
+        "usage: bench [--rounds 1..%d] [--only documents|import|"
+        "peers|schema|watch|writers|large|queries] [--large N] [DOCUMENTS]\n"
+        "       bench [--own-time] --sizes MOST\n",
+        BENCH_ROUNDS_MAX);
     return 2;
 }
 
@@ -154,6 +155,9 @@ int main(int argc, char **argv)
     }
     if (large > 0 && bench_wants(&b, "large")) {
         bench_large(&b, large);
+    }
+    if (large > 0 && bench_wants(&b, "queries")) {
+        bench_queries(&b, large);
     }
     bench_print(&b);
     snprintf(remove, sizeof(remove), "rm -rf '%s'", b.base);

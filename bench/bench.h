@@ -71,6 +71,8 @@ void bench_watch(struct bench *b);
 void bench_reader(struct bench *b);
 /* large.c: a store of many documents, opened by a process of its own. */
 void bench_large(struct bench *b, long count);
+/* queries.c: rows of many documents, with an index and without. */
+void bench_queries(struct bench *b, long count);
 int bench_large_child(const char *dir, const char *id);
 struct bench_opened {
     double ms, mib;

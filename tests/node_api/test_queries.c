@@ -351,6 +351,64 @@ START_TEST(find_counts_and_says_how)
 }
 END_TEST
 
+/* How many places a city has; by the index, whatever changed. */
+static int places(const char *city)
+{
+    char request[256];
+    json_t *reply, *e;
+    int count;
+
+    snprintf(
+        request, sizeof(request),
+        "{\"do\":\"find\",\"schema\":\"Place\",\"mode\":\"view\",\"count\":"
+        "true,\"explain\":true,\"where\":{\"at.city\":\"%s\"}}",
+        city);
+    reply = admin(request);
+    e = json_object_get(reply, "explain");
+    ck_assert_str_eq(json_string_value(json_object_get(e, "how")), "index");
+    count = (int)json_integer_value(json_object_get(reply, "count"));
+    json_decref(reply);
+    return count;
+}
+
+static void city_set(const struct cove_id *place, const char *city)
+{
+    struct cove_txn *txn = api_begin(&a, COVE_WRITE);
+    struct cove_id child;
+
+    api_ok(cove_child(txn, place, "at", COVE_COMAP, &child), a.store);
+    api_ok(cove_set(txn, &child, "city", cove_text(city)), a.store);
+    api_ok(cove_commit(txn), a.store);
+}
+
+START_TEST(a_field_inside_a_map_of_its_own_is_indexed_with_its_parent)
+{
+    struct cove_id ids[3];
+
+    api_ok(cove_schema_add(
+               a.store,
+               "{\"title\":\"Place\",\"version\":1,\"properties\":{\"name\":{"
+               "\"type\":\"string\"},\"at\":{\"type\":\"object\",\"x-type\":"
+               "\"map\",\"properties\":{\"city\":{\"type\":\"string\","
+               "\"x-index\":true}}}}}",
+               NULL),
+           a.store);
+    for (int i = 0; i < 3; i++) {
+        ids[i] = api_new(&a, "Place", "{\"name\":\"x\"}");
+    }
+    ck_assert_int_eq(places("Rome"), 0);
+    city_set(&ids[0], "Rome");
+    city_set(&ids[2], "Rome");
+    ck_assert_int_eq(places("Rome"), 2);
+    city_set(&ids[0], "Oslo");
+    ck_assert_int_eq(places("Rome"), 1);
+    ck_assert_int_eq(places("Oslo"), 1);
+    admin_fails("{\"do\":\"find\",\"schema\":\"Place\",\"where\":{\"at.citi\":"
+                "\"x\"}}",
+                COVE_ENOTFOUND, "did you mean \"city\"?");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("queries");
@@ -366,6 +424,8 @@ int main(void)
     tcase_add_test(tests,
                    duplicates_of_a_field_meant_to_be_unique_are_reported);
     tcase_add_test(tests, find_counts_and_says_how);
+    tcase_add_test(tests,
+                   a_field_inside_a_map_of_its_own_is_indexed_with_its_parent);
     suite_add_tcase(suite, tests);
     return harness_run(suite);
 }
