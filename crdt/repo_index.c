@@ -251,6 +251,28 @@ int cove_repo_index_drop(struct cove_repo *repo, struct cove_store_txn *txn,
     return err;
 }
 
+int cove_repo_index_last(struct cove_repo *repo, struct cove_store_txn *txn,
+                         uint32_t *out)
+{
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry;
+    int err = cove_store_cursor_open(txn, REPO_INDEX, &cursor);
+
+    (void)repo;
+    if (err != 0) {
+        return err;
+    }
+    err = cove_store_cursor_last(cursor, &entry);
+    if (err == 0 || err == COVE_ENOTFOUND) {
+        *out = err == 0 && entry.key.len >= INDEX_HEAD
+                   ? cove_get_be32(entry.key.at)
+                   : 0;
+        err = 0;
+    }
+    cove_store_cursor_close(cursor);
+    return err;
+}
+
 /* What one index has of it; its record goes with the others'. */
 static int remove_keys(struct repo_work *work, cove_num num, uint32_t index,
                        struct cove_bytes value)

@@ -39,6 +39,11 @@ COVE_MUST_CHECK int cove_repo_index_drop(struct cove_repo *repo,
                                          uint32_t index, size_t max,
                                          bool *left);
 
+/* The greatest number of an index that has entries; 0: none has. */
+COVE_MUST_CHECK int cove_repo_index_last(struct cove_repo *repo,
+                                         struct cove_store_txn *txn,
+                                         uint32_t *out);
+
 /* A walk over one index, in the order of values and then of documents, or
  * backwards. A write in the transaction ends its place: seek again. */
 struct cove_index_walk {

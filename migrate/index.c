@@ -107,6 +107,21 @@ static int indexes_unpack(struct cove_indexes *ix, struct cove_unpacker *u)
     return err != 0 ? err : cove_unpacker_done(u);
 }
 
+/* There is no record, or it is damaged: no index is known, and those to be made
+ * get numbers that no entry has. What is derived is no reason to refuse. */
+static int record_none(struct cove_indexes *ix, struct cove_store_txn *txn)
+{
+    uint32_t last;
+    int err = cove_repo_index_last(ix->repo, txn, &last);
+
+    cove_arena_reset(&ix->arena);
+    ix->items = NULL;
+    ix->count = ix->cap = 0;
+    ix->edition = ix->rules = 0;
+    ix->next = err == 0 ? last + 1 : 1;
+    return err;
+}
+
 static int covered_read(struct cove_indexes *ix, struct cove_store_txn *txn)
 {
     struct cove_unpacker u;
@@ -120,7 +135,10 @@ static int covered_read(struct cove_indexes *ix, struct cove_store_txn *txn)
     }
     cove_unpacker_init(&u, value);
     ix->covered = cove_unpack_varint(&u);
-    return cove_unpacker_done(&u);
+    if (cove_unpacker_done(&u) != 0) {
+        ix->covered = 0; /* then all is looked at again */
+    }
+    return 0;
 }
 
 static int record_read(struct cove_indexes *ix, struct cove_store_txn *txn)
@@ -132,12 +150,7 @@ static int record_read(struct cove_indexes *ix, struct cove_store_txn *txn)
                                    cove_bytes_text(META_INDEXES), &value);
 
     if (err == COVE_ENOTFOUND) {
-        cove_arena_reset(&ix->arena);
-        ix->items = NULL;
-        ix->count = ix->cap = 0;
-        ix->edition = ix->rules = 0;
-        ix->next = 1;
-        return 0;
+        return record_none(ix, txn);
     }
     if (err != 0) {
         return err;
@@ -148,7 +161,10 @@ static int record_read(struct cove_indexes *ix, struct cove_store_txn *txn)
         return 0;
     }
     ix->edition = 0; /* until all of it is read */
-    err = indexes_unpack(ix, &u);
+    err = u.err != 0 ? u.err : indexes_unpack(ix, &u);
+    if (err == COVE_ECORRUPT) {
+        return record_none(ix, txn);
+    }
     if (err == 0) {
         ix->edition = edition;
     }
@@ -231,14 +247,21 @@ int indexes_put(struct cove_indexes *ix, struct cove_store_txn *txn)
 {
     struct cove_packer p;
     struct cove_buf buf;
+    uint64_t edition, sequence;
     int err;
 
     if (!ix->dirty) {
         return 0;
     }
+    err = cove_repo_sequence(ix->repo, txn, &sequence);
+    if (err != 0) {
+        return err;
+    }
+    /* None that another process may remember of a record that was lost. */
+    edition = ix->edition < sequence ? sequence : ix->edition + 1;
     cove_buf_init(&buf, ix->alloc);
     cove_packer_init(&p, &buf);
-    cove_pack_varint(&p, ix->edition + 1);
+    cove_pack_varint(&p, edition);
     cove_pack_varint(&p, ix->rules);
     cove_pack_varint(&p, ix->next);
     cove_pack_varint(&p, ix->count);
@@ -248,7 +271,7 @@ int indexes_put(struct cove_indexes *ix, struct cove_store_txn *txn)
     err = record_put(ix, txn, META_INDEXES, &p);
     cove_buf_clear(&buf);
     if (err == 0) {
-        ix->edition++;
+        ix->edition = edition;
         ix->dirty = false;
     }
     return err;

@@ -88,7 +88,8 @@ COVE_MUST_CHECK int cove_indexes_due(struct cove_indexes *indexes,
 COVE_MUST_CHECK int cove_indexes_work(struct cove_indexes *indexes,
                                       struct cove_store_txn *txn, size_t max,
                                       bool *left, struct cove_diag *diag);
-/* Build an index anew, whatever it holds: after damage, or to be sure. */
+/* Build an index anew, whatever it holds: after damage, or to be sure; 0: all.
+ */
 COVE_MUST_CHECK int cove_indexes_again(struct cove_indexes *indexes,
                                        struct cove_store_txn *txn,
                                        uint32_t number);
