@@ -156,6 +156,7 @@ struct cove_dump_took {
     uint64_t refused;      /* headers and batches */
     uint64_t forks;        /* sessions that part from what is here */
     uint64_t unknown;      /* items of a later version */
+    uint64_t removed;      /* of documents that were removed here */
 };
 struct cove_dump_take {
     struct cove_repo *repo;

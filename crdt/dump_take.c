@@ -33,6 +33,10 @@ static bool take_is_refusal(int err)
 static int take_verdict(struct cove_dump_take *take, const struct cove_id *id,
                         int err, const struct cove_diag *why)
 {
+    if (err == COVE_EREMOVED) { /* it does not come back */
+        take->took.removed++;
+        return 0;
+    }
     if (!take_is_refusal(err)) {
         return err;
     }

@@ -134,6 +134,7 @@ static int import_resume(struct dump_import *m)
     took->refused = cove_reader_uint(&r);
     took->forks = cove_reader_uint(&r);
     took->unknown = cove_reader_uint(&r);
+    took->removed = cove_reader_uint(&r);
     m->take.leaves = cove_reader_bool(&r);
     cove_reader_fixed(&r, m->take.left.b, sizeof(m->take.left.b));
     m->has_account = cove_reader_bool(&r);
@@ -152,7 +153,7 @@ static int import_cursor(struct dump_import *m)
 
     cove_buf_init(&buf, m->a->store->alloc);
     cove_writer_init(&w, &buf);
-    dump_text_begin(m->txn, &w, 16);
+    dump_text_begin(m->txn, &w, 17);
     cove_writer_bytes(&w, m->sum.b, sizeof(m->sum.b));
     cove_writer_bytes(&w, m->first.b, sizeof(m->first.b));
     cove_writer_uint(&w, m->offset);
@@ -165,6 +166,7 @@ static int import_cursor(struct dump_import *m)
     cove_writer_uint(&w, took->refused);
     cove_writer_uint(&w, took->forks);
     cove_writer_uint(&w, took->unknown);
+    cove_writer_uint(&w, took->removed);
     cove_writer_bool(&w, m->take.leaves);
     cove_writer_bytes(&w, m->take.left.b, sizeof(m->take.left.b));
     cove_writer_bool(&w, m->has_account);
@@ -484,6 +486,7 @@ static void import_reply(struct dump_import *m)
     import_number(m, "refused", took->refused);
     import_number(m, "forks", took->forks);
     import_number(m, "unknown", took->unknown);
+    import_number(m, "removed", took->removed);
     import_number(m, "damagedBlocks", m->lost);
     import_number(m, "skipped", m->skip < m->offset ? m->skip : m->offset);
     if (m->cut != NULL) {

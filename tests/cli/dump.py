@@ -303,6 +303,23 @@ def a_full_disk_leaves_a_dump_that_can_be_gone_on_with(cove):
         same(digest(bob, group), digest(alice, group), "both")
 
 
+def what_was_removed_does_not_come_back(cove):
+    """Neither from a dump of before, nor is it in one of afterwards."""
+    with desk_of(cove) as d:
+        gone, kept = d.new("n=1"), d.new("n=2")
+        d.run("export", "--exact", d.base / "before.dump")
+        d.run("rm", gone, "-y")
+        digest_ = d.json("status")["digest"]
+        took = d.json("import", "--exact", d.base / "before.dump")
+        check(took["removed"] > 0 and took["refused"] == 0, took)
+        same(d.json("status")["digest"], digest_, "digest")
+        d.run("export", "--exact", d.base / "after.dump")
+        other = fresh(cove, d, "other")
+        other.run("import", "--exact", d.base / "after.dump")
+        same(other.json("status")["digest"], digest_, "digest")
+        check(other.has(kept) and not other.has(gone), "documents")
+
+
 # ----------------------------------------------------------------- wrong input
 
 def what_is_no_dump_is_named(cove):
@@ -337,6 +354,7 @@ TESTS = [
     a_damaged_block_costs_what_is_in_it,
     an_import_that_was_killed_goes_on,
     a_full_disk_leaves_a_dump_that_can_be_gone_on_with,
+    what_was_removed_does_not_come_back,
     what_is_no_dump_is_named,
 ]
 
