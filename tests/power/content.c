@@ -1,5 +1,6 @@
 #include "tests/power/content.h"
 
+#include <stdio.h>
 #include <string.h>
 
 uint64_t content_mix(uint64_t sum, const void *bytes, size_t len)
@@ -54,6 +55,27 @@ int content_of(struct cove_store *store, unsigned trees, uint64_t *out)
     }
     cove_store_abort(txn);
     return err;
+}
+
+size_t content_nonce(const uint8_t *text, size_t len, const struct stat *was,
+                     const struct stat *now, char *out, size_t cap)
+{
+    char old[64], held[512];
+    char *at;
+
+    len = len < sizeof(held) ? len : sizeof(held) - 1;
+    memcpy(held, text, len);
+    held[len] = '\0';
+    snprintf(old, sizeof(old), " %llu %llu\n", (unsigned long long)was->st_dev,
+             (unsigned long long)was->st_ino);
+    at = strstr(held, old);
+    if (at == NULL) {
+        return (size_t)snprintf(out, cap, "%s", held);
+    }
+    *at = '\0';
+    return (size_t)snprintf(out, cap, "%s %llu %llu\n%s", held,
+                            (unsigned long long)now->st_dev,
+                            (unsigned long long)now->st_ino, at + strlen(old));
 }
 
 const char *content_watch;

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include <sys/stat.h>
+
 #include "core/store.h"
 
 /* Every key and value of every tree, in order: two stores with equal numbers
@@ -14,6 +16,11 @@ int content_of(struct cove_store *store, unsigned trees, uint64_t *out);
 extern const char *content_watch; /* NULL: none */
 extern struct cove_store *content_store;
 extern uint64_t content_opened;
+
+/* The text of a nonce's side file, which names the inode of data.mdb, as it is
+ * where that file is another now: its length. */
+size_t content_nonce(const uint8_t *text, size_t len, const struct stat *was,
+                     const struct stat *now, char *out, size_t cap);
 
 uint64_t content_mix(uint64_t sum, const void *bytes, size_t len);
 

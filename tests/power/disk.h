@@ -46,6 +46,7 @@ struct disk_node { /* as the recording has it */
     uint64_t device, inode;
     char path[256];
     bool directory;
+    bool gone; /* its last name went: another file may have its inode */
 };
 
 struct disk {

@@ -42,7 +42,7 @@ static int disk_node(struct disk *disk, const char *path)
         return -1;
     }
     for (int i = disk->node_count - 1; i >= 0; i--) {
-        if (disk->nodes[i].device == st.st_dev &&
+        if (!disk->nodes[i].gone && disk->nodes[i].device == st.st_dev &&
             disk->nodes[i].inode == st.st_ino) {
             return i;
         }
@@ -187,7 +187,7 @@ static void record_after(void *ctx, const struct call *call, int failed)
         return;
     }
     if (disk->dropped >= 0) {
-        disk->nodes[disk->dropped].inode = 0;
+        disk->nodes[disk->dropped].gone = true;
     }
     switch (call->kind) {
     case CALL_OPEN:

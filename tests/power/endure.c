@@ -18,7 +18,7 @@
 #include "tests/power/work.h"
 
 #define REST     250 /* turns between two openings */
-#define PER_TURN 100  /* bytes of the file */
+#define PER_TURN 100 /* bytes of the file */
 
 struct measure {
     long kib, files;

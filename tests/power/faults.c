@@ -202,6 +202,7 @@ struct saved { /* the files of the store as they were */
         size_t len;
     } files[FILES];
     int count;
+    struct stat data; /* which file the store's was */
 };
 
 static void faults_die(const char *what)
@@ -235,6 +236,10 @@ static void saved_take(struct saved *saved, const char *dir)
         }
         int i = saved->count++;
 
+        if (strcmp(entry->d_name, "data.mdb") == 0) {
+            saved->data = st;
+        }
+
         if (i == FILES) {
             faults_die("more files than there is room for");
         }
@@ -262,7 +267,29 @@ static bool saved_has(const struct saved *saved, const char *name)
     return false;
 }
 
-/* Into the same files, so that the store's keeps its inode. */
+static void put_file(int dir, const char *name, const void *bytes, size_t len)
+{
+    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (fd < 0 || write(fd, bytes, len) != (ssize_t)len) {
+        faults_die("a file of the store cannot be put back");
+    }
+    close(fd);
+}
+
+/* The nonce's side file comes to name the file that the store's is now. */
+static void put_nonce(const struct saved *saved, int dir, int i)
+{
+    struct stat now = saved->data;
+    char text[640];
+    size_t len;
+
+    (void)fstatat(dir, "data.mdb", &now, 0);
+    len = content_nonce(saved->files[i].bytes, saved->files[i].len,
+                        &saved->data, &now, text, sizeof(text));
+    put_file(dir, "nonce", text, len);
+}
+
 static void saved_put(const struct saved *saved, const char *path)
 {
     int made = saved->count > 0 ? mkdir(path, 0700) : 0;
@@ -274,15 +301,17 @@ static void saved_put(const struct saved *saved, const char *path)
             (void)unlinkat(dirfd(list), entry->d_name, 0);
         }
     }
-    for (int i = 0; i < saved->count; i++) {
-        int fd = openat(dirfd(list), saved->files[i].name,
-                        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    for (int pass = 0; pass < 2; pass++) { /* the nonce after the store */
+        for (int i = 0; i < saved->count; i++) {
+            bool nonce = strcmp(saved->files[i].name, "nonce") == 0;
 
-        if (fd < 0 || write(fd, saved->files[i].bytes, saved->files[i].len) !=
-                          (ssize_t)saved->files[i].len) {
-            faults_die("a file of the store cannot be put back");
+            if (nonce && pass == 1) {
+                put_nonce(saved, dirfd(list), i);
+            } else if (!nonce && pass == 0) {
+                put_file(dirfd(list), saved->files[i].name,
+                         saved->files[i].bytes, saved->files[i].len);
+            }
         }
-        close(fd);
     }
     if (list != NULL) {
         closedir(list);
@@ -312,6 +341,7 @@ struct faults {
     struct saved saved, no_copy;
     const struct work_step *step;
     bool opens; /* the step opens the store itself */
+    bool swaps; /* it closes and opens it on its way */
     long stride;
     long tries, tolerated;
     uint64_t seen[4096]; /* contents that were checked */
@@ -398,7 +428,7 @@ static bool faults_judge(struct faults *f, struct work *work,
                          const struct kind *kind, int err, size_t done)
 {
     /* Where the root could not be written the store wants to be opened anew. */
-    bool at_once = fault.at % 4 == 0 && !f->opens &&
+    bool at_once = fault.at % 4 == 0 && !f->opens && !f->swaps &&
                    (kind->grows || kind->code == COVE_ENOMEM);
     const char *said = cove_errmsg(work->store);
 
@@ -536,9 +566,9 @@ static bool faults_pass(struct faults *f)
 
 /* The day. The peer's own writes are on no disk. */
 static const char *const day[] = {
-    "open",   "types",  "edit",   "afar",      "ingest",  "schema",
-    "items",  "upload", "set",    "undo",      "branch",  "edit",
-    "backup", "check",  "reopen", "migration", "migrate", "sweep"};
+    "open",   "types",     "edit",    "afar",   "ingest", "schema", "items",
+    "upload", "set",       "undo",    "branch", "edit",   "backup", "check",
+    "reopen", "migration", "migrate", "sweep",  "compact"};
 
 static const struct work_step *day_step(const char *name)
 {
@@ -560,6 +590,7 @@ static int faults_day(struct faults *f, const char *only)
 
         f->step = day_step(day[i]);
         f->opens = i == 0;
+        f->swaps = strcmp(day[i], "compact") == 0;
         f->tries = f->tolerated = 0;
         if (strcmp(day[i], "afar") != 0 &&
             (only == NULL || strcmp(only, day[i]) == 0)) {

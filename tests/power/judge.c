@@ -97,19 +97,27 @@ static void judge_path(const struct judge *judge, const char *name,
     snprintf(out, 256, "%s/%s", judge->dir, name);
 }
 
-static void judge_clear(const struct judge *judge)
+static void clear_below(int above, const char *name)
 {
-    DIR *dir = opendir(judge->dir);
+    int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (entry->d_name[0] != '.') {
-            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+        if (entry->d_name[0] == '.' || unlinkat(fd, entry->d_name, 0) == 0) {
+            continue;
         }
+        clear_below(fd, entry->d_name);
+        (void)unlinkat(fd, entry->d_name, AT_REMOVEDIR);
     }
     if (dir != NULL) {
         closedir(dir);
     }
+}
+
+static void judge_clear(const struct judge *judge)
+{
+    clear_below(AT_FDCWD, judge->dir);
 }
 
 /* Files that say nothing of the store. */
@@ -152,33 +160,41 @@ static int lay_data(const struct disk_state *state, int dir)
 static bool lay_nonce(struct judge *judge, const struct disk_state *state,
                       int dir, const struct disk_file *file)
 {
-    char text[512], moved[640], was[64], path[256];
+    char moved[640], path[256];
     struct disk_file laid = {.bytes = (uint8_t *)moved};
-    struct stat st;
+    struct stat was = {0}, now;
     int data = lay_data(state, dir);
 
     judge_path(judge, "data.mdb", path);
-    if (data < 0 || file->len >= sizeof(text) || stat(path, &st) != 0) {
+    if (data < 0 || stat(path, &now) != 0) {
         return lay_file(judge, "nonce", file);
     }
-    const struct disk_node *node = &judge->record->disk.nodes[data];
-
-    memcpy(text, file->bytes, file->len);
-    text[file->len] = '\0';
-    snprintf(was, sizeof(was), " %llu %llu\n", (unsigned long long)node->device,
-             (unsigned long long)node->inode);
-
-    char *at = strstr(text, was);
-
-    if (at == NULL) {
-        return lay_file(judge, "nonce", file);
-    }
-    *at = '\0';
+    was.st_dev = judge->record->disk.nodes[data].device;
+    was.st_ino = judge->record->disk.nodes[data].inode;
     laid.len =
-        (size_t)snprintf(moved, sizeof(moved), "%s %llu %llu\n%s", text,
-                         (unsigned long long)st.st_dev,
-                         (unsigned long long)st.st_ino, at + strlen(was));
+        content_nonce(file->bytes, file->len, &was, &now, moved, sizeof(moved));
     return lay_file(judge, "nonce", &laid);
+}
+
+/* A directory in that of the store, with its files. */
+static bool lay_below(struct judge *judge, const struct disk_state *state,
+                      const char *name, int dir)
+{
+    char path[256];
+    bool good;
+
+    judge_path(judge, name, path);
+    good = mkdir(path, 0700) == 0;
+    for (int i = 0; good && i < DISK_NAMES; i++) {
+        const char *file = state->files[dir].names[i].name;
+        char below[64];
+
+        snprintf(below, sizeof(below), "%s/%s", name, file);
+        good = lay_skips(file) ||
+               lay_file(judge, below,
+                        &state->files[state->files[dir].names[i].means]);
+    }
+    return good;
 }
 
 static bool judge_lay(struct judge *judge, const struct disk_state *state,
@@ -191,15 +207,16 @@ static bool judge_lay(struct judge *judge, const struct disk_state *state,
     for (int pass = 0; pass < 2; pass++) { /* the nonce after the store */
         for (int i = 0; good && i < DISK_NAMES; i++) {
             const char *name = names->names[i].name;
+            int means = names->names[i].means;
             bool nonce = strcmp(name, "nonce") == 0;
 
             if (lay_skips(name) || nonce != (pass == 1)) {
                 continue;
             }
-            const struct disk_file *file = &state->files[names->names[i].means];
-
-            good = nonce ? lay_nonce(judge, state, dir, file)
-                         : lay_file(judge, name, file);
+            good = nonce ? lay_nonce(judge, state, dir, &state->files[means])
+                   : judge->record->disk.nodes[means].directory
+                       ? lay_below(judge, state, name, means)
+                       : lay_file(judge, name, &state->files[means]);
         }
     }
     return good;
@@ -410,7 +427,9 @@ static bool judge_after(struct judge *judge, struct work *work, size_t commit,
     uint64_t after = 0, before = 0;
     bool known = memo_get(&judge->afters, key, &before);
 
-    if (!known && !judge_step(judge, work, "check")) {
+    /* Opened anew, so that nothing is warm which is not the next time. */
+    if (!known && (!judge_step(judge, work, "check") ||
+                   !judge_step(judge, work, "reopen"))) {
         return false;
     }
     edge_set(AFTER_MS + 60000, 4712); /* whether it was looked at or not */
