@@ -410,7 +410,8 @@ const struct cli_verb cli_verbs[] = {
      "let history take less room",
      "  --days N         only what was written more than N days ago\n"
      "  --no-file        do not make the store's file anew\n"
-     "Packs what sessions wrote, of all documents unless it is said which; what "
+     "Packs what sessions wrote, of all documents unless it is said which; "
+     "what "
      "is read\nand sent stays what it was. Then the file is made anew without "
      "the room that is free\nin it, where no other process has the store open. "
      "`cove config compactDays=30`\nlets `cove serve` pack when it is idle."},

@@ -267,9 +267,9 @@ static int open_env(struct cove_lmdb *lmdb, const struct cove_store_dir *dir,
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t size = opt->map_bytes > 0 ? opt->map_bytes : MAP_FIRST;
-    unsigned flags =
-        MDB_NOTLS | (opt->read_only ? (unsigned)MDB_RDONLY | MDB_NOLOCK : 0) |
-        (opt->level == COVE_LEVEL_GROUP ? MDB_NOMETASYNC : 0);
+    unsigned flags = MDB_NOTLS |
+                     (opt->read_only ? (unsigned)MDB_RDONLY | MDB_NOLOCK : 0) |
+                     (opt->level == COVE_LEVEL_GROUP ? MDB_NOMETASYNC : 0);
     int rc = size > SIZE_MAX / 2 ? ENOMEM : mdb_env_create(&lmdb->env);
 
     size = size < MAP_LEAST ? MAP_LEAST : (size + page - 1) / page * page;

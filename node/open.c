@@ -18,8 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OPEN_SEED    ((size_t)32)
-#define OPEN_ACCOUNT "account"
+#define OPEN_SEED ((size_t)32)
 
 /* What to do about an error that came from below without a sentence. */
 static const char *failed_advice(int err)
@@ -266,76 +265,6 @@ void node_notify(struct cove *store)
     }
 }
 
-/* -------------------------------------------------------------- account */
-
-static int account_make(struct cove *store, struct node_worker *worker,
-                        struct cove_store_txn *txn)
-{
-    struct cove_buf members, header;
-    struct cove_writer w;
-    uint8_t nonce[16];
-    cove_num num;
-    struct cove_header h = {.version = COVE_FORMAT_VERSION,
-                            .type = COVE_DOC_ACCOUNT};
-
-    cove_buf_init(&members, store->alloc);
-    cove_buf_init(&header, store->alloc);
-    store->env->random(store->env->ctx, nonce, sizeof(nonce));
-    cove_writer_init(&w, &members);
-    cove_writer_map(&w, 1);
-    cove_writer_bytes(&w, store->device.b, sizeof(store->device.b));
-    cove_writer_cstr(&w, cove_role_name(COVE_ROLE_ADMIN));
-    h.nonce = cove_bytes(nonce, sizeof(nonce));
-    h.has_created = true;
-    h.created_ms = store->env->now_ms(store->env->ctx);
-
-    int err = w.err;
-
-    if (err == 0) {
-        h.members = cove_buf_bytes(&members);
-        err = cove_header_encode(&h, &header, &store->account, &store->diag);
-    }
-    if (err == 0) {
-        err = cove_repo_create(worker->repo, txn, cove_buf_bytes(&header), &num,
-                               &store->diag);
-    }
-    if (err == 0) {
-        err = cove_repo_record_put(
-            worker->repo, txn, COVE_RECORDS_META, cove_bytes_text(OPEN_ACCOUNT),
-            cove_bytes(store->account.b, sizeof(store->account.b)));
-    }
-    cove_buf_clear(&members);
-    cove_buf_clear(&header);
-    return err;
-}
-
-/* The device's account: one document, made with the store. */
-static int account_open(struct cove *store, struct node_worker *worker)
-{
-    struct cove_store_txn *txn;
-    struct cove_bytes held;
-    int err = cove_store_begin(store->store, true, &txn);
-
-    if (err != 0) {
-        return err;
-    }
-    err = cove_repo_record_get(worker->repo, txn, COVE_RECORDS_META,
-                               cove_bytes_text(OPEN_ACCOUNT), &held);
-    if (err == 0 && held.len == sizeof(store->account.b)) {
-        memcpy(store->account.b, held.at, held.len);
-        cove_store_abort(txn);
-        return 0;
-    }
-    if (err == COVE_ENOTFOUND) {
-        err = account_make(store, worker, txn);
-    }
-    if (err == 0) {
-        return cove_store_commit(txn);
-    }
-    cove_store_abort(txn);
-    return err;
-}
-
 /* ----------------------------------------------------------- open, close */
 
 static void open_landed(void *ctx)
@@ -440,7 +369,7 @@ static int open_all(struct cove *store, const struct cove_options *o)
         err = node_nonce_renew(store, worker);
     }
     if (err == 0) {
-        err = account_open(store, worker);
+        err = node_account_open(store, worker);
     }
     if (err == 0) {
         err = cove_store_flush(store->store, false);

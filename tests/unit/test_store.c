@@ -608,7 +608,8 @@ static Suite *store_suite(void)
                         FIXTURE_LEVELS);
     tcase_add_loop_test(both, writers_of_several_threads_wait_for_each_other, 0,
                         FIXTURE_LEVELS);
-    tcase_add_loop_test(both, usage_counts_entries_and_bytes, 0, FIXTURE_LEVELS);
+    tcase_add_loop_test(both, usage_counts_entries_and_bytes, 0,
+                        FIXTURE_LEVELS);
     suite_add_tcase(suite, both);
     return suite;
 }

@@ -1,0 +1,39 @@
+/* open.h: what opening a store makes and closing it ends; for node.h, which
+ * includes it. */
+#ifndef COVE_NODE_OPEN_H
+#define COVE_NODE_OPEN_H
+
+#include "core/diag.h"
+
+struct cove;
+struct node_worker;
+
+int node_worker_take(struct cove *store, struct node_worker **out);
+void node_worker_give(struct cove *store, struct node_worker *worker);
+void node_worker_free(struct cove *store, struct node_worker *worker);
+/* In place of give: nothing that it remembers is good any more. */
+void node_worker_drop(struct cove *store, struct node_worker *worker);
+
+/* Make the store's file anew (core/store_shrink.h), where nobody in this
+ * process and no other uses it: else COVE_EBUSY. No transaction may be open in
+ * this thread. */
+struct cove_shrink;
+int node_shrink(struct cove *store, const struct cove_shrink *how,
+                struct cove_diag *diag);
+/* A file's path in the store's directory; NULL when memory is out. */
+char *node_path(const struct cove *store, const char *name);
+
+/* --- nonce.c: compare store and side file: *due where they do not agree, or
+ * there is none; new_session says that its session has to end first. Then make
+ * both anew. */
+#define NODE_NONCE_MAX 512
+int node_nonce_check(struct cove *store, struct node_worker *worker, bool *due);
+int node_nonce_renew(struct cove *store, struct node_worker *worker);
+/* Let the side file name these files as the store's. */
+int node_nonce_say(struct cove *store, const char *const *files, size_t count);
+void node_notify(struct cove *store); /* tell other processes of a commit */
+
+/* --- account.c: the device's account, one document, made with the store */
+int node_account_open(struct cove *store, struct node_worker *worker);
+
+#endif
