@@ -8,6 +8,7 @@
 #include "core/hlc.h"
 #include "node/watch.h"
 
+#include <assert.h>
 #include <limits.h>
 
 static int64_t held_now(const struct node_watch *watch)
@@ -115,9 +116,10 @@ int watch_held_due(struct watch_look *l)
         if (err == 0) {
             /* A later one of the same document may have come to the front. */
             at = &l->watch->held;
-            while (*at != held) {
+            while (*at != NULL && *at != held) {
                 at = &(*at)->next;
             }
+            assert(*at == held);
             *at = held->next;
             cove_alloc_free(l->watch->store->alloc, held);
         }
