@@ -236,6 +236,8 @@ int cli_wait(struct cli *cli);
 int cli_watch(struct cli *cli);
 int cli_status(struct cli *cli);
 int cli_check(struct cli *cli);
+int cli_recover(struct cli *cli);
+int cli_stats(struct cli *cli);
 int cli_backup(struct cli *cli);
 int cli_rm(struct cli *cli);
 int cli_compact(struct cli *cli);

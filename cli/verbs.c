@@ -380,6 +380,17 @@ const struct cli_verb cli_verbs[] = {
      "Exit 9 on damage, 0 where all of it was made again. A store that cannot "
      "be opened\nis looked at all the same. docs/ADMIN.md \"What check finds\" "
      "lists the kinds."},
+    {"stats", true, false, cli_stats, "",
+     "where the bytes are, and how much there is",
+     "From counts that are kept: it takes as long in a large store."},
+    {"recover", false, false, cli_recover, "SRC DEST",
+     "save what is whole in a damaged store into a new one",
+     "SRC is read only, page by page, whatever its damage; DEST is a new "
+     "directory. Each\nheader, log and signature is verified; the device's key "
+     "is kept, the session is a\nnew one. What was lost peers send again: "
+     "sync. "
+     "Exit 9 where something was lost.\nExample:\n  cove recover alice "
+     "alice-saved && cove -d alice-saved sync"},
     {"backup", false, false, cli_backup,
      "DIR | list [PARENT] | verify DIR | restore DIR [--to NEWDIR] |\n    "
      "FILE --schema NAME",
@@ -440,7 +451,7 @@ const struct cli_verb cli_verbs[] = {
     {"config", true, false, cli_config, "[KEY | KEY=VALUE]",
      "how careful this store is",
      "profile=relaxed|strict, batch, rate, threshold, atomicLimit, "
-     "requireBackup,\ncompactDays; KEY= takes a setting back. Example:\n"
+     "requireBackup,\ncompactDays, scrub; KEY= takes a setting back. Example:\n"
      "  cove config profile=strict"},
     {"version", false, false, cli_version, "", "which version this is", ""},
     {"help", false, false, cli_help, "[VERB]", "this, or more on a verb", ""},

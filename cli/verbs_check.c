@@ -1,4 +1,5 @@
-/* verbs_check.c: check: is the store whole? */
+/* verbs_check.c: check, recover, stats: is the store whole, and if not, what
+ * is? How much is in it? */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -110,4 +111,126 @@ int cli_check(struct cli *cli)
     }
     json_decref(reply);
     return code;
+}
+
+/* ----------------------------------------------------------------- recover */
+
+static void human_recover(const json_t *reply)
+{
+    json_t *d;
+    size_t i;
+
+    json_array_foreach(json_object_get(reply, "damaged"), i, d)
+    {
+        printf("%-5s %s: ", cli_text(d, "what"),
+               json_object_get(d, "id") != NULL ? cli_text(d, "id")
+                                                : "a document");
+        cli_print_text(cli_text(d, "why"));
+        printf("; %" JSON_INTEGER_FORMAT
+               " transactions saved, %" JSON_INTEGER_FORMAT " lost\n",
+               cli_int(d, "saved"), cli_int(d, "lost"));
+    }
+    if (cli_int(reply, "part") + cli_int(reply, "lost") >
+        cli_int(reply, "shown")) {
+        printf("… and more; these are the first %" JSON_INTEGER_FORMAT "\n",
+               cli_int(reply, "shown"));
+    }
+    printf("%" JSON_INTEGER_FORMAT " documents whole, %" JSON_INTEGER_FORMAT
+           " in part, %" JSON_INTEGER_FORMAT " lost; %" JSON_INTEGER_FORMAT
+           " transactions saved, %" JSON_INTEGER_FORMAT " lost\n",
+           cli_int(reply, "whole"), cli_int(reply, "part"),
+           cli_int(reply, "lost"), cli_int(reply, "transactions"),
+           cli_int(reply, "transactionsLost"));
+    if (!json_is_true(json_object_get(reply, "complete"))) {
+        puts("the list of documents was damaged: there may have been others");
+    }
+    fputs("`cove -d ", stdout);
+    cli_print_text(cli_text(reply, "path"));
+    puts(" sync` takes what is missing from peers that have it");
+}
+
+/* It needs no store but those that it names: one in memory stands for it. */
+int cli_recover(struct cli *cli)
+{
+    struct cove_options options = {.size = sizeof(options),
+                                   .flags = COVE_OPEN_MEMORY};
+    const char *from = cli_word(cli);
+    const char *to = cli_word(cli);
+    struct cli_progress progress;
+    json_t *reply = NULL;
+    int code = cli_end(cli, false);
+
+    if (code == CLI_OK && to == NULL) {
+        code =
+            cli_fail(CLI_USAGE, "recover needs the damaged store's directory "
+                                "and a new one");
+    }
+    if (code != CLI_OK) {
+        return code;
+    }
+    int err = cove_open(NULL, &options, &cli->store);
+
+    if (err != 0) {
+        return cli_failed(cli, err);
+    }
+    cli_progress_begin(&progress, cli, "entries", 0);
+    cove_set_log(cli->store, check_log, &progress);
+    code = cli_call(
+        cli,
+        json_pack("{s:s s:s s:s}", "do", "recover", "from", from, "to", to),
+        &reply);
+    cove_set_log(cli->store, NULL, NULL);
+    cli_progress_end(&progress);
+    if (code == CLI_OK && cli->json) {
+        cli_print_json(reply);
+    } else if (code == CLI_OK && !cli->quiet) {
+        human_recover(reply);
+    }
+    if (code == CLI_OK && cli_int(reply, "part") + cli_int(reply, "lost") > 0) {
+        code = CLI_INVALID;
+    }
+    json_decref(reply);
+    return code;
+}
+
+/* ------------------------------------------------------------------- stats */
+
+static void human_stats(const json_t *reply)
+{
+    static const char *const lines[] = {"used", "free",   "file",  "map",
+                                        "held", "chunks", "groups"};
+    const json_t *bytes = json_object_get(reply, "bytes");
+    const char *key;
+    json_t *value;
+    size_t i;
+
+    json_object_foreach((json_t *)(uintptr_t)bytes, key, value)
+    {
+        printf("%-14s %12" JSON_INTEGER_FORMAT " bytes\n", key,
+               json_integer_value(value));
+    }
+    for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        printf("%-14s %12" JSON_INTEGER_FORMAT "\n", lines[i],
+               cli_int(reply, lines[i]));
+    }
+    printf("%-14s %12" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT "\n",
+           "readers", cli_int(reply, "readers"), cli_int(reply, "readersMax"));
+    json_array_foreach(json_object_get(reply, "schemas"), i, value)
+    {
+        cli_print_padded(cli_text(value, "schema"), 14);
+        printf(" %12" JSON_INTEGER_FORMAT " documents\n",
+               cli_int(value, "documents"));
+    }
+    printf("store format %" JSON_INTEGER_FORMAT ", LMDB %s, cove %s\n",
+           cli_int(reply, "format"), cli_text(reply, "lmdb"),
+           cli_text(reply, "cove"));
+}
+
+int cli_stats(struct cli *cli)
+{
+    int code = cli_end(cli, false);
+
+    return code != CLI_OK ? code
+                          : cli_answer(cli, json_pack("{s:s}", "do", "stats"),
+                                       human_stats);
 }

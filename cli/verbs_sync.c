@@ -152,9 +152,55 @@ static void serve_pack(struct cli *cli, struct serve_pack *pack)
 
 /* Work off what is queued, a little at a time, until the signal comes. Sync has
  * its own thread; between two batches it has the store for itself. */
+/* Documents verified again, so many a second; the setting is looked at now and
+ * then. */
+struct serve_scrub {
+    time_t next, look;
+    json_int_t rate, at;
+};
+
+static void serve_scrub(struct cli *cli, struct serve_scrub *scrub)
+{
+    json_t *reply = NULL;
+    time_t now = time(NULL);
+
+    if (now < scrub->next) {
+        return;
+    }
+    scrub->next = now + 1;
+    if (now >= scrub->look) {
+        scrub->look = now + SERVE_PACK_S;
+        scrub->rate = 0;
+        if (cli_call(cli, json_pack("{s:s}", "do", "config"), &reply) ==
+            CLI_OK) {
+            scrub->rate = cli_int(reply, "scrub");
+        }
+        json_decref(reply);
+        reply = NULL;
+    }
+    if (scrub->rate > 0 &&
+        cli_call(cli,
+                 json_pack("{s:s s:I s:I}", "do", "scrub", "documents",
+                           scrub->rate, "from", scrub->at),
+                 &reply) == CLI_OK) {
+        bool over = json_is_true(json_object_get(reply, "over"));
+
+        scrub->at = over ? 0 : cli_int(reply, "next");
+        scrub->next = over ? now + SERVE_PACK_S : scrub->next;
+        if (json_array_size(json_object_get(reply, "damaged")) > 0 &&
+            !cli->quiet) {
+            fputs("a document is damaged and was put aside; `cove check` says "
+                  "more\n",
+                  stderr);
+        }
+    }
+    json_decref(reply);
+}
+
 static void serve_sweep(struct cli *cli, const sigset_t *set)
 {
     struct serve_pack pack = {0};
+    struct serve_scrub scrub = {0};
 
     for (;;) {
         json_t *request = json_pack("{s:s}", "do", "migrate.sweep");
@@ -170,6 +216,7 @@ static void serve_sweep(struct cli *cli, const sigset_t *set)
         json_decref(reply);
         if (wait_ms == SERVE_LOOK_MS) {
             serve_pack(cli, &pack);
+            serve_scrub(cli, &scrub);
         }
 
         reply = NULL;

@@ -187,6 +187,13 @@ struct cove_store_usage {
     uint64_t bytes_used; /* pages in use */
     uint64_t bytes_file; /* size of the file */
     uint64_t entries[COVE_STORE_MAX_TREES];
+    uint64_t bytes[COVE_STORE_MAX_TREES]; /* of the pages of each tree */
+    uint64_t bytes_free;                  /* pages that the next writes take */
+    uint64_t bytes_map;                   /* that the file may have for now */
+    uint64_t bytes_page;
+    uint32_t readers;     /* transactions that read just now */
+    uint32_t readers_max; /* … and how many may */
+    uint8_t version[3];   /* of LMDB; zeros in memory */
 };
 COVE_MUST_CHECK int cove_store_usage(struct cove_store *store,
                                      struct cove_store_usage *out);

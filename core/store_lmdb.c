@@ -227,6 +227,35 @@ static uint64_t stat_bytes(const MDB_stat *stat)
            (uint64_t)stat->ms_psize;
 }
 
+/* A line a reader, after one that heads them: its transaction, or "-". */
+static int usage_reader(const char *line, void *ctx)
+{
+    uint32_t *count = ctx;
+    const char *last = strrchr(line, ' ');
+
+    *count += last != NULL && last[1] >= '0' && last[1] <= '9';
+    return 0;
+}
+
+static void usage_env(const struct cove_lmdb *lmdb,
+                      struct cove_store_usage *out)
+{
+    struct cove_lmdb_map map;
+    unsigned most = 0;
+
+    cove_lmdb_map(lmdb, &map);
+    out->bytes_map = map.size;
+    out->bytes_free =
+        map.used > out->bytes_used ? map.used - out->bytes_used : 0;
+    if (mdb_env_get_maxreaders(lmdb->env, &most) == MDB_SUCCESS) {
+        out->readers_max = most;
+    }
+    (void)mdb_reader_list(lmdb->env, usage_reader, &out->readers);
+    out->version[0] = MDB_VERSION_MAJOR;
+    out->version[1] = MDB_VERSION_MINOR;
+    out->version[2] = MDB_VERSION_PATCH;
+}
+
 int cove_lmdb_usage(const struct cove_lmdb *lmdb, struct MDB_txn *txn,
                     struct cove_store_usage *out)
 {
@@ -242,9 +271,14 @@ int cove_lmdb_usage(const struct cove_lmdb *lmdb, struct MDB_txn *txn,
     for (unsigned i = 0; rc == MDB_SUCCESS && i < lmdb->trees; i++) {
         rc = mdb_stat(txn, lmdb->dbi[i], &stat);
         if (rc == MDB_SUCCESS) {
-            out->bytes_used += stat_bytes(&stat);
+            out->bytes[i] = stat_bytes(&stat);
+            out->bytes_used += out->bytes[i];
             out->entries[i] = stat.ms_entries;
         }
+    }
+    if (rc == MDB_SUCCESS) {
+        out->bytes_page = stat.ms_psize;
+        usage_env(lmdb, out);
     }
     return lmdb_code(rc);
 }

@@ -20,6 +20,7 @@
 #define META_TXN   128u
 #define META_BYTES 136u
 
+#define DB_NUMBERS  8u /* MDB_INTEGERKEY */
 #define PROBE_TRIES 50u
 
 uint16_t pages_u16(const uint8_t *at)
@@ -83,9 +84,13 @@ void pages_mark(uint8_t *bits, uint64_t page)
 
 /* --- the two first pages */
 
-struct pages_db pages_db_read(const uint8_t *at)
+struct pages_db pages_db_read(const uint8_t *at, bool free)
 {
-    struct pages_db db = {.entries = pages_u64(at + 32),
+    struct pages_db db = {.plain =
+                              (free || pages_u32(at) == 0) &&
+                              pages_u16(at + 4) == (free ? DB_NUMBERS : 0) &&
+                              pages_u16(at + 6) <= PAGE_DEPTH,
+                          .entries = pages_u64(at + 32),
                           .root = pages_u64(at + 40)};
 
     return db;
@@ -93,7 +98,8 @@ struct pages_db pages_db_read(const uint8_t *at)
 
 static bool meta_root_good(const struct pages_db *db, uint64_t last)
 {
-    return db->root == PAGE_NONE || (db->root >= 2 && db->root <= last);
+    return db->plain &&
+           (db->root == PAGE_NONE || (db->root >= 2 && db->root <= last));
 }
 
 void pages_meta_read(int fd, unsigned which, size_t page_bytes,
@@ -116,8 +122,8 @@ void pages_meta_read(int fd, unsigned which, size_t page_bytes,
     }
     size = pages_u32(meta + META_FREE); /* md_pad of the free list */
     m.page_bytes = size;
-    m.free = pages_db_read(meta + META_FREE);
-    m.names = pages_db_read(meta + META_NAMES);
+    m.free = pages_db_read(meta + META_FREE, true);
+    m.names = pages_db_read(meta + META_NAMES, false);
     m.last = pages_u64(meta + META_LAST);
     m.txn = pages_u64(meta + META_TXN);
     m.whole = true;
@@ -347,7 +353,43 @@ static bool probe_page(struct probe *p, uint64_t number)
     return p->what == NULL;
 }
 
-/* The names of the trees fit in one page; what is a branch is none of ours. */
+bool pages_names_good(const uint8_t *page, size_t page_bytes)
+{
+    size_t count = pages_count(page);
+    struct pages_node node;
+
+    (void)pages_node(page, page_bytes, count - 1, &node);
+    if (pages_flags(page) != PAGE_LEAF || count > COVE_STORE_MAX_TREES + 1 ||
+        !cove_bytes_equal(node.key, cove_bytes_text("cove")) ||
+        node.flags != 0) {
+        return false;
+    }
+    for (size_t i = 0; i + 1 < count; i++) {
+        (void)pages_node(page, page_bytes, i, &node);
+        if (node.flags != NODE_TREE || node.size != TREE_RECORD ||
+            node.key.len != 1 || node.key.at[0] != 'A' + i ||
+            !pages_db_read(node.value, false).plain) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Is the file that of another program? It is for LMDB to open, then. */
+static bool probe_is_ours(const struct probe *p)
+{
+    struct pages_node node;
+
+    for (size_t i = 0; i < pages_count(p->page); i++) {
+        (void)pages_node(p->page, (size_t)p->meta.page_bytes, i, &node);
+        if (cove_bytes_equal(node.key, cove_bytes_text("cove"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The names of the trees fit in one page. */
 static bool probe_trees(struct probe *p)
 {
     uint64_t roots[COVE_STORE_MAX_TREES];
@@ -360,16 +402,17 @@ static bool probe_trees(struct probe *p)
     if (!probe_page(p, p->meta.names.root)) {
         return false;
     }
-    for (size_t i = 0;
-         pages_flags(p->page) == PAGE_LEAF && i < pages_count(p->page) &&
-         count < COVE_ARRAY_LEN(roots);
-         i++) {
+    if (!probe_is_ours(p)) {
+        return true;
+    }
+    if (!pages_names_good(p->page, (size_t)p->meta.page_bytes)) {
+        p->what = "names other trees than a store has";
+        return false;
+    }
+    for (size_t i = 0; i + 1 < pages_count(p->page); i++) {
         (void)pages_node(p->page, (size_t)p->meta.page_bytes, i, &node);
-        if ((node.flags & NODE_TREE) && node.value != NULL &&
-            node.size == TREE_RECORD) {
-            roots[count] = pages_db_read(node.value).root;
-            count += roots[count] != PAGE_NONE;
-        }
+        roots[count] = pages_db_read(node.value, false).root;
+        count += roots[count] != PAGE_NONE;
     }
     for (size_t i = 0; i < count; i++) {
         if (!probe_page(p, roots[i])) {

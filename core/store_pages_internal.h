@@ -24,7 +24,9 @@
 #define NODE_KEY    511u
 #define TREE_RECORD 48u
 
-struct pages_db { /* MDB_db */
+struct pages_db { /* MDB_db: pad (4), flags (2), depth (2), three counts of
+                     pages, entries and root (8 each) */
+    bool plain;   /* keys are bytes, each once; of the free list: numbers */
     uint64_t entries, root;
 };
 
@@ -68,13 +70,16 @@ bool pages_read(int fd, uint64_t page, size_t page_bytes, uint8_t *out);
 /* Take one of the two first pages apart. */
 void pages_meta_read(int fd, unsigned which, size_t page_bytes,
                      struct pages_meta *out);
-struct pages_db pages_db_read(const uint8_t *at);
+struct pages_db pages_db_read(const uint8_t *at, bool free);
 /* What is wrong with a page that should be a branch or a leaf; NULL: nothing.
  */
 const char *pages_check(const uint8_t *page, uint64_t number,
                         size_t page_bytes);
 unsigned pages_flags(const uint8_t *page);
 size_t pages_count(const uint8_t *page); /* its nodes */
+/* Does the leaf with the names of the trees say those of a store: A, B, … and
+ * "cove"? */
+bool pages_names_good(const uint8_t *page, size_t page_bytes);
 /* A node of it; false where it does not lie in the page. */
 bool pages_node(const uint8_t *page, size_t page_bytes, size_t i,
                 struct pages_node *out);

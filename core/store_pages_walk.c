@@ -216,7 +216,7 @@ static void leaf_tree(struct walk *w, const struct pages_node *node)
     if (tree < COVE_STORE_MAX_TREES && node->size == TREE_RECORD &&
         node->value != NULL) {
         w->trees[tree].there = true;
-        w->trees[tree].db = pages_db_read(node->value);
+        w->trees[tree].db = pages_db_read(node->value, false);
     }
 }
 
@@ -286,6 +286,10 @@ static const char *page_look(struct walk *w, uint64_t number, unsigned depth,
                                                : "cannot be read";
     }
     what = pages_check(pages->room[depth], number, walk_size(w));
+    if (what == NULL && w->tree == COVE_PAGES_NAMES &&
+        !pages_names_good(pages->room[depth], walk_size(w))) {
+        what = "names other trees than a store has";
+    }
     if (what == NULL && !page_ordered(w, pages->room[depth], bounds)) {
         what = "has keys that do not belong there";
     }
@@ -351,6 +355,10 @@ static int tree_walk(struct walk *w, unsigned tree, const struct pages_db *db)
     int err;
 
     w->tree = tree;
+    if (!db->plain) {
+        return walk_fault(w, db->root, "is the root of a tree of another kind",
+                          none);
+    }
     if (db->root == PAGE_NONE) {
         return 0;
     }

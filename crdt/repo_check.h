@@ -66,7 +66,7 @@ struct cove_aside {
     struct cove_session_id session; /* zero: of the record, not of a log */
     uint32_t from, to;
 };
-/* The first behind the one given; all zero: the first of all.
+/* The first behind the one given; NULL: the first of all.
  * Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int cove_aside_next(struct cove_repo *repo,
                                     struct cove_store_txn *txn,

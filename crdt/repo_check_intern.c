@@ -70,7 +70,36 @@ static uint32_t intern_number(struct cove_bytes value)
 
     cove_unpacker_init(&u, value);
     num = cove_unpack_u32(&u);
-    return cove_unpacker_done(&u) == 0 ? num : 0;
+    return u.err == 0 ? num : 0;
+}
+
+int repo_intern_again(const struct cove_entry *entry, struct cove_buf *out,
+                      uint32_t *num)
+{
+    struct intern_key key;
+    struct cove_unpacker u;
+    uint8_t kind = entry->key.len > 1 ? entry->key.at[0] : 0;
+    int err = 0;
+
+    cove_unpacker_init(&u, entry->value);
+    *num = cove_unpack_u32(&u);
+    if (u.err != 0 || *num == 0) {
+        return COVE_ENOTFOUND;
+    }
+    out->len = 0;
+    if (kind == REPO_INTERN_SHAPE) {
+        err = cove_buf_append(out, cove_bytes(&kind, 1));
+    } else {
+        err = cove_buf_append(out, entry->key);
+    }
+    if (err == 0) {
+        err = cove_buf_append(out, cove_bytes(u.at, (size_t)(u.end - u.at)));
+    }
+    if (err == 0 && (!intern_key(cove_buf_bytes(out), &key) ||
+                     !cove_bytes_equal(key_bytes(&key), entry->key))) {
+        err = COVE_ENOTFOUND;
+    }
+    return err;
 }
 
 /* Another key that leads to the number. */
@@ -112,21 +141,11 @@ static int intern_put(struct cove_check *c, uint32_t num,
 }
 
 static int intern_put_key(struct cove_check *c, const struct intern_key *key,
-                          uint32_t num)
+                          uint32_t num, struct cove_bytes value)
 {
-    struct cove_packer p;
-    struct cove_buf buf;
-    int err;
-
     c->wrote = true;
-    cove_buf_init(&buf, c->repo->opt.alloc);
-    cove_packer_init(&p, &buf);
-    cove_pack_varint(&p, num);
-    err = p.err != 0 ? p.err
-                     : cove_store_put(c->work.txn, REPO_INTERN_KEYS,
-                                      key_bytes(key), cove_buf_bytes(&buf));
-    cove_buf_clear(&buf);
-    return err;
+    return repo_intern_put_key(&c->work, key_bytes(key), num,
+                               cove_bytes(value.at + 1, value.len - 1));
 }
 
 /* --- where the logs decide */
@@ -209,7 +228,8 @@ static int intern_conflict(struct cove_check *c, uint32_t num,
     if (err == 0 && c->opt.repair) {
         err = intern_try(c, num, value, key_bytes(other), &taken);
         if (err == 0 && !taken) {
-            err = intern_put_key(c, key, num); /* the other one goes later */
+            /* The other one goes later. */
+            err = intern_put_key(c, key, num, value);
         }
     }
     return err;
@@ -225,40 +245,44 @@ static int intern_lost(struct cove_check *c)
     return check_say(c, &f, NULL);
 }
 
-/* The bytes are no such thing: perhaps what leads to them says what it was. */
-static int intern_again(struct cove_check *c, uint32_t num,
-                        struct cove_bytes value, const struct intern_key *made)
+/* Perhaps what leads to the number says what it was. */
+static int intern_from_key(struct cove_check *c, uint32_t num,
+                           const struct intern_key *other, bool *done)
+{
+    struct cove_entry entry = {.key = key_bytes(other)};
+    struct cove_buf buf;
+    uint32_t found = 0;
+    int err =
+        cove_store_get(c->work.txn, REPO_INTERN_KEYS, entry.key, &entry.value);
+
+    cove_buf_init(&buf, c->repo->opt.alloc);
+    if (err == 0) {
+        err = repo_intern_again(&entry, &buf, &found);
+    }
+    *done = err == 0 && found == num;
+    if (*done) {
+        err = check_derived(c, "intern-entry", NULL,
+                            "something that documents use is damaged, and is "
+                            "known from where it is found by what it is");
+    }
+    if (err == 0 && *done && c->opt.repair) {
+        err = intern_put(c, num, cove_buf_bytes(&buf));
+    }
+    cove_buf_clear(&buf);
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+static int intern_again(struct cove_check *c, uint32_t num)
 {
     struct intern_key none = {.len = 0};
     struct intern_key other;
-    struct repo_session session;
-    uint8_t room[1 + sizeof(session)];
+    bool done = false;
     int err = intern_other(c, num, &none, &other);
 
-    if (err != 0) {
-        return err;
+    if (err == 0 && other.len > 0) {
+        err = intern_from_key(c, num, &other, &done);
     }
-    if (other.len > 0 && (other.b[0] == REPO_INTERN_EPOCH ||
-                          other.b[0] == REPO_INTERN_REGISTER)) {
-        err = check_derived(c, "intern-entry", NULL,
-                            "a version or field name that documents use is "
-                            "damaged, and is found by what it is");
-        return err != 0 || !c->opt.repair
-                   ? err
-                   : intern_put(c, num, key_bytes(&other));
-    }
-    if (made->len > 0 && other.len == made->len &&
-        memcmp(other.b, made->b, made->len) == 0) {
-        err = check_derived(c, "intern-entry", NULL,
-                            "the id of a session is damaged, and follows from "
-                            "its device and salt");
-        memcpy(room, value.at, sizeof(room));
-        memcpy(room + 1, made->b + 1, sizeof(session.session));
-        return err != 0 || !c->opt.repair
-                   ? err
-                   : intern_put(c, num, cove_bytes(room, sizeof(room)));
-    }
-    return intern_lost(c);
+    return err != 0 || done ? err : intern_lost(c);
 }
 
 int check_intern_entry(struct cove_check *c, const struct cove_entry *entry)
@@ -277,7 +301,7 @@ int check_intern_entry(struct cove_check *c, const struct cove_entry *entry)
         c->most_intern = (uint32_t)num;
     }
     if (!intern_key(entry->value, &made)) {
-        return intern_again(c, (uint32_t)num, entry->value, &made);
+        return intern_again(c, (uint32_t)num);
     }
     err =
         cove_store_get(c->work.txn, REPO_INTERN_KEYS, key_bytes(&made), &found);
@@ -291,15 +315,16 @@ int check_intern_entry(struct cove_check *c, const struct cove_entry *entry)
         return intern_conflict(c, (uint32_t)num, entry->value, &made, &other);
     }
     if (err == 0 && other.len > 0 && made.b[0] == REPO_INTERN_SHAPE) {
-        return intern_lost(c);
+        return intern_again(c, (uint32_t)num);
     }
     if (err == 0) {
         err = check_derived(c, "intern-entry", NULL,
                             "something that documents use cannot be found by "
                             "what it is");
     }
-    return err != 0 || !c->opt.repair ? err
-                                      : intern_put_key(c, &made, (uint32_t)num);
+    return err != 0 || !c->opt.repair
+               ? err
+               : intern_put_key(c, &made, (uint32_t)num, entry->value);
 }
 
 int check_intern_key_entry(struct cove_check *c, const struct cove_entry *entry)

@@ -111,6 +111,10 @@ COVE_MUST_CHECK int mend_remove(struct cove_check *c, cove_num num,
 COVE_MUST_CHECK int mend_checkpoint(struct cove_check *c,
                                     struct repo_record *record);
 /* Put bytes aside. */
+COVE_MUST_CHECK int repo_aside_put(struct cove_repo *repo,
+                                   struct cove_store_txn *txn,
+                                   const struct cove_aside *place,
+                                   struct cove_bytes bytes);
 COVE_MUST_CHECK int mend_aside(struct cove_check *c,
                                const struct cove_aside *place,
                                struct cove_bytes bytes);

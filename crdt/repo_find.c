@@ -416,7 +416,7 @@ int cove_repo_ingest_header(struct cove_repo *repo, struct cove_store_txn *txn,
         return err;
     }
     err = cove_header_decode(header, &decoded, diag);
-    if (err == 0 && find_is_local(repo, id, &decoded)) {
+    if (err == 0 && find_is_local(repo, id, &decoded) && !repo->mending) {
         err = cove_fail(diag, COVE_EFORMAT,
                         "the header belongs to this device's local documents, "
                         "which no peer can have");

@@ -209,7 +209,7 @@ static int ingest_check_times(struct ingest *in)
 
     int64_t ahead = cove_hlc_ahead(last, repo_now(in->work.repo));
 
-    if (ahead > COVE_MAX_REFUSE_MS) {
+    if (ahead > COVE_MAX_REFUSE_MS && !in->work.repo->mending) {
         in->result.refused_time = true;
         return cove_fail(in->work.diag, COVE_ECLOCK,
                          "the author's clock is %" PRId64 " h ahead of ours",
@@ -422,7 +422,8 @@ static int ingest_document(struct ingest *in)
     if (err == 0) {
         err = repo_record_read(&in->work, num, &in->record);
     }
-    if (err == 0 && (in->record.flags & COVE_DOC_LOCAL)) {
+    if (err == 0 && (in->record.flags & COVE_DOC_LOCAL) &&
+        !in->work.repo->mending) {
         err = COVE_ENOTFOUND; /* for whoever asks from outside */
     }
     if (err == COVE_ENOTFOUND) {

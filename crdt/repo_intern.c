@@ -147,10 +147,45 @@ static int intern_find(struct repo_work *work, uint8_t kind,
 
     uint32_t n = cove_unpack_u32(&u);
 
-    err = cove_unpacker_done(&u);
+    err = u.err; /* what it is may stand behind it */
     if (err == 0) {
         *num = n;
     }
+    return err;
+}
+
+/* What is not in the key of a session or a header shape stands there too, so
+ * that a page of one tree that is lost can be made again from the other. */
+static struct cove_bytes intern_rest(uint8_t kind, struct cove_bytes value)
+{
+    size_t id = sizeof(struct cove_session_id);
+
+    switch (kind) {
+    case REPO_INTERN_SESSION:
+        return cove_bytes(value.at + id, value.len - id);
+    case REPO_INTERN_SHAPE:
+        return value;
+    default:
+        return cove_bytes(NULL, 0);
+    }
+}
+
+int repo_intern_put_key(struct repo_work *work, struct cove_bytes key,
+                        uint32_t num, struct cove_bytes value)
+{
+    struct cove_bytes rest = intern_rest(key.at[0], value);
+    struct cove_packer p;
+    struct cove_buf buf;
+    int err;
+
+    cove_buf_init(&buf, work->repo->opt.alloc);
+    cove_packer_init(&p, &buf);
+    cove_pack_varint(&p, num);
+    cove_pack_raw(&p, rest.at, rest.len);
+    err = p.err != 0 ? p.err
+                     : cove_store_put(work->txn, REPO_INTERN_KEYS, key,
+                                      cove_buf_bytes(&buf));
+    cove_buf_clear(&buf);
     return err;
 }
 
@@ -181,15 +216,8 @@ static int intern_add(struct repo_work *work, uint8_t kind,
         err = cove_store_put(work->txn, REPO_INTERN, cove_place_bytes(&place),
                              cove_buf_bytes(&buf));
     }
-    buf.len = 0;
-    cove_pack_varint(&p, n);
     if (err == 0) {
-        err = p.err;
-    }
-    if (err == 0) {
-        err =
-            cove_store_put(work->txn, REPO_INTERN_KEYS,
-                           intern_key(&room, kind, key), cove_buf_bytes(&buf));
+        err = repo_intern_put_key(work, intern_key(&room, kind, key), n, value);
     }
     cove_buf_clear(&buf);
     if (err == 0) {

@@ -45,6 +45,17 @@ COVE_MUST_CHECK int repo_intern_shape_add(struct repo_work *work,
                                           struct cove_bytes shape,
                                           uint32_t *num);
 
+/* Put how a thing is found: by its key, with the kind in front; `value` without
+ * it. */
+COVE_MUST_CHECK int repo_intern_put_key(struct repo_work *work,
+                                        struct cove_bytes key, uint32_t num,
+                                        struct cove_bytes value);
+/* What a number stands for, kind in front, from the entry that finds it; `out`
+ * is emptied first. repo_check_intern.c. Errors: COVE_ENOTFOUND where the entry
+ * does not say, COVE_ENOMEM. */
+COVE_MUST_CHECK int repo_intern_again(const struct cove_entry *entry,
+                                      struct cove_buf *out, uint32_t *num);
+
 /* The cache, for the operation's snapshot. */
 void repo_cache_lock(struct repo_work *work);
 void repo_cache_unlock(struct repo_work *work);

@@ -217,6 +217,14 @@ COVE_MUST_CHECK int repo_record_read(struct repo_work *work, cove_num num,
                                      struct repo_record *out);
 COVE_MUST_CHECK int repo_record_write(struct repo_work *work,
                                       struct repo_record *record);
+/* A record from its bytes; one row. For what is read from a damaged store.
+ * Errors: COVE_ECORRUPT, COVE_ENOMEM. */
+COVE_MUST_CHECK int repo_record_unpack(struct repo_work *work,
+                                       struct cove_bytes bytes,
+                                       struct repo_record *record);
+COVE_MUST_CHECK int repo_row_unpack(struct repo_work *work,
+                                    struct cove_unpacker *u, uint64_t created,
+                                    struct repo_row *row);
 /* When the header says the document was made, as an hlc; 0 where it does not.
  * Times in records are kept as differences from it. */
 uint64_t repo_record_created(const struct repo_record *record);

@@ -69,3 +69,8 @@ int repo_next_record(struct cove_store_txn *txn, cove_num after, cove_num *out)
     }
     return err;
 }
+
+unsigned cove_repo_format(void)
+{
+    return REPO_FORMAT;
+}

@@ -55,8 +55,8 @@ static void row_pack(struct cove_packer *p, const struct repo_row *row,
     }
 }
 
-static int row_unpack(struct repo_work *work, struct cove_unpacker *u,
-                      uint64_t created, struct repo_row *row)
+int repo_row_unpack(struct repo_work *work, struct cove_unpacker *u,
+                    uint64_t created, struct repo_row *row)
 {
     struct repo_session session;
     int err;
@@ -234,15 +234,15 @@ static int record_rows(struct repo_work *work, struct cove_unpacker *u,
         return COVE_ENOMEM;
     }
     for (size_t i = 0; i < (size_t)count && err == 0; i++) {
-        err =
-            row_unpack(work, u, repo_record_created(record), &record->rows[i]);
+        err = repo_row_unpack(work, u, repo_record_created(record),
+                              &record->rows[i]);
     }
     record->row_count = (size_t)count;
     return err;
 }
 
-static int record_unpack(struct repo_work *work, struct cove_bytes bytes,
-                         struct repo_record *record)
+int repo_record_unpack(struct repo_work *work, struct cove_bytes bytes,
+                       struct repo_record *record)
 {
     struct cove_unpacker u;
 
@@ -297,7 +297,7 @@ int repo_record_read(struct repo_work *work, cove_num num,
     if (err != 0) {
         return err;
     }
-    err = record_unpack(work, bytes, &record);
+    err = repo_record_unpack(work, bytes, &record);
     if (err != 0) {
         return err == COVE_ECORRUPT
                    ? cove_fail(work->diag, err,

@@ -168,5 +168,8 @@ extern const struct admin_verb admin_explain_verbs[];
 extern const struct admin_verb admin_peer_verbs[];
 extern const struct admin_verb admin_status_verbs[];
 extern const struct admin_verb admin_check_verbs[];
+extern const struct admin_verb admin_recover_verbs[];
+extern const struct admin_verb admin_scrub_verbs[];
+extern const struct admin_verb admin_stats_verbs[];
 
 #endif

@@ -335,6 +335,17 @@ static int check_all(struct check *c, struct cove_check_sum *sum)
     while (err == 0 && !over) {
         err = check_slice(c, check, &over);
     }
+    if (err == COVE_ECORRUPT) { /* what every operation reads first */
+        struct cove_finding f = {
+            .kind = "open",
+            .text = "a record of the store itself is damaged: nothing can be "
+                    "checked by it"};
+
+        err = check_finding(c, &f);
+        cove_check_free(check);
+        node_worker_give(c->a->store, c->worker);
+        return err;
+    }
     if (err == 0) {
         *sum = *cove_check_sum(check);
     }

@@ -9,25 +9,28 @@
 #include <stdio.h>
 
 #define CONFIG_RECORD  "config"
-#define CONFIG_KEYS    7
+#define CONFIG_KEYS    8
+#define CONFIG_SCRUB   10000
 #define CONFIG_DAYS    36500
 #define CONFIG_PERCENT (COVE_RUN_WHOLE / 100)
 
 static const char *const config_keys[CONFIG_KEYS] = {
-    "profile",     "batch",         "rate",       "threshold",
-    "atomicLimit", "requireBackup", "compactDays"};
+    "profile",     "batch",         "rate",        "threshold",
+    "atomicLimit", "requireBackup", "compactDays", "scrub"};
 
 /* relaxed: a developer's machine; strict: data that somebody would miss. */
 static const struct node_config config_relaxed = {
     .rate = 10000,
     .threshold = COVE_RUN_WHOLE / 100,
     .atomic_limit = 10000,
+    .scrub = 20,
 };
 static const struct node_config config_strict = {
     .strict = true,
     .rate = 5000,
     .threshold = COVE_RUN_WHOLE / 100,
     .atomic_limit = 10000,
+    .scrub = 20,
     .require_backup = true,
 };
 
@@ -103,15 +106,19 @@ static bool config_take(struct node_config *c, const char *key,
     }
     bool batch = strcmp(key, "batch") == 0;
     bool days = strcmp(key, "compactDays") == 0;
+    bool scrub = strcmp(key, "scrub") == 0;
 
     if (!config_number(value,
-                       batch  ? COVE_RUN_BATCH_MAX
-                       : days ? CONFIG_DAYS
-                              : INT64_MAX / 2000000,
+                       batch   ? COVE_RUN_BATCH_MAX
+                       : days  ? CONFIG_DAYS
+                       : scrub ? CONFIG_SCRUB
+                               : INT64_MAX / 2000000,
                        &number)) {
         return false;
     }
-    if (days) {
+    if (scrub) {
+        c->scrub = (uint32_t)number;
+    } else if (days) {
         c->compact_days = (uint32_t)number;
     } else if (batch) {
         c->batch = (uint32_t)number;
@@ -132,7 +139,8 @@ static int config_refused(const char *key, struct cove_diag *diag)
         "a percentage, 0 to 100",
         "documents that one commit may hold",
         "true or false",
-        "days, up to 36500, or 0: only when asked"};
+        "days, up to 36500, or 0: only when asked",
+        "documents a second, up to 10000, or 0: off"};
 
     for (size_t i = 0; i < CONFIG_KEYS; i++) {
         if (strcmp(key, config_keys[i]) == 0) {
@@ -207,7 +215,7 @@ static int config_unknown(struct cove_bytes set, struct cove_diag *diag)
             return cove_fail(diag, COVE_EUSAGE,
                              "there is no setting \"%.*s\"; there are profile, "
                              "batch, rate, threshold, atomicLimit, "
-                             "requireBackup, compactDays",
+                             "requireBackup, compactDays, scrub",
                              (int)key.len, (const char *)key.at);
         }
     }
@@ -258,6 +266,8 @@ static void config_json(struct node_json *j, const struct node_config *c,
     node_json_bool(j, c->require_backup);
     node_json_key(j, "compactDays");
     node_json_int(j, c->compact_days);
+    node_json_key(j, "scrub");
+    node_json_int(j, c->scrub);
     node_json_key(j, "set");
     node_json_value(j, map);
 }

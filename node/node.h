@@ -247,6 +247,7 @@ struct node_config {
     uint32_t threshold;    /* of COVE_RUN_WHOLE (migrate/run.h) */
     uint64_t atomic_limit; /* documents that one commit may hold */
     bool require_backup;   /* destructive verbs want a recent one */
+    uint32_t scrub; /* documents a second that `serve` verifies, 0: none */
     uint32_t compact_days; /* logs are packed when so old, 0: when asked */
 };
 int node_config(struct cove_txn *txn, struct node_config *out);

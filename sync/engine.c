@@ -208,6 +208,15 @@ int cove_engine_changed(struct cove_engine *engine, uint64_t now_ms)
 {
     int err = engine_look(engine);
 
+    for (struct cove_conn *conn = engine->conns; conn != NULL && err == 0;
+         conn = conn->next) {
+        if (conn->greeted && !conn->done) {
+            err = engine_ask_aside(conn);
+            if (err == 0) {
+                err = take_settle(conn, now_ms);
+            }
+        }
+    }
     return err == 0 ? cove_engine_flush(engine, now_ms) : err;
 }
 

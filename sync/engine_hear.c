@@ -125,6 +125,7 @@ int take_hello(struct cove_conn *conn, uint64_t now_ms,
         conn->greeted = true;
         conn_event(conn, "connected, %.*s", (int)hello->client.len,
                    (const char *)hello->client.at);
+        err = engine_ask_aside(conn);
     }
     return err;
 }

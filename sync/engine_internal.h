@@ -8,6 +8,7 @@
  *   engine_ingest.c  headers and batches that come
  *   engine_give.c    messages that go: credit, building, answering knows
  *   engine_tell.c    what changed here, in rounds
+ *   engine_aside.c   what is damaged here
  *
  * Taking happens in cove_conn_input and writes; giving happens in the pump,
  * never while a write transaction is open, and so reads only what is durable.
@@ -48,6 +49,7 @@ struct cove_conn {
     uint64_t pong;
     bool pong_due;
     unsigned refusals_heard;
+    uint64_t aside; /* a sum over what was asked for again */
     uint64_t documents_in, documents_out;
     struct cove_conn_stats counted; /* of it the peer's record has that */
     struct conn_give give;
@@ -82,6 +84,10 @@ COVE_MUST_CHECK int engine_write(struct cove_engine *engine, uint64_t now_ms);
 /* The store failed: what the transaction held is lost, and with it what the
  * connections believe to hold, so all of them end. Returns code. */
 int engine_abort(struct cove_engine *engine, int code, const char *what);
+
+/* engine_aside.c: ask for what is put aside here, where that was not done yet.
+ */
+COVE_MUST_CHECK int engine_ask_aside(struct cove_conn *conn);
 
 /* engine_conn.c */
 /* End a connection; the peer is told why. Returns code. */

@@ -466,6 +466,41 @@ START_TEST(a_chunk_that_no_document_has_is_put_aside) /* D14 */
 }
 END_TEST
 
+START_TEST(packed_logs_are_checked_as_others_are)
+{
+    static struct damage_entry e;
+    struct cove_place place;
+    struct damage d;
+
+    damage_open(&d, FIXTURE_MEMORY);
+    damage_pack(&d);
+    damage_check(&d, false, &said);
+    damage_print(&said);
+    ck_assert_uint_eq(said.count, 0);
+
+    /* A pack is whole or lost: it is compressed. Of bob's log. */
+    repo_pack_place(&place, damage_num(&d, BOBS), 0);
+    ck_assert(damage_take(&d, REPO_LOG, cove_place_bytes(&place), 0, &e));
+    e.value[e.value_len / 2] ^= 4;
+    damage_put(&d, REPO_LOG, &e);
+    damage_check(&d, false, &said);
+    damage_print(&said);
+    ck_assert_uint_eq(damage_said(&said, "transaction", &d.docs[BOBS]), 1);
+    damage_check(&d, true, &said);
+    damage_check(&d, false, &said);
+    damage_print(&said);
+    ck_assert_uint_eq(said.count, damage_said(&said, "refetch", NULL));
+    kit_reopen(&d.alice);
+    take_again(&d);
+    damage_assert_same(&d);
+    damage_check(&d, true, &said);
+    damage_check(&d, false, &said);
+    damage_print(&said);
+    ck_assert_uint_eq(said.count, 0);
+    damage_close(&d);
+}
+END_TEST
+
 static Suite *check_suite(void)
 {
     Suite *suite = suite_create("check");
@@ -483,6 +518,7 @@ static Suite *check_suite(void)
     tcase_add_test(check,
                    a_document_whose_group_is_gone_says_so_and_waits_for_it);
     tcase_add_test(check, a_chunk_that_no_document_has_is_put_aside);
+    tcase_add_test(check, packed_logs_are_checked_as_others_are);
     suite_add_tcase(suite, check);
     return suite;
 }

@@ -1,0 +1,162 @@
+/* admin_stats.c: stats: where the bytes are and what there is, from counts that
+ * are kept: no document is read. */
+#include "crdt/repo_upkeep.h"
+#include "node/admin.h"
+
+#include <stdio.h>
+
+static const struct {
+    const char *name;
+    unsigned trees[6]; /* as in docs/FORMAT.md "Trees"; 0 ends but the first */
+    size_t count;
+} stats_kinds[] = {
+    {"documents", {2}, 1},   {"logs", {3, 9}, 2},
+    {"checkpoints", {4}, 1}, {"signatures", {15}, 1},
+    {"ids", {1}, 1},         {"indexes", {7, 16, 17}, 3},
+    {"changes", {8}, 1},     {"interned", {5, 6}, 2},
+    {"counts", {13, 14}, 2}, {"other", {0, 10, 11, 12}, 4},
+};
+
+static void stats_bytes(struct node_json *j,
+                        const struct cove_store_usage *usage)
+{
+    node_json_key(j, "bytes");
+    node_json_open(j, '{');
+    for (size_t i = 0; i < COVE_ARRAY_LEN(stats_kinds); i++) {
+        uint64_t sum = 0;
+
+        for (size_t t = 0; t < stats_kinds[i].count; t++) {
+            sum += usage->bytes[stats_kinds[i].trees[t]];
+        }
+        node_json_key(j, stats_kinds[i].name);
+        node_json_int(j, (int64_t)sum);
+    }
+    node_json_close(j, '}');
+}
+
+static void stats_file(struct node_json *j,
+                       const struct cove_store_usage *usage)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+    } counts[] = {
+        {"used", usage->bytes_used},        {"free", usage->bytes_free},
+        {"file", usage->bytes_file},        {"map", usage->bytes_map},
+        {"page", usage->bytes_page},        {"readers", usage->readers},
+        {"readersMax", usage->readers_max}, {"groups", usage->entries[15] / 2},
+        {"chunks", usage->entries[3]},      {"checkpoints", usage->entries[4]},
+        {"held", usage->entries[2]},
+    };
+
+    for (size_t i = 0; i < COVE_ARRAY_LEN(counts); i++) {
+        node_json_key(j, counts[i].key);
+        node_json_int(j, (int64_t)counts[i].value);
+    }
+}
+
+static void stats_versions(struct node_json *j,
+                           const struct cove_store_usage *usage)
+{
+    char lmdb[32];
+
+    snprintf(lmdb, sizeof(lmdb), "%u.%u.%u", usage->version[0],
+             usage->version[1], usage->version[2]);
+    node_json_key(j, "format");
+    node_json_int(j, cove_repo_format());
+    node_json_key(j, "lmdb");
+    node_json_cstr(j, lmdb);
+    node_json_key(j, "cove");
+    node_json_cstr(j, COVE_VERSION);
+}
+
+/* How many documents a schema has, and as what they were judged. */
+static int stats_schema(struct admin *a, struct cove_txn *txn, cove_num num)
+{
+    struct cove_tally tally = {.schema = num};
+    uint64_t states[COVE_STATE_LOCAL_ONLY + 1] = {0};
+    uint64_t documents = 0, unjudged = 0;
+    struct node_json *j = &a->reply;
+    int err;
+
+    while ((err = cove_repo_tally_next(txn->worker->repo, txn->txn, &tally,
+                                       &tally)) == 0) {
+        documents += tally.count;
+        if (tally.state < COVE_ARRAY_LEN(states) && tally.plan[0] != 0) {
+            states[tally.state] += tally.count;
+        } else {
+            unjudged += tally.count;
+        }
+    }
+    if (err != COVE_ENOTFOUND) {
+        return err;
+    }
+    node_json_key(j, "documents");
+    node_json_int(j, (int64_t)documents);
+    node_json_key(j, "states");
+    node_json_open(j, '{');
+    for (size_t i = 0; i < COVE_ARRAY_LEN(states); i++) {
+        if (states[i] > 0) {
+            node_json_key(j, cove_doc_state_name((enum cove_doc_state)i));
+            node_json_int(j, (int64_t)states[i]);
+        }
+    }
+    node_json_key(j, "unjudged");
+    node_json_int(j, (int64_t)unjudged);
+    node_json_close(j, '}');
+    return 0;
+}
+
+static int stats_journal(struct admin *a, struct cove_txn *txn, cove_num num)
+{
+    const struct cove_schema_doc *schema;
+    struct node_json *j = &a->reply;
+    int err = cove_catalog_open(txn->worker->catalog, txn->txn, num, &schema);
+
+    if (err != 0) { /* not here yet, or damaged: check says so */
+        return err == COVE_ENOMEM || err == COVE_EIO ? err : 0;
+    }
+    node_json_open(j, '{');
+    node_json_key(j, "schema");
+    node_json_text(j, schema->name);
+    err = stats_schema(a, txn, num);
+    node_json_close(j, '}');
+    return err;
+}
+
+static int stats_documents(struct admin *a, struct cove_txn *txn)
+{
+    struct node_json *j = &a->reply;
+    int err;
+
+    node_json_key(j, "schemas");
+    node_json_open(j, '[');
+    err = admin_each_schema(a, txn, NULL, stats_journal);
+    node_json_close(j, ']');
+    node_json_key(j, "without");
+    node_json_open(j, '{');
+    err = err != 0 ? err : stats_schema(a, txn, 0);
+    node_json_close(j, '}');
+    return err;
+}
+
+static int verb_stats(struct admin *a)
+{
+    struct cove_store_usage usage;
+    struct cove_txn *txn;
+    int err = cove_store_usage(a->store->store, &usage);
+
+    err = err != 0 ? err : node_begin(a->store, COVE_READ, &txn);
+    if (err != 0) {
+        return err;
+    }
+    stats_bytes(&a->reply, &usage);
+    stats_file(&a->reply, &usage);
+    stats_versions(&a->reply, &usage);
+    return admin_end(a, txn, stats_documents(a, txn));
+}
+
+const struct admin_verb admin_stats_verbs[] = {
+    {"stats", "", verb_stats},
+    {NULL, NULL, NULL},
+};
