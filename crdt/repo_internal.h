@@ -170,7 +170,7 @@ struct repo_record {
 struct cove_repo {
     struct cove_repo_options opt;
     uint8_t store_id[16];
-    bool mending;         /* counts may be wrong: a check sets them right */
+    bool mending;         /* counts may be wrong; what comes may be one's own */
     struct cove_id local; /* this device's group of local documents */
     struct cove_arena scratch; /* of write transactions: one at a time */
     struct repo_open open;
@@ -217,8 +217,7 @@ COVE_MUST_CHECK int repo_record_read(struct repo_work *work, cove_num num,
                                      struct repo_record *out);
 COVE_MUST_CHECK int repo_record_write(struct repo_work *work,
                                       struct repo_record *record);
-/* A record from its bytes; one row. For what is read from a damaged store.
- * Errors: COVE_ECORRUPT, COVE_ENOMEM. */
+/* A record from its bytes; one row. Errors: COVE_ECORRUPT, COVE_ENOMEM. */
 COVE_MUST_CHECK int repo_record_unpack(struct repo_work *work,
                                        struct cove_bytes bytes,
                                        struct repo_record *record);

@@ -485,7 +485,7 @@ START_TEST(packed_logs_are_checked_as_others_are)
     damage_put(&d, REPO_LOG, &e);
     damage_check(&d, false, &said);
     damage_print(&said);
-    ck_assert_uint_eq(damage_said(&said, "transaction", &d.docs[BOBS]), 1);
+    ck_assert_uint_eq(damage_said(&said, "chunk-missing", &d.docs[BOBS]), 1);
     damage_check(&d, true, &said);
     damage_check(&d, false, &said);
     damage_print(&said);
