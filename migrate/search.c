@@ -224,7 +224,7 @@ static int key_of_values(const struct cove_search *s, struct cove_bytes values,
                          struct cove_buf *out)
 {
     const struct search_source *source = &s->how.sources[0];
-    struct cove_bytes pieces[COVE_SCHEMA_PATHS];
+    struct cove_bytes pieces[COVE_SCHEMA_PATHS] = {{NULL, 0}};
     int err = 0;
 
     out->len = 0;

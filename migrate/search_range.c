@@ -32,8 +32,8 @@ static int terms_add(struct cove_arena *arena, struct search_terms *terms,
                      const struct cove_where *where)
 {
     void *at = terms->at;
-    int err = cove_arena_grow(arena, &at, sizeof(*terms->at), terms->count,
-                              &terms->cap);
+    int err = cove_arena_grow(arena, &at, sizeof(const struct cove_where *),
+                              terms->count, &terms->cap);
 
     if (err == 0) {
         terms->at = at;

@@ -34,7 +34,6 @@ static int order_field(struct cove_bytes text, struct cove_search_order *out,
 static int query_order(struct cove_bytes order, struct node_query *out,
                        struct cove_diag *diag)
 {
-    struct cove_bytes texts = order;
     struct cove_reader r;
     size_t count = 1;
     int err = 0;
@@ -48,8 +47,9 @@ static int query_order(struct cove_bytes order, struct node_query *out,
                          COVE_SEARCH_ORDER);
     }
     for (size_t i = 0; i < count && err == 0; i++) {
-        texts = cove_reader_text(&r);
-        err = order_field(r.err == 0 ? texts : cove_bytes(NULL, 0),
+        struct cove_bytes text = cove_reader_text(&r);
+
+        err = order_field(r.err == 0 ? text : cove_bytes(NULL, 0),
                           &out->order[i], diag);
     }
     out->request.order = out->order;
