@@ -21,9 +21,9 @@ static int upkeep_end(struct cove_store_txn *txn, int err)
 }
 
 /* A peer removes a document, if it holds it still. */
-void device_remove(struct world *world, unsigned index, unsigned doc_at)
+void device_remove(struct world *world, unsigned peer_at, unsigned doc_at)
 {
-    struct sim_peer *peer = &world->peers[index];
+    struct sim_peer *peer = &world->peers[peer_at];
     struct sim_doc *doc = &world->docs[doc_at];
     struct cove_store_txn *txn;
     struct cove_diag diag = {0};
@@ -38,10 +38,10 @@ void device_remove(struct world *world, unsigned index, unsigned doc_at)
         err = upkeep_end(txn, err);
     }
     if (err == 0) {
-        doc->removers |= 1u << index;
+        doc->removers |= 1u << peer_at;
         world->removed++;
     }
-    device_must(world, index, err == COVE_EREMOVED ? 0 : err, "remove");
+    device_must(world, peer_at, err == COVE_EREMOVED ? 0 : err, "remove");
 }
 
 /* One pack of a document. */
@@ -84,9 +84,9 @@ static int upkeep_next(struct sim_peer *peer, cove_num *num)
     return err;
 }
 
-void device_pack(struct world *world, unsigned index)
+void device_pack(struct world *world, unsigned peer_at)
 {
-    struct sim_peer *peer = &world->peers[index];
+    struct sim_peer *peer = &world->peers[peer_at];
     cove_num num = 0;
     int err;
 
@@ -98,5 +98,5 @@ void device_pack(struct world *world, unsigned index)
             break;
         }
     }
-    device_must(world, index, err == COVE_ENOTFOUND ? 0 : err, "pack");
+    device_must(world, peer_at, err == COVE_ENOTFOUND ? 0 : err, "pack");
 }

@@ -199,9 +199,9 @@ void device_group(struct world *world, unsigned peer, unsigned members,
                   unsigned writers);
 
 /* upkeep.c */
-void device_remove(struct world *world, unsigned peer, unsigned doc);
+void device_remove(struct world *world, unsigned peer_at, unsigned doc_at);
 /* Pack all that can be. */
-void device_pack(struct world *world, unsigned peer);
+void device_pack(struct world *world, unsigned peer_at);
 
 /* oracle.c */
 /* A hash of all that a transaction's ops say. */
