@@ -162,6 +162,21 @@ def a_child_goes_with_its_document(cove):
         check("was removed" in d.call("get", child).stderr, "the child is there")
 
 
+def who_watches_is_told_of_a_removal(cove):
+    """By `cove watch`, in another process."""
+    with desk_of(cove) as d:
+        ident = d.new("title=one")
+        watch = d.start("watch", ident)
+        check("ready" in watch.stdout.readline(), "it did not begin")
+        d.run("-y", "rm", ident)
+        line = watch.stdout.readline()
+        while line and "removed" not in line:
+            line = watch.stdout.readline()
+        check(ident in line, line)
+        watch.terminate()
+        watch.communicate()
+
+
 def require_backup_holds_for_rm(cove):
     """And --no-backup goes without."""
     with desk_of(cove) as d:
@@ -207,5 +222,6 @@ if __name__ == "__main__":
         kill_during_compact_loses_nothing,
         a_document_is_removed_for_good,
         a_child_goes_with_its_document,
+        who_watches_is_told_of_a_removal,
         require_backup_holds_for_rm,
         others_hear_of_it_and_late_writers_are_told]))
