@@ -15,8 +15,8 @@ static void write_many(struct kit *k, const struct cove_id *id, int count)
 
         do {
             k->env.now_ms += 60000;
-            ck_assert_int_eq(kit_append(k, txn, &doc, regs[i % 3], i * 7919),
-                             0);
+            ck_assert_int_eq(
+                kit_append(k, txn, &doc, regs[i % 3], (int64_t)i * 7919), 0);
         } while (++i < count && i % COMMIT != 0);
         kit_commit(txn);
     }
