@@ -27,6 +27,10 @@ static void human_backup(const json_t *reply)
     }
     backup_text("", reply, "path", "; `cove backup verify ");
     backup_text("", reply, "path", "` looks at all of it\n");
+    if (json_is_false(json_object_get(reply, "apart"))) {
+        puts("The store itself could not be written. Do not put this copy's "
+             "data.mdb in its place by\nhand: `cove backup restore` does it.");
+    }
 }
 
 static int backup_make(struct cli *cli, const char *path, const char *schema,

@@ -3,15 +3,23 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void check_log(void *ctx, const char *text)
 {
+    static const char word[] = "progress ", of[] = " of ";
     struct cli_progress *p = ctx;
-    long long done = 0, total = 0;
+    char *end;
 
-    if (sscanf(text, "progress %lld of %lld", &done, &total) == 2) {
-        p->total = total;
+    if (strncmp(text, word, sizeof(word) - 1) != 0) {
+        return;
+    }
+
+    long long done = strtoll(text + sizeof(word) - 1, &end, 10);
+
+    if (strncmp(end, of, sizeof(of) - 1) == 0) {
+        p->total = strtoll(end + sizeof(of) - 1, NULL, 10);
         cli_progress_step(p, done);
     }
 }

@@ -309,11 +309,7 @@ int repo_gone_obey(struct repo_work *work, struct repo_record *record)
     }
     gone_strip(record, row, chunk);
     err = repo_record_write(work, record);
-    if (err == 0) { /* behind the change, for who is told of both in turn */
-        work->counters.sequence++;
-        err = repo_removal_note(work, record);
-    }
-    return err;
+    return err != 0 ? err : repo_removal_note(work, record);
 }
 
 /* --- what comes later */

@@ -67,15 +67,9 @@ static int make_whole(struct admin *a, const char *path)
     if (err != 0) {
         return err;
     }
-    err = make_apart(a);
-    if (err != 0) {
-        cove_fail(&a->diag, err,
-                  "%s: is made and whole, but the store cannot be told apart "
-                  "from it: %s; make another when it can be written again, and "
-                  "do not put this one's data.mdb in the store's place by hand",
-                  path, cove_error_text(err));
-        return err;
-    }
+    /* A store that cannot be written any more wants its copy all the more. */
+    bool apart = make_apart(a) == 0;
+
     note.time_ms = m.time_ms;
     note.sequence = m.sequence;
     note.documents = m.documents;
@@ -83,6 +77,8 @@ static int make_whole(struct admin *a, const char *path)
     note.hash = m.hash;
     make_reply(a, path, &note);
     backup_number(a, "local", m.local);
+    node_json_key(&a->reply, "apart");
+    node_json_bool(&a->reply, apart);
     node_json_key(&a->reply, "digest");
     node_json_hex(&a->reply, m.digest.b, sizeof(m.digest.b));
     return 0;

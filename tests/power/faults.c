@@ -406,9 +406,11 @@ static bool faults_again(struct faults *f, struct work *work, size_t done)
         return faults_say(f, "it does not open again", err,
                           cove_errmsg(work->store));
     }
+    /* What it held before opening it wrote: a store whose nonces do not agree
+     * gets others then. */
     err = content_of(work->store->store, COVE_REPO_TREES, &content);
     for (size_t i = 0; i < COMMITS && i <= done + 1; i++) {
-        held = step_commits.contents[i] == content ? i : held;
+        held = step_commits.contents[i] == content_opened ? i : held;
     }
     if (err != 0 || (!f->opens && (held == COMMITS || held < done))) {
         return faults_say(f, "it holds something else", err,

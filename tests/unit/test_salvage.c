@@ -473,7 +473,12 @@ static void spoil(struct truth *t, int fd, struct sim_random *random)
     off_t at = (off_t)(random_next(random) % t->len);
     uint8_t byte;
 
-    switch (random_below(random, 8)) {
+    unsigned how = random_below(random, 8);
+
+    if (how == 2) { /* the head of a page */
+        at = at / PAGE * PAGE + (off_t)random_below(random, 40);
+    }
+    switch (how) {
     case 0:
         memset(noise, random_chance(random, 50) ? 0 : 0xa5, sizeof(noise));
         ck_assert_int_eq(pwrite(fd, noise, PAGE, at / PAGE * PAGE), PAGE);
@@ -481,9 +486,6 @@ static void spoil(struct truth *t, int fd, struct sim_random *random)
     case 1:
         ck_assert_int_eq(ftruncate(fd, at), 0);
         break;
-    case 2: /* the head of a page */
-        at = at / PAGE * PAGE + (off_t)random_below(random, 40);
-        /* fall through */
     default:
         if (pread(fd, &byte, 1, at) == 1) {
             byte ^= (uint8_t)(1u << random_below(random, 8));
