@@ -197,7 +197,7 @@ const char *pages_check(const uint8_t *page, uint64_t number, size_t page_bytes)
     unsigned flags = pages_flags(page);
     size_t lower = pages_u16(page + 12);
     size_t upper = pages_u16(page + 14);
-    struct pages_node node;
+    struct pages_node node = {0};
 
     if (pages_u64(page) != number) {
         return pages_u64(page) == 0 && flags == 0 ? "is empty"
@@ -356,11 +356,14 @@ static bool probe_page(struct probe *p, uint64_t number)
 bool pages_names_good(const uint8_t *page, size_t page_bytes)
 {
     size_t count = pages_count(page);
-    struct pages_node node;
+    struct pages_node node = {0};
 
+    if (pages_flags(page) != PAGE_LEAF || count == 0 ||
+        count > COVE_STORE_MAX_TREES + 1) {
+        return false;
+    }
     (void)pages_node(page, page_bytes, count - 1, &node);
-    if (pages_flags(page) != PAGE_LEAF || count > COVE_STORE_MAX_TREES + 1 ||
-        !cove_bytes_equal(node.key, cove_bytes_text("cove")) ||
+    if (!cove_bytes_equal(node.key, cove_bytes_text("cove")) ||
         node.flags != 0) {
         return false;
     }
@@ -378,7 +381,7 @@ bool pages_names_good(const uint8_t *page, size_t page_bytes)
 /* Is the file that of another program? It is for LMDB to open, then. */
 static bool probe_is_ours(const struct probe *p)
 {
-    struct pages_node node;
+    struct pages_node node = {0};
 
     for (size_t i = 0; i < pages_count(p->page); i++) {
         (void)pages_node(p->page, (size_t)p->meta.page_bytes, i, &node);
@@ -393,7 +396,7 @@ static bool probe_is_ours(const struct probe *p)
 static bool probe_trees(struct probe *p)
 {
     uint64_t roots[COVE_STORE_MAX_TREES];
-    struct pages_node node;
+    struct pages_node node = {0};
     size_t count = 0;
 
     if (p->meta.names.root == PAGE_NONE) {

@@ -108,6 +108,9 @@ static int shrink_open(struct shrinker *s, struct cove_diag *diag)
         return COVE_ELIMIT;
     }
     shrink_remove(s);
+    /* Level group shares a lock that is held here against all others. */
+    opt.level = COVE_LEVEL_FULL;
+    opt.landed = NULL;
     opt.create = false;
     err = cove_store_open_lmdb(s->dir, &opt, &s->from, diag);
     if (err != 0) {

@@ -16,10 +16,10 @@
 #include "crdt/repo.h"
 
 #define COVE_DUMP_MAGIC   8
-#define COVE_DUMP_HEAD    10                /* bytes before a block's body */
-#define COVE_DUMP_SUM     32                /* and behind it */
-#define COVE_DUMP_FILL    (256 * 1024)      /* a block of documents, about */
-#define COVE_DUMP_MAX     (4 * 1024 * 1024) /* a body, packed or not */
+#define COVE_DUMP_HEAD    10                   /* bytes before a block's body */
+#define COVE_DUMP_SUM     32                   /* and behind it */
+#define COVE_DUMP_FILL    ((size_t)256 * 1024) /* a block of documents, about */
+#define COVE_DUMP_MAX     ((size_t)4 * 1024 * 1024) /* a body, packed or not */
 #define COVE_DUMP_ROUNDS  8
 #define COVE_DUMP_SCHEMA  64 /* bytes of a schema's name that are kept */
 #define COVE_DUMP_VERSION 32

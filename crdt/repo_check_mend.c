@@ -245,7 +245,7 @@ static int mend_sign(struct mend *m, const struct check_row *found)
 {
     struct cove_repo *repo = m->c->repo;
     struct repo_work *work = &m->c->work;
-    struct repo_taken taken;
+    struct repo_taken taken = {.count = 0};
     struct repo_chunk chunk;
     struct repo_piece_at at;
     struct cove_bytes value;
@@ -261,10 +261,12 @@ static int mend_sign(struct mend *m, const struct check_row *found)
         err =
             repo_piece_take(work, &found->whose, &found->reach, value, &taken);
     }
-    if (err == COVE_ESIGNATURE) {
-        err = repo_chunk_decode(value, work->arena, &chunk);
+    if (err !=
+        COVE_ESIGNATURE) { /* it is signed; or in a pack, to be cut off */
+        return check_is_damage(err) ? 0 : err;
     }
-    if (err != 0) { /* also: it is in a pack, which is cut off */
+    err = repo_chunk_decode(value, work->arena, &chunk);
+    if (err != 0) {
         return check_is_damage(err) ? 0 : err;
     }
     memset(&chunk.proof, 0, sizeof(chunk.proof));

@@ -14,8 +14,8 @@
 
 #include "tests/power/judge.h"
 
-/* At level group: the last one that has landed, and the one under way. */
-#define GROUPS_LOST 2
+/* At level group: the one that has been acknowledged and has not landed. */
+#define GROUPS_LOST 1
 
 struct power {
     struct record_options options;
@@ -265,7 +265,7 @@ static int power_all(struct power *p)
            : p->options.early ? "a commit acknowledged early is found out"
            : p->may_lose == 0
                ? "a power cut takes nothing acknowledged"
-               : "a power cut takes two groups at most, in whole");
+               : "a power cut takes one group at most, in whole");
     munmap(tally, sizeof(*tally));
     return !good;
 }

@@ -142,12 +142,15 @@ static int record_steps(struct record *r, const char *names, int times)
 
 /* The store is made while a barrier of that fails, the first, the second …;
  * and each time again, by a process that finds what was left. */
-static int record_make_store(struct record *r)
+#define RECORD_NEVER 1000000 /* barriers */
+
+static int record_make_store(struct record *r, bool group)
 {
     int err = COVE_EIO;
 
+    /* At level group it is another thread that meets them, at some time. */
     for (int n = 1; err == COVE_EIO; n++) {
-        r->disk.refuse = n;
+        r->disk.refuse = group ? RECORD_NEVER : n;
         err = work_do(&r->work, "open");
         if (err == COVE_EIO || r->disk.refuse == 0) {
             (void)work_do(&r->work, "close");
@@ -159,7 +162,7 @@ static int record_make_store(struct record *r)
 
 static int record_day(struct record *r, const struct record_options *options)
 {
-    int err = record_make_store(r);
+    int err = record_make_store(r, options->group);
 
     err = err ? err : record_steps(r, "types", 1);
 
