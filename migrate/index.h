@@ -48,7 +48,7 @@ struct cove_indexes; /* of one catalog, for one thread */
 
 COVE_MUST_CHECK int cove_indexes_new(struct cove_catalog *catalog,
                                      struct cove_indexes **out);
-void cove_indexes_free(struct cove_indexes *indexes);
+void cove_indexes_free(struct cove_indexes *ix);
 
 /* All indexes, as this transaction sees them; borrowed until the next call.
  * Errors: COVE_ECORRUPT, COVE_ENOMEM, store errors. */
