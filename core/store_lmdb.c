@@ -291,7 +291,16 @@ int cove_lmdb_reap(struct cove_lmdb *lmdb, int *dead)
 
 int cove_lmdb_copy(struct cove_lmdb *lmdb, int fd)
 {
-    int err = lmdb_code(mdb_env_copyfd2(lmdb->env, fd, MDB_CP_COMPACT));
+    int rc = mdb_env_copyfd2(lmdb->env, fd, MDB_CP_COMPACT);
+
+    /* LMDB may leak a page, which does no harm, and does not compact then. */
+    if (rc == MDB_INCOMPATIBLE) {
+        rc = ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0
+                 ? mdb_env_copyfd2(lmdb->env, fd, 0)
+                 : errno;
+    }
+
+    int err = lmdb_code(rc);
 
     return err == COVE_LMDB_RESIZED ? COVE_EBUSY : err;
 }

@@ -15,7 +15,9 @@ uint64_t content_mix(uint64_t sum, const void *bytes, size_t len)
         sum ^= sum >> 29;
     }
     word = 0;
-    memcpy(&word, at, len);
+    if (len > 0) {
+        memcpy(&word, at, len);
+    }
     sum = (sum ^ word) * UINT64_C(0xff51afd7ed558ccd);
     return sum ^ (sum >> 32);
 }

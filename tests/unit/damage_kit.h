@@ -165,8 +165,9 @@ static inline bool damage_take(struct damage *d, unsigned tree,
     for (; n > 0 && err == 0; n--) {
         err = cove_store_cursor_next(cursor, &entry);
     }
-    if (err == 0 && (entry.key.len < prefix.len ||
-                     memcmp(entry.key.at, prefix.at, prefix.len) != 0)) {
+    if (err == 0 && prefix.len > 0 &&
+        (entry.key.len < prefix.len ||
+         memcmp(entry.key.at, prefix.at, prefix.len) != 0)) {
         err = COVE_ENOTFOUND;
     }
     if (err == 0) {

@@ -1,4 +1,6 @@
 /* The store on disk: reopening, and the map that grows. */
+#include <fcntl.h>
+
 #include "tests/unit/store_fixture.h"
 
 START_TEST(reopening_finds_everything)
@@ -443,6 +445,43 @@ START_TEST(a_copy_is_the_store_as_it_was)
 }
 END_TEST
 
+/* LMDB does not compact a file with a page that nothing names; it is copied as
+ * it is. In a meta page the number of the last page is at 136. */
+START_TEST(a_store_that_lost_track_of_a_page_is_copied)
+{
+    struct fixture f;
+    struct fixture copy;
+    struct cove_diag diag = {.code = 0};
+    struct stat st;
+    char path[128];
+    uint64_t last;
+
+    fixture_setup(&f, FIXTURE_LMDB);
+    copy_name(&f, &copy);
+    fixture_put(&f, 0, "key", "value");
+    cove_store_close(f.store);
+    f.store = NULL;
+    snprintf(path, sizeof(path), "%s/data.mdb", f.dir);
+
+    int fd = open(path, O_RDWR);
+
+    for (off_t at = 136; at < 8192; at += 4096) {
+        ck_assert(pread(fd, &last, sizeof(last), at) == sizeof(last));
+        last++;
+        ck_assert(pwrite(fd, &last, sizeof(last), at) == sizeof(last));
+    }
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    ck_assert_int_eq(ftruncate(fd, st.st_size + 4096), 0);
+    close(fd);
+    ck_assert_int_eq(fixture_open(&f), 0);
+    ck_assert_int_eq(cove_store_copy(f.store, copy.dir, &diag), 0);
+    ck_assert_int_eq(fixture_open(&copy), 0);
+    fixture_assert(&copy, 0, "key", "value");
+    fixture_teardown(&copy);
+    fixture_teardown(&f);
+}
+END_TEST
+
 START_TEST(a_copy_writes_over_nothing)
 {
     struct fixture f;
@@ -589,6 +628,7 @@ static Suite *disk_suite(void)
     tcase_add_test(disk, ascending_keys_leave_no_page_half_empty);
     tcase_add_test(disk, too_many_readers_are_busy);
     tcase_add_test(disk, a_copy_is_the_store_as_it_was);
+    tcase_add_test(disk, a_store_that_lost_track_of_a_page_is_copied);
     tcase_add_test(disk, a_copy_writes_over_nothing);
     tcase_add_test(disk, a_failed_copy_leaves_nothing);
     tcase_add_test(disk, a_store_opened_read_only_touches_nothing);
