@@ -134,7 +134,7 @@ def a_daemon_that_is_killed_leaves_no_event_behind(cove):
             watcher.until("that some came", lambda events, before=len(wanted):
                           len(held(events)) > before)
             b.kill()
-            until("it is told nothing more", lambda: not watcher.read(0.2))
+            until("it is told nothing more", lambda: not watcher.read(1.0))
             wanted = {d["id"] for d in
                       b.json("find", "Task", "--where", "done:=false")["documents"]}
             check(held(watcher.events) == wanted, turn, len(held(watcher.events)), len(wanted))
