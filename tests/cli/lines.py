@@ -55,7 +55,7 @@ def an_export_that_was_cut_goes_on_behind_its_last_document(cove):
                     continue
                 rest = [x["id"] for x in parsed(d.run("export", "--after", first[-1], *words))]
                 same(first + rest, ids, words, cut)
-        refused(d, ["export", "--after", "co_zzz"], NOT_FOUND, "co_zzz")
+        refused(d, ["export", "--after", "co_zzzzzzzzzzzzzzzz"], NOT_FOUND, "co_zzzzzzzzzzzzzzzz")
         refused(d, ["export", "--after"], USAGE, "--after")
 
 
