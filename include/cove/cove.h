@@ -62,10 +62,10 @@ struct cove_options {
  * no lock over cove_commit that another thread takes in its transaction. */
 #define COVE_FULL 0u
 /* At once; it is on the disk some 20 ms later, together with what was committed
- * meanwhile. A crash loses at most that, in whole; after one of the machine this
- * store goes on as another session. A transaction that begins to read waits for
- * the commits before it. Where a group could not be kept (the disk is full, it
- * fails), the next cove_begin fails with COVE_ELOST. */
+ * meanwhile. A crash loses at most that, in whole; after one of the machine
+ * this store goes on as another session. A transaction that begins to read
+ * waits for the commits before it. Where a group could not be kept (the disk is
+ * full, it fails), the next cove_begin fails with COVE_ELOST. */
 #define COVE_GROUP 1u
 
 /* Open the store in directory `dir`; options NULL: create where absent. One of
