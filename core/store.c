@@ -108,15 +108,11 @@ int cove_store_begin(struct cove_store *store, bool write,
     return err;
 }
 
-int cove_store_flush(struct cove_store *store, bool sync)
+int cove_store_flush(struct cove_store *store)
 {
     int err =
         cove_store_is_ours(store) ? cove_store_group_flush(store) : COVE_EBUSY;
 
-    if (err == 0 && sync && store->group.behind) {
-        err = cove_store_ask(store, "sync");
-        err = err != 0 ? err : store->table->sync(store);
-    }
     return err == COVE_ELOST ? err : cove_store_note(store, err);
 }
 

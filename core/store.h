@@ -126,11 +126,9 @@ bool cove_store_writes(const struct cove_store_txn *txn);
 uint64_t cove_store_generation(const struct cove_store_txn *txn);
 /* How often, at level group, commits that had returned were lost. */
 uint64_t cove_store_losses(const struct cove_store *store);
-/* Level group: wait until what was committed before is on its way to the disk,
- * so that a power cut may lose the last of it and a crash of the process none;
- * the other levels have nothing to wait for. With `sync` wait for the disk too.
- * Errors: COVE_ELOST, once; those of commit. */
-COVE_MUST_CHECK int cove_store_flush(struct cove_store *store, bool sync);
+/* Level group: wait until what was committed before is on the disk; the other
+ * levels have nothing to wait for. Errors: COVE_ELOST, once; those of commit. */
+COVE_MUST_CHECK int cove_store_flush(struct cove_store *store);
 
 /* What somebody who writes in a transaction wants done at its end, however it
  * is ended and by whom: `before` runs in commit and may still write, and an

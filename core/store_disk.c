@@ -248,11 +248,6 @@ static int disk_reap(struct cove_store *base, int *dead)
     return cove_lmdb_reap(&((struct disk_store *)base)->lmdb, dead);
 }
 
-static int disk_sync(struct cove_store *base)
-{
-    return cove_lmdb_sync(&((struct disk_store *)base)->lmdb);
-}
-
 static int disk_copy(struct cove_store *base, int fd)
 {
     return cove_lmdb_copy(&((struct disk_store *)base)->lmdb, fd);
@@ -300,7 +295,6 @@ static const struct cove_store_table disk_table = {
     .cursor_last = disk_cursor_last,
     .usage = disk_usage,
     .reap = disk_reap,
-    .sync = disk_sync,
     .alone = disk_alone,
     .copy = disk_copy,
 };

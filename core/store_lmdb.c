@@ -134,11 +134,6 @@ int cove_lmdb_commit(struct cove_lmdb *lmdb, struct MDB_txn *txn)
     return lmdb_write_code(lmdb, mdb_txn_commit(txn));
 }
 
-int cove_lmdb_sync(struct cove_lmdb *lmdb)
-{
-    return lmdb_write_code(lmdb, mdb_env_sync(lmdb->env, 1));
-}
-
 uint64_t cove_lmdb_number(struct MDB_txn *txn)
 {
     return mdb_txn_id(txn);

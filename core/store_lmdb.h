@@ -58,8 +58,6 @@ void cove_lmdb_abort(struct MDB_txn *txn);
 /* Errors: COVE_LMDB_FULL, COVE_ENOSPC, COVE_EIO; txn is gone either way. */
 COVE_MUST_CHECK int cove_lmdb_commit(struct cove_lmdb *lmdb,
                                      struct MDB_txn *txn);
-/* Wait until all commits are on the disk. */
-COVE_MUST_CHECK int cove_lmdb_sync(struct cove_lmdb *lmdb);
 /* Grows by one with each commit that wrote. */
 uint64_t cove_lmdb_number(struct MDB_txn *txn);
 

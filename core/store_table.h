@@ -40,7 +40,6 @@ struct cove_store_table {
                        struct cove_entry *out);
     int (*usage)(struct cove_store_txn *txn, struct cove_store_usage *out);
     int (*reap)(struct cove_store *store, int *dead);
-    int (*sync)(struct cove_store *store); /* wait for the disk; level group */
     /* Keep other processes with level group out, or let them in. NULL: there
      * are none. */
     bool (*alone)(struct cove_store *store, bool alone);

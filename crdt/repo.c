@@ -299,7 +299,7 @@ static int identity_open(struct cove_repo *repo, struct cove_diag *diag)
     }
     err = cove_store_commit(txn);
     /* The id is told to peers, and must not be lost under who has the repo. */
-    return err != 0 ? err : cove_store_flush(repo->opt.store, false);
+    return err != 0 ? err : cove_store_flush(repo->opt.store);
 }
 
 /* Only its id: the group itself is made with the first local document. */

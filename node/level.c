@@ -1,12 +1,12 @@
 /* level.c: what level group means for the session. docs/FORMAT.md "Meta".
  *
- * At level group peers may be told of a transaction that a power cut then
- * loses, and the numbers that it had are given to others: the session would
- * fork. So while somebody has the store open at that level, a record names the
- * start of the machine (Linux's boot id). It goes, when all is on the disk,
- * with the last of them that closes. Who finds another start's record begins a
- * new session. A process that is killed leaves the record, and loses nothing:
- * the system has what it wrote.
+ * At level group a power cut loses what has returned and has not landed, and
+ * an app may have told others of it. Its numbers are not given again: while
+ * somebody has the store open at that level, a record names the start of the
+ * machine (Linux's boot id). It goes, when all is on the disk, with the last of
+ * them that closes. Who finds another start's record begins a new session. A
+ * process that is killed leaves the record, which its start of the machine does
+ * not mind.
  */
 #include "node/level.h"
 
@@ -86,7 +86,7 @@ static int level_put(struct cove *store, struct node_worker *worker,
         return err;
     }
     err = cove_store_commit(txn);
-    return err != 0 ? err : cove_store_flush(store->store, true);
+    return err != 0 ? err : cove_store_flush(store->store);
 }
 
 int node_level_open(struct cove *store, struct node_worker *worker)
@@ -116,7 +116,7 @@ void node_level_close(struct cove *store)
     worker = store->idle;
     /* The record may go when what it is about is safe; a failure leaves it,
      * which costs a session at most. */
-    if (cove_store_flush(store->store, true) == 0 &&
+    if (cove_store_flush(store->store) == 0 &&
         cove_store_alone(store->store)) {
         (void)level_put(store, worker, NULL);
     }

@@ -372,7 +372,7 @@ static int open_all(struct cove *store, const struct cove_options *o)
         err = node_account_open(store, worker);
     }
     if (err == 0) {
-        err = cove_store_flush(store->store, false);
+        err = cove_store_flush(store->store);
     }
     if (worker != NULL) {
         store->busy = 1;

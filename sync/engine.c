@@ -157,7 +157,7 @@ int engine_commit(struct cove_engine *engine)
     err = cove_store_commit(engine->txn);
     engine->txn = NULL;
     if (err == 0) { /* what is acknowledged is durable, at any level */
-        err = cove_store_flush(engine->opt.store, true);
+        err = cove_store_flush(engine->opt.store);
     }
     if (err != 0) {
         return engine_abort(engine, err, "what came could not be kept");

@@ -300,7 +300,7 @@ static bool fail_one(enum cove_store_level level, long at, int code)
     f.opt.map_bytes = SMALL_MAP;
     group_open(&f);
     fixture_put(&f, 1, "old", "value");
-    ck_assert_int_eq(cove_store_flush(f.store, false), 0);
+    ck_assert_int_eq(cove_store_flush(f.store), 0);
 
     struct cove_store_txn *txn = fixture_begin(&f, true);
 
@@ -316,7 +316,7 @@ static bool fail_one(enum cove_store_level level, long at, int code)
     }
     join(m, 3);
 
-    bool lost = cove_store_flush(f.store, false) == COVE_ELOST;
+    bool lost = cove_store_flush(f.store) == COVE_ELOST;
 
     cove_store_set_fault(f.store, NULL, NULL);
     for (int i = 0; i < 3; i++) {
@@ -377,12 +377,12 @@ START_TEST(at_level_group_many_commits_are_one)
 
     group_setup(&f, COVE_LEVEL_GROUP);
     fixture_put(&f, 0, "first", "commits at once");
-    ck_assert_int_eq(cove_store_flush(f.store, true), 0);
+    ck_assert_int_eq(cove_store_flush(f.store), 0);
     cove_store_set_fault(f.store, calls_hook, &calls);
     for (int i = 0; i < 500; i++) {
         fixture_put(&f, 0, "key", "value");
     }
-    ck_assert_int_eq(cove_store_flush(f.store, false), 0);
+    ck_assert_int_eq(cove_store_flush(f.store), 0);
     ck_assert_int_ge(calls.commits, 1);
     ck_assert_int_lt(calls.commits, 250);
     fixture_assert(&f, 0, "key", "value");
@@ -397,7 +397,7 @@ START_TEST(at_level_group_who_writes_may_read_beside_it)
 
     group_setup(&f, COVE_LEVEL_GROUP);
     fixture_put(&f, 0, "key", "1");
-    ck_assert_int_eq(cove_store_flush(f.store, false), 0);
+    ck_assert_int_eq(cove_store_flush(f.store), 0);
     fixture_put(&f, 0, "other", "1");
 
     struct cove_store_txn *txn = fixture_begin(&f, true);
@@ -420,7 +420,7 @@ START_TEST(a_lost_group_is_said_once_and_by_name)
     for (int write = 0; write < 3; write++) {
         group_setup(&f, COVE_LEVEL_GROUP);
         fixture_put(&f, 0, "key", "kept");
-        ck_assert_int_eq(cove_store_flush(f.store, false), 0);
+        ck_assert_int_eq(cove_store_flush(f.store), 0);
         txn = fixture_begin(&f, false);
         generation = cove_store_generation(txn);
         cove_store_abort(txn);
@@ -431,7 +431,7 @@ START_TEST(a_lost_group_is_said_once_and_by_name)
             sched_yield(); /* it finds out by itself */
         }
         ck_assert_int_eq(write == 0
-                             ? cove_store_flush(f.store, false)
+                             ? cove_store_flush(f.store)
                              : cove_store_begin(f.store, write == 2, &txn),
                          COVE_ELOST);
         calls.fail = NULL;
@@ -440,7 +440,7 @@ START_TEST(a_lost_group_is_said_once_and_by_name)
         ck_assert_uint_eq(cove_store_generation(txn), generation + 1);
         ck_assert_int_eq(put_text(txn, 0, "key", "new"), 0);
         ck_assert_int_eq(cove_store_commit(txn), 0);
-        ck_assert_int_eq(cove_store_flush(f.store, true), 0);
+        ck_assert_int_eq(cove_store_flush(f.store), 0);
         fixture_assert(&f, 0, "key", "new");
         fixture_teardown(&f);
     }
@@ -455,7 +455,7 @@ START_TEST(a_group_lost_to_a_bad_disk_stops_the_store)
 
     group_setup(&f, COVE_LEVEL_GROUP);
     fixture_put(&f, 0, "key", "kept");
-    ck_assert_int_eq(cove_store_flush(f.store, false), 0);
+    ck_assert_int_eq(cove_store_flush(f.store), 0);
     cove_store_set_fault(f.store, calls_hook, &calls);
     fixture_put(&f, 0, "key", "lost");
     ck_assert_int_eq(cove_store_begin(f.store, false, &txn), COVE_ELOST);
@@ -476,7 +476,7 @@ START_TEST(at_level_group_who_aborts_takes_only_its_own_back)
 
     group_setup(&f, COVE_LEVEL_GROUP);
     fixture_put(&f, 1, "old", "value");
-    ck_assert_int_eq(cove_store_flush(f.store, false), 0);
+    ck_assert_int_eq(cove_store_flush(f.store), 0);
     for (int i = 0; i < 20; i++) {
         fixture_put(&f, 0, "a", "1");
         txn = fixture_begin(&f, true);
@@ -553,7 +553,7 @@ START_TEST(a_group_that_another_process_overtakes_is_lost_and_said)
 
     group_open(&f);
     fixture_put(&f, 0, "a", "before");
-    ck_assert_int_eq(cove_store_flush(f.store, false), 0);
+    ck_assert_int_eq(cove_store_flush(f.store), 0);
     cove_store_set_fault(f.store, between_hook, &between);
     txn = fixture_begin(&f, true);
     ck_assert_int_eq(write_a(txn), 0);
@@ -562,7 +562,7 @@ START_TEST(a_group_that_another_process_overtakes_is_lost_and_said)
     join(m, 1);
     ck_assert_int_eq(m[0].wrote, COVE_EBUSY);
     ck_assert(between.done);
-    ck_assert_int_eq(cove_store_flush(f.store, false), full ? 0 : COVE_ELOST);
+    ck_assert_int_eq(cove_store_flush(f.store), full ? 0 : COVE_ELOST);
     fixture_assert(&f, 0, "a", "before");
     fixture_assert(&f, 0, "child", "was here");
     fixture_put(&f, 0, "a", "after");
