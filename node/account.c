@@ -46,28 +46,40 @@ static int account_make(struct cove *store, struct node_worker *worker,
     return err;
 }
 
-int node_account_open(struct cove *store, struct node_worker *worker)
+static int account_get(struct cove *store, struct node_worker *worker,
+                       struct cove_store_txn *txn)
 {
-    struct cove_store_txn *txn;
     struct cove_bytes held;
-    int err = cove_store_begin(store->store, true, &txn);
+    int err = cove_repo_record_get(worker->repo, txn, COVE_RECORDS_META,
+                                   cove_bytes_text(ACCOUNT_RECORD), &held);
 
-    if (err != 0) {
-        return err;
-    }
-    err = cove_repo_record_get(worker->repo, txn, COVE_RECORDS_META,
-                               cove_bytes_text(ACCOUNT_RECORD), &held);
     if (err == 0 && held.len == sizeof(store->account.b)) {
         memcpy(store->account.b, held.at, held.len);
+    }
+    return err;
+}
+
+/* Who finds it waits for no writer; else it is looked for again, since another
+ * process may have been faster. */
+int node_account_open(struct cove *store, struct node_worker *worker)
+{
+    int err = COVE_ENOTFOUND;
+
+    for (int write = 0; write < 2 && err == COVE_ENOTFOUND; write++) {
+        struct cove_store_txn *txn;
+
+        err = cove_store_begin(store->store, write != 0, &txn);
+        if (err != 0) {
+            return err;
+        }
+        err = account_get(store, worker, txn);
+        if (err == COVE_ENOTFOUND && write != 0) {
+            err = account_make(store, worker, txn);
+            if (err == 0) {
+                return cove_store_commit(txn);
+            }
+        }
         cove_store_abort(txn);
-        return 0;
     }
-    if (err == COVE_ENOTFOUND) {
-        err = account_make(store, worker, txn);
-    }
-    if (err == 0) {
-        return cove_store_commit(txn);
-    }
-    cove_store_abort(txn);
     return err;
 }

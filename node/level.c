@@ -36,7 +36,8 @@ static int level_get(struct node_worker *worker, struct cove_store_txn *txn,
                                 cove_bytes_text(LEVEL_RECORD), out);
 }
 
-int node_level_look(struct cove *store, struct node_worker *worker, bool *renew)
+int node_level_look(struct cove *store, struct node_worker *worker, bool *left,
+                    bool *renew)
 {
     struct cove_store_txn *txn;
     struct level_boot now;
@@ -48,9 +49,9 @@ int node_level_look(struct cove *store, struct node_worker *worker, bool *renew)
     }
     level_boot(&now);
     err = level_get(worker, txn, &held);
-    *renew =
-        err == 0 && (now.len == 0 ||
-                     !cove_bytes_equal(held, cove_bytes(now.text, now.len)));
+    *left = err == 0;
+    *renew = *left && (now.len == 0 ||
+                       !cove_bytes_equal(held, cove_bytes(now.text, now.len)));
     cove_store_abort(txn);
     return err == COVE_ENOTFOUND ? 0 : err;
 }
@@ -89,7 +90,7 @@ static int level_put(struct cove *store, struct node_worker *worker,
     return err != 0 ? err : cove_store_flush(store->store);
 }
 
-int node_level_open(struct cove *store, struct node_worker *worker)
+int node_level_open(struct cove *store, struct node_worker *worker, bool left)
 {
     struct level_boot boot;
     int err = 0;
@@ -99,7 +100,7 @@ int node_level_open(struct cove *store, struct node_worker *worker)
         return level_put(store, worker, &boot);
     }
     /* What those left who were killed is on the disk from now on. */
-    if (cove_store_alone(store->store)) {
+    if (left && cove_store_alone(store->store)) {
         err = level_put(store, worker, NULL);
         cove_store_let_in(store->store);
     }
@@ -116,8 +117,7 @@ void node_level_close(struct cove *store)
     worker = store->idle;
     /* The record may go when what it is about is safe; a failure leaves it,
      * which costs a session at most. */
-    if (cove_store_flush(store->store) == 0 &&
-        cove_store_alone(store->store)) {
+    if (cove_store_flush(store->store) == 0 && cove_store_alone(store->store)) {
         (void)level_put(store, worker, NULL);
     }
 }

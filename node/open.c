@@ -333,6 +333,7 @@ static int open_all(struct cove *store, const struct cove_options *o)
     struct node_worker *worker = NULL;
     bool on_disk = (o->flags & COVE_OPEN_MEMORY) == 0;
     bool due = false;
+    bool left = false;
     bool renew = false;
     int err = cove_crypto_init();
 
@@ -342,7 +343,7 @@ static int open_all(struct cove *store, const struct cove_options *o)
     if (err == 0) {
         err = open_identity(store, o);
     }
-    if (err == 0 && (o->flags & COVE_OPEN_MEMORY) == 0) {
+    if (err == 0 && on_disk) {
         err = node_upgrade(store, o->flags);
     }
     if (err == 0) {
@@ -353,7 +354,7 @@ static int open_all(struct cove *store, const struct cove_options *o)
         err = node_nonce_check(store, worker, &due);
     }
     if (err == 0 && on_disk) {
-        err = node_level_look(store, worker, &renew);
+        err = node_level_look(store, worker, &left, &renew);
     }
     /* The session ends before the nonces agree: a crash between the two ends
      * it once more, and never goes on with it. */
@@ -363,7 +364,7 @@ static int open_all(struct cove *store, const struct cove_options *o)
         err = worker_new(store, true, &store->diag, &worker);
     }
     if (err == 0 && on_disk) {
-        err = node_level_open(store, worker);
+        err = node_level_open(store, worker, left);
     }
     if (err == 0 && due) {
         err = node_nonce_renew(store, worker);
