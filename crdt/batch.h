@@ -121,6 +121,21 @@ COVE_MUST_CHECK int cove_group_decode(struct cove_bytes in,
 /* Errors: COVE_ESIGNATURE. Cost: a hash for each leaf. */
 COVE_MUST_CHECK int cove_group_verify(struct cove_group *group);
 
+/* How batches of one group go out, which stand one after another where they
+ * were written in one commit: each with its path, or behind the group, which is
+ * said once with all its leaves. Zeroed: none went. */
+struct cove_sharing {
+    uint64_t group; /* of the last batch, as the repo knows it; 0 = none */
+    uint32_t paths; /* batches of it that went with a path */
+    bool shared;    /* it was said: set by who says it */
+};
+/* Before a batch: is it time to say its group? `sure`: those of its batches
+ * that are still to come will surely go too. */
+bool cove_sharing_due(struct cove_sharing *sharing,
+                      const struct cove_proof *proof, bool sure);
+/* Behind that: the batch goes now. */
+void cove_sharing_take(struct cove_sharing *sharing, struct cove_proof *proof);
+
 /* The digest of a document's state: H("cove/state", document, sorted
  * (session, length, head)). rows must be sorted by session. */
 struct cove_digest_row {

@@ -130,12 +130,10 @@ struct cove_dump_give {
     /* What cannot be read is left out, and named. */
     void (*damaged)(void *ctx, const struct cove_id *id);
     void *ctx;
-    struct cove_arena arena; /* of one document; the caller's to clear */
-    struct cove_buf scratch; /* alike */
-    uint64_t group;          /* that the last batch in the block is signed by */
-    uint32_t group_paths;
-    bool group_shared;
-    cove_num owners[64]; /* given lately; a ring */
+    struct cove_arena arena;     /* of one document; the caller's to clear */
+    struct cove_buf scratch;     /* alike */
+    struct cove_sharing sharing; /* in the block */
+    cove_num owners[64];         /* given lately; a ring */
     size_t owner_count;
 };
 /* Append the body of the next block to out, or nothing; *over: there is no

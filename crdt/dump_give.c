@@ -34,27 +34,12 @@ static int give_item(struct cove_buf *out, enum cove_dump_item kind,
 
 /* --- batches */
 
-/* A group costs its leaves, and saves the paths of those of its batches that
- * are still to come, which are nearly all of them where all is given. */
-static bool give_shares(const struct cove_dump_give *give,
-                        const struct cove_proof *proof)
-{
-    size_t path =
-        sizeof(proof->signature) + proof->path_len * (2 + sizeof(*proof->path));
-    size_t whole = sizeof(struct cove_key) + sizeof(proof->signature) +
-                   proof->leaves * sizeof(struct cove_hash);
-
-    return proof->leaves > give->group_paths &&
-           (proof->leaves - give->group_paths) * path > 2 * whole &&
-           (give->place.after == 0 || give->group_paths * path * 4 > whole);
-}
-
 static int give_group(struct cove_dump_give *give, struct cove_store_txn *txn,
                       const struct cove_batch *batch, struct cove_buf *out)
 {
     struct cove_group group = {.device = batch->device};
-    int err =
-        cove_repo_group(give->repo, txn, give->group, &give->arena, &group);
+    int err = cove_repo_group(give->repo, txn, give->sharing.group,
+                              &give->arena, &group);
 
     give->scratch.len = 0;
     if (err == 0) {
@@ -63,7 +48,7 @@ static int give_group(struct cove_dump_give *give, struct cove_store_txn *txn,
     if (err == 0) {
         err = give_item(out, COVE_DUMP_GROUP, cove_buf_bytes(&give->scratch));
     }
-    give->group_shared = err == 0;
+    give->sharing.shared = err == 0;
     return err;
 }
 
@@ -72,17 +57,12 @@ static int give_batch(struct cove_dump_give *give, struct cove_store_txn *txn,
 {
     int err = 0;
 
-    if (give->group != batch->proof.kept) {
-        give->group = batch->proof.kept;
-        give->group_paths = 0;
-        give->group_shared = false;
-    }
-    if (give->group != 0 && !give->group_shared &&
-        give_shares(give, &batch->proof)) {
+    /* Where all is given, nearly all of a group is. */
+    if (cove_sharing_due(&give->sharing, &batch->proof,
+                         give->place.after == 0)) {
         err = give_group(give, txn, batch, out);
     }
-    batch->proof.shared = give->group != 0 && give->group_shared;
-    give->group_paths += !give->group_shared;
+    cove_sharing_take(&give->sharing, &batch->proof);
     give->scratch.len = 0;
     if (err == 0) {
         err = cove_batch_encode(batch, &give->scratch);
@@ -187,7 +167,7 @@ static int give_document(struct give_doc *d)
         d->out->len = start;
         d->inside = give->place.inside = false;
         give->counts = counts;
-        give->group = 0;
+        give->sharing.group = 0;
         give->damaged(give->ctx, &d->outline->id);
         err = 0;
     }
@@ -378,7 +358,7 @@ static int round_step(struct cove_dump_give *give, struct cove_store_txn *txn,
         err = give_change(give, txn, &change, out, &inside);
         if (err == COVE_ENOTFOUND || err == COVE_ECORRUPT) {
             out->len = start; /* not even its record can be read */
-            give->group = 0;
+            give->sharing.group = 0;
             give->damaged(give->ctx, NULL);
             err = 0;
         }
@@ -398,7 +378,7 @@ int cove_dump_give(struct cove_dump_give *give, struct cove_store_txn *txn,
     int err = cove_repo_sequence(give->repo, txn, &sequence);
 
     *over = false;
-    give->group = 0; /* a block stands by itself */
+    give->sharing.group = 0; /* a block stands by itself */
     if (err == 0 && place->round == 0) {
         round_next(place, sequence, over);
     }

@@ -321,3 +321,29 @@ int cove_group_verify(struct cove_group *group)
     group->verified = err == 0;
     return err;
 }
+
+/* The group costs its leaves, and saves the paths of those of its batches that
+ * are still to come, if they come; that is likely when some have come one after
+ * another. */
+bool cove_sharing_due(struct cove_sharing *sharing,
+                      const struct cove_proof *proof, bool sure)
+{
+    size_t path =
+        sizeof(proof->signature) + proof->path_len * (2 + sizeof(*proof->path));
+    size_t whole = sizeof(struct cove_key) + sizeof(proof->signature) +
+                   proof->leaves * sizeof(struct cove_hash);
+
+    if (sharing->group != proof->kept) {
+        *sharing = (struct cove_sharing){.group = proof->kept};
+    }
+    return sharing->group != 0 && !sharing->shared &&
+           proof->leaves > sharing->paths &&
+           (proof->leaves - sharing->paths) * path > 2 * whole &&
+           (sure || sharing->paths * path * 4 > whole);
+}
+
+void cove_sharing_take(struct cove_sharing *sharing, struct cove_proof *proof)
+{
+    proof->shared = sharing->group != 0 && sharing->shared;
+    sharing->paths += !sharing->shared;
+}

@@ -57,23 +57,6 @@ int give_header(struct cove_conn *conn, struct cove_bytes header)
     return cove_message_add_bytes(&conn->give.headers, header);
 }
 
-/* Is it time to say the whole group? It costs its leaves, and saves the paths
- * of those of its batches that are still to come, if they come: that they do
- * is sure where the peer has nothing, and likely when some have come one after
- * another. */
-static bool share_pays(const struct conn_give *give,
-                       const struct cove_proof *proof)
-{
-    size_t path =
-        sizeof(proof->signature) + proof->path_len * (2 + sizeof(*proof->path));
-    size_t whole = sizeof(struct cove_key) + sizeof(proof->signature) +
-                   proof->leaves * sizeof(struct cove_hash);
-
-    return proof->leaves > give->group_paths &&
-           (proof->leaves - give->group_paths) * path > 2 * whole &&
-           (give->direct || give->group_paths * path * 4 > whole);
-}
-
 /* Batches of one group stand one after another where they were written in one
  * commit: the group is then said once for all of them. */
 static int give_share(struct cove_conn *conn, struct cove_store_txn *txn,
@@ -84,16 +67,8 @@ static int give_share(struct cove_conn *conn, struct cove_store_txn *txn,
     struct cove_group group = {.device = batch->device};
     int err = 0;
 
-    if (give->group != batch->proof.kept) {
-        give->group = batch->proof.kept;
-        give->group_paths = 0;
-        give->group_shared = false;
-    }
-    if (give->group == 0) {
-        return 0;
-    }
-    if (!give->group_shared && share_pays(give, &batch->proof)) {
-        err = cove_repo_group(engine->opt.repo, txn, give->group,
+    if (cove_sharing_due(&give->sharing, &batch->proof, give->direct)) {
+        err = cove_repo_group(engine->opt.repo, txn, give->sharing.group,
                               &engine->arena, &group);
         if (err == 0) {
             err = cove_group_encode(&group, &engine->message);
@@ -103,10 +78,9 @@ static int give_share(struct cove_conn *conn, struct cove_store_txn *txn,
                                          cove_buf_bytes(&engine->message));
         }
         engine->message.len = 0;
-        give->group_shared = err == 0;
+        give->sharing.shared = err == 0;
     }
-    batch->proof.shared = give->group_shared;
-    give->group_paths += !give->group_shared;
+    cove_sharing_take(&give->sharing, &batch->proof);
     return err;
 }
 
@@ -409,7 +383,7 @@ static int give_send_content(struct cove_conn *conn)
         cove_message_list_reset(&give->headers);
         cove_message_list_reset(&give->batches);
         cove_message_list_reset(&give->done);
-        give->group = 0;
+        give->sharing.group = 0;
         err = give_send(conn);
     }
     return err;

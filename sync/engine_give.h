@@ -44,11 +44,8 @@ struct conn_give {
     size_t job_bytes;
     /* what the next messages will hold */
     struct cove_message_list headers, batches, done, haves;
-    /* the group that the last batch among them is signed by */
-    uint64_t group;       /* as the repo knows it; 0 = none */
-    uint32_t group_paths; /* batches of it that came with a path */
-    bool group_shared;    /* it stands among the batches, with all leaves */
-    bool state_due;       /* a position message */
+    struct cove_sharing sharing; /* among the batches */
+    bool state_due;              /* a position message */
     bool damaged; /* something could not be read: no position any more */
     size_t scan;  /* changes that may still be looked at in this pump */
     /* role in the owner last looked at */
