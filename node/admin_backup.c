@@ -260,14 +260,7 @@ static void verify_damage(void *ctx, const struct cove_id *id, const char *why)
     struct node_json *j = &v->a->reply;
 
     if (v->damaged++ < VERIFY_LISTED) {
-        node_json_open(j, '{');
-        if (id != NULL) {
-            node_json_key(j, "id");
-            node_json_id(j, id);
-        }
-        node_json_key(j, "why");
-        node_json_cstr(j, why);
-        node_json_close(j, '}');
+        node_json_why(j, id, why);
     }
 }
 

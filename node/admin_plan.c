@@ -375,12 +375,7 @@ static int plan_document(void *ctx, const struct cove_trial_document *doc)
 
     if (doc->why_before[0] != '\0' && p->invalid_listed < PLAN_INVALID) {
         p->invalid_listed++;
-        node_json_open(j, '{');
-        node_json_key(j, "id");
-        node_json_id(j, &doc->before->doc.id);
-        node_json_key(j, "why");
-        node_json_cstr(j, doc->why_before);
-        node_json_close(j, '}');
+        node_json_why(j, &doc->before->doc.id, doc->why_before);
     }
     return p->shown < p->examples ? plan_example(p, doc) : 0;
 }

@@ -40,15 +40,9 @@ struct restore {
 static void restore_skip(struct restore *r, const struct cove_id *id,
                          const char *why)
 {
-    if (r->skips++ >= RESTORE_SHOWN) {
-        return;
+    if (r->skips++ < RESTORE_SHOWN) {
+        node_json_why(&r->skipped, id, why);
     }
-    node_json_open(&r->skipped, '{');
-    node_json_key(&r->skipped, "id");
-    node_json_id(&r->skipped, id);
-    node_json_key(&r->skipped, "why");
-    node_json_cstr(&r->skipped, why);
-    node_json_close(&r->skipped, '}');
 }
 
 static void restore_show(struct restore *r, const struct cove_id *id,

@@ -333,12 +333,8 @@ static void dry_report(void *ctx, const struct cove_loaded *loaded,
                              d->w->run.cursor, &brief);
     if (d->err == 0) {
         d->told++;
-        node_json_open(j, '{');
-        node_json_key(j, "id");
-        node_json_id(j, &brief.id);
-        node_json_key(j, "why");
-        node_json_cstr(j, loaded == NULL ? why : "values do not convert");
-        node_json_close(j, '}');
+        node_json_why(j, &brief.id,
+                      loaded == NULL ? why : "values do not convert");
     }
 }
 

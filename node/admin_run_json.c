@@ -78,12 +78,7 @@ int admin_quarantine_json(struct admin *a, struct cove_txn *txn,
         err = cove_quarantine_next(repo, txn->txn, schema, q.num, &q);
         err = err != 0 ? err : cove_repo_brief(repo, txn->txn, q.num, &brief);
         if (err == 0) {
-            node_json_open(j, '{');
-            node_json_key(j, "id");
-            node_json_id(j, &brief.id);
-            node_json_key(j, "why");
-            node_json_cstr(j, q.reason);
-            node_json_close(j, '}');
+            node_json_why(j, &brief.id, q.reason);
         }
     }
     node_json_close(j, ']');

@@ -48,14 +48,7 @@ static void import_refused(void *ctx, const struct cove_id *id, const char *why)
     struct node_json *j = &m->a->reply;
 
     if (m->named++ < DUMP_NAMED) {
-        node_json_open(j, '{');
-        if (id != NULL) {
-            node_json_key(j, "id");
-            node_json_id(j, id);
-        }
-        node_json_key(j, "why");
-        node_json_cstr(j, why);
-        node_json_close(j, '}');
+        node_json_why(j, id, why);
     }
 }
 

@@ -133,6 +133,19 @@ void node_json_value(struct node_json *j, struct cove_bytes cbor)
     }
 }
 
+void node_json_why(struct node_json *j, const struct cove_id *id,
+                   const char *why)
+{
+    node_json_open(j, '{');
+    if (id != NULL) {
+        node_json_key(j, "id");
+        node_json_id(j, id);
+    }
+    node_json_key(j, "why");
+    node_json_cstr(j, why);
+    node_json_close(j, '}');
+}
+
 void node_json_members(struct node_json *j, struct cove_bytes members)
 {
     if (members.len > 0) {

@@ -22,6 +22,9 @@ void node_json_hex(struct node_json *j, const void *at, size_t len);
 void node_json_id(struct node_json *j, const struct cove_id *id);
 void node_json_value(struct node_json *j, struct cove_bytes cbor);
 void node_json_raw(struct node_json *j, struct cove_bytes json);
+/* {"id", "why"}; without an id where that is NULL. */
+void node_json_why(struct node_json *j, const struct cove_id *id,
+                   const char *why);
 /* Members that another wrote without brackets around them. */
 void node_json_members(struct node_json *j, struct cove_bytes members);
 void node_json_percent(struct node_json *j, uint32_t parts); /* config.c */
