@@ -127,7 +127,8 @@ uint64_t cove_store_generation(const struct cove_store_txn *txn);
 /* How often, at level group, commits that had returned were lost. */
 uint64_t cove_store_losses(const struct cove_store *store);
 /* Level group: wait until what was committed before is on the disk; the other
- * levels have nothing to wait for. Errors: COVE_ELOST, once; those of commit. */
+ * levels have nothing to wait for. Errors: COVE_ELOST, once; those of commit.
+ */
 COVE_MUST_CHECK int cove_store_flush(struct cove_store *store);
 
 /* What somebody who writes in a transaction wants done at its end, however it
