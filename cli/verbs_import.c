@@ -111,18 +111,22 @@ static void import_say(struct import *m, const char *line, int err)
 
 int import_refused(struct import *m, int code, bool invalid)
 {
-    if (m->skip && invalid) {
+    /* A line that was cut may come whole: where it goes on later, it does so
+     * with that one. */
+    if (m->skip && invalid && !(m->resume && m->cut)) {
         m->skipped++;
         return CLI_OK;
     }
-    return cli_fail(code, "%s",
-                    m->resume
-                        ? "stopped; what is before it stays, and --resume "
-                          "goes on there when it is put right; "
-                          "--skip-invalid goes on behind it"
-                    : m->skip ? "stopped; what was committed before stays"
-                              : "nothing was imported; --skip-invalid goes on "
-                                "behind records that are not right");
+    return cli_fail(
+        code, "%s",
+        m->resume && m->cut ? "stopped; what is before it stays, and --resume "
+                              "goes on there with the whole input"
+        : m->resume         ? "stopped; what is before it stays, and --resume "
+                              "goes on there when it is put right; "
+                              "--skip-invalid goes on behind it"
+        : m->skip           ? "stopped; what was committed before stays"
+                            : "nothing was imported; --skip-invalid goes on "
+                              "behind records that are not right");
 }
 
 void import_made(struct import *m, const struct cove_id *id,

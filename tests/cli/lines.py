@@ -204,6 +204,30 @@ def an_input_that_ends_within_a_line_says_so(cove):
         same(d.json("import", path, "--schema", "Note")["imported"], 10, "whole")
 
 
+def a_cut_input_is_gone_on_with_though_wrong_lines_are_skipped(cove):
+    """The line that was cut is none of them: the rest of it may come."""
+    with desk_of(cove) as d:
+        publish(d)
+        path, log = d.base / "notes.jsonl", d.base / "notes.jsonl.import"
+        lines = records(10).splitlines(keepends=True)
+        lines[2] = '{"title":5}\n'
+        whole = "".join(lines)
+        words = ["import", path, "--schema", "Note", "--resume", "--skip-invalid"]
+        path.write_text(whole[:-8], "utf-8")
+        for _ in range(2):
+            done = d.call(*words)
+            check(done.returncode == INVALID and "line 10" in done.stderr and
+                  "cut in the middle" in done.stderr and "--resume goes on" in done.stderr and
+                  "behind it" not in done.stderr, done.returncode, done.stderr)
+            check(log.exists(), "how far it came is forgotten")
+        path.write_text(whole, "utf-8")
+        reply = d.json(*words)
+        same((reply["imported"], reply["skipped"], reply["resumedAt"]), (9, 1, 9), "resumed")
+        found = d.json("find", "Note")["documents"]
+        same(sorted(f["fields"]["n"] for f in found), [0, 1, *range(3, 10)], "documents")
+        check(not log.exists(), "the log is there")
+
+
 TESTS = [
     an_export_that_was_cut_goes_on_behind_its_last_document,
     an_export_ends_though_documents_are_made,
@@ -212,6 +236,7 @@ TESTS = [
     all_types_are_imported_once_with_what_refers_to_them,
     a_wrong_line_is_named_and_gone_on_with_when_it_is_right,
     an_input_that_ends_within_a_line_says_so,
+    a_cut_input_is_gone_on_with_though_wrong_lines_are_skipped,
 ]
 
 if __name__ == "__main__":
