@@ -463,39 +463,45 @@ int mend_checkpoint(struct cove_check *c, struct repo_record *record)
     return err;
 }
 
-/* The newest native op that is shown, read from the logs. */
+/* The newest native op that is shown, read from the logs. To count it may
+ * write: what is borrowed from the store is done with by then. */
 static int mend_newest(struct cove_check *c, struct repo_record *record)
 {
-    struct repo_work work = c->work;
+    struct repo_work decode = c->work;
+    struct cove_arena packed;
     int err = 0;
 
     record->newest = 0;
     record->count.epoch = 0;
+    decode.arena = &c->piece;
+    cove_arena_init(&packed, c->repo->opt.alloc);
     for (size_t i = 0; i < record->row_count && err == 0; i++) {
         const struct repo_row *row = &record->rows[i];
+        struct repo_tx_entry entry, newest = {.hlc = 0};
         struct repo_walk walk;
+        struct cove_tx tx;
 
-        work.arena = &c->piece;
-        cove_arena_reset(&c->piece);
-        err = repo_walk_start(&work, record, row, 0, &walk);
+        err = repo_walk_start(&c->work, record, row, 0, &walk);
+        walk.packed = &packed;
         walk.end =
             row->pub.folded < row->pub.len ? row->pub.folded : row->pub.len;
         while (err == 0) {
-            struct repo_tx_entry entry;
-            struct cove_tx tx;
-
             cove_arena_reset(&c->piece);
-            err = repo_walk_next(&work, &walk, &entry);
+            err = repo_walk_next(&c->work, &walk, &entry);
             if (err == 0) {
-                err = repo_tx_decode(&work, &entry, &tx);
+                err = repo_tx_decode(&decode, &entry, &tx);
             }
             if (err == 0 && repo_tally_counts(&tx)) {
-                err = repo_tally_native(&work, record, &row->pub.device,
-                                        entry.hlc, entry.epoch);
+                newest = entry;
             }
         }
         err = err == COVE_ENOTFOUND ? 0 : err;
+        if (err == 0 && newest.hlc != 0) {
+            err = repo_tally_native(&c->work, record, &row->pub.device,
+                                    newest.hlc, newest.epoch);
+        }
     }
+    cove_arena_clear(&packed);
     return err;
 }
 

@@ -223,6 +223,91 @@ START_TEST(a_signature_of_ones_own_over_what_is_packed_is_made_anew)
 }
 END_TEST
 
+/* --- what a record says after a part of its logs was lost */
+
+static uint64_t newest_said(struct damage *d, size_t doc, uint64_t *last)
+{
+    struct cove_store_txn *txn = kit_begin(&d->alice, false);
+    cove_num num = kit_num(&d->alice, txn, &d->docs[doc]);
+    struct repo_record record;
+    struct repo_work work;
+
+    ck_assert_int_eq(
+        repo_work_begin(&work, d->alice.repo, txn, &d->alice.arena, NULL), 0);
+    ck_assert_int_eq(repo_record_read(&work, num, &record), 0);
+    cove_store_abort(txn);
+    *last = 0; /* of what the rows say */
+    for (size_t i = 0; i < record.row_count; i++) {
+        uint64_t hlc = record.rows[i].pub.last_hlc;
+
+        *last = hlc > *last ? hlc : *last;
+    }
+    return record.newest;
+}
+
+static uint32_t session_of(struct damage *d, size_t doc, const struct kit *who)
+{
+    struct cove_store_txn *txn = kit_begin(&d->alice, false);
+    cove_num num = kit_num(&d->alice, txn, &d->docs[doc]);
+    struct repo_record record;
+    struct repo_work work;
+    uint32_t session = 0;
+
+    ck_assert_int_eq(
+        repo_work_begin(&work, d->alice.repo, txn, &d->alice.arena, NULL), 0);
+    ck_assert_int_eq(repo_record_read(&work, num, &record), 0);
+    cove_store_abort(txn);
+    ck_assert_uint_eq(record.row_count, 2);
+    for (size_t i = 0; i < record.row_count; i++) {
+        if (memcmp(&record.rows[i].pub.device, &who->device,
+                   sizeof(who->device)) == 0) {
+            session = record.rows[i].num;
+        }
+    }
+    ck_assert_uint_ne(session, 0);
+    return session;
+}
+
+/* Both have written much to the document, all is packed, and the log of one of
+ * them is lost: of alice, whose write is the newest (0), of bob (1). */
+START_TEST(the_newest_write_that_is_left_is_found_in_packs)
+{
+    static struct damage_entry e;
+    struct damage d;
+    struct cove_place place;
+    uint64_t last;
+
+    packed_open(&d, FIXTURE_MEMORY);
+    damage_write(&d.alice, &d.docs[BOBS], DAMAGE_WRITES);
+    damage_exchange(&d);
+    pack_now(&d.alice, &pack_all);
+    ck_assert_uint_eq(log_size(&d.alice).chunks, 0);
+
+    uint64_t before = newest_said(&d, BOBS, &last);
+
+    ck_assert_uint_eq(before, last);
+    cove_place_start(&place);
+    cove_place_number(&place, damage_num(&d, BOBS));
+    cove_place_number(&place,
+                      session_of(&d, BOBS, _i == 0 ? &d.alice : &d.bob));
+    ck_assert(damage_take(&d, REPO_LOG, cove_place_bytes(&place), 0, &e));
+    damage_drop(&d, REPO_LOG, &e);
+    damage_check(&d, true, &said);
+    damage_print(&said);
+    ck_assert_uint_eq(damage_said(&said, "chunk-missing", &d.docs[BOBS]), 1);
+    ck_assert_uint_eq(damage_said(&said, "interned", NULL), 0);
+
+    uint64_t after = newest_said(&d, BOBS, &last);
+
+    ck_assert_uint_eq(after, last);
+    ck_assert((after == before) == (_i == 1));
+    damage_check(&d, false, &said);
+    damage_print(&said);
+    ck_assert_uint_eq(said.count, damage_said(&said, "refetch", NULL));
+    damage_close(&d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("check_packed");
@@ -236,6 +321,8 @@ int main(void)
         (int)COVE_ARRAY_LEN(plants));
     tcase_add_test(check,
                    a_signature_of_ones_own_over_what_is_packed_is_made_anew);
+    tcase_add_loop_test(check, the_newest_write_that_is_left_is_found_in_packs,
+                        0, 2);
     suite_add_tcase(suite, check);
     return harness_run(suite);
 }
