@@ -142,13 +142,8 @@ static void reader_give(struct disk_store *store, struct disk_txn *txn)
 static int disk_begin(struct cove_store *base, struct cove_store_txn **out)
 {
     struct disk_store *store = (struct disk_store *)base;
-    struct disk_txn *txn;
+    struct disk_txn *txn = reader_take(store);
 
-    /* Where nothing marks a forked child. */
-    if (base->ours == NULL && !cove_store_dir_ours(&store->dir)) {
-        return COVE_EBUSY;
-    }
-    txn = reader_take(store);
     if (txn == NULL) {
         return COVE_ENOMEM;
     }
@@ -309,6 +304,7 @@ static int disk_open(struct disk_store *store, const char *dir,
         return err;
     }
     store->base.ours = store->dir.mark;
+    store->base.pid = store->dir.pid;
     err = cove_store_ask(&store->base, "open");
     if (err == 0) {
         err = cove_lmdb_open(&store->lmdb, &store->dir, opt, diag);

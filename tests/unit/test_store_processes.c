@@ -1,5 +1,21 @@
 /* The store on disk: several processes at one. */
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
 #include "tests/unit/store_fixture.h"
+
+/* In the place of libc's: a system that does not mark forked children. */
+static bool no_marks;
+
+int madvise(void *addr, size_t len, int advice)
+{
+    if (no_marks && advice == MADV_WIPEONFORK) {
+        errno = EINVAL;
+        return -1;
+    }
+    return (int)syscall(SYS_madvise, addr, len, advice);
+}
 
 START_TEST(several_processes_may_make_a_store_at_once)
 {
@@ -53,7 +69,7 @@ static int child_inherits(struct fixture *f)
     return 0;
 }
 
-START_TEST(a_forked_child_opens_its_own_and_leaves_its_parents_alone)
+static void child_opens_its_own(void)
 {
     struct fixture f;
     struct fixture again;
@@ -73,6 +89,42 @@ START_TEST(a_forked_child_opens_its_own_and_leaves_its_parents_alone)
     fixture_assert(&f, 0, "child", "is here");
     fixture_put(&f, 0, "key", "parent");
     fixture_teardown(&f);
+}
+
+START_TEST(a_forked_child_opens_its_own_and_leaves_its_parents_alone)
+{
+    child_opens_its_own();
+}
+END_TEST
+
+static int child_asks(struct fixture *f)
+{
+    struct cove_store_txn *txn;
+    int dead;
+
+    CHILD_CHECK(!cove_store_ours(f->store));
+    CHILD_CHECK(cove_store_begin(f->store, true, &txn) == COVE_EBUSY);
+    CHILD_CHECK(cove_store_begin(f->store, false, &txn) == COVE_EBUSY);
+    CHILD_CHECK(cove_store_flush(f->store) == COVE_EBUSY);
+    CHILD_CHECK(cove_store_reap(f->store, &dead) == COVE_EBUSY);
+    cove_store_close(f->store);
+    return 0;
+}
+
+START_TEST(a_forked_child_is_known_where_nothing_marks_it)
+{
+    struct fixture f;
+
+    no_marks = true;
+    child_opens_its_own();
+    fixture_init(&f, FIXTURE_GROUP);
+    ck_assert_int_eq(fixture_open(&f), 0);
+    ck_assert(cove_store_ours(f.store));
+    fixture_put(&f, 0, "key", "value");
+    ck_assert(in_child(child_asks, &f));
+    fixture_assert(&f, 0, "key", "value");
+    fixture_teardown(&f);
+    no_marks = false;
 }
 END_TEST
 
@@ -353,6 +405,7 @@ static Suite *processes_suite(void)
     tcase_add_test(processes, several_processes_may_make_a_store_at_once);
     tcase_add_test(processes,
                    a_forked_child_opens_its_own_and_leaves_its_parents_alone);
+    tcase_add_test(processes, a_forked_child_is_known_where_nothing_marks_it);
     tcase_add_test(processes,
                    a_child_that_lives_on_keeps_nothing_from_its_parent);
     tcase_add_test(processes,
