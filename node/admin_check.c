@@ -335,6 +335,10 @@ static int check_all(struct check *c, struct cove_check_sum *sum)
     while (err == 0 && !over) {
         err = check_slice(c, check, &over);
     }
+    if (err == 0) {
+        *sum = *cove_check_sum(check);
+    }
+    cove_check_free(check);
     if (err == COVE_ECORRUPT) { /* what every operation reads first */
         struct cove_finding f = {
             .kind = "open",
@@ -342,18 +346,11 @@ static int check_all(struct check *c, struct cove_check_sum *sum)
                     "checked by it"};
 
         err = check_finding(c, &f);
-        cove_check_free(check);
-        node_worker_give(c->a->store, c->worker);
-        return err;
+    } else if (err == 0) {
+        err = check_rest(c);
     }
-    if (err == 0) {
-        *sum = *cove_check_sum(check);
-    }
-    cove_check_free(check);
-    err = err != 0 ? err : check_rest(c);
     if (c->repair) { /* what it has in memory is of before */
-        node_worker_free(c->a->store, c->worker);
-        node_notify(c->a->store);
+        node_worker_drop(c->a->store, c->worker);
     } else {
         node_worker_give(c->a->store, c->worker);
     }

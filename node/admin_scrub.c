@@ -181,8 +181,7 @@ static int verb_scrub(struct admin *a)
     cove_check_free(s.looks);
     cove_check_free(s.mends);
     if (s.damaged > 0) {
-        node_worker_free(a->store, s.check.worker);
-        node_notify(a->store);
+        node_worker_drop(a->store, s.check.worker);
     } else {
         node_worker_give(a->store, s.check.worker);
     }

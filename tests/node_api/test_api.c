@@ -548,6 +548,21 @@ START_TEST(admin_refuses_by_name_what_it_does_not_know)
 }
 END_TEST
 
+START_TEST(after_a_repair_the_file_is_made_anew)
+{
+    char *reply = NULL;
+
+    (void)api_new(&api, NULL, "{\"n\":1}");
+    api_ok(cove_admin(api.store, "{\"do\":\"check\",\"repair\":true}", &reply),
+           api.store);
+    cove_free(reply);
+    api_ok(cove_admin(api.store, "{\"do\":\"compact.file\"}", &reply),
+           api.store);
+    ck_assert_msg(strstr(reply, "\"done\":true") != NULL, "%s", reply);
+    cove_free(reply);
+}
+END_TEST
+
 START_TEST(a_store_in_memory_does_the_same_and_leaves_no_file)
 {
     struct cove_options options = {
@@ -588,6 +603,7 @@ static Suite *api_suite(void)
     tcase_add_test(tcase, publishing_names_what_is_wrong);
     tcase_add_test(tcase, documents_are_found_by_schema_and_by_id);
     tcase_add_test(tcase, admin_refuses_by_name_what_it_does_not_know);
+    tcase_add_test(tcase, after_a_repair_the_file_is_made_anew);
     tcase_add_test(tcase, a_store_in_memory_does_the_same_and_leaves_no_file);
     suite_add_tcase(suite, tcase);
     return suite;
