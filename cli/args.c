@@ -134,6 +134,19 @@ void cli_schema_word(const char *word, json_t *request)
     json_object_set_new(request, "version", json_string(at + 1));
 }
 
+json_t *cli_comma_list(const char *words)
+{
+    json_t *list = json_array();
+
+    while (*words != '\0') {
+        size_t len = strcspn(words, ",");
+
+        json_array_append_new(list, json_stringn(words, len));
+        words += len + (words[len] == ',');
+    }
+    return list;
+}
+
 int cli_sub_run(struct cli *cli, const struct cli_sub *subs)
 {
     const char *word = cli_word(cli);

@@ -126,6 +126,16 @@ int cli_call(struct cli *cli, json_t *request, json_t **reply)
                : cli_fail(CLI_ERROR, "the reply is no JSON: %s", error.text);
 }
 
+void cli_say(const struct cli *cli, const json_t *reply,
+             void (*human)(const json_t *reply))
+{
+    if (cli->json || cli->lines) {
+        cli_print_json(reply);
+    } else if (!cli->quiet) {
+        human(reply);
+    }
+}
+
 int cli_answer(struct cli *cli, json_t *request,
                void (*human)(const json_t *reply))
 {
@@ -133,11 +143,7 @@ int cli_answer(struct cli *cli, json_t *request,
     int code = cli_call(cli, request, &reply);
 
     if (code == CLI_OK) {
-        if (cli->json || cli->lines) {
-            cli_print_json(reply);
-        } else if (!cli->quiet) {
-            human(reply);
-        }
+        cli_say(cli, reply, human);
     }
     json_decref(reply);
     return code;

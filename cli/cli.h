@@ -78,6 +78,9 @@ int cli_end(struct cli *cli, bool bad);
 /* "Name@2" into name and version; frees nothing of word. */
 void cli_schema_word(const char *word, json_t *request);
 
+/* "a,b" as a list. Ownership: the caller's. */
+json_t *cli_comma_list(const char *words);
+
 /* Every --where, joined by "and", as the library's condition; NULL where there
  * is none. *bad where one is wrong, with the forms there are (where.c).
  * Ownership: the caller's. */
@@ -152,7 +155,10 @@ int cli_exit_code(int err);
 int cli_failed(struct cli *cli, int err);
 /* Run a verb of cove_admin; takes `request` over. *reply is the caller's. */
 int cli_call(struct cli *cli, json_t *request, json_t **reply);
-/* Call, and print the reply: as JSON where asked, else through `human`. */
+/* Print a reply: as JSON where asked, else, unless quiet, through `human`. */
+void cli_say(const struct cli *cli, const json_t *reply,
+             void (*human)(const json_t *reply));
+/* Call, and say the reply. */
 int cli_answer(struct cli *cli, json_t *request,
                void (*human)(const json_t *reply));
 /* A file whole, "-" standard input, as a text, freed by free(). Gives an exit

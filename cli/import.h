@@ -26,7 +26,7 @@ struct import {
     bool last; /* the line has no end */
     int pass;
     long long at;  /* bytes up to the end of the line */
-    uint64_t hash; /* of those */
+    uint64_t hash; /* of those, for the log */
     char *log_path;
     FILE *log;                                      /* NULL: none is kept */
     json_t *slice_made, *slice_ids, *slice_parents; /* since the last commit */

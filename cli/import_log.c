@@ -108,20 +108,18 @@ static bool log_happened(struct import *m, const json_t *line)
            cove_id_lookup(m->cli->store, json_string_value(first), &id) == 0;
 }
 
-/* All lines but a last one that was cut, or that nothing came of; and where
+/* All lines but a last one that was cut, or that nothing came of; gives where
  * the next one goes. */
-static int log_read(struct import *m, FILE *file, long *end)
+static long log_read(struct import *m)
 {
     json_t *line, *last = NULL;
-    long last_at = 0;
+    long last_at = 0, end;
 
     for (;;) {
-        long at = ftell(file);
-
-        line = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL);
-        if (line == NULL || fgetc(file) != '\n') {
+        end = ftell(m->log);
+        line = json_loadf(m->log, JSON_DISABLE_EOF_CHECK, NULL);
+        if (line == NULL || fgetc(m->log) != '\n') {
             json_decref(line);
-            *end = at;
             break;
         }
         if (last != NULL) {
@@ -129,15 +127,15 @@ static int log_read(struct import *m, FILE *file, long *end)
         }
         json_decref(last);
         last = line;
-        last_at = at;
+        last_at = end;
     }
     if (last != NULL && log_happened(m, last)) {
         log_take(m, last);
     } else if (last != NULL) {
-        *end = last_at;
+        end = last_at;
     }
     json_decref(last);
-    return CLI_OK;
+    return end;
 }
 
 /* Is what was imported of the file still what stands in it? */
@@ -159,8 +157,6 @@ static int log_check(const struct import *m, const char *text)
 int import_log_open(struct import *m, const char *path, const char *text)
 {
     char *name = NULL;
-    long end = 0;
-    int code;
 
     if (!m->resume) {
         return CLI_OK;
@@ -178,11 +174,10 @@ int import_log_open(struct import *m, const char *path, const char *text)
         return log_failed(m);
     }
     rewind(m->log);
-    code = log_read(m, m->log, &end);
-    if (code == CLI_OK && ftruncate(fileno(m->log), end) != 0) {
-        code = log_failed(m);
+    if (ftruncate(fileno(m->log), log_read(m)) != 0) {
+        return log_failed(m);
     }
-    return code == CLI_OK ? log_check(m, text) : code;
+    return log_check(m, text);
 }
 
 void import_log_close(struct import *m, bool done)

@@ -180,9 +180,6 @@ int cli_open(struct cli *cli, unsigned flags)
         options.flags |= COVE_OPEN_FORCE_NETWORK;
     }
     options.flags |= main_upgrade();
-    if (verb->run == cli_watch) { /* a daemon beside it syncs, or nobody */
-        options.flags |= COVE_OPEN_NO_SYNC;
-    }
     int err = cove_open(cli->dir, &options, &cli->store);
 
     if (err == COVE_ENOTFOUND && (flags & COVE_OPEN_CREATE) == 0) {

@@ -345,7 +345,7 @@ const struct cli_verb cli_verbs[] = {
     {"wait", true, false, cli_wait, "[--peer KEY] [--timeout SECONDS]",
      "wait until the peers have all that is here",
      "Exit 3 when the time is over (default 30 s)."},
-    {"watch", true, false, cli_watch, "[SCHEMA[@VERSION] | ID]",
+    {"watch", false, false, cli_watch, "[SCHEMA[@VERSION] | ID]",
      "print a line for each change, as it comes",
      "  --where COND     documents that meet it: enter, change, leave "
      "(`cove help find`)\n"

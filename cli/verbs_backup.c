@@ -165,11 +165,7 @@ static int backup_verify(struct cli *cli)
                                                "backup.verify", "path", path),
                                      &reply);
     if (code == CLI_OK) {
-        if (cli->json || cli->lines) {
-            cli_print_json(reply);
-        } else if (!cli->quiet) {
-            human_verify(reply);
-        }
+        cli_say(cli, reply, human_verify);
         code = json_is_true(json_object_get(reply, "whole")) ? CLI_OK
                                                              : CLI_INVALID;
     }

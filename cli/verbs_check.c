@@ -109,13 +109,9 @@ int cli_check(struct cli *cli)
     code = cli_call(cli, request, &reply);
     cove_set_log(cli->store, NULL, NULL);
     cli_progress_end(&progress);
-    if (code == CLI_OK && cli->json) {
-        cli_print_json(reply);
-    } else if (code == CLI_OK && !cli->quiet) {
-        human_check(reply);
-    }
-    if (code == CLI_OK && !check_is_well(reply)) {
-        code = CLI_INVALID;
+    if (code == CLI_OK) {
+        cli_say(cli, reply, human_check);
+        code = check_is_well(reply) ? CLI_OK : CLI_INVALID;
     }
     json_decref(reply);
     return code;
@@ -160,8 +156,6 @@ static void human_recover(const json_t *reply)
 /* It needs no store but those that it names: one in memory stands for it. */
 int cli_recover(struct cli *cli)
 {
-    struct cove_options options = {.size = sizeof(options),
-                                   .flags = COVE_OPEN_MEMORY};
     const char *from = cli_word(cli);
     const char *to = cli_word(cli);
     struct cli_progress progress;
@@ -173,13 +167,9 @@ int cli_recover(struct cli *cli)
             cli_fail(CLI_USAGE, "recover needs the damaged store's directory "
                                 "and a new one");
     }
+    code = code != CLI_OK ? code : cli_open(cli, COVE_OPEN_MEMORY);
     if (code != CLI_OK) {
         return code;
-    }
-    int err = cove_open(NULL, &options, &cli->store);
-
-    if (err != 0) {
-        return cli_failed(cli, err);
     }
     cli_progress_begin(&progress, cli, "entries", 0);
     cove_set_log(cli->store, check_log, &progress);
@@ -189,13 +179,10 @@ int cli_recover(struct cli *cli)
         &reply);
     cove_set_log(cli->store, NULL, NULL);
     cli_progress_end(&progress);
-    if (code == CLI_OK && cli->json) {
-        cli_print_json(reply);
-    } else if (code == CLI_OK && !cli->quiet) {
-        human_recover(reply);
-    }
-    if (code == CLI_OK && cli_int(reply, "part") + cli_int(reply, "lost") > 0) {
-        code = CLI_INVALID;
+    if (code == CLI_OK) {
+        cli_say(cli, reply, human_recover);
+        code = cli_int(reply, "part") + cli_int(reply, "lost") > 0 ? CLI_INVALID
+                                                                  : CLI_OK;
     }
     json_decref(reply);
     return code;

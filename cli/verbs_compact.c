@@ -115,10 +115,8 @@ int cli_compact(struct cli *cli)
     if (code == CLI_OK && file && c.schema == NULL && c.id == NULL) {
         code = compact_file(&c);
     }
-    if (code == CLI_OK && cli->json) {
-        cli_print_json(c.sums);
-    } else if (code == CLI_OK && !cli->quiet) {
-        compact_print(c.sums);
+    if (code == CLI_OK) {
+        cli_say(cli, c.sums, compact_print);
     }
     json_decref(c.sums);
     return code;

@@ -262,8 +262,10 @@ static int import_due(struct import *m, const char *line, size_t len)
         return code;
     }
     m->at += (long long)len + !m->last;
-    m->hash = import_hash(m->hash, line, len);
-    m->hash = m->last ? m->hash : import_hash(m->hash, "\n", 1);
+    if (m->log != NULL) {
+        m->hash = import_hash(m->hash, line, len);
+        m->hash = m->last ? m->hash : import_hash(m->hash, "\n", 1);
+    }
     if ((m->skip || m->resume) && m->in_slice >= IMPORT_SLICE) {
         code = import_slice(m);
     }

@@ -7,20 +7,6 @@
 
 /* ------------------------------------------------------------------ options */
 
-/* "status,-due" as a list. */
-static json_t *query_order(const char *text)
-{
-    json_t *order = json_array();
-
-    while (*text != '\0') {
-        size_t len = strcspn(text, ",");
-
-        json_array_append_new(order, json_stringn(text, len));
-        text += len + (text[len] == ',');
-    }
-    return order;
-}
-
 bool cli_query_options(struct cli *cli, json_t *request, bool *bad)
 {
     const char *order = cli_option(cli, "--order", bad);
@@ -30,7 +16,7 @@ bool cli_query_options(struct cli *cli, json_t *request, bool *bad)
     bool explain = cli_flag(cli, "--explain");
 
     if (order != NULL) {
-        json_object_set_new(request, "order", query_order(order));
+        json_object_set_new(request, "order", cli_comma_list(order));
     }
     if (cursor != NULL) {
         json_object_set_new(request, "cursor", json_string(cursor));

@@ -118,6 +118,19 @@ static void serve_log(void *ctx, const char *text)
 #define SERVE_PACK_MS 40   /* of packing at a time, when there is time */
 #define SERVE_PACK_S  3600 /* between two times through all documents */
 
+/* A number of the config; 0 where it cannot be read. */
+static json_int_t serve_setting(struct cli *cli, const char *key)
+{
+    json_t *config = NULL;
+    json_int_t number = 0;
+
+    if (cli_call(cli, json_pack("{s:s}", "do", "config"), &config) == CLI_OK) {
+        number = cli_int(config, key);
+    }
+    json_decref(config);
+    return number;
+}
+
 struct serve_pack {
     json_int_t after; /* where it goes on */
     time_t next;      /* when it begins again */
@@ -126,19 +139,16 @@ struct serve_pack {
 /* Nothing waits: pack a little of what is old, where the config wants that. */
 static void serve_pack(struct cli *cli, struct serve_pack *pack)
 {
-    json_t *config = NULL;
     json_t *reply = NULL;
-    json_int_t days = 0;
     time_t now = time(NULL);
 
     if (now < pack->next) {
         return;
     }
     pack->next = now + SERVE_PACK_S;
-    if (cli_call(cli, json_pack("{s:s}", "do", "config"), &config) == CLI_OK) {
-        days = cli_int(config, "compactDays");
-    }
-    json_decref(config);
+
+    json_int_t days = serve_setting(cli, "compactDays");
+
     if (days > 0 && cli_call(cli,
                              json_pack("{s:s s:I s:I s:I}", "do", "compact",
                                        "days", days, "after", pack->after,
@@ -150,8 +160,6 @@ static void serve_pack(struct cli *cli, struct serve_pack *pack)
     json_decref(reply);
 }
 
-/* Work off what is queued, a little at a time, until the signal comes. Sync has
- * its own thread; between two batches it has the store for itself. */
 /* Documents verified again, so many a second; the setting is looked at now and
  * then. */
 struct serve_scrub {
@@ -170,13 +178,7 @@ static void serve_scrub(struct cli *cli, struct serve_scrub *scrub)
     scrub->next = now + 1;
     if (now >= scrub->look) {
         scrub->look = now + SERVE_PACK_S;
-        scrub->rate = 0;
-        if (cli_call(cli, json_pack("{s:s}", "do", "config"), &reply) ==
-            CLI_OK) {
-            scrub->rate = cli_int(reply, "scrub");
-        }
-        json_decref(reply);
-        reply = NULL;
+        scrub->rate = serve_setting(cli, "scrub");
     }
     if (scrub->rate > 0 &&
         cli_call(cli,
@@ -197,6 +199,8 @@ static void serve_scrub(struct cli *cli, struct serve_scrub *scrub)
     json_decref(reply);
 }
 
+/* Work off what is queued, a little at a time, until the signal comes. Sync has
+ * its own thread; between two batches it has the store for itself. */
 static void serve_sweep(struct cli *cli, const sigset_t *set)
 {
     struct serve_pack pack = {0};

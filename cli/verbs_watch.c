@@ -246,20 +246,6 @@ static int watch_loop(struct watching *w, double seconds)
 
 /* ------------------------------------------------------------------ request */
 
-/* "here,peer" as a list. */
-static void watch_origin(json_t *request, const char *words)
-{
-    json_t *list = json_array();
-
-    while (*words != '\0') {
-        size_t len = strcspn(words, ",");
-
-        json_array_append_new(list, json_stringn(words, len));
-        words += len + (words[len] == ',');
-    }
-    json_object_set_new(request, "origin", list);
-}
-
 /* A document, a schema, all documents; peers and migrations by option. */
 static void watch_what(json_t *request, bool peers, bool migrations,
                        const char *word)
@@ -299,7 +285,7 @@ static void watch_request(struct cli *cli, json_t *request, bool *bad)
         json_object_set_new(request, "migrations", json_false());
     }
     if (origin != NULL) {
-        watch_origin(request, origin);
+        json_object_set_new(request, "origin", cli_comma_list(origin));
     }
 }
 
@@ -317,7 +303,7 @@ static double watch_timeout(struct cli *cli, bool *bad)
     return seconds;
 }
 
-int cli_watch(struct cli *cli)
+static int watch_run(struct cli *cli)
 {
     struct watching w = {.cli = cli, .count = -1};
     json_t *request = json_object();
@@ -343,4 +329,12 @@ int cli_watch(struct cli *cli)
     free(text);
     json_decref(request);
     return code;
+}
+
+/* A daemon beside it syncs, or nobody. */
+int cli_watch(struct cli *cli)
+{
+    int code = cli_open(cli, COVE_OPEN_NO_SYNC);
+
+    return code == CLI_OK ? watch_run(cli) : code;
 }
