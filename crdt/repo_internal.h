@@ -24,6 +24,8 @@
  *   repo_branch.c  which sessions a view shows, and how far
  *   repo_tally.c   counts of documents, kept up by repo_record_write
  *   repo_index.c   sorted bytes that lead to documents
+ *   repo_sums.c    hashes by which stores find what differs;
+ *                  repo_sums_grow.c
  *   repo_at.c, repo_remove.c, repo_removal.c
  *   repo_gone.c    documents that were removed for everybody
  */
@@ -72,7 +74,8 @@ enum repo_tree {
     REPO_SPOKEN,  /* schema, device → epoch, hlc */
     REPO_GROUPS,  /* number [1] → group signature, leaves */
     REPO_INDEX,   /* index, values, number → note */
-    REPO_INDEXED  /* number, index → its keys in the tree before */
+    REPO_INDEXED, /* number, index → its keys in the tree before */
+    REPO_SUMS     /* class, owner, schema, depth, bits → node of sums */
 };
 
 /* What every operation reads first and a writing one writes last. */

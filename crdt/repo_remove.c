@@ -12,6 +12,7 @@
 #include "crdt/repo_upkeep.h"
 
 #include "crdt/repo_internal.h"
+#include "crdt/repo_sums.h"
 
 /* --- what names it */
 
@@ -226,6 +227,9 @@ static int remove_all(struct repo_work *work, struct repo_record *record)
     work->repo->open.owner.num = 0;
     if (err == 0) {
         err = repo_change_drop(work, record);
+    }
+    if (err == 0 && !(record->flags & COVE_DOC_LOCAL)) {
+        err = cove_repo_sums_drop(work->repo, work->txn);
     }
     if (err == 0) {
         err = remove_under(work, REPO_DOCS, record->num);

@@ -494,6 +494,11 @@ const struct cove_key *cove_channel_peer(const struct cove_channel *channel)
     return channel->has_peer ? &channel->peer : NULL;
 }
 
+const struct cove_hash *cove_channel_binding(const struct cove_channel *channel)
+{
+    return &channel->binding;
+}
+
 unsigned cove_channel_version(const struct cove_channel *channel)
 {
     return channel->version;

@@ -121,6 +121,11 @@ COVE_MUST_CHECK int cove_channel_tick(struct cove_channel *channel,
 enum cove_channel_state cove_channel_state(const struct cove_channel *channel);
 /* The peer's device key, once it is proven; before NULL. */
 const struct cove_key *cove_channel_peer(const struct cove_channel *channel);
+/* A hash of the whole handshake: the same on both sides, of no other
+ * connection, chosen by neither; no secret. Zeros before the channel is open.
+ */
+const struct cove_hash *cove_channel_binding(
+    const struct cove_channel *channel);
 /* The protocol version both agreed on; 0 before. */
 unsigned cove_channel_version(const struct cove_channel *channel);
 const struct cove_diag *cove_channel_diag(const struct cove_channel *channel);

@@ -107,6 +107,8 @@ static void channel_open(struct cove_channel *ch)
 {
     struct cove_record_key *keys[] = {&ch->outbox.key, &ch->inbox.key};
 
+    ch->binding = cove_hash("cove/binding",
+                            cove_bytes(ch->noise.hash, sizeof(ch->noise.hash)));
     cove_noise_split(&ch->noise, &ch->outbox.key.cipher, &ch->inbox.key.cipher);
     for (size_t i = 0; i < COVE_ARRAY_LEN(keys); i++) {
         keys[i]->max_records = ch->rekey_records;

@@ -31,6 +31,7 @@ struct cove_channel {
     unsigned version;
     struct cove_key peer;
     bool has_peer;
+    struct cove_hash binding;
 
     struct cove_buf partial; /* the front of a unit */
     uint64_t partial_ms;     /* when its first byte came */

@@ -27,6 +27,9 @@ int engine_look(struct cove_engine *engine)
     if (err == 0) {
         err = cove_repo_sequence(engine->opt.repo, txn, &engine->sequence);
     }
+    if (err == 0) {
+        err = cove_repo_sums_position(engine->opt.repo, txn, &engine->sums);
+    }
     if (txn != NULL && txn != engine->txn) {
         cove_store_abort(txn);
     }
@@ -52,6 +55,9 @@ int cove_engine_new(const struct cove_engine_options *opt,
     if (engine->opt.message_bytes == 0 ||
         engine->opt.message_bytes > ENGINE_MESSAGE) {
         engine->opt.message_bytes = ENGINE_MESSAGE;
+    }
+    if (engine->opt.sums_least == 0) {
+        engine->opt.sums_least = ENGINE_SUMS_LEAST;
     }
     engine->identity_ms = engine_wall(engine);
     cove_repo_store_id(opt->repo, engine->store_id);
@@ -189,7 +195,8 @@ int cove_engine_flush(struct cove_engine *engine, uint64_t now_ms)
     int err = 0;
 
     engine->now_ms = now_ms;
-    if (engine->txn != NULL || engine_peers_due(engine, now_ms)) {
+    err = engine_sums(engine, now_ms);
+    if (err == 0 && (engine->txn != NULL || engine_peers_due(engine, now_ms))) {
         err = engine_write(engine, now_ms);
         if (err == 0) {
             err = engine_commit(engine);
@@ -200,8 +207,13 @@ int cove_engine_flush(struct cove_engine *engine, uint64_t now_ms)
         if (conn->greeted && !conn->done) {
             err = take_acknowledge(conn);
         }
+        if (err == 0 && conn->greeted && !conn->done) {
+            err = sums_answer(conn);
+        }
     }
-    return err == 0 ? engine_pump(engine) : err;
+    err = err != 0 ? err : engine_pump(engine);
+    engine->more = engine->more || engine->sums_due;
+    return err;
 }
 
 int cove_engine_changed(struct cove_engine *engine, uint64_t now_ms)
@@ -224,6 +236,8 @@ int cove_engine_tick(struct cove_engine *engine, uint64_t now_ms,
                      uint64_t *next_ms)
 {
     uint64_t next = UINT64_MAX;
+    engine_sums_idle(engine);
+
     int err = cove_engine_flush(engine, now_ms);
 
     if (err != 0) {

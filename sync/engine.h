@@ -32,6 +32,8 @@ struct cove_engine_options {
     const uint8_t *network_key; /* 32 bytes, or NULL */
     uint64_t credit_bytes;      /* first credit to a peer; 0 = 1 MiB */
     size_t message_bytes;       /* content in a message, about; 0 = 256 KiB */
+    uint64_t sums_least; /* changes from which on sums are compared instead of
+                            telling each; 0 = 1,024 */
     /* Called after each commit made here, so that the edge can tell other
      * processes; may be NULL. */
     void (*committed)(void *ctx);

@@ -273,7 +273,7 @@ static int conn_message(struct cove_conn *conn, uint64_t now_ms,
     if (!conn->greeted) {
         return conn_fail(conn, COVE_EPROTOCOL, "a message before the hello");
     }
-    return take_message(conn, now_ms, &message, bytes.len);
+    return take_message(conn, now_ms, &message, bytes);
 }
 
 static int conn_messages(struct cove_conn *conn, uint64_t now_ms)

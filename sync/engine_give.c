@@ -30,6 +30,7 @@ void conn_give_clear(struct cove_conn *conn)
     cove_message_list_clear(&give->batches);
     cove_message_list_clear(&give->done);
     cove_message_list_clear(&give->haves);
+    sums_end(conn);
     cove_alloc_free(alloc, give->telling);
     while (give->jobs != NULL) {
         struct give_job *job = give->jobs;
@@ -121,8 +122,8 @@ int give_session(struct cove_conn *conn, struct cove_store_txn *txn,
 
 /* Who may read a document follows from its owner's header, which never
  * changes; so the last answer is kept. */
-static int give_role(struct cove_conn *conn, struct cove_store_txn *txn,
-                     cove_num owner, enum cove_role *out)
+int give_role(struct cove_conn *conn, struct cove_store_txn *txn,
+              cove_num owner, enum cove_role *out)
 {
     struct cove_engine *engine = conn->engine;
     struct conn_give *give = &conn->give;
@@ -402,6 +403,13 @@ static int give_send_haves(struct cove_conn *conn)
     return err;
 }
 
+static int give_send_sums(struct cove_conn *conn)
+{
+    int err = sums_message(conn);
+
+    return err != 0 ? err : give_send(conn);
+}
+
 static int give_send_position(struct cove_conn *conn)
 {
     struct conn_give *give = &conn->give;
@@ -427,7 +435,9 @@ static int give_send_ready(struct cove_conn *conn, bool *sent)
         bool content = give->headers.count > 0 || give->batches.count > 0 ||
                        give->done.count > 0;
 
-        if (!content && give->haves.count == 0 && !give->state_due) {
+        bool sums = give->walk != NULL && give->walk->nodes.count > 0;
+
+        if (!content && give->haves.count == 0 && !sums && !give->state_due) {
             *sent = true;
             return 0;
         }
@@ -436,6 +446,7 @@ static int give_send_ready(struct cove_conn *conn, bool *sent)
         }
         err = content                 ? give_send_content(conn)
               : give->haves.count > 0 ? give_send_haves(conn)
+              : sums                  ? give_send_sums(conn)
                                       : give_send_position(conn);
     }
     return err;

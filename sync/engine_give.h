@@ -3,6 +3,7 @@
 #ifndef COVE_SYNC_ENGINE_GIVE_H
 #define COVE_SYNC_ENGINE_GIVE_H
 
+#include "sync/engine_sums.h"
 #include "sync/peer.h"
 
 #define ENGINE_CREDIT_MAX (16u << 20)
@@ -37,8 +38,10 @@ struct conn_give {
     bool round;
     uint64_t end, cursor;
     unsigned pass, classes;
-    bool direct;   /* the peer has nothing: do not ask first */
-    size_t retold; /* of peer->there, which are told again first */
+    struct sums_walk *walk; /* the round goes by sums; or NULL */
+    size_t void_sums;       /* told in one that was given up */
+    bool direct;            /* the peer has nothing: do not ask first */
+    size_t retold;          /* of peer->there, which are told again first */
     uint64_t haves_open;
     struct give_job *jobs, *last_job, *telling;
     size_t job_bytes;
@@ -77,6 +80,10 @@ COVE_MUST_CHECK int give_session(struct cove_conn *conn,
 COVE_MUST_CHECK int give_outline(struct cove_conn *conn,
                                  struct cove_store_txn *txn, cove_num num,
                                  struct cove_doc_outline *out, bool *may);
+/* The peer's role in an owner; COVE_ROLE_NONE where that is not here. */
+COVE_MUST_CHECK int give_role(struct cove_conn *conn,
+                              struct cove_store_txn *txn, cove_num owner,
+                              enum cove_role *out);
 /* rows may be NULL: the peer has nothing of it. */
 COVE_MUST_CHECK int give_job_new(struct cove_conn *conn,
                                  const struct cove_id *id,
@@ -89,6 +96,10 @@ COVE_MUST_CHECK int give_job_step(struct cove_conn *conn,
 
 /* engine_tell.c */
 COVE_MUST_CHECK int tell(struct cove_conn *conn, struct cove_store_txn *txn);
+/* Tell a document by its digest, where the peer may read it. */
+COVE_MUST_CHECK int tell_have(struct cove_conn *conn,
+                              struct cove_store_txn *txn, cove_num num,
+                              enum cove_doc_class class);
 /* What the peer acknowledged on another connection need not be told here. */
 void tell_skip(struct cove_conn *conn);
 bool tell_is_due(const struct cove_conn *conn);

@@ -220,7 +220,7 @@ static int hear_charge(struct cove_conn *conn, uint64_t kind, size_t len)
     struct conn_take *take = &conn->take;
 
     if (kind != COVE_MESSAGE_CONTENT && kind != COVE_MESSAGE_HAVE &&
-        kind != COVE_MESSAGE_POSITION) {
+        kind != COVE_MESSAGE_POSITION && kind != COVE_MESSAGE_SUMS) {
         return 0;
     }
     if (take->credit <= 0) {
@@ -233,9 +233,9 @@ static int hear_charge(struct cove_conn *conn, uint64_t kind, size_t len)
 }
 
 int take_message(struct cove_conn *conn, uint64_t now_ms,
-                 const struct cove_message *message, size_t len)
+                 const struct cove_message *message, struct cove_bytes bytes)
 {
-    int err = hear_charge(conn, message->kind, len);
+    int err = hear_charge(conn, message->kind, bytes.len);
 
     if (err != 0) {
         return err;
@@ -261,6 +261,10 @@ int take_message(struct cove_conn *conn, uint64_t now_ms,
     case COVE_MESSAGE_REFUSED:
         hear_refused(conn, &message->refused);
         return 0;
+    case COVE_MESSAGE_SUMS:
+        return sums_hear(conn, bytes);
+    case COVE_MESSAGE_DIFFER:
+        return sums_answered(conn, &message->differ);
     case COVE_MESSAGE_PONG:
     case COVE_MESSAGE_HELLO:
     case COVE_MESSAGE_OTHER:

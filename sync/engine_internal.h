@@ -8,6 +8,8 @@
  *   engine_ingest.c  headers and batches that come
  *   engine_give.c    messages that go: credit, building, answering knows
  *   engine_tell.c    what changed here, in rounds
+ *   engine_sums.c    the same by sums, where very much changed
+ *   engine_sums_take.c  sums that come
  *   engine_aside.c   what is damaged here
  *
  * Taking happens in cove_conn_input and writes; giving happens in the pump,
@@ -69,7 +71,10 @@ struct cove_engine {
     uint64_t sequence;       /* of the store, committed, as last looked at */
     struct cove_conn *conns; /* newest first */
     struct engine_peer *peers;
-    bool more; /* the pump left something to do */
+    bool more;         /* the pump left something to do */
+    uint64_t sums;     /* up to where the store is summed up */
+    bool sums_due;     /* somebody waits for the rest */
+    bool sums_damaged; /* go by changes */
 };
 
 /* engine.c */

@@ -24,6 +24,7 @@ void conn_take_init(struct cove_conn *conn)
     conn->take.credit = (int64_t)conn->engine->opt.credit_bytes;
     cove_message_list_init(&conn->take.know, alloc);
     cove_message_list_init(&conn->take.refusals, alloc);
+    cove_message_list_init(&conn->take.sums, alloc);
 }
 
 void conn_take_clear(struct cove_conn *conn)
@@ -33,6 +34,7 @@ void conn_take_clear(struct cove_conn *conn)
 
     cove_message_list_clear(&take->know);
     cove_message_list_clear(&take->refusals);
+    cove_message_list_clear(&take->sums);
     cove_alloc_free(alloc, take->haves);
     cove_alloc_free(alloc, take->wants);
     cove_alloc_free(alloc, take->suspects);

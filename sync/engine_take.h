@@ -47,6 +47,7 @@ struct conn_take {
     size_t want_count, want_cap, want_bytes;
     uint64_t settled;
     struct cove_message_list know, refusals; /* to be sent */
+    struct cove_message_list sums;           /* messages to be answered */
     /* Everything that is open carries the epoch in which it was told. */
     uint64_t epoch;
     struct take_mark marks[2];
@@ -71,7 +72,7 @@ COVE_MUST_CHECK int take_hello(struct cove_conn *conn, uint64_t now_ms,
                                const struct cove_hello *hello);
 COVE_MUST_CHECK int take_message(struct cove_conn *conn, uint64_t now_ms,
                                  const struct cove_message *message,
-                                 size_t len);
+                                 struct cove_bytes bytes);
 
 /* engine_take.c */
 void conn_take_init(struct cove_conn *conn);

@@ -42,9 +42,10 @@ bool tell_is_due(const struct cove_conn *conn)
 {
     const struct conn_give *give = &conn->give;
 
-    return (give->telling != NULL || give->round ||
-            give->retold < conn->peer->there.count ||
-            give->told < conn->engine->sequence) &&
+    return (give->telling != NULL || give->retold < conn->peer->there.count ||
+            (give->walk != NULL
+                 ? sums_are_due(conn)
+                 : give->round || give->told < conn->engine->sequence)) &&
            tell_has_window(give) && tell_is_newest(conn);
 }
 
@@ -108,6 +109,25 @@ static int tell_push(struct cove_conn *conn, struct cove_store_txn *txn,
     return err;
 }
 
+int tell_have(struct cove_conn *conn, struct cove_store_txn *txn, cove_num num,
+              enum cove_doc_class class)
+{
+    struct conn_give *give = &conn->give;
+    struct cove_doc_outline outline;
+    bool may;
+    int err = give_outline(conn, txn, num, &outline, &may);
+
+    if (err != 0 || !may) {
+        return err;
+    }
+    if (class == COVE_CLASS_RIGHTS) {
+        err = give_header(conn, outline.header_bytes);
+    }
+    return err != 0 ? err
+                    : cove_message_add_have(&give->haves, &outline.id,
+                                            &outline.digest);
+}
+
 static int tell_change(struct cove_conn *conn, struct cove_store_txn *txn,
                        const struct cove_change *change)
 {
@@ -160,7 +180,7 @@ static int tell_refused(struct cove_conn *conn, struct cove_store_txn *txn)
 
 /* --- the round */
 
-static void round_begin(struct cove_conn *conn)
+static int round_begin(struct cove_conn *conn)
 {
     struct conn_give *give = &conn->give;
 
@@ -169,6 +189,7 @@ static void round_begin(struct cove_conn *conn)
     give->cursor = give->told;
     give->pass = COVE_CLASS_RIGHTS;
     give->classes = 0;
+    return sums_are_worth_it(conn) ? sums_begin(conn) : 0;
 }
 
 /* The first pass notes which classes there are; the others are left out. */
@@ -189,6 +210,14 @@ static void round_end(struct conn_give *give)
     give->round = give->direct = false;
     give->told = give->end;
     give->state_due = !give->damaged && give->told > give->stated;
+}
+
+/* A document that cannot be read leaves the position where it is. */
+static int tell_damaged(struct cove_conn *conn)
+{
+    conn_event(conn, "a document is damaged and cannot be told; run check");
+    conn->give.damaged = true;
+    return 0;
 }
 
 /* Look at the next change of the round. */
@@ -218,10 +247,27 @@ static int round_step(struct cove_conn *conn, struct cove_store_txn *txn)
         return 0;
     }
     err = tell_change(conn, txn, &change);
-    if (err == COVE_ECORRUPT) {
-        conn_event(conn, "a document is damaged and cannot be told; run check");
-        give->damaged = true;
-        err = 0;
+    return err == COVE_ECORRUPT ? tell_damaged(conn) : err;
+}
+
+/* As above in a round that goes by sums. Where these turn out to be damaged it
+ * goes by changes, from its start. */
+static int round_sum(struct cove_conn *conn, struct cove_store_txn *txn)
+{
+    struct conn_give *give = &conn->give;
+    bool over = false;
+    int err = sums_step(conn, txn, &over);
+
+    give->scan--;
+    if (err == COVE_ECORRUPT || err == COVE_ENOTFOUND) {
+        conn->engine->sums_damaged = true;
+        sums_end(conn);
+        return 0;
+    }
+    if (err == 0 && over) {
+        sums_end(conn);
+        round_end(give);
+        tell_caught_up(conn);
     }
     return err;
 }
@@ -272,10 +318,12 @@ int tell(struct cove_conn *conn, struct cove_store_txn *txn)
             err = tell_directly(conn, txn);
         } else if (give->retold < conn->peer->there.count) {
             err = tell_refused(conn, txn);
+        } else if (give->walk != NULL) {
+            err = round_sum(conn, txn);
         } else if (give->round) {
             err = round_step(conn, txn);
         } else {
-            round_begin(conn);
+            err = round_begin(conn);
         }
     }
     return err;

@@ -9,6 +9,7 @@
 
 #define HELLO_ITEMS   7
 #define REFUSAL_ITEMS 3
+#define SUM_ITEMS     4
 
 struct message_decoder {
     struct cove_reader r;
@@ -132,6 +133,39 @@ bool cove_message_next_refusal(struct cove_reader *r, struct cove_refusal *out)
     return r->err == 0 && out->text.len <= COVE_MESSAGE_MAX_REASON;
 }
 
+/* How many marks a node has, by its mask or, of a leaf, by their length. */
+static bool sum_is_sound(const struct cove_message_sum *sum)
+{
+    size_t count = sum->marks.len / COVE_MESSAGE_MARK;
+    size_t ways = 0;
+
+    for (unsigned mask = sum->mask; mask != 0; mask &= mask - 1) {
+        ways++;
+    }
+    return sum->marks.len % COVE_MESSAGE_MARK == 0 && count > 0 &&
+           (sum->mask == 0
+                ? count <= COVE_MESSAGE_SUM_LEAF
+                : count == ways && sum->depth < COVE_MESSAGE_SUM_DEPTH);
+}
+
+bool cove_message_next_sum(struct cove_reader *r, struct cove_message_sum *out)
+{
+    uint64_t depth, mask;
+
+    memset(out, 0, sizeof(*out));
+    if (!item_list(r, SUM_ITEMS) ||
+        !item_uint(r, COVE_MESSAGE_SUM_DEPTH, &depth) ||
+        !item_fixed(r, out->bits, ((size_t)depth + 1) / 2) ||
+        !item_uint(r, UINT16_MAX, &mask) ||
+        !cove_message_next_bytes(r, &out->marks)) {
+        return false;
+    }
+    out->depth = (uint8_t)depth;
+    out->mask = (uint16_t)mask;
+    return (depth % 2 == 0 || (out->bits[depth / 2] & 0xf) == 0) &&
+           sum_is_sound(out);
+}
+
 /* --- what each list may hold */
 
 static bool check_id(struct cove_reader *r)
@@ -188,6 +222,21 @@ static bool check_know(struct cove_reader *r)
     return true;
 }
 
+static bool check_sum(struct cove_reader *r)
+{
+    struct cove_message_sum sum;
+
+    return cove_message_next_sum(r, &sum);
+}
+
+static bool check_differ(struct cove_reader *r)
+{
+    struct cove_bytes bits;
+
+    return cove_message_next_bytes(r, &bits) && bits.len > 0 &&
+           bits.len <= COVE_MESSAGE_SUM_LEAF / 8;
+}
+
 struct message_rule { /* of a list */
     size_t max;
     bool (*check)(struct cove_reader *r);
@@ -208,6 +257,11 @@ static const struct message_rule rule_refused_ids = {
     COVE_MESSAGE_MAX_REFUSED, check_id, "the list of refused documents"};
 static const struct message_rule rule_refused = {
     COVE_MESSAGE_MAX_REFUSED, check_refusal, "the list of refusals"};
+
+static const struct message_rule rule_sums = {COVE_MESSAGE_MAX_SUMS, check_sum,
+                                              "the list of sums"};
+static const struct message_rule rule_differ = {
+    COVE_MESSAGE_MAX_SUMS, check_differ, "the list of what differs"};
 
 static int decode_list(struct message_decoder *d,
                        const struct message_rule *rule,
@@ -277,6 +331,26 @@ static int decode_content(struct message_decoder *d, struct cove_message *out)
     return err == 0 ? decode_list(d, &rule_done, &out->done) : err;
 }
 
+static int decode_sums(struct message_decoder *d, struct cove_message_sums *out)
+{
+    struct cove_reader *r = &d->r;
+    uint64_t class;
+
+    if (!item_uint(r, COVE_MESSAGE_CLASSES - 1, &class) ||
+        !item_fixed(r, out->owner.b, sizeof(out->owner.b))) {
+        return message_bad(d, "the sums are of no group");
+    }
+    out->class = (unsigned)class;
+    memset(&out->schema, 0, sizeof(out->schema));
+    out->has_schema = cove_reader_peek(r) != COVE_CBOR_NULL;
+    if (!out->has_schema) {
+        cove_reader_null(r);
+    } else if (!item_fixed(r, out->schema.b, sizeof(out->schema.b))) {
+        return message_bad(d, "the sums are of no group");
+    }
+    return decode_list(d, &rule_sums, &out->nodes);
+}
+
 static int decode_number(struct message_decoder *d, uint64_t max, uint64_t *out)
 {
     return item_uint(&d->r, max, out)
@@ -293,6 +367,7 @@ static int decode_body(struct message_decoder *d, size_t items,
         [COVE_MESSAGE_POSITION] = 2, [COVE_MESSAGE_ACK] = 3,
         [COVE_MESSAGE_CREDIT] = 2,   [COVE_MESSAGE_PING] = 2,
         [COVE_MESSAGE_PONG] = 2,     [COVE_MESSAGE_REFUSED] = 2,
+        [COVE_MESSAGE_SUMS] = 5,     [COVE_MESSAGE_DIFFER] = 2,
     };
     int err;
 
@@ -326,6 +401,10 @@ static int decode_body(struct message_decoder *d, size_t items,
         return decode_number(d, UINT64_MAX, &out->number);
     case COVE_MESSAGE_REFUSED:
         return decode_list(d, &rule_refused, &out->refused);
+    case COVE_MESSAGE_SUMS:
+        return decode_sums(d, &out->sums);
+    case COVE_MESSAGE_DIFFER:
+        return decode_list(d, &rule_differ, &out->differ);
     case COVE_MESSAGE_OTHER:
         break;
     }

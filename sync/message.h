@@ -7,6 +7,7 @@
  * "Messages" is normative.
  *
  *   hello · have · know · content · position · ack · credit · ping · refused
+ *   sums · differ
  */
 #ifndef COVE_SYNC_MESSAGE_H
 #define COVE_SYNC_MESSAGE_H
@@ -24,6 +25,11 @@
 #define COVE_MESSAGE_MAX_CLIENT  64   /* bytes of a client's name */
 #define COVE_MESSAGE_MAX_REASON  200  /* bytes of a refusal's sentence */
 #define COVE_MESSAGE_MAX_NUMBER  INT64_MAX
+#define COVE_MESSAGE_MAX_SUMS    128 /* nodes in one sums or differ */
+#define COVE_MESSAGE_SUM_DEPTH   32
+#define COVE_MESSAGE_SUM_LEAF    32 /* documents in a leaf */
+#define COVE_MESSAGE_MARK        12 /* bytes of a mark */
+#define COVE_MESSAGE_CLASSES     4
 
 enum cove_message_kind {
     COVE_MESSAGE_HELLO = 0,
@@ -36,7 +42,9 @@ enum cove_message_kind {
     COVE_MESSAGE_PING = 7,
     COVE_MESSAGE_PONG = 8,
     COVE_MESSAGE_REFUSED = 9,
-    /* 16 to 31: kept for set reconciliation, 32 to 39 for interest */
+    COVE_MESSAGE_SUMS = 16, /* to 31: for set reconciliation */
+    COVE_MESSAGE_DIFFER = 17,
+    /* 32 to 39: kept for interest */
     COVE_MESSAGE_OTHER = 64 /* this and all above: skipped where unknown */
 };
 
@@ -63,6 +71,21 @@ struct cove_message_row { /* a session as its holder has it */
     uint8_t head[8]; /* first bytes of the chain's head there */
 };
 
+struct cove_message_sums { /* of a group of documents; crdt/repo_sums.h */
+    unsigned class;
+    struct cove_id owner;
+    bool has_schema;
+    struct cove_id schema;
+    struct cove_message_items nodes;
+};
+
+struct cove_message_sum { /* what a node has below it */
+    uint8_t depth;
+    uint8_t bits[COVE_MESSAGE_SUM_DEPTH / 2];
+    uint16_t mask;           /* of the ways to its children; 0: a leaf */
+    struct cove_bytes marks; /* of each child, or of each document */
+};
+
 struct cove_message {
     uint64_t kind; /* enum cove_message_kind, or COVE_MESSAGE_OTHER and above */
     struct cove_hello hello;
@@ -75,6 +98,9 @@ struct cove_message {
     uint64_t number;                   /* position, ack, credit, ping, pong */
     struct cove_message_items refused; /* ids in ack, [id, code, text] in
                                           refused */
+    struct cove_message_sums sums;
+    struct cove_message_items differ; /* a bit for each mark of a node, the
+                                         first one is the lowest */
 };
 
 /* Check and take apart. Bytes are borrowed.
@@ -99,6 +125,7 @@ bool cove_message_next_know(struct cove_reader *r, struct cove_id *id,
                             struct cove_message_items *rows);
 bool cove_message_next_row(struct cove_reader *r, struct cove_message_row *out);
 bool cove_message_next_bytes(struct cove_reader *r, struct cove_bytes *out);
+bool cove_message_next_sum(struct cove_reader *r, struct cove_message_sum *out);
 /* has_id is false where the refusal is not about one document. */
 struct cove_refusal {
     bool has_id;
@@ -131,6 +158,8 @@ COVE_MUST_CHECK int cove_message_add_know(struct cove_message_list *list,
                                           size_t count);
 COVE_MUST_CHECK int cove_message_add_bytes(struct cove_message_list *list,
                                            struct cove_bytes bytes);
+COVE_MUST_CHECK int cove_message_add_sum(struct cove_message_list *list,
+                                         const struct cove_message_sum *sum);
 /* The text is cut to what a refusal may have. */
 COVE_MUST_CHECK int cove_message_add_refusal(
     struct cove_message_list *list, const struct cove_refusal *refusal);
@@ -156,5 +185,11 @@ COVE_MUST_CHECK int cove_message_put_ack(
     const struct cove_message_list *refused);
 COVE_MUST_CHECK int cove_message_put_refused(
     struct cove_buf *out, const struct cove_message_list *refused);
+/* sums->nodes is not looked at. */
+COVE_MUST_CHECK int cove_message_put_sums(
+    struct cove_buf *out, const struct cove_message_sums *sums,
+    const struct cove_message_list *nodes);
+COVE_MUST_CHECK int cove_message_put_differ(
+    struct cove_buf *out, const struct cove_message_list *differ);
 
 #endif

@@ -6,6 +6,7 @@
 
 #define HELLO_ITEMS   7
 #define REFUSAL_ITEMS 3
+#define SUM_ITEMS     4
 
 /* --- lists */
 
@@ -54,6 +55,21 @@ int cove_message_add_bytes(struct cove_message_list *list,
 
     cove_writer_init(&w, &list->items);
     cove_writer_bytes(&w, bytes.at, bytes.len);
+    return list_end(list, &w, start);
+}
+
+int cove_message_add_sum(struct cove_message_list *list,
+                         const struct cove_message_sum *sum)
+{
+    size_t start = list->items.len;
+    struct cove_writer w;
+
+    cove_writer_init(&w, &list->items);
+    cove_writer_list(&w, SUM_ITEMS);
+    cove_writer_uint(&w, sum->depth);
+    cove_writer_bytes(&w, sum->bits, (sum->depth + 1u) / 2);
+    cove_writer_uint(&w, sum->mask);
+    cove_writer_bytes(&w, sum->marks.at, sum->marks.len);
     return list_end(list, &w, start);
 }
 
@@ -228,5 +244,35 @@ int cove_message_put_refused(struct cove_buf *out,
 
     message_begin(&w, out, 2, COVE_MESSAGE_REFUSED);
     message_list(&w, refused);
+    return message_end(&w, start);
+}
+
+int cove_message_put_sums(struct cove_buf *out,
+                          const struct cove_message_sums *sums,
+                          const struct cove_message_list *nodes)
+{
+    size_t start = out->len;
+    struct cove_writer w;
+
+    message_begin(&w, out, 5, COVE_MESSAGE_SUMS);
+    cove_writer_uint(&w, sums->class);
+    cove_writer_bytes(&w, sums->owner.b, sizeof(sums->owner.b));
+    if (sums->has_schema) {
+        cove_writer_bytes(&w, sums->schema.b, sizeof(sums->schema.b));
+    } else {
+        cove_writer_null(&w);
+    }
+    message_list(&w, nodes);
+    return message_end(&w, start);
+}
+
+int cove_message_put_differ(struct cove_buf *out,
+                            const struct cove_message_list *differ)
+{
+    size_t start = out->len;
+    struct cove_writer w;
+
+    message_begin(&w, out, 2, COVE_MESSAGE_DIFFER);
+    message_list(&w, differ);
     return message_end(&w, start);
 }

@@ -1,0 +1,211 @@
+/* engine_sums_take.c: sums that came are answered, and the store's own are kept
+ * up for it.
+ *
+ * A node that came is compared with the one here. What is alike there is alike
+ * here; or was, where the tree lies behind the store: then there is more here
+ * than there, which is no reason to ask. Where no such node is here, or one of
+ * the other kind, all of it differs: that is near a true difference, or here is
+ * next to nothing.
+ */
+#include "sync/engine_internal.h"
+
+void sums_wire_mark(const struct cove_conn *conn, struct cove_bytes hash,
+                    uint8_t out[COVE_MESSAGE_MARK])
+{
+    const struct cove_hash *binding = cove_channel_binding(conn->channel);
+    const struct cove_bytes parts[] = {
+        cove_bytes(binding->b, sizeof(binding->b)), hash};
+    struct cove_hash mark =
+        cove_hash_parts("cove/sum-mark", parts, COVE_ARRAY_LEN(parts));
+
+    memcpy(out, mark.b, COVE_MESSAGE_MARK);
+}
+
+int sums_hear(struct cove_conn *conn, struct cove_bytes bytes)
+{
+    struct cove_engine *engine = conn->engine;
+    struct cove_message_list *sums = &conn->take.sums;
+
+    if (sums->items.len + bytes.len > ENGINE_SUMS_BYTES) {
+        return conn_fail(conn, COVE_EPROTOCOL,
+                         "the peer tells more sums than are answered");
+    }
+    engine->sums_due = engine->sums_due || (!engine->sums_damaged &&
+                                            engine->sums < engine->sequence);
+    return cove_message_add_bytes(sums, bytes);
+}
+
+/* --- answering */
+
+/* Is there below the node here what the peer has below its own? */
+static bool sum_has(const struct cove_conn *conn,
+                    const struct cove_sum_node *node,
+                    const struct cove_message_sum *sum, unsigned way,
+                    const uint8_t *theirs)
+{
+    uint8_t ours[COVE_MESSAGE_MARK];
+
+    if (node->leaf != (sum->mask == 0)) {
+        return false;
+    }
+    if (!node->leaf) {
+        const struct cove_hash *child = &node->child[way];
+
+        sums_wire_mark(conn, cove_bytes(child->b, sizeof(child->b)), ours);
+        return (node->mask >> way & 1) &&
+               memcmp(ours, theirs, sizeof(ours)) == 0;
+    }
+    for (size_t i = 0; i < node->count; i++) {
+        sums_wire_mark(conn, cove_bytes(node->mark[i], COVE_SUM_MARK), ours);
+        if (memcmp(ours, theirs, sizeof(ours)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int answer_node(struct cove_conn *conn, const struct cove_sum_node *node,
+                       const struct cove_message_sum *sum,
+                       struct cove_message_list *out)
+{
+    uint8_t bits[COVE_MESSAGE_SUM_LEAF / 8] = {0};
+    size_t count = sum->marks.len / COVE_MESSAGE_MARK;
+    unsigned way = 0;
+
+    for (size_t i = 0; i < count; i++, way++) {
+        while (sum->mask != 0 && (sum->mask >> way & 1) == 0) {
+            way++;
+        }
+        if (!sum_has(conn, node, sum, way,
+                     sum->marks.at + i * COVE_MESSAGE_MARK)) {
+            bits[i / 8] |= (uint8_t)(1u << i % 8);
+        }
+    }
+    return cove_message_add_bytes(out, cove_bytes(bits, (count + 7) / 8));
+}
+
+/* The group in numbers. Errors: COVE_ENOTFOUND. */
+static int answer_group(struct cove_conn *conn, struct cove_store_txn *txn,
+                        const struct cove_message_sums *sums,
+                        struct cove_sum_group *out)
+{
+    struct cove_repo *repo = conn->engine->opt.repo;
+    int err = cove_repo_find(repo, txn, &sums->owner, &out->owner);
+
+    out->class = (enum cove_doc_class)sums->class;
+    out->has_schema = sums->has_schema;
+    out->schema = sums->schema;
+    return err;
+}
+
+static int answer_sums(struct cove_conn *conn, struct cove_store_txn *txn,
+                       const struct cove_message_sums *sums,
+                       struct cove_message_list *out)
+{
+    struct cove_reader walk = cove_message_walk(&sums->nodes);
+    struct cove_sum_group group;
+    struct cove_message_sum sum;
+    int found = answer_group(conn, txn, sums, &group);
+    int err = found == COVE_ENOTFOUND ? 0 : found;
+
+    for (size_t i = 0; i < sums->nodes.count && err == 0; i++) {
+        struct cove_sum_node node = {.leaf = false};
+        struct cove_sum_path path;
+
+        (void)cove_message_next_sum(&walk, &sum);
+        path.depth = sum.depth;
+        memcpy(path.bits, sum.bits, sizeof(path.bits));
+        if (found == 0 && !conn->engine->sums_damaged) {
+            err = cove_repo_sums_read(conn->engine->opt.repo, txn, &group,
+                                      &path, &node);
+        }
+        if (err == COVE_ENOTFOUND || err == COVE_ECORRUPT) {
+            node.leaf = false;
+            node.mask = 0;
+            err = 0;
+        }
+        err = err != 0 ? err : answer_node(conn, &node, &sum, out);
+    }
+    return err;
+}
+
+static int answer_all(struct cove_conn *conn, struct cove_store_txn *txn)
+{
+    struct cove_reader walk;
+    struct cove_message message;
+    struct cove_message_list differ;
+    struct cove_bytes bytes;
+    int err = 0;
+
+    cove_message_list_init(&differ, conn->engine->opt.alloc);
+    cove_reader_init(&walk, cove_buf_bytes(&conn->take.sums.items));
+    for (size_t i = 0; i < conn->take.sums.count && err == 0; i++) {
+        (void)cove_message_next_bytes(&walk, &bytes);
+        err = cove_message_decode(bytes, &message, NULL);
+        err = err != 0 ? err : answer_sums(conn, txn, &message.sums, &differ);
+        if (err == 0) {
+            err = cove_message_put_differ(&conn->engine->message, &differ);
+        }
+        cove_message_list_reset(&differ);
+        err = err != 0 ? err : conn_send(conn, COVE_LANE_CONTROL);
+    }
+    cove_message_list_clear(&differ);
+    cove_message_list_clear(&conn->take.sums);
+    return err;
+}
+
+int sums_answer(struct cove_conn *conn)
+{
+    struct cove_store_txn *txn;
+    int err;
+
+    if (conn->take.sums.count == 0 || conn->engine->sums_due) {
+        return 0;
+    }
+    err = cove_store_begin(conn->engine->opt.store, false, &txn);
+    if (err != 0) {
+        return err;
+    }
+    err = answer_all(conn, txn);
+    cove_store_abort(txn);
+    return err;
+}
+
+/* --- keeping up */
+
+int engine_sums(struct cove_engine *engine, uint64_t now_ms)
+{
+    bool over = false;
+    int err = engine->sums_due ? engine_write(engine, now_ms) : 0;
+
+    if (err != 0 || !engine->sums_due) {
+        return err;
+    }
+    err = cove_repo_sums_step(engine->opt.repo, engine->txn, ENGINE_SUMS_STEP,
+                              &over);
+    if (err == COVE_ECORRUPT) { /* nothing was written; tell without them */
+        engine->sums_damaged = true;
+        err = 0;
+    }
+    if (err != 0) {
+        return engine_abort(engine, err, "the sums could not be kept");
+    }
+    engine->sums_due = !over && !engine->sums_damaged;
+    return cove_repo_sums_position(engine->opt.repo, engine->txn,
+                                   &engine->sums);
+}
+
+void engine_sums_idle(struct cove_engine *engine)
+{
+    if (engine->sums_damaged ||
+        engine->sequence - engine->sums < ENGINE_SUMS_LAG) {
+        return;
+    }
+    for (const struct cove_conn *conn = engine->conns; conn != NULL;
+         conn = conn->next) {
+        if (!conn->done && !conn->was_in_sync) {
+            return;
+        }
+    }
+    engine->sums_due = true;
+}
