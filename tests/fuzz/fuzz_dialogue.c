@@ -55,8 +55,10 @@ static void world_open(struct world *w)
     struct cove_store_options store = {.alloc = &cove_alloc_libc,
                                        .trees = COVE_REPO_TREES};
     struct cove_repo_options repo = {.alloc = &cove_alloc_libc, .env = &env};
-    struct cove_engine_options engine = {
-        .alloc = &cove_alloc_libc, .env = &env, .credit_bytes = 4000};
+    struct cove_engine_options engine = {.alloc = &cove_alloc_libc,
+                                         .env = &env,
+                                         .credit_bytes = 4000,
+                                         .sums_least = 1};
     struct cove_peer_record peer;
     struct cove_store_txn *txn;
 
@@ -131,9 +133,9 @@ static void world_connect(struct world *w)
 static void world_say(struct world *w, struct cove_bytes message)
 {
     unsigned kind = message.len > 1 ? message.at[1] : 0;
-    enum cove_channel_lane lane = kind == 1 || kind == 3 || kind == 4
-                                      ? COVE_LANE_CONTENT
-                                      : COVE_LANE_CONTROL;
+    enum cove_channel_lane lane =
+        kind == 1 || kind == 3 || kind == 4 || kind == 16 ? COVE_LANE_CONTENT
+                                                          : COVE_LANE_CONTROL;
 
     (void)!cove_channel_send(w->client, lane, message);
 }

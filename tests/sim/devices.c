@@ -149,6 +149,7 @@ void device_start(struct world *world, unsigned index)
         opt.message_bytes = random_chance(&world->random, 30)
                                 ? 1 + random_below(&world->random, 3000)
                                 : 0;
+        opt.sums_least = random_chance(&world->random, 50) ? 1 : 0;
         cove_identity_make(&peer->secret, &peer->device, &peer->env, 30,
                            &opt.identity);
         err = cove_engine_new(&opt, &peer->engine);

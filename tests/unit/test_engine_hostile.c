@@ -70,7 +70,7 @@ START_TEST(what_breaks_the_dialogue_ends_the_connection)
 {
     static const char *const lines[] = {
         "820a00",           /* an unknown kind */
-        "821000",           /* one that is kept for later */
+        "821200",           /* one that is kept for later */
         "820501",           /* malformed */
         "820205",           /* too short */
         "8302187b80",       /* more settled than told */

@@ -134,6 +134,26 @@ static void example_lists(char *text, size_t cap)
     cove_message_list_clear(&done);
 }
 
+static void example_sums(char *text, size_t cap)
+{
+    static const uint8_t marks[] = "mark of 0   mark of 15  ";
+    struct cove_message_sums sums = {.class = 3, .owner = id_of(0x6a)};
+    struct cove_message_sum sum = {.depth = 3,
+                                   .bits = {0xd0, 0xe0},
+                                   .mask = 0x8001,
+                                   .marks = cove_bytes(marks, 24)};
+    static const uint8_t bits = 2;
+
+    ck_assert_int_eq(cove_message_add_sum(&list, &sum), 0);
+    ck_assert_int_eq(cove_message_put_sums(&out, &sums, &list), 0);
+    example(text, cap,
+            "sums: of content of group 6a… without a schema, what is below "
+            "d0e");
+    ck_assert_int_eq(cove_message_add_bytes(&list, cove_bytes(&bits, 1)), 0);
+    ck_assert_int_eq(cove_message_put_differ(&out, &list), 0);
+    example(text, cap, "differ: the second of them");
+}
+
 static void example_refused(char *text, size_t cap)
 {
     struct cove_refusal refusal = {.has_id = true,
@@ -182,6 +202,7 @@ START_TEST(every_message_is_in_the_document_byte_by_byte)
         example(text, sizeof(text), numbers[i].title);
     }
     example_refused(text, sizeof(text));
+    example_sums(text, sizeof(text));
 
     bool there = strstr(document, text) != NULL;
 
@@ -319,6 +340,37 @@ static int try_know(size_t count, size_t row_count)
     return decode_out();
 }
 
+static int try_sums(size_t count, unsigned depth, unsigned mask, size_t marks)
+{
+    static const uint8_t zeros[40 * COVE_MESSAGE_MARK];
+    struct cove_message_sums sums = {.class = 3, .has_schema = true};
+    struct cove_message_sum sum = {.depth = (uint8_t)depth,
+                                   .mask = (uint16_t)mask,
+                                   .marks = cove_bytes(zeros, marks)};
+
+    out.len = 0;
+    cove_message_list_reset(&list);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_int_eq(cove_message_add_sum(&list, &sum), 0);
+    }
+    ck_assert_int_eq(cove_message_put_sums(&out, &sums, &list), 0);
+    return decode_out();
+}
+
+static int try_differ(size_t count, size_t len)
+{
+    static const uint8_t bits[8];
+
+    out.len = 0;
+    cove_message_list_reset(&list);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_int_eq(cove_message_add_bytes(&list, cove_bytes(bits, len)),
+                         0);
+    }
+    ck_assert_int_eq(cove_message_put_differ(&out, &list), 0);
+    return decode_out();
+}
+
 static int try_content(size_t headers, size_t batches, size_t done)
 {
     struct cove_message_list lists[3];
@@ -375,6 +427,37 @@ START_TEST(lists_have_their_limits_and_no_other)
                      COVE_EPROTOCOL);
     ck_assert_int_eq(try_ack(0, COVE_MESSAGE_MAX_REFUSED), 0);
     ck_assert_int_eq(try_ack(0, COVE_MESSAGE_MAX_REFUSED + 1), COVE_EPROTOCOL);
+}
+END_TEST
+
+START_TEST(sums_have_a_mark_for_each_thing_below_and_no_other)
+{
+    enum { M = COVE_MESSAGE_MARK };
+
+    ck_assert_int_eq(try_sums(COVE_MESSAGE_MAX_SUMS, 0, 0, M), 0);
+    ck_assert_int_eq(try_sums(COVE_MESSAGE_MAX_SUMS + 1, 0, 0, M),
+                     COVE_EPROTOCOL);
+    ck_assert_int_eq(try_sums(1, 32, 0, COVE_MESSAGE_SUM_LEAF * M), 0);
+    ck_assert_int_eq(try_sums(1, 31, 0x8001, 2 * M), 0);
+    ck_assert_int_eq(try_sums(1, 33, 0, M), COVE_EPROTOCOL);
+    ck_assert_int_eq(try_sums(1, 32, 1, M), COVE_EPROTOCOL);
+    ck_assert_int_eq(try_sums(1, 0, 0, 0), COVE_EPROTOCOL);
+    ck_assert_int_eq(try_sums(1, 0, 0, M - 1), COVE_EPROTOCOL);
+    ck_assert_int_eq(try_sums(1, 0, 0, (COVE_MESSAGE_SUM_LEAF + 1) * M),
+                     COVE_EPROTOCOL);
+    ck_assert_int_eq(try_sums(1, 0, 3, M), COVE_EPROTOCOL);
+    ck_assert_int_eq(try_sums(1, 0, 3, 3 * M), COVE_EPROTOCOL);
+    ck_assert_int_eq(try_differ(COVE_MESSAGE_MAX_SUMS, 1), 0);
+    ck_assert_int_eq(try_differ(COVE_MESSAGE_MAX_SUMS + 1, 1), COVE_EPROTOCOL);
+    ck_assert_int_eq(try_differ(1, COVE_MESSAGE_SUM_LEAF / 8), 0);
+    ck_assert_int_eq(try_differ(1, COVE_MESSAGE_SUM_LEAF / 8 + 1),
+                     COVE_EPROTOCOL);
+    ck_assert_int_eq(try_differ(1, 0), COVE_EPROTOCOL);
+    /* half a byte of a path that says more than its depth */
+    ck_assert_int_eq(decode_hex("85100458200000000000000000000000000000000000"
+                                "0000000000000000000000000000f6818401411100"
+                                "4c000000000000000000000000"),
+                     COVE_EPROTOCOL);
 }
 END_TEST
 
@@ -695,6 +778,7 @@ int main(void)
     ADD(a_know_comes_out_as_it_went_in);
     ADD(a_refusal_is_cut_between_characters);
     ADD(lists_have_their_limits_and_no_other);
+    ADD(sums_have_a_mark_for_each_thing_below_and_no_other);
     ADD(numbers_have_their_limits);
     ADD(a_session_has_between_1_and_2_to_the_32_minus_1_transactions);
     ADD(sessions_stand_in_order_and_once);
