@@ -222,6 +222,8 @@ static int slice_run(struct cove_check *c, bool *over)
     case CHECK_COUNTERS:
         *over = true;
         return check_counters(c);
+    case CHECK_SUMS:
+        return slice_entries(c, REPO_SUMS, check_sum_entry, over);
     case CHECK_ASIDE:
         *over = true;
         return check_asides(c);
@@ -272,7 +274,7 @@ static int check_total(struct cove_check *c)
             usage.entries[REPO_STATES] + usage.entries[REPO_SCHEMAS] +
             usage.entries[REPO_CHANGES] + usage.entries[REPO_IDS] +
             usage.entries[REPO_FORK_PROOFS] + usage.entries[REPO_INTERN] +
-            usage.entries[REPO_INTERN_KEYS] + 1;
+            usage.entries[REPO_INTERN_KEYS] + usage.entries[REPO_SUMS] + 1;
     }
     return err;
 }

@@ -2,6 +2,8 @@
  * trees, its logs, its checkpoint. */
 #include "crdt/repo_check_internal.h"
 
+#include "crdt/repo_sums.h"
+
 struct doc_check {
     struct cove_check *c;
     struct repo_record record;
@@ -129,6 +131,7 @@ static int doc_lost(struct cove_check *c, cove_num num,
     }
     if (c->opt.repair) {
         err = mend_remove(c, num, id);
+        err = err != 0 ? err : cove_repo_sums_drop(c->repo, c->work.txn);
     }
     return err != 0 ? err : check_say(c, &f, NULL);
 }

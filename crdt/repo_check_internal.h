@@ -19,6 +19,7 @@ enum check_phase {               /* in this order */
                    CHECK_GROUPS,
                    CHECK_TALLIES,
                    CHECK_COUNTERS,
+                   CHECK_SUMS,
                    CHECK_ASIDE,
                    CHECK_OVER
 };
@@ -44,6 +45,9 @@ struct cove_check {
     size_t group_count, group_cap;
     struct cove_arena groups_arena;
     uint64_t groups_until; /* the last of the stretch */
+    /* Sums: as of which change, and over how many documents. */
+    bool sums_begun, sums_bad;
+    uint64_t sums_position, summed;
     /* Of one slice. */
     struct repo_work work;
     struct cove_arena arena;   /* of one document */
@@ -127,6 +131,9 @@ check_entry check_log_entry, check_state_entry, check_schema_entry,
 COVE_MUST_CHECK int check_extra(struct cove_check *c, unsigned tree,
                                 const struct cove_entry *entry,
                                 const char *kind, const char *text);
+
+/* --- repo_check_sums.c */
+check_entry check_sum_entry;
 
 /* --- repo_check_intern.c */
 check_entry check_intern_entry, check_intern_key_entry;

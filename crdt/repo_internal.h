@@ -15,19 +15,16 @@
  *   repo_chunk.c   one chunk of a log; repo_tx.c one transaction in it
  *   repo_log.c     chunks in the store, reading, iteration
  *   repo_pack.c    many chunks in one record
- *   repo_compact.c which chunks, repo_compact_put.c
+ *   repo_compact.c which chunks; repo_remove.c, repo_removal.c, repo_gone.c
  *   repo_open.c    what a write transaction keeps in memory until its end
  *   repo_hot.c     the document that it appends to again and again
  *   repo_group.c   one signature for all that a transaction appends
- *   repo_append.c, repo_ingest.c, repo_fork.c, repo_changes.c
+ *   repo_append.c, repo_ingest.c, repo_fork.c, repo_changes.c, repo_at.c
  *   repo_live.c    sequences that stay in memory between transactions
  *   repo_branch.c  which sessions a view shows, and how far
  *   repo_tally.c   counts of documents, kept up by repo_record_write
  *   repo_index.c   sorted bytes that lead to documents
- *   repo_sums.c    hashes by which stores find what differs;
- *                  repo_sums_grow.c
- *   repo_at.c, repo_remove.c, repo_removal.c
- *   repo_gone.c    documents that were removed for everybody
+ *   repo_sums.c    hashes by which stores find what differs
  */
 #ifndef COVE_CRDT_REPO_INTERNAL_H
 #define COVE_CRDT_REPO_INTERNAL_H

@@ -255,40 +255,89 @@ static int group_schema(struct cove_bytes *key, struct cove_sum_group *out)
         key->len < (out->has_schema ? 1 + sizeof(out->schema.b) : 1)) {
         return COVE_ECORRUPT;
     }
+    key->at++;
+    key->len--;
     if (out->has_schema) {
-        memcpy(out->schema.b, key->at + 1, sizeof(out->schema.b));
+        memcpy(out->schema.b, key->at, sizeof(out->schema.b));
+        key->at += sizeof(out->schema.b);
+        key->len -= sizeof(out->schema.b);
     }
     return 0;
+}
+
+static int group_take(struct cove_bytes *key, struct cove_sum_group *out)
+{
+    uint64_t class = 0;
+    int err = cove_place_take(key, &class);
+
+    if (err == 0 && class > COVE_CLASS_CONTENT) {
+        err = COVE_ECORRUPT;
+    }
+    out->class = (enum cove_doc_class) class;
+    err = err != 0 ? err : cove_place_take(key, &out->owner);
+    return err != 0 ? err : group_schema(key, out);
+}
+
+bool sums_key_is_position(struct cove_bytes key)
+{
+    return key.len > 0 && key.at[0] == SUMS_POSITION;
+}
+
+int sums_key_take(struct cove_bytes key, struct cove_sum_group *group,
+                  struct cove_sum_path *path)
+{
+    int err = group_take(&key, group);
+
+    memset(path, 0, sizeof(*path));
+    if (err != 0 || key.len == 0 || key.at[0] > COVE_SUM_DEPTH) {
+        return COVE_ECORRUPT;
+    }
+    path->depth = key.at[0];
+    if (key.len != 1 + path_bytes(path)) {
+        return COVE_ECORRUPT;
+    }
+    memcpy(path->bits, key.at + 1, path_bytes(path));
+    return 0;
+}
+
+void sums_group_of(const struct repo_record *record, struct cove_sum_group *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->class = cove_repo_class(&record->header);
+    out->owner = record->owner != 0 ? record->owner : record->num;
+    out->has_schema = record->header.has_schema;
+    if (out->has_schema) {
+        out->schema = record->header.schema;
+    }
+}
+
+bool sums_path_leads(const struct cove_sum_path *path, const struct cove_id *id)
+{
+    return memcmp(path->bits, id->b, path->depth / 2) == 0 &&
+           (path->depth % 2 == 0 ||
+            path->bits[path->depth / 2] == (id->b[path->depth / 2] & 0xf0));
 }
 
 int cove_repo_sums_next(struct cove_repo *repo, struct cove_store_txn *txn,
                         const struct cove_sum_group *after,
                         struct cove_sum_group *out)
 {
+    const uint8_t behind = COVE_SUM_DEPTH + 1; /* no node is that deep */
+    struct sums_place place = {.len = 0};
     uint8_t key[COVE_STORE_MAX_KEY];
     struct cove_bytes rest = {key, 0};
-    struct sums_place place = {.len = 0};
-    const uint8_t behind = COVE_SUM_DEPTH + 1; /* no node is that deep */
-    uint64_t class = 0;
+    int err;
 
     (void)repo;
     if (after != NULL) {
         group_place(&place, after);
         place_add(&place, &behind, 1);
     }
-
-    int err = sums_seek(txn, place_bytes(&place), key, &rest.len);
-
-    if (err == 0 && rest.len > 0 && key[0] == SUMS_POSITION) {
-        return COVE_ENOTFOUND;
+    err = sums_seek(txn, place_bytes(&place), key, &rest.len);
+    if (err == 0 && sums_key_is_position(rest)) {
+        err = COVE_ENOTFOUND;
     }
-    err = err != 0 ? err : cove_place_take(&rest, &class);
-    if (err == 0 && class > COVE_CLASS_CONTENT) {
-        err = COVE_ECORRUPT;
-    }
-    out->class = (enum cove_doc_class) class;
-    err = err != 0 ? err : cove_place_take(&rest, &out->owner);
-    return err != 0 ? err : group_schema(&rest, out);
+    return err != 0 ? err : group_take(&rest, out);
 }
 
 /* --- position */

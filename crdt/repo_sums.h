@@ -18,10 +18,10 @@
 
 #include "crdt/repo.h"
 
-#define COVE_SUM_LEAF  32 /* documents in a leaf, at most */
-#define COVE_SUM_WAYS  16
-#define COVE_SUM_DEPTH 32 /* the deepest node; 128 bits of an id */
-#define COVE_SUM_MARK  16
+#define COVE_SUM_LEAF  32u /* documents in a leaf, at most */
+#define COVE_SUM_WAYS  16u
+#define COVE_SUM_DEPTH 32u /* the deepest node; 128 bits of an id */
+#define COVE_SUM_MARK  16u
 
 struct cove_sum_group {
     enum cove_doc_class class;

@@ -185,12 +185,11 @@ static int grow(struct sum_growth *g, const struct cove_sum_path *path,
 
 /* --- slices of the changes */
 
-static int item_read(struct repo_work *work, const struct cove_change *change,
-                     struct sum_item *out)
+static int item_read(struct repo_work *work, cove_num num, struct sum_item *out)
 {
     struct repo_record record;
     struct cove_hash digest;
-    int err = repo_record_read(work, change->num, &record);
+    int err = repo_record_read(work, num, &record);
 
     if (err == 0) {
         err = repo_record_digest(&record, work->arena, &digest);
@@ -198,12 +197,7 @@ static int item_read(struct repo_work *work, const struct cove_change *change,
     if (err != 0) {
         return err;
     }
-    out->group.class = change->class;
-    out->group.owner = record.owner != 0 ? record.owner : record.num;
-    out->group.has_schema = record.header.has_schema;
-    if (out->group.has_schema) {
-        out->group.schema = record.header.schema;
-    }
+    sums_group_of(&record, &out->group);
     out->id = record.id;
     out->num = record.num;
     sums_mark(&record.id, &digest, out->mark);
@@ -227,7 +221,7 @@ static int items_read(struct repo_work *work, uint64_t *position, size_t max,
         err = cove_repo_change_after(work->repo, work->txn, *position, &change);
         if (err == 0) {
             *position = change.sequence;
-            err = item_read(&each, &change, &items[*count]);
+            err = item_read(&each, change.num, &items[*count]);
             err = err == COVE_ENOTFOUND ? COVE_ECORRUPT : err;
             *count += err == 0;
         }

@@ -16,6 +16,16 @@ void sums_mark(const struct cove_id *id, const struct cove_hash *digest,
 /* Add a document where the order of marks wants it; there is room. */
 void sums_leaf_add(struct cove_sum_node *leaf,
                    const uint8_t mark[COVE_SUM_MARK], cove_num num);
+void sums_group_of(const struct repo_record *record,
+                   struct cove_sum_group *out);
+/* Do the first bits of the id lead there? */
+bool sums_path_leads(const struct cove_sum_path *path,
+                     const struct cove_id *id);
+bool sums_key_is_position(struct cove_bytes key);
+/* Errors: COVE_ECORRUPT. */
+COVE_MUST_CHECK int sums_key_take(struct cove_bytes key,
+                                  struct cove_sum_group *group,
+                                  struct cove_sum_path *path);
 COVE_MUST_CHECK int sums_position_put(struct repo_work *work,
                                       uint64_t position);
 

@@ -9,8 +9,8 @@
 
 #define ENGINE_SUMS_LEAST 1024 /* changes that are worth it */
 #define ENGINE_SUMS_STEP  4096 /* changes summed up at a time */
-#define ENGINE_SUMS_OPEN  128  /* nodes told and not answered */
-#define ENGINE_SUMS_DOCS  (ENGINE_SUMS_OPEN * COVE_SUM_LEAF)
+#define ENGINE_SUMS_OPEN  128u /* nodes told and not answered */
+#define ENGINE_SUMS_DOCS  ((size_t)ENGINE_SUMS_OPEN * COVE_SUM_LEAF)
 #define ENGINE_SUMS_LAG   8192         /* changes not summed up, when idle */
 #define ENGINE_SUMS_BYTES (128u << 10) /* of sums to answer; beyond: drop */
 

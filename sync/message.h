@@ -26,9 +26,9 @@
 #define COVE_MESSAGE_MAX_REASON  200  /* bytes of a refusal's sentence */
 #define COVE_MESSAGE_MAX_NUMBER  INT64_MAX
 #define COVE_MESSAGE_MAX_SUMS    128 /* nodes in one sums or differ */
-#define COVE_MESSAGE_SUM_DEPTH   32
-#define COVE_MESSAGE_SUM_LEAF    32 /* documents in a leaf */
-#define COVE_MESSAGE_MARK        12 /* bytes of a mark */
+#define COVE_MESSAGE_SUM_DEPTH   32u
+#define COVE_MESSAGE_SUM_LEAF    32u /* documents in a leaf */
+#define COVE_MESSAGE_MARK        12u /* bytes of a mark */
 #define COVE_MESSAGE_CLASSES     4
 
 enum cove_message_kind {

@@ -1,4 +1,5 @@
 /* The tree of sums, against one that is made anew from all documents. */
+#include "crdt/repo_check.h"
 #include "crdt/repo_sums.h"
 #include "crdt/repo_upkeep.h"
 
@@ -338,6 +339,92 @@ START_TEST(a_step_that_fails_anywhere_leaves_nothing_half_done)
 }
 END_TEST
 
+/* --- check */
+
+static int finding(void *ctx, const struct cove_finding *f)
+{
+    ck_assert_str_eq(f->kind, "sums");
+    ck_assert(f->derived);
+    ++*(int *)ctx;
+    return 0;
+}
+
+static int findings(bool repair)
+{
+    int count = 0;
+    struct cove_check_options opt = {
+        .repair = repair, .finding = finding, .ctx = &count};
+    struct cove_check *check;
+    bool over = false;
+
+    ck_assert_int_eq(cove_check_new(alice.repo, &opt, &check), 0);
+    while (!over) {
+        struct cove_store_txn *txn = kit_begin(&alice, repair);
+
+        ck_assert_int_eq(cove_check_step(check, txn, &over), 0);
+        if (repair) {
+            kit_commit(txn);
+        } else {
+            cove_store_abort(txn);
+        }
+    }
+    cove_check_free(check);
+    return count;
+}
+
+/* The first node of the group's tree without a schema, or of one below it. */
+static void node_damage(unsigned way)
+{
+    struct cove_store_txn *txn = kit_begin(&alice, true);
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry;
+    uint8_t key[COVE_STORE_MAX_KEY], value[1024];
+    size_t key_len, len;
+
+    ck_assert_int_eq(cove_store_cursor_open(txn, COVE_REPO_TREES - 1, &cursor),
+                     0);
+    ck_assert_int_eq(
+        cove_store_cursor_seek(cursor, cove_bytes("\x01\x03", 2), &entry), 0);
+    for (unsigned i = 0; i < way % 2; i++) { /* from the root to a leaf */
+        ck_assert_int_eq(cove_store_cursor_next(cursor, &entry), 0);
+    }
+    key_len = entry.key.len;
+    memcpy(key, entry.key.at, key_len);
+    len = entry.value.len;
+    memcpy(value, entry.value.at, len);
+    cove_store_cursor_close(cursor);
+    if (way < 2) {
+        value[len / 2] ^= 4;
+        ck_assert_int_eq(cove_store_put(txn, COVE_REPO_TREES - 1,
+                                        cove_bytes(key, key_len),
+                                        cove_bytes(value, len)),
+                         0);
+    } else {
+        ck_assert_int_eq(
+            cove_store_del(txn, COVE_REPO_TREES - 1, cove_bytes(key, key_len)),
+            0);
+    }
+    kit_commit(txn);
+}
+
+START_TEST(d10_fingerprints_out_of_date_are_found_and_made_anew)
+{
+    group_take(&alice);
+    docs_take(&alice, 600, 1);
+    sum_up(&alice, 4096);
+    ck_assert_int_eq(findings(false), 0);
+    kit_set(&alice, &ids[5], "a", 1); /* they lie behind: no damage */
+    ck_assert_int_eq(findings(false), 0);
+    node_damage((unsigned)_i);
+    ck_assert_int_eq(findings(false), 1);
+    ck_assert_int_eq(findings(true), 1);
+    ck_assert_int_eq(findings(false), 0);
+    sum_up(&alice, 4096);
+    sums_check(&alice);
+    ck_assert_int_eq(findings(false), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sums");
@@ -351,6 +438,8 @@ int main(void)
     tcase_add_test(tcase, a_document_that_left_the_store_leaves_the_sums);
     tcase_add_test(tcase, a_tree_that_is_damaged_is_made_anew);
     tcase_add_test(tcase, a_step_that_fails_anywhere_leaves_nothing_half_done);
+    tcase_add_loop_test(
+        tcase, d10_fingerprints_out_of_date_are_found_and_made_anew, 0, 4);
     suite_add_tcase(suite, tcase);
     return harness_run(suite);
 }
