@@ -10,13 +10,16 @@
 
 #define EDITS      500
 #define RECONNECTS 20
+#define DIFFERENT  100 /* documents, of stores that know no position */
 #define WAIT_MS    300000
 #define LOOK_NS    20000 /* between two looks for an edit */
 
 struct peers {
     struct cove *alice, *bob;
     char alice_key[80], bob_key[80];
-    struct cove_id id; /* a document of theirs */
+    struct cove_id id;             /* a document of theirs */
+    struct cove_id ids[DIFFERENT]; /* and some, so far apart: */
+    long spread;
 };
 
 static void peers_key(struct cove *store, char out[80])
@@ -44,6 +47,7 @@ static void peers_begin(struct bench *b, struct peers *p)
     struct cove_txn *txn;
     struct cove_id group;
 
+    p->spread = b->count < DIFFERENT ? 1 : b->count / DIFFERENT;
     p->alice = peers_open(b, "alice");
     p->bob = peers_open(b, "bob");
     peers_key(p->alice, p->alice_key);
@@ -61,6 +65,9 @@ static void peers_begin(struct bench *b, struct peers *p)
     for (long i = 0; i < b->count; i++) {
         bench_document(i, text, sizeof(text));
         BENCH_MUST(p->alice, cove_new(txn, NULL, &group, text, &p->id));
+        if (i % p->spread == 0 && i / p->spread < DIFFERENT) {
+            p->ids[i / p->spread] = p->id;
+        }
     }
     BENCH_MUST(p->alice, cove_commit(txn));
     BENCH_MUST(p->bob, cove_listen(p->bob, "127.0.0.1:0"));
@@ -125,6 +132,57 @@ static void peers_reconnect(struct bench *b, struct peers *p)
 }
 
 /* Until bob's document has this value. */
+/* Bob's store is put back from a backup: his device knows nobody's position and
+ * nobody his. A hundred documents differ then, and again none. */
+static void peers_put_back(struct bench *b, struct peers *p)
+{
+    char *from = bench_path(b, "copy"), *to = bench_path(b, "put back");
+    char request[512];
+
+    cove_thread_stop(p->bob);
+    snprintf(request, sizeof(request), "{\"do\":\"backup\",\"path\":\"%s\"}",
+             from);
+    cove_free(bench_admin(p->bob, request));
+    cove_close(p->bob);
+    snprintf(request, sizeof(request),
+             "{\"do\":\"backup.restore\",\"path\":\"%s\",\"to\":\"%s\"}", from,
+             to);
+    cove_free(bench_admin(p->alice, request));
+    BENCH_MUST(p->bob, cove_open(to, NULL, &p->bob));
+    BENCH_MUST(p->bob, cove_listen(p->bob, "127.0.0.1:0"));
+    BENCH_MUST(p->alice, cove_peer_add(p->alice, p->bob_key,
+                                       cove_address(p->bob), "bob"));
+    BENCH_MUST(p->bob, cove_thread_start(p->bob));
+    free(from);
+    free(to);
+}
+
+static void peers_meet(struct bench *b, struct peers *p)
+{
+    double in, out, took;
+    struct cove_txn *txn;
+
+    peers_put_back(b, p);
+    BENCH_MUST(p->alice, cove_begin(p->alice, COVE_WRITE | COVE_VIEW, &txn));
+    for (long i = 0; i < DIFFERENT && i < b->count; i++) {
+        BENCH_MUST(p->alice, cove_set(txn, &p->ids[i], "done", cove_bool(1)));
+    }
+    BENCH_MUST(p->alice, cove_commit(txn));
+    in = peers_bytes(p, "bytesIn");
+    out = peers_bytes(p, "bytesOut");
+    took = bench_now();
+    BENCH_MUST(p->alice, cove_thread_start(p->alice));
+    BENCH_MUST(p->alice, cove_wait(p->alice, p->bob_key, WAIT_MS));
+    took = (bench_now() - took) * 1e3;
+    cove_thread_stop(p->alice);
+    bench_note(b, "meet, 100 differ", "ms, of stores without positions", took,
+               "documents in both", (double)b->count);
+    bench_note(b, "meet, bytes", "bytes, both ways, handshake included",
+               peers_bytes(p, "bytesIn") - in + peers_bytes(p, "bytesOut") -
+                   out,
+               "the design's figure", 16384);
+}
+
 static void peers_see(struct peers *p, int64_t want)
 {
     struct timespec pause = {.tv_nsec = LOOK_NS};
@@ -189,6 +247,7 @@ void bench_peers(struct bench *b)
     peers_sync(b, &p);
     peers_reconnect(b, &p);
     peers_edits(b, &p);
+    peers_meet(b, &p);
     cove_close(p.alice);
     cove_close(p.bob);
 }
