@@ -106,11 +106,22 @@ struct cove_doc_brief {
 COVE_MUST_CHECK int cove_repo_brief(struct cove_repo *repo,
                                     struct cove_store_txn *txn, cove_num num,
                                     struct cove_doc_brief *out);
+/* Classes travel in this order. */
+enum cove_doc_class {
+    COVE_CLASS_RIGHTS, /* groups, accounts */
+    COVE_CLASS_JOURNAL,
+    COVE_CLASS_REGISTRY, /* header has `unique` and no schema */
+    COVE_CLASS_CONTENT
+};
 /* As above with the sessions; everything in the arena, and no state decoded. */
 struct cove_doc_outline {
     struct cove_id id;
     struct cove_bytes header_bytes;
-    cove_num owner;                    /* whose members may read; 0 = itself */
+    enum cove_doc_class class;
+    cove_num owner;          /* whose members may read; 0 = itself */
+    struct cove_id owner_id; /* the same; its own where it has none */
+    bool has_schema;
+    struct cove_id schema;             /* its journal's id, or zeros */
     bool local;                        /* nobody but this device may read */
     bool removed;                      /* crdt/repo_gone.h */
     struct cove_doc_session *sessions; /* sorted by session id */
@@ -235,6 +246,14 @@ COVE_MUST_CHECK int cove_repo_log(struct cove_repo *repo,
                                   const struct cove_doc *doc,
                                   cove_log_visit *visit, void *ctx);
 
+/* Every document that the values in one name, some more than once. An error of
+ * visit ends it and is the result. */
+typedef int cove_ref_visit(void *ctx, const struct cove_id *id);
+COVE_MUST_CHECK int cove_repo_refs(struct cove_repo *repo,
+                                   struct cove_store_txn *txn, cove_num num,
+                                   struct cove_arena *arena,
+                                   cove_ref_visit *visit, void *ctx);
+
 /* The first bytes of the hash of the transaction that holds an op of this
  * document. Errors: COVE_ENOTFOUND where it is not held. */
 COVE_MUST_CHECK int cove_repo_tx_hash(struct cove_repo *repo,
@@ -254,13 +273,7 @@ COVE_MUST_CHECK int cove_repo_next(struct cove_repo *repo,
                                    cove_num after, cove_num *out);
 
 /* What changed since a sequence number; a document appears once, at its last
- * change. Classes travel in this order. */
-enum cove_doc_class {
-    COVE_CLASS_RIGHTS, /* groups, accounts */
-    COVE_CLASS_JOURNAL,
-    COVE_CLASS_REGISTRY, /* header has `unique` and no schema */
-    COVE_CLASS_CONTENT
-};
+ * change. */
 enum cove_doc_class cove_repo_class(const struct cove_header *header);
 struct cove_change {
     uint64_t sequence;

@@ -30,7 +30,15 @@ int cove_repo_outline(struct cove_repo *repo, struct cove_store_txn *txn,
     outline.session_count = record.row_count;
     outline.id = record.id;
     outline.header_bytes = record.header_bytes;
+    outline.class = cove_repo_class(&record.header);
     outline.owner = record.owner;
+    outline.owner_id =
+        record.header.has_owner ? record.header.owner : record.id;
+    outline.has_schema = record.header.has_schema;
+    memset(&outline.schema, 0, sizeof(outline.schema));
+    if (outline.has_schema) {
+        outline.schema = record.header.schema;
+    }
     outline.removed = (record.flags & COVE_DOC_REMOVED) != 0;
     outline.local = (record.flags & COVE_DOC_LOCAL) != 0;
     *out = outline;

@@ -225,6 +225,9 @@ int cove_engine_changed(struct cove_engine *engine, uint64_t now_ms)
         if (conn->greeted && !conn->done) {
             err = engine_ask_aside(conn);
             if (err == 0) {
+                err = interest_look(conn, now_ms);
+            }
+            if (err == 0) {
                 err = take_settle(conn, now_ms);
             }
         }

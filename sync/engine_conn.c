@@ -141,6 +141,7 @@ int cove_engine_connect(struct cove_engine *engine, uint64_t now_ms,
     conn->expected = expect != NULL;
     conn->opened_ms = conn->heard_ms = conn->pinged_ms = now_ms;
     engine_identity(engine, &conn->identity);
+    cove_interest_init(&conn->interest, engine->opt.alloc);
     conn_give_init(conn);
     conn_take_init(conn);
 
@@ -198,6 +199,7 @@ static int conn_hello(struct cove_conn *conn)
     hello.client = cove_bytes_text(CLIENT);
     hello.refused.bytes = cove_buf_bytes(&refused.items);
     hello.refused.count = refused.count;
+    hello.interest = cove_buf_bytes(&peer->wish);
     if (err == 0) {
         err = cove_message_put_hello(&engine->message, &hello);
     }
@@ -368,6 +370,7 @@ void conn_free(struct cove_conn *conn)
 
     conn_give_clear(conn);
     conn_take_clear(conn);
+    cove_interest_clear(&conn->interest);
     cove_channel_free(conn->channel);
     cove_crypto_wipe(conn, sizeof(*conn));
     cove_alloc_free(alloc, conn);

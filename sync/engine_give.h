@@ -41,7 +41,8 @@ struct conn_give {
     struct sums_walk *walk; /* the round goes by sums; or NULL */
     size_t void_sums;       /* told in one that was given up */
     bool direct;            /* the peer has nothing: do not ask first */
-    size_t retold;          /* of peer->there, which are told again first */
+    size_t wish_next; /* of the peer's interest: told are those before it */
+    size_t retold;    /* of peer->there, which are told again first */
     uint64_t haves_open;
     struct give_job *jobs, *last_job, *telling;
     size_t job_bytes;
@@ -98,8 +99,9 @@ COVE_MUST_CHECK int give_job_step(struct cove_conn *conn,
 COVE_MUST_CHECK int tell(struct cove_conn *conn, struct cove_store_txn *txn);
 /* Tell a document by its digest, where the peer may read it. */
 COVE_MUST_CHECK int tell_have(struct cove_conn *conn,
-                              struct cove_store_txn *txn, cove_num num,
-                              enum cove_doc_class class);
+                              struct cove_store_txn *txn, cove_num num);
+/* Tell everything again that the peer wants, from the beginning. */
+void tell_restart(struct cove_conn *conn);
 /* What the peer acknowledged on another connection need not be told here. */
 void tell_skip(struct cove_conn *conn);
 bool tell_is_due(const struct cove_conn *conn);

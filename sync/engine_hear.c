@@ -116,7 +116,9 @@ int take_hello(struct cove_conn *conn, uint64_t now_ms,
     }
     hello_theirs(conn, now_ms, hello);
 
-    int err = hello_ours(conn, now_ms, hello);
+    int err = interest_hello(conn, now_ms, hello->interest);
+
+    err = err != 0 ? err : hello_ours(conn, now_ms, hello);
 
     if (err == 0) {
         conn->give.credit =
@@ -136,6 +138,9 @@ static int hear_position(struct cove_conn *conn, uint64_t position)
 {
     struct conn_take *take = &conn->take;
 
+    if (take->interests > 0) {
+        return 0; /* it stands for what was wanted before */
+    }
     if (position < take->told) {
         return conn_fail(conn, COVE_EPROTOCOL, "a position that goes back");
     }
@@ -157,6 +162,9 @@ static int hear_ack(struct cove_conn *conn, uint64_t now_ms,
     if (message->number > conn->give.stated) {
         return conn_fail(conn, COVE_EPROTOCOL,
                          "a position is acknowledged that was never told");
+    }
+    if (!interest_is_current(conn)) {
+        return 0; /* of what it wanted before */
     }
     if (message->number < peer->acked) {
         return 0; /* on an older connection; the newer one knows better */
@@ -261,6 +269,10 @@ int take_message(struct cove_conn *conn, uint64_t now_ms,
     case COVE_MESSAGE_REFUSED:
         hear_refused(conn, &message->refused);
         return 0;
+    case COVE_MESSAGE_INTEREST:
+        return interest_hear(conn, now_ms, message->interest);
+    case COVE_MESSAGE_INTERESTED:
+        return interest_heard(conn);
     case COVE_MESSAGE_SUMS:
         return sums_hear(conn, bytes);
     case COVE_MESSAGE_DIFFER:

@@ -10,6 +10,7 @@
  *   engine_tell.c    what changed here, in rounds
  *   engine_sums.c    the same by sums, where very much changed
  *   engine_sums_take.c  sums that come
+ *   engine_interest.c  what a peer wants to be told of
  *   engine_aside.c   what is damaged here
  *
  * Taking happens in cove_conn_input and writes; giving happens in the pump,
@@ -54,6 +55,10 @@ struct cove_conn {
     uint64_t aside; /* a sum over what was asked for again */
     uint64_t documents_in, documents_out;
     struct cove_conn_stats counted; /* of it the peer's record has that */
+    struct cove_interest interest;  /* of the peer */
+    unsigned interest_serial;       /* the peer's, as of which that is */
+    unsigned interests;             /* how often it changed since … */
+    uint64_t interests_ms;
     struct conn_give give;
     struct conn_take take;
 };
@@ -89,6 +94,26 @@ COVE_MUST_CHECK int engine_write(struct cove_engine *engine, uint64_t now_ms);
 /* The store failed: what the transaction held is lost, and with it what the
  * connections believe to hold, so all of them end. Returns code. */
 int engine_abort(struct cove_engine *engine, int code, const char *what);
+
+/* engine_interest.c */
+/* Load what this store wants of the peer, and under which wish it holds what it
+ * does: where they are not the same its position counts for nothing. */
+COVE_MUST_CHECK int interest_load(struct cove_engine *engine,
+                                  struct cove_store_txn *txn,
+                                  struct engine_peer *peer);
+COVE_MUST_CHECK int interest_write(struct cove_engine *engine,
+                                   struct engine_peer *peer);
+/* Has the user changed it? Then the peer is told. */
+COVE_MUST_CHECK int interest_look(struct cove_conn *conn, uint64_t now_ms);
+/* The peer says what it wants, in its hello or later. */
+COVE_MUST_CHECK int interest_hello(struct cove_conn *conn, uint64_t now_ms,
+                                   struct cove_bytes encoded);
+COVE_MUST_CHECK int interest_hear(struct cove_conn *conn, uint64_t now_ms,
+                                  struct cove_bytes encoded);
+/* The peer has heard ours: what it tells from now on follows from it. */
+COVE_MUST_CHECK int interest_heard(struct cove_conn *conn);
+/* Has the peer said its interest on this connection as on its others? */
+bool interest_is_current(const struct cove_conn *conn);
 
 /* engine_aside.c: ask for what is put aside here, where that was not done yet.
  */

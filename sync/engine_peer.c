@@ -19,6 +19,13 @@ static struct engine_peer *peer_find(const struct cove_engine *engine,
     return NULL;
 }
 
+static void peer_free(struct cove_engine *engine, struct engine_peer *peer)
+{
+    cove_buf_clear(&peer->wish);
+    cove_buf_clear(&peer->theirs);
+    cove_alloc_free(engine->opt.alloc, peer);
+}
+
 /* Take over what is recorded; a peer that was dialled gets a record. */
 static int peer_load(struct cove_engine *engine, uint64_t now_ms,
                      struct engine_peer *peer)
@@ -43,6 +50,10 @@ static int peer_load(struct cove_engine *engine, uint64_t now_ms,
         err = cove_refused_get(repo, txn, COVE_REFUSED_THERE, &peer->key,
                                &peer->there);
     }
+    if (err == 0) {
+        peer->have = peer->saved_have = record.have;
+        err = interest_load(engine, txn, peer);
+    }
     if (txn != engine->txn) {
         cove_store_abort(txn);
     }
@@ -59,7 +70,6 @@ static int peer_load(struct cove_engine *engine, uint64_t now_ms,
     }
     peer->number = record.number;
     memcpy(peer->store_id, record.store_id, sizeof(peer->store_id));
-    peer->have = peer->saved_have = record.have;
     if (memcmp(record.acked_store, engine->store_id, 16) == 0) {
         peer->acked = record.acked;
     }
@@ -78,11 +88,13 @@ int engine_peer_attach(struct cove_engine *engine, uint64_t now_ms,
             return COVE_ENOMEM;
         }
         peer->key = *key;
+        cove_buf_init(&peer->wish, engine->opt.alloc);
+        cove_buf_init(&peer->theirs, engine->opt.alloc);
 
         int err = peer_load(engine, now_ms, peer);
 
         if (err != 0) {
-            cove_alloc_free(engine->opt.alloc, peer);
+            peer_free(engine, peer);
             return err;
         }
         peer->next = engine->peers;
@@ -166,6 +178,9 @@ static int peer_write(struct cove_engine *engine, struct engine_peer *peer)
         err = cove_refused_put(repo, engine->txn, COVE_REFUSED_HERE, &peer->key,
                                &peer->here);
     }
+    if (err == 0) {
+        err = interest_write(engine, peer);
+    }
     if (err == 0 && peer->there_changed) {
         err = cove_refused_put(repo, engine->txn, COVE_REFUSED_THERE,
                                &peer->key, &peer->there);
@@ -219,11 +234,12 @@ void engine_peers_written(struct cove_engine *engine)
             peer->bytes_in = peer->bytes_out = 0;
             peer->documents_in = peer->documents_out = 0;
             peer->here_changed = peer->there_changed = false;
+            peer->wish_changed = peer->theirs_changed = false;
             peer->dirty = peer->owed = false;
         }
         if (peer->conns == 0) {
             *link = peer->next;
-            cove_alloc_free(engine->opt.alloc, peer);
+            peer_free(engine, peer);
         } else {
             link = &peer->next;
         }
@@ -262,7 +278,7 @@ void engine_peers_forget(struct cove_engine *engine)
         peer->lost = true;
         if (peer->conns == 0) {
             *link = peer->next;
-            cove_alloc_free(engine->opt.alloc, peer);
+            peer_free(engine, peer);
         } else {
             link = &peer->next;
         }
@@ -275,6 +291,6 @@ void engine_peers_free(struct cove_engine *engine)
         struct engine_peer *peer = engine->peers;
 
         engine->peers = peer->next;
-        cove_alloc_free(engine->opt.alloc, peer);
+        peer_free(engine, peer);
     }
 }

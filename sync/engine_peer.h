@@ -3,6 +3,7 @@
 #ifndef COVE_SYNC_ENGINE_PEER_H
 #define COVE_SYNC_ENGINE_PEER_H
 
+#include "sync/interest.h"
 #include "sync/peer.h"
 
 #define ENGINE_LAZY_MS 50 /* a position alone waits so long for a commit */
@@ -17,6 +18,11 @@ struct engine_peer { /* one device, however many connections it has */
     uint64_t acked;            /* our position that it holds */
     uint64_t announced;        /* its own position, as last heard */
     struct cove_refused here, there;
+    struct cove_buf wish;   /* what we want of it; `have` stands for that */
+    bool wish_changed;      /* since it was recorded */
+    struct cove_buf theirs; /* what it wants of us, as last heard */
+    unsigned theirs_serial; /* how often that changed */
+    bool theirs_changed;
     bool here_changed, there_changed; /* since they were recorded */
     bool dirty;                       /* the record is to be written … */
     bool owed;                        /* … at the next flush … */

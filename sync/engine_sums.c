@@ -20,16 +20,18 @@
 #include <assert.h>
 
 /* A peer that has nothing is told directly; one of which we know where it
- * stands is told what changed since, if that is less than half of all. */
+ * stands is told what changed since, if that is less than half of all. One that
+ * does not want all is spared the changes of what it does not want. */
 bool sums_are_worth_it(const struct cove_conn *conn)
 {
     const struct cove_engine *engine = conn->engine;
     const struct conn_give *give = &conn->give;
     uint64_t changes = give->end - give->told;
 
-    return !give->direct && !engine->sums_damaged &&
-           changes >= engine->opt.sums_least && changes >= give->end / 2 &&
-           conn->peer->announced >= engine->opt.sums_least;
+    return !engine->sums_damaged && changes >= engine->opt.sums_least &&
+           changes >= give->end / 2 &&
+           (!conn->interest.all ||
+            (!give->direct && conn->peer->announced >= engine->opt.sums_least));
 }
 
 int sums_begin(struct cove_conn *conn)
@@ -147,6 +149,28 @@ static int nodes_begin(struct cove_conn *conn, struct cove_store_txn *txn,
     return err;
 }
 
+/* A peer that has nothing is asked nothing: all below the node is to be told.
+ */
+static int node_give(struct cove_conn *conn, const struct sums_todo *todo,
+                     const struct cove_sum_node *node)
+{
+    int err = 0;
+
+    for (size_t i = 0; node->leaf && i < node->count; i++) {
+        docs_push(conn->give.walk, node->num[i]);
+    }
+    for (unsigned way = 0; !node->leaf && way < COVE_SUM_WAYS && err == 0;
+         way++) {
+        struct sums_todo below = *todo;
+
+        if (node->mask >> way & 1) {
+            cove_sum_path_down(&below.path, way);
+            err = todo_push(conn, &below);
+        }
+    }
+    return err;
+}
+
 /* The peer is told the marks of what is below the node. */
 static int node_tell(struct cove_conn *conn, const struct sums_todo *todo,
                      const struct cove_sum_node *node)
@@ -195,6 +219,10 @@ static int todo_step(struct cove_conn *conn, struct cove_store_txn *txn)
     int err = cove_repo_sums_read(conn->engine->opt.repo, txn, &todo.group,
                                   &todo.path, &node);
 
+    if (err == 0 && conn->give.direct) {
+        walk->todo_count--;
+        return node_give(conn, &todo, &node);
+    }
     if (err == 0 && walk->nodes.count == 0) {
         err = nodes_begin(conn, txn, &todo.group);
     }
@@ -217,6 +245,22 @@ int sums_message(struct cove_conn *conn)
 
 /* --- groups */
 
+static int group_wanted(struct cove_conn *conn, struct cove_store_txn *txn,
+                        const struct cove_sum_group *group, bool *out)
+{
+    struct cove_id owner;
+    int err = 0;
+
+    *out = conn->interest.all || group->class != COVE_CLASS_CONTENT;
+    if (!*out) {
+        err = cove_repo_id(conn->engine->opt.repo, txn, group->owner, &owner);
+        *out = err == 0 &&
+               cove_interest_has_group(&conn->interest, &owner,
+                                       group->has_schema, &group->schema);
+    }
+    return err;
+}
+
 static int group_begin(struct cove_conn *conn, struct cove_store_txn *txn,
                        const struct cove_sum_group *group)
 {
@@ -224,9 +268,13 @@ static int group_begin(struct cove_conn *conn, struct cove_store_txn *txn,
     struct sums_todo todo = {.group = *group};
     struct cove_sum_node node;
     enum cove_role role;
+    bool wanted = false;
     int err = give_role(conn, txn, group->owner, &role);
 
-    if (err != 0 || role < COVE_ROLE_READER) {
+    if (err == 0 && role >= COVE_ROLE_READER) {
+        err = group_wanted(conn, txn, group, &wanted);
+    }
+    if (err != 0 || !wanted) {
         return err;
     }
     err = cove_repo_sums_read(conn->engine->opt.repo, txn, group, &todo.path,
@@ -272,7 +320,7 @@ int sums_step(struct cove_conn *conn, struct cove_store_txn *txn, bool *over)
 
     *over = false;
     if (walk->doc_count > 0) {
-        return tell_have(conn, txn, docs_take(walk), walk->group.class);
+        return tell_have(conn, txn, docs_take(walk));
     }
     if (walk->todo_count > 0) {
         return todo_step(conn, txn);

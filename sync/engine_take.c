@@ -73,6 +73,14 @@ void take_position(struct conn_take *take, uint64_t position)
     take->marks[at].epoch = take->epoch++;
 }
 
+void take_restart(struct conn_take *take)
+{
+    take->open[0] += take->open[1] + take->open[2];
+    take->open[1] = take->open[2] = 0;
+    take->mark_count = 0;
+    take->told = take->reached = take->acked = 0;
+}
+
 static void mark_advance(struct conn_take *take)
 {
     while (take->mark_count > 0 && take->open[0] == 0) {

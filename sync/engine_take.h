@@ -58,7 +58,8 @@ struct conn_take {
         reached;    /* all up to here is held, durably or in the transaction */
     uint64_t acked; /* said to be durable */
     bool ack_due;
-    bool fresh; /* something came since the last acknowledgement */
+    bool fresh;         /* something came since the last acknowledgement */
+    unsigned interests; /* said and not answered: no position counts */
     bool stuck; /* too much was refused: no position is reached any more */
     struct take_suspect *suspects;
     size_t suspect_count;
@@ -83,6 +84,8 @@ COVE_MUST_CHECK int take_haves(struct cove_conn *conn,
 void take_position(struct conn_take *take, uint64_t position);
 /* Look at what was told, ask for what is missing, move the position on. */
 COVE_MUST_CHECK int take_settle(struct cove_conn *conn, uint64_t now_ms);
+/* Begin at position 0 again: all that is open stays open. */
+void take_restart(struct conn_take *take);
 /* Note that something of a document is missing. */
 COVE_MUST_CHECK int take_miss(struct cove_conn *conn, const struct cove_id *id);
 /* As above, even where it was asked for already. */

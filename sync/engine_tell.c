@@ -109,18 +109,20 @@ static int tell_push(struct cove_conn *conn, struct cove_store_txn *txn,
     return err;
 }
 
-int tell_have(struct cove_conn *conn, struct cove_store_txn *txn, cove_num num,
-              enum cove_doc_class class)
+int tell_have(struct cove_conn *conn, struct cove_store_txn *txn, cove_num num)
 {
     struct conn_give *give = &conn->give;
     struct cove_doc_outline outline;
     bool may;
     int err = give_outline(conn, txn, num, &outline, &may);
 
-    if (err != 0 || !may) {
+    if (err != 0 || !may || !cove_interest_has(&conn->interest, &outline)) {
         return err;
     }
-    if (class == COVE_CLASS_RIGHTS) {
+    if (give->direct) {
+        return give_job_new(conn, &outline.id, NULL, &give->telling);
+    }
+    if (outline.class == COVE_CLASS_RIGHTS) {
         err = give_header(conn, outline.header_bytes);
     }
     return err != 0 ? err
@@ -142,7 +144,12 @@ static int tell_change(struct cove_conn *conn, struct cove_store_txn *txn,
         return 0;
     }
     err = give_outline(conn, txn, change->num, &outline, &may);
-    if (err != 0 || !may) {
+    if (err != 0 || !may || !cove_interest_has(&conn->interest, &outline)) {
+        return err;
+    }
+    err = cove_interest_changed(&conn->interest, conn->engine->opt.repo, txn,
+                                &outline.id);
+    if (err != 0) {
         return err;
     }
     if (give->direct) {
@@ -205,11 +212,67 @@ static bool round_next_pass(struct conn_give *give)
     return false;
 }
 
+/* One document that the peer wants by its id; *over: there is none that it was
+ * not told of. What they refer to is found when all else was told. */
+static int round_wish(struct cove_conn *conn, struct cove_store_txn *txn,
+                      bool *over)
+{
+    struct cove_repo *repo = conn->engine->opt.repo;
+    struct cove_interest *in = &conn->interest;
+    struct conn_give *give = &conn->give;
+    int err = 0;
+
+    *over = false;
+    if (!in->followed && !in->all) {
+        give->wish_next = 0;
+        err = cove_interest_follow(in, repo, txn);
+    }
+    while (err == 0 && give->wish_next < in->doc_count) {
+        struct cove_interest_doc *doc = &in->docs[give->wish_next++];
+        cove_num num;
+
+        if (doc->told) {
+            continue;
+        }
+        doc->told = true;
+        err = cove_repo_find(repo, txn, &doc->id, &num);
+        err = err != 0 ? err : tell_have(conn, txn, num);
+        return err == COVE_ENOTFOUND ? 0 : err; /* when it comes */
+    }
+    *over = true;
+    return err;
+}
+
 static void round_end(struct conn_give *give)
 {
     give->round = give->direct = false;
     give->told = give->end;
     give->state_due = !give->damaged && give->told > give->stated;
+}
+
+/* All changes were told: what is wanted by its id is left. */
+static int round_over(struct cove_conn *conn, struct cove_store_txn *txn)
+{
+    bool over = false;
+    int err = round_wish(conn, txn, &over);
+
+    if (err == 0 && over) {
+        sums_end(conn);
+        round_end(&conn->give);
+        tell_caught_up(conn);
+    }
+    return err;
+}
+
+void tell_restart(struct cove_conn *conn)
+{
+    struct conn_give *give = &conn->give;
+
+    sums_end(conn);
+    give->round = give->state_due = give->direct = false;
+    give->told = give->stated = 0;
+    give->skip_from = UINT64_MAX;
+    give->wish_next = 0;
 }
 
 /* A document that cannot be read leaves the position where it is. */
@@ -230,11 +293,7 @@ static int round_step(struct cove_conn *conn, struct cove_store_txn *txn)
 
     give->scan--;
     if (err == COVE_ENOTFOUND || (err == 0 && change.sequence > give->end)) {
-        if (!round_next_pass(give)) {
-            round_end(give);
-            tell_caught_up(conn);
-        }
-        return 0;
+        return round_next_pass(give) ? 0 : round_over(conn, txn);
     }
     if (err != 0) {
         return err;
@@ -264,12 +323,7 @@ static int round_sum(struct cove_conn *conn, struct cove_store_txn *txn)
         sums_end(conn);
         return 0;
     }
-    if (err == 0 && over) {
-        sums_end(conn);
-        round_end(give);
-        tell_caught_up(conn);
-    }
-    return err;
+    return err == 0 && over ? round_over(conn, txn) : err;
 }
 
 /* A document that is told directly would begin at its start again each time

@@ -6,6 +6,7 @@
 #include "sync/message.h"
 
 #include "core/limits.h"
+#include "sync/interest.h"
 
 #define HELLO_ITEMS   7
 #define REFUSAL_ITEMS 3
@@ -314,8 +315,13 @@ static int decode_hello(struct message_decoder *d, size_t items,
 
     int err = decode_list(d, &rule_refused_ids, &out->refused);
 
+    out->interest = cove_bytes(NULL, 0);
+    if (err == 0 && items > HELLO_ITEMS &&
+        !cove_interest_check(r, &out->interest)) {
+        err = message_bad(d, "the interest in the hello is malformed");
+    }
     /* What a later version says behind it is not for this one. */
-    for (size_t i = HELLO_ITEMS; i < items && err == 0; i++) {
+    for (size_t i = HELLO_ITEMS + 1; i < items && err == 0; i++) {
         (void)cove_reader_item(r);
     }
     return err;
@@ -368,6 +374,7 @@ static int decode_body(struct message_decoder *d, size_t items,
         [COVE_MESSAGE_CREDIT] = 2,   [COVE_MESSAGE_PING] = 2,
         [COVE_MESSAGE_PONG] = 2,     [COVE_MESSAGE_REFUSED] = 2,
         [COVE_MESSAGE_SUMS] = 5,     [COVE_MESSAGE_DIFFER] = 2,
+        [COVE_MESSAGE_INTEREST] = 2, [COVE_MESSAGE_INTERESTED] = 1,
     };
     int err;
 
@@ -403,6 +410,12 @@ static int decode_body(struct message_decoder *d, size_t items,
         return decode_list(d, &rule_refused, &out->refused);
     case COVE_MESSAGE_SUMS:
         return decode_sums(d, &out->sums);
+    case COVE_MESSAGE_INTEREST:
+        return cove_interest_check(&d->r, &out->interest)
+                   ? 0
+                   : message_bad(d, "the interest is malformed");
+    case COVE_MESSAGE_INTERESTED:
+        return 0;
     case COVE_MESSAGE_DIFFER:
         return decode_list(d, &rule_differ, &out->differ);
     case COVE_MESSAGE_OTHER:

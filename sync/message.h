@@ -44,7 +44,8 @@ enum cove_message_kind {
     COVE_MESSAGE_REFUSED = 9,
     COVE_MESSAGE_SUMS = 16, /* to 31: for set reconciliation */
     COVE_MESSAGE_DIFFER = 17,
-    /* 32 to 39: kept for interest */
+    COVE_MESSAGE_INTEREST = 32, /* to 39 */
+    COVE_MESSAGE_INTERESTED = 33,
     COVE_MESSAGE_OTHER = 64 /* this and all above: skipped where unknown */
 };
 
@@ -63,6 +64,7 @@ struct cove_hello {
     uint64_t credit;        /* content bytes that the receiver may send */
     struct cove_bytes client;
     struct cove_message_items refused; /* ids: not held, in spite of `have` */
+    struct cove_bytes interest;        /* encoded; empty: not said */
 };
 
 struct cove_message_row { /* a session as its holder has it */
@@ -99,6 +101,7 @@ struct cove_message {
     struct cove_message_items refused; /* ids in ack, [id, code, text] in
                                           refused */
     struct cove_message_sums sums;
+    struct cove_bytes interest;       /* encoded: sync/interest.h */
     struct cove_message_items differ; /* a bit for each mark of a node, the
                                          first one is the lowest */
 };
@@ -189,6 +192,9 @@ COVE_MUST_CHECK int cove_message_put_refused(
 COVE_MUST_CHECK int cove_message_put_sums(
     struct cove_buf *out, const struct cove_message_sums *sums,
     const struct cove_message_list *nodes);
+COVE_MUST_CHECK int cove_message_put_interest(struct cove_buf *out,
+                                              struct cove_bytes interest);
+COVE_MUST_CHECK int cove_message_put_interested(struct cove_buf *out);
 COVE_MUST_CHECK int cove_message_put_differ(
     struct cove_buf *out, const struct cove_message_list *differ);
 

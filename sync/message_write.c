@@ -163,7 +163,7 @@ int cove_message_put_hello(struct cove_buf *out, const struct cove_hello *hello)
     size_t start = out->len;
     struct cove_writer w;
 
-    message_begin(&w, out, 1 + HELLO_ITEMS, COVE_MESSAGE_HELLO);
+    message_begin(&w, out, 2 + HELLO_ITEMS, COVE_MESSAGE_HELLO);
     cove_writer_bytes(&w, hello->store_id, sizeof(hello->store_id));
     cove_writer_uint(&w, hello->position);
     cove_writer_bytes(&w, hello->your_store, sizeof(hello->your_store));
@@ -172,6 +172,11 @@ int cove_message_put_hello(struct cove_buf *out, const struct cove_hello *hello)
     cove_writer_text(&w, hello->client);
     cove_writer_list(&w, hello->refused.count);
     cove_writer_item(&w, hello->refused.bytes);
+    if (hello->interest.len > 0) {
+        cove_writer_item(&w, hello->interest);
+    } else {
+        cove_writer_null(&w);
+    }
     return message_end(&w, start);
 }
 
@@ -274,5 +279,24 @@ int cove_message_put_differ(struct cove_buf *out,
 
     message_begin(&w, out, 2, COVE_MESSAGE_DIFFER);
     message_list(&w, differ);
+    return message_end(&w, start);
+}
+
+int cove_message_put_interest(struct cove_buf *out, struct cove_bytes interest)
+{
+    size_t start = out->len;
+    struct cove_writer w;
+
+    message_begin(&w, out, 2, COVE_MESSAGE_INTEREST);
+    cove_writer_item(&w, interest);
+    return message_end(&w, start);
+}
+
+int cove_message_put_interested(struct cove_buf *out)
+{
+    size_t start = out->len;
+    struct cove_writer w;
+
+    message_begin(&w, out, 1, COVE_MESSAGE_INTERESTED);
     return message_end(&w, start);
 }

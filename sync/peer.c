@@ -6,6 +6,7 @@
 #include "sync/peer.h"
 
 #include "core/cbor.h"
+#include "sync/interest.h"
 
 #define PEER_VERSION 0
 #define PEER_ITEMS   16
@@ -330,7 +331,10 @@ int cove_peer_remove(struct cove_repo *repo, struct cove_store_txn *txn,
     if (err == 0) {
         err = refused_del(repo, txn, COVE_REFUSED_HERE, key);
     }
-    return err == 0 ? refused_del(repo, txn, COVE_REFUSED_THERE, key) : err;
+    if (err == 0) {
+        err = refused_del(repo, txn, COVE_REFUSED_THERE, key);
+    }
+    return err == 0 ? cove_interest_forget(repo, txn, key) : err;
 }
 
 /* --- what has not been acknowledged */
@@ -338,12 +342,11 @@ int cove_peer_remove(struct cove_repo *repo, struct cove_store_txn *txn,
 /* Documents that the peer refused count as unsent, each once: `nums` are
  * theirs, to be left out where they are met among the changes. */
 static int unsent_refused(struct cove_repo *repo, struct cove_store_txn *txn,
-                          const struct cove_peer_record *peer, cove_num *nums,
+                          const struct cove_key *peer, cove_num *nums,
                           size_t *count)
 {
     struct cove_refused refused = {0};
-    int err =
-        cove_refused_get(repo, txn, COVE_REFUSED_THERE, &peer->key, &refused);
+    int err = cove_refused_get(repo, txn, COVE_REFUSED_THERE, peer, &refused);
 
     *count = 0;
     for (size_t i = 0; i < refused.count && err == 0; i++) {
@@ -355,7 +358,7 @@ static int unsent_refused(struct cove_repo *repo, struct cove_store_txn *txn,
             continue;
         }
         if (err == 0) {
-            err = cove_repo_role(repo, txn, nums[*count], &peer->key, &role);
+            err = cove_repo_role(repo, txn, nums[*count], peer, &role);
         }
         *count += role >= COVE_ROLE_READER;
     }
@@ -372,40 +375,95 @@ static bool unsent_listed(const cove_num *nums, size_t count, cove_num num)
     return false;
 }
 
-int cove_peer_unsent(struct cove_repo *repo, struct cove_store_txn *txn,
-                     const struct cove_peer_record *peer, uint64_t *out)
+/* Does the peer want the document? */
+static int unsent_wanted(struct cove_repo *repo, struct cove_store_txn *txn,
+                         const struct cove_interest *in, cove_num num,
+                         bool *out)
+{
+    struct cove_doc_outline outline;
+    struct cove_arena arena;
+    int err;
+
+    *out = in->all;
+    if (in->all) {
+        return 0;
+    }
+    cove_arena_init(&arena, in->alloc);
+    err = cove_repo_outline(repo, txn, num, &arena, &outline);
+    *out = err == 0 && cove_interest_has(in, &outline);
+    cove_arena_clear(&arena);
+    return err;
+}
+
+/* What it wants, as it said last. */
+static int unsent_interest(struct cove_repo *repo, struct cove_store_txn *txn,
+                           const struct cove_key *peer,
+                           struct cove_interest *in)
+{
+    struct cove_buf encoded;
+    int err;
+
+    cove_interest_init(in, cove_repo_alloc(repo));
+    cove_buf_init(&encoded, in->alloc);
+    err = cove_interest_get(repo, txn, COVE_INTEREST_THEIRS, peer, &encoded);
+    if (err == 0) {
+        err = cove_interest_decode(in, cove_buf_bytes(&encoded), NULL);
+        err = err == COVE_EPROTOCOL ? COVE_ECORRUPT : err;
+    }
+    if (err == 0 && !in->all) {
+        err = cove_interest_follow(in, repo, txn);
+    }
+    cove_buf_clear(&encoded);
+    return err;
+}
+
+/* The changes behind `after` that the peer may read and wants. */
+static int unsent_changes(struct cove_repo *repo, struct cove_store_txn *txn,
+                          const struct cove_key *peer, uint64_t after,
+                          const struct cove_interest *in, uint64_t *unsent)
 {
     cove_num refused[COVE_MESSAGE_MAX_REFUSED];
     size_t refused_count;
     struct cove_change change;
-    uint8_t store_id[16];
-    uint64_t after = 0;
     int err = unsent_refused(repo, txn, peer, refused, &refused_count);
-    uint64_t unsent = refused_count;
 
-    if (err != 0) {
-        return err;
-    }
-    cove_repo_store_id(repo, store_id);
-    if (memcmp(store_id, peer->acked_store, sizeof(store_id)) == 0) {
-        after = peer->acked;
-    }
-    while ((err = cove_repo_change_after(repo, txn, after, &change)) == 0) {
-        enum cove_role role;
+    *unsent = refused_count;
+    while (err == 0) {
+        enum cove_role role = COVE_ROLE_NONE;
+        bool wanted = false;
 
+        err = cove_repo_change_after(repo, txn, after, &change);
+        if (err != 0) {
+            break;
+        }
         after = change.sequence;
         if (unsent_listed(refused, refused_count, change.num)) {
             continue;
         }
-        err = cove_repo_role(repo, txn, change.num, &peer->key, &role);
-        if (err != 0) {
-            return err;
+        err = cove_repo_role(repo, txn, change.num, peer, &role);
+        if (err == 0 && role >= COVE_ROLE_READER) {
+            err = unsent_wanted(repo, txn, in, change.num, &wanted);
         }
-        unsent += role >= COVE_ROLE_READER;
+        *unsent += wanted;
     }
-    if (err != COVE_ENOTFOUND) {
-        return err;
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+int cove_peer_unsent(struct cove_repo *repo, struct cove_store_txn *txn,
+                     const struct cove_peer_record *peer, uint64_t *out)
+{
+    struct cove_interest in;
+    uint8_t store_id[16];
+    uint64_t after = 0;
+    int err = unsent_interest(repo, txn, &peer->key, &in);
+
+    cove_repo_store_id(repo, store_id);
+    if (memcmp(store_id, peer->acked_store, sizeof(store_id)) == 0) {
+        after = peer->acked;
     }
-    *out = unsent;
-    return 0;
+    if (err == 0) {
+        err = unsent_changes(repo, txn, &peer->key, after, &in, out);
+    }
+    cove_interest_clear(&in);
+    return err;
 }

@@ -154,6 +154,33 @@ static void example_sums(char *text, size_t cap)
     example(text, cap, "differ: the second of them");
 }
 
+static void example_interest(char *text, size_t cap)
+{
+    struct cove_id schema = id_of(0x5c), doc = id_of(0xd0);
+    struct cove_buf interest;
+    struct cove_writer w;
+
+    cove_buf_init(&interest, &cove_alloc_libc);
+    cove_writer_init(&w, &interest);
+    cove_writer_list(&w, 3);
+    cove_writer_list(&w, 1);
+    cove_writer_bytes(&w, schema.b, sizeof(schema.b));
+    cove_writer_list(&w, 0);
+    cove_writer_list(&w, 1);
+    cove_writer_list(&w, 2);
+    cove_writer_bytes(&w, doc.b, sizeof(doc.b));
+    cove_writer_uint(&w, 2);
+    ck_assert_int_eq(w.err, 0);
+    ck_assert_int_eq(cove_message_put_interest(&out, cove_buf_bytes(&interest)),
+                     0);
+    example(text, cap,
+            "interest: documents of schema 5c…, and d0… with two steps of "
+            "what it refers to");
+    cove_buf_clear(&interest);
+    ck_assert_int_eq(cove_message_put_interested(&out), 0);
+    example(text, cap, "interested");
+}
+
 static void example_refused(char *text, size_t cap)
 {
     struct cove_refusal refusal = {.has_id = true,
@@ -203,6 +230,7 @@ START_TEST(every_message_is_in_the_document_byte_by_byte)
     }
     example_refused(text, sizeof(text));
     example_sums(text, sizeof(text));
+    example_interest(text, sizeof(text));
 
     bool there = strstr(document, text) != NULL;
 
@@ -531,7 +559,10 @@ static int try_hello(size_t client, size_t extra)
     cove_writer_uint(&w, 0);
     cove_writer_text(&w, cove_bytes(name, client));
     cove_writer_list(&w, 0);
-    for (size_t i = 0; i < extra; i++) {
+    if (extra > 0) {
+        cove_writer_null(&w); /* the interest: everything */
+    }
+    for (size_t i = 1; i < extra; i++) {
         cove_writer_cstr(&w, "of a later version");
     }
     ck_assert_int_eq(w.err, 0);

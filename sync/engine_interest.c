@@ -1,0 +1,182 @@
+/* engine_interest.c: what either side wants to be told of.
+ *
+ * A position says "all up to here that you want", so it stands for one wish.
+ * When the wish changes the position is 0 again, on both sides: sums and
+ * digests find what is there already. A change during a connection is said in
+ * a message, and what was told before the peer has answered it counts for
+ * nothing.
+ */
+#include "sync/engine_internal.h"
+
+#define INTERESTS    32    /* changes in … */
+#define INTERESTS_MS 60000 /* … so long, on a connection */
+
+/* --- ours */
+
+int interest_load(struct cove_engine *engine, struct cove_store_txn *txn,
+                  struct engine_peer *peer)
+{
+    struct cove_repo *repo = engine->opt.repo;
+    struct cove_buf held;
+    int err;
+
+    cove_buf_init(&held, engine->opt.alloc);
+    peer->wish.len = peer->theirs.len = 0;
+    err = cove_interest_get(repo, txn, COVE_INTEREST_WANTED, &peer->key,
+                            &peer->wish);
+    if (err == 0) {
+        err =
+            cove_interest_get(repo, txn, COVE_INTEREST_HELD, &peer->key, &held);
+    }
+    if (err == 0) {
+        err = cove_interest_get(repo, txn, COVE_INTEREST_THEIRS, &peer->key,
+                                &peer->theirs);
+    }
+    if (err == 0 &&
+        !cove_bytes_equal(cove_buf_bytes(&held), cove_buf_bytes(&peer->wish))) {
+        peer->have = peer->saved_have = 0;
+        peer->wish_changed = true;
+    }
+    cove_buf_clear(&held);
+    return err;
+}
+
+int interest_write(struct cove_engine *engine, struct engine_peer *peer)
+{
+    int err = 0;
+
+    if (peer->wish_changed) {
+        err =
+            cove_interest_put(engine->opt.repo, engine->txn, COVE_INTEREST_HELD,
+                              &peer->key, cove_buf_bytes(&peer->wish));
+    }
+    if (err == 0 && peer->theirs_changed) {
+        err = cove_interest_put(engine->opt.repo, engine->txn,
+                                COVE_INTEREST_THEIRS, &peer->key,
+                                cove_buf_bytes(&peer->theirs));
+    }
+    return err;
+}
+
+/* Say it on every connection with the peer, and begin at 0 again. */
+static int wish_say(struct cove_conn *conn, uint64_t now_ms)
+{
+    struct cove_engine *engine = conn->engine;
+    struct engine_peer *peer = conn->peer;
+    int err = 0;
+
+    peer->have = peer->saved_have = 0;
+    peer->wish_changed = true;
+    engine_peer_touch(peer, now_ms, true);
+    for (struct cove_conn *c = engine->conns; c != NULL && err == 0;
+         c = c->next) {
+        if (c->peer != peer || !c->greeted || c->done) {
+            continue;
+        }
+        take_restart(&c->take);
+        c->take.interests++;
+        err = cove_message_put_interest(&engine->message,
+                                        cove_buf_bytes(&peer->wish));
+        err = err != 0 ? err : conn_send(c, COVE_LANE_CONTROL);
+    }
+    return err;
+}
+
+int interest_look(struct cove_conn *conn, uint64_t now_ms)
+{
+    struct cove_engine *engine = conn->engine;
+    struct cove_store_txn *txn = engine->txn;
+    struct cove_buf now;
+    int err = 0;
+
+    if (txn == NULL) {
+        err = cove_store_begin(engine->opt.store, false, &txn);
+    }
+    if (err != 0) {
+        return err;
+    }
+    cove_buf_init(&now, engine->opt.alloc);
+    err = cove_interest_get(engine->opt.repo, txn, COVE_INTEREST_WANTED,
+                            &conn->peer->key, &now);
+    if (txn != engine->txn) {
+        cove_store_abort(txn);
+    }
+    if (err == 0 && !cove_bytes_equal(cove_buf_bytes(&now),
+                                      cove_buf_bytes(&conn->peer->wish))) {
+        conn->peer->wish.len = 0;
+        err = cove_buf_append(&conn->peer->wish, cove_buf_bytes(&now));
+        err = err != 0 ? err : wish_say(conn, now_ms);
+    }
+    cove_buf_clear(&now);
+    return err;
+}
+
+int interest_heard(struct cove_conn *conn)
+{
+    if (conn->take.interests == 0) {
+        return conn_fail(conn, COVE_EPROTOCOL,
+                         "an answer to an interest that was not said");
+    }
+    conn->take.interests--;
+    return 0;
+}
+
+/* --- the peer's */
+
+bool interest_is_current(const struct cove_conn *conn)
+{
+    return conn->interest_serial == conn->peer->theirs_serial;
+}
+
+static int theirs_take(struct cove_conn *conn, uint64_t now_ms,
+                       struct cove_bytes encoded)
+{
+    struct engine_peer *peer = conn->peer;
+    int err = cove_interest_decode(&conn->interest, encoded, &conn->diag);
+
+    if (err == COVE_EPROTOCOL) {
+        return conn_fail(conn, err, "%s", conn->diag.text);
+    }
+    if (err == 0 && !cove_bytes_equal(encoded, cove_buf_bytes(&peer->theirs))) {
+        peer->theirs.len = 0;
+        err = cove_buf_append(&peer->theirs, encoded);
+        peer->theirs_serial++;
+        peer->theirs_changed = true;
+        engine_peer_touch(peer, now_ms, false);
+    }
+    conn->interest_serial = peer->theirs_serial;
+    return err;
+}
+
+int interest_hello(struct cove_conn *conn, uint64_t now_ms,
+                   struct cove_bytes encoded)
+{
+    static const uint8_t everything[] = {0xf6};
+
+    return theirs_take(conn, now_ms,
+                       encoded.len > 0 ? encoded : cove_bytes(everything, 1));
+}
+
+int interest_hear(struct cove_conn *conn, uint64_t now_ms,
+                  struct cove_bytes encoded)
+{
+    int err;
+
+    if (now_ms - conn->interests_ms >= INTERESTS_MS) {
+        conn->interests_ms = now_ms;
+        conn->interests = 0;
+    }
+    if (++conn->interests > INTERESTS) {
+        return conn_fail(conn, COVE_ELIMIT,
+                         "the peer changes its interest too often");
+    }
+    err = theirs_take(conn, now_ms, encoded);
+    if (err != 0) {
+        return err;
+    }
+    tell_restart(conn);
+    conn->peer->acked = 0;
+    engine_peer_touch(conn->peer, now_ms, false);
+    err = cove_message_put_interested(&conn->engine->message);
+    return err != 0 ? err : conn_send(conn, COVE_LANE_CONTENT);
+}
