@@ -329,9 +329,14 @@ const struct cli_verb cli_verbs[] = {
      "Schemas ask for them (x-index). They are built beside other work, by "
      "commits and by\n`cove serve`; work does what is left now, rebuild begins "
      "them anew.\nExample:\n  cove index list Task"},
-    {"peer", true, false, cli_peer, "add KEY [HOST:PORT] | rm KEY | list",
-     "whom to sync with",
+    {"peer", true, false, cli_peer,
+     "add KEY [HOST:PORT] | rm KEY | list | want KEY", "whom to sync with",
      "  --name TEXT      a word for it\n"
+     "peer want KEY: what of the peer's documents comes here\n"
+     "  --all            everything that this device may read (as it begins)\n"
+     "  --schema NAME[,NAME…]  those of schemas\n"
+     "  --group ID[,ID…]       those of groups\n"
+     "  --doc ID[:STEPS][,…]   these, and what they refer to, STEPS times\n"
      "KEY is what `cove key` shows on the peer."},
     {"serve", true, false, cli_serve, "[--listen HOST:PORT]",
      "sync until stopped",

@@ -63,12 +63,75 @@ static int peer_change(struct cli *cli, const char *verb)
     return cli_answer(cli, request, human_none);
 }
 
+/* "ID:2" as {id, steps}. */
+static json_t *want_documents(const char *words)
+{
+    json_t *list = cli_comma_list(words), *documents = json_array(), *word;
+    size_t i;
+
+    json_array_foreach(list, i, word)
+    {
+        const char *text = json_string_value(word), *colon = strchr(text, ':');
+        size_t len = colon != NULL ? (size_t)(colon - text) : strlen(text);
+        char *end = NULL;
+        json_t *doc = json_pack("{s:s#}", "id", text, (int)len);
+
+        if (colon != NULL) {
+            long steps = strtol(colon + 1, &end, 10);
+
+            json_object_set_new(doc, "steps",
+                                *end == '\0' && end != colon + 1
+                                    ? json_integer(steps)
+                                    : json_string(colon + 1));
+        }
+        json_array_append_new(documents, doc);
+    }
+    json_decref(list);
+    return documents;
+}
+
+static int peer_want(struct cli *cli)
+{
+    bool bad = false;
+    const char *schemas = cli_option(cli, "--schema", &bad);
+    const char *groups = cli_option(cli, "--group", &bad);
+    const char *documents = cli_option(cli, "--doc", &bad);
+    bool all = cli_flag(cli, "--all");
+    const char *key = cli_word(cli);
+    int code = cli_end(cli, bad);
+    json_t *request;
+
+    if (code == CLI_OK && key == NULL) {
+        code =
+            cli_fail(CLI_USAGE, "this needs the peer's key; `cove peer list` "
+                                "shows them");
+    }
+    if (code != CLI_OK) {
+        return code;
+    }
+    request = json_pack("{s:s s:s s:b}", "do", "peer.want", "key", key, "all",
+                        (int)all);
+    if (schemas != NULL) {
+        json_object_set_new(request, "schemas", cli_comma_list(schemas));
+    }
+    if (groups != NULL) {
+        json_object_set_new(request, "groups", cli_comma_list(groups));
+    }
+    if (documents != NULL) {
+        json_object_set_new(request, "documents", want_documents(documents));
+    }
+    return cli_answer(cli, request, human_none);
+}
+
 int cli_peer(struct cli *cli)
 {
     const char *word = cli_word(cli);
 
     if (word != NULL && strcmp(word, "add") == 0) {
         return peer_change(cli, "peer.add");
+    }
+    if (word != NULL && strcmp(word, "want") == 0) {
+        return peer_want(cli);
     }
     if (word != NULL && strcmp(word, "rm") == 0) {
         return peer_change(cli, "peer.remove");
@@ -81,8 +144,8 @@ int cli_peer(struct cli *cli)
                    : cli_answer(cli, json_pack("{s:s}", "do", "peer.list"),
                                 human_peers);
     }
-    return cli_fail(CLI_USAGE, "peer add KEY [HOST:PORT], peer rm KEY, or peer "
-                               "list");
+    return cli_fail(CLI_USAGE, "peer add KEY [HOST:PORT], peer rm KEY, peer "
+                               "list, or peer want KEY");
 }
 
 /* -------------------------------------------------------------------- serve */

@@ -246,6 +246,7 @@ static const struct admin_verb *admin_find(const char *name)
         admin_schema_verbs,
         admin_migrate_verbs,
         admin_peer_verbs,
+        admin_want_verbs,
         admin_plan_verbs,
         admin_explain_verbs,
         admin_status_verbs,

@@ -6,6 +6,7 @@
 
 #include "migrate/run.h"
 #include "node/node.h"
+#include "sync/interest.h"
 
 struct cove_event;
 struct cove_where;
@@ -133,6 +134,14 @@ int admin_removed_json(struct admin *a, struct cove_txn *txn);
 /* `history` of the request's document, which was removed. */
 int admin_removed_history(struct admin *a);
 
+/* --- admin_peer.c: the member "key", of another device */
+int admin_peer_key(struct admin *a, struct cove_key *out);
+/* --- admin_want.c: what one wants of the other, as a member */
+int node_interest_json(struct cove_txn *txn, enum cove_interest_record which,
+                       const struct cove_key *peer, const char *key,
+                       struct node_json *j);
+
+extern const struct admin_verb admin_want_verbs[];
 extern const struct admin_verb admin_gone_verbs[];
 extern const struct admin_verb admin_doc_verbs[];
 extern const struct admin_verb admin_history_verbs[];

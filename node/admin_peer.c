@@ -1,10 +1,11 @@
 /* admin_peer.c: peer.add, peer.remove, peer.list. */
 #include "node/admin.h"
 #include "node/sync.h"
+#include "sync/interest.h"
 
 #include <stdlib.h>
 
-static int peer_key(struct admin *a, struct cove_key *out)
+int admin_peer_key(struct admin *a, struct cove_key *out)
 {
     const char *text = NULL;
     int err = admin_text(a, "key", &text);
@@ -58,7 +59,7 @@ static int verb_peer_add(struct admin *a)
     struct cove_peer_record peer = {0};
     struct cove_key key;
     struct cove_txn *txn;
-    int err = peer_key(a, &key);
+    int err = admin_peer_key(a, &key);
 
     if (err == 0) {
         err = node_begin(a->store, COVE_WRITE, &txn);
@@ -99,7 +100,7 @@ static int verb_peer_remove(struct admin *a)
 {
     struct cove_key key;
     struct cove_txn *txn;
-    int err = peer_key(a, &key);
+    int err = admin_peer_key(a, &key);
 
     if (err == 0) {
         err = node_begin(a->store, COVE_WRITE, &txn);
@@ -171,8 +172,13 @@ static int peer_json(struct cove_txn *txn, const struct cove_peer_record *p,
     }
     node_json_key(j, "error");
     node_json_cstr(j, p->error);
+    err = node_interest_json(txn, COVE_INTEREST_WANTED, &p->key, "wants", j);
+    if (err == 0) {
+        err =
+            node_interest_json(txn, COVE_INTEREST_THEIRS, &p->key, "wanted", j);
+    }
     node_json_close(j, '}');
-    return 0;
+    return err;
 }
 
 int node_peers_json(struct cove_txn *txn, struct node_json *j)

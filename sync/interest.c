@@ -207,6 +207,69 @@ bool cove_interest_has(const struct cove_interest *in,
            doc_find(in, &outline->id) != NULL;
 }
 
+/* --- encoding */
+
+/* Sorted, each once; of a document the greatest number of steps. */
+static void interest_sort(struct cove_interest *in)
+{
+    size_t count = 0;
+
+    if (in->doc_count > 0) {
+        qsort(in->docs, in->doc_count, sizeof(*in->docs), id_order);
+    }
+    for (size_t i = 0; i < in->doc_count; i++) {
+        struct cove_interest_doc *last =
+            count > 0 ? &in->docs[count - 1] : NULL;
+
+        if (last == NULL || id_order(last, &in->docs[i]) != 0) {
+            in->docs[count++] = in->docs[i];
+        } else if (in->docs[i].steps > last->steps) {
+            last->steps = in->docs[i].steps;
+        }
+    }
+    in->doc_count = count;
+}
+
+static void ids_write(struct cove_writer *w, struct cove_id *ids, size_t count)
+{
+    size_t n = 0;
+
+    if (count > 0) {
+        qsort(ids, count, sizeof(*ids), id_order);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (n == 0 || id_order(&ids[n - 1], &ids[i]) != 0) {
+            ids[n++] = ids[i];
+        }
+    }
+    cove_writer_list(w, n);
+    for (size_t i = 0; i < n; i++) {
+        cove_writer_bytes(w, ids[i].b, sizeof(ids[i].b));
+    }
+}
+
+int cove_interest_encode(struct cove_interest *in, struct cove_buf *out)
+{
+    struct cove_writer w;
+
+    cove_writer_init(&w, out);
+    if (in->all) {
+        cove_writer_null(&w);
+        return w.err;
+    }
+    interest_sort(in);
+    cove_writer_list(&w, INTEREST_ITEMS);
+    ids_write(&w, in->schemas, in->schema_count);
+    ids_write(&w, in->groups, in->group_count);
+    cove_writer_list(&w, in->doc_count);
+    for (size_t i = 0; i < in->doc_count; i++) {
+        cove_writer_list(&w, 2);
+        cove_writer_bytes(&w, in->docs[i].id.b, sizeof(in->docs[i].id.b));
+        cove_writer_uint(&w, in->docs[i].steps);
+    }
+    return w.err;
+}
+
 /* --- what its documents refer to */
 
 struct follow {

@@ -44,6 +44,10 @@ void cove_interest_clear(struct cove_interest *in);      /* frees: everything */
 COVE_MUST_CHECK int cove_interest_decode(struct cove_interest *in,
                                          struct cove_bytes cbor,
                                          struct cove_diag *diag);
+/* The encoded form of lists in any order, which it sorts. Errors:
+ * COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_interest_encode(struct cove_interest *in,
+                                         struct cove_buf *out);
 /* Is one such item next? Walks over it. */
 bool cove_interest_check(struct cove_reader *r, struct cove_bytes *out);
 
