@@ -246,14 +246,6 @@ COVE_MUST_CHECK int cove_repo_log(struct cove_repo *repo,
                                   const struct cove_doc *doc,
                                   cove_log_visit *visit, void *ctx);
 
-/* Every document that the values in one name, some more than once. An error of
- * visit ends it and is the result. */
-typedef int cove_ref_visit(void *ctx, const struct cove_id *id);
-COVE_MUST_CHECK int cove_repo_refs(struct cove_repo *repo,
-                                   struct cove_store_txn *txn, cove_num num,
-                                   struct cove_arena *arena,
-                                   cove_ref_visit *visit, void *ctx);
-
 /* The first bytes of the hash of the transaction that holds an op of this
  * document. Errors: COVE_ENOTFOUND where it is not held. */
 COVE_MUST_CHECK int cove_repo_tx_hash(struct cove_repo *repo,

@@ -4,11 +4,11 @@
  * an app of an older version may still show what a newer one replaced. Of a
  * list what is visible counts.
  */
-#include "crdt/repo.h"
-#include "crdt/seq.h"
+#include "crdt/repo_refs.h"
 
 #include "core/cbor.h"
 #include "core/value.h"
+#include "crdt/seq.h"
 
 struct refs {
     cove_ref_visit *visit;

@@ -60,7 +60,13 @@ static void hello_theirs(struct cove_conn *conn, uint64_t now_ms,
         peer->here.count = 0;
         peer->here_changed = true;
         engine_peer_touch(peer, now_ms, true);
-        conn->take.told = conn->take.reached = conn->take.acked = 0;
+        /* What our hellos said on any connection was of the other store. */
+        for (struct cove_conn *c = conn->engine->conns; c != NULL;
+             c = c->next) {
+            if (c->peer == peer) {
+                take_restart(&c->take);
+            }
+        }
     }
     if (hello->position > peer->announced) {
         peer->announced = hello->position;

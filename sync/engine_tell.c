@@ -65,6 +65,11 @@ void tell_skip(struct cove_conn *conn)
     struct conn_give *give = &conn->give;
     uint64_t acked = conn->peer->acked;
 
+    /* A newer connection tells: what waits here for answers would wait on. */
+    if (give->walk != NULL && !tell_is_newest(conn)) {
+        sums_end(conn);
+        give->round = false;
+    }
     if (!give->round && acked > give->told) {
         give->told = give->stated = acked;
         give->direct = false;

@@ -1,6 +1,8 @@
 /* interest.c: see interest.h. */
 #include "sync/interest.h"
 
+#include "crdt/repo_refs.h"
+
 #include <stdlib.h>
 
 #define INTEREST_ITEMS 3
