@@ -214,6 +214,10 @@ static int slice_run(struct cove_check *c, bool *over)
         return slice_entries(c, REPO_INTERN, check_intern_entry, over);
     case CHECK_INTERN_KEYS:
         return slice_entries(c, REPO_INTERN_KEYS, check_intern_key_entry, over);
+    case CHECK_INDEXED:
+        return slice_entries(c, REPO_INDEXED, check_indexed_entry, over);
+    case CHECK_INDEX:
+        return slice_entries(c, REPO_INDEX, check_index_entry, over);
     case CHECK_GROUPS:
         return check_groups(c, over);
     case CHECK_TALLIES:
@@ -274,7 +278,8 @@ static int check_total(struct cove_check *c)
             usage.entries[REPO_STATES] + usage.entries[REPO_SCHEMAS] +
             usage.entries[REPO_CHANGES] + usage.entries[REPO_IDS] +
             usage.entries[REPO_FORK_PROOFS] + usage.entries[REPO_INTERN] +
-            usage.entries[REPO_INTERN_KEYS] + usage.entries[REPO_SUMS] + 1;
+            usage.entries[REPO_INTERN_KEYS] + usage.entries[REPO_SUMS] +
+            usage.entries[REPO_INDEXED] + usage.entries[REPO_INDEX] + 1;
     }
     return err;
 }

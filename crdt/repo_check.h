@@ -23,6 +23,7 @@ struct cove_finding { /* borrowed until the callback returns */
     bool has_id, has_session;
     struct cove_id id;
     struct cove_session_id session;
+    uint32_t index;    /* of the indexes; 0: of none */
     uint32_t from, to; /* transactions that are lost; equal: none */
     const char *text;  /* what is wrong */
 };

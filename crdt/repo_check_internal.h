@@ -3,6 +3,7 @@
 #define COVE_CRDT_REPO_CHECK_INTERNAL_H
 
 #include "crdt/repo_check.h"
+#include "crdt/repo_index.h"
 #include "crdt/repo_pieces.h"
 
 enum check_phase {               /* in this order */
@@ -16,6 +17,8 @@ enum check_phase {               /* in this order */
                    CHECK_CHANGES,
                    CHECK_IDS,
                    CHECK_FORKS,
+                   CHECK_INDEXED,
+                   CHECK_INDEX,
                    CHECK_GROUPS,
                    CHECK_TALLIES,
                    CHECK_COUNTERS,
@@ -137,6 +140,30 @@ check_entry check_sum_entry;
 
 /* --- repo_check_intern.c */
 check_entry check_intern_entry, check_intern_key_entry;
+
+/* --- repo_check_index.c */
+check_entry check_indexed_entry, check_index_entry;
+
+/* --- repo_index.c: one of the keys that a document stands under, and its
+ * entry by itself */
+/* Errors: COVE_ECORRUPT. */
+COVE_MUST_CHECK int repo_index_take(struct cove_unpacker *u,
+                                    struct cove_index_key *out);
+/* Errors: COVE_ENOTFOUND. */
+COVE_MUST_CHECK int repo_index_get(struct cove_store_txn *txn, uint32_t index,
+                                   cove_num num, struct cove_bytes values,
+                                   struct cove_bytes *out);
+COVE_MUST_CHECK int repo_index_put(struct cove_store_txn *txn, uint32_t index,
+                                   cove_num num,
+                                   const struct cove_index_key *key);
+/* Can all of them be read, each behind the one before? */
+bool repo_index_whole(struct cove_bytes packed);
+/* What an entry's key says. Errors: COVE_ECORRUPT. */
+COVE_MUST_CHECK int repo_index_key(struct cove_bytes key, uint32_t *index,
+                                   struct cove_bytes *values, cove_num *num);
+/* What a document stands under in an index, packed. Errors: COVE_ENOTFOUND. */
+COVE_MUST_CHECK int repo_indexed_get(struct cove_store_txn *txn, uint32_t index,
+                                     cove_num num, struct cove_bytes *out);
 
 /* --- repo_check_counts.c: *over when the phase is */
 COVE_MUST_CHECK int check_groups(struct cove_check *c, bool *over);

@@ -1,7 +1,7 @@
 /* repo_index.c: see repo_index.h. */
 #include "crdt/repo_index.h"
 
-#include "crdt/repo_internal.h"
+#include "crdt/repo_check_internal.h"
 
 #define INDEX_HEAD 4 /* bytes of the index's number, in front */
 #define INDEX_TAIL 8 /* and of the document's, behind */
@@ -62,7 +62,7 @@ static int keys_pack(const struct cove_alloc *alloc,
                                                                   : 0;
 }
 
-static int keys_take(struct cove_unpacker *u, struct cove_index_key *out)
+int repo_index_take(struct cove_unpacker *u, struct cove_index_key *out)
 {
     out->note = cove_unpack_byte(u);
     out->values = cove_unpack_bytes(u);
@@ -70,23 +70,26 @@ static int keys_take(struct cove_unpacker *u, struct cove_index_key *out)
                                                               : 0;
 }
 
-/* Its keys as they are packed, copied: writes follow. Empty where it has none.
- */
-static int keys_held(struct cove_repo *repo, struct cove_store_txn *txn,
-                     const struct cove_place *place, struct cove_buf *out)
+/* Can they be read, and does each come behind the one before? */
+bool repo_index_whole(struct cove_bytes packed)
 {
-    struct cove_bytes value;
-    int err =
-        cove_store_get(txn, REPO_INDEXED, cove_place_bytes(place), &value);
+    struct cove_index_key key, last = {.note = 0};
+    struct cove_unpacker u;
+    bool first = true;
 
-    cove_buf_init(out, repo->opt.alloc);
-    if (err == COVE_ENOTFOUND) {
-        return 0;
+    cove_unpacker_init(&u, packed);
+    while (u.at < u.end) {
+        if (repo_index_take(&u, &key) != 0 ||
+            (!first && cove_bytes_compare(last.values, key.values) >= 0)) {
+            return false;
+        }
+        last = key;
+        first = false;
     }
-    return err != 0 ? err : cove_buf_append(out, value);
+    return true;
 }
 
-/* --- set */
+/* --- one entry */
 
 struct index_set {
     struct cove_store_txn *txn;
@@ -94,6 +97,7 @@ struct index_set {
     cove_num num;
 };
 
+/* One that is gone already was damaged, and is what was wanted. */
 static int set_del(const struct index_set *s, struct cove_bytes values)
 {
     struct index_place place;
@@ -101,7 +105,7 @@ static int set_del(const struct index_set *s, struct cove_bytes values)
 
     index_place(&place, s->index, values, s->num);
     err = cove_store_del(s->txn, REPO_INDEX, index_bytes(&place));
-    return err == COVE_ENOTFOUND ? COVE_ECORRUPT : err;
+    return err == COVE_ENOTFOUND ? 0 : err;
 }
 
 static int set_put(const struct index_set *s, const struct cove_index_key *key)
@@ -111,6 +115,62 @@ static int set_put(const struct index_set *s, const struct cove_index_key *key)
     index_place(&place, s->index, key->values, s->num);
     return cove_store_put(s->txn, REPO_INDEX, index_bytes(&place),
                           cove_bytes(&key->note, 1));
+}
+
+int repo_index_put(struct cove_store_txn *txn, uint32_t index, cove_num num,
+                   const struct cove_index_key *key)
+{
+    const struct index_set set = {txn, index, num};
+
+    return set_put(&set, key);
+}
+
+int repo_index_get(struct cove_store_txn *txn, uint32_t index, cove_num num,
+                   struct cove_bytes values, struct cove_bytes *out)
+{
+    struct index_place place;
+
+    index_place(&place, index, values, num);
+    return cove_store_get(txn, REPO_INDEX, index_bytes(&place), out);
+}
+
+int repo_index_key(struct cove_bytes key, uint32_t *index,
+                   struct cove_bytes *values, cove_num *num)
+{
+    if (key.len < INDEX_HEAD + INDEX_TAIL) {
+        return COVE_ECORRUPT;
+    }
+    *index = cove_get_be32(key.at);
+    *values =
+        cove_bytes(key.at + INDEX_HEAD, key.len - INDEX_HEAD - INDEX_TAIL);
+    *num = cove_get_be64(key.at + key.len - INDEX_TAIL);
+    return 0;
+}
+
+int repo_indexed_get(struct cove_store_txn *txn, uint32_t index, cove_num num,
+                     struct cove_bytes *out)
+{
+    struct cove_place place;
+
+    indexed_place(&place, num, index);
+    return cove_store_get(txn, REPO_INDEXED, cove_place_bytes(&place), out);
+}
+
+/* --- set */
+
+/* Its keys as they are packed, copied: writes follow. Empty where it has none,
+ * or damaged ones: what is derived is no reason to refuse a commit. */
+static int keys_held(struct cove_repo *repo, const struct index_set *set,
+                     struct cove_buf *out)
+{
+    struct cove_bytes value;
+    int err = repo_indexed_get(set->txn, set->index, set->num, &value);
+
+    cove_buf_init(out, repo->opt.alloc);
+    if (err == COVE_ENOTFOUND || (err == 0 && !repo_index_whole(value))) {
+        return 0;
+    }
+    return err != 0 ? err : cove_buf_append(out, value);
 }
 
 /* Both sorted: what is in one only goes or comes. */
@@ -124,7 +184,7 @@ static int set_merge(const struct index_set *s, struct cove_unpacker *old,
         struct cove_index_key was;
         int order = 1;
 
-        err = keys_take(old, &was);
+        err = repo_index_take(old, &was);
         while (err == 0 && at < count &&
                (order = cove_bytes_compare(keys[at].values, was.values)) < 0) {
             err = set_put(s, &keys[at++]);
@@ -149,28 +209,28 @@ static int set_merge(const struct index_set *s, struct cove_unpacker *old,
 
 int cove_repo_index_set(struct cove_repo *repo, struct cove_store_txn *txn,
                         uint32_t index, cove_num num,
-                        const struct cove_index_key *keys, size_t count,
-                        bool *moved)
+                        const struct cove_index_key *keys, size_t count)
 {
     const struct index_set set = {txn, index, num};
     struct cove_unpacker u;
     struct cove_place place;
     struct cove_buf now, old;
+    bool moved;
     int err;
 
     indexed_place(&place, num, index);
-    err = keys_held(repo, txn, &place, &old);
+    err = keys_held(repo, &set, &old);
     cove_buf_init(&now, repo->opt.alloc);
     if (err == 0) {
         err = keys_pack(repo->opt.alloc, keys, count, &now);
     }
-    *moved = err == 0 &&
-             !cove_bytes_equal(cove_buf_bytes(&old), cove_buf_bytes(&now));
-    if (*moved) {
+    moved = err == 0 &&
+            !cove_bytes_equal(cove_buf_bytes(&old), cove_buf_bytes(&now));
+    if (moved) {
         cove_unpacker_init(&u, cove_buf_bytes(&old));
         err = set_merge(&set, &u, keys, count);
     }
-    if (*moved && err == 0) {
+    if (moved && err == 0) {
         err = count > 0
                   ? cove_store_put(txn, REPO_INDEXED, cove_place_bytes(&place),
                                    cove_buf_bytes(&now))
@@ -186,21 +246,19 @@ int cove_repo_index_of(struct cove_repo *repo, struct cove_store_txn *txn,
                        struct cove_index_key **keys, size_t *count)
 {
     struct cove_unpacker u;
-    struct cove_place place;
     struct cove_bytes value;
     void *made = NULL;
     size_t cap = 0, have = 0;
-    int err;
+    int err = repo_indexed_get(txn, index, num, &value);
 
     (void)repo;
-    indexed_place(&place, num, index);
-    err = cove_store_get(txn, REPO_INDEXED, cove_place_bytes(&place), &value);
     err = err != 0 ? err : cove_arena_copy(arena, value, &value);
     cove_unpacker_init(&u, err == 0 ? value : cove_bytes(NULL, 0));
     while (err == 0 && u.at < u.end) {
         err = cove_arena_grow(arena, &made, sizeof(**keys), have, &cap);
-        err = err != 0 ? err
-                       : keys_take(&u, &((struct cove_index_key *)made)[have]);
+        err = err != 0
+                  ? err
+                  : repo_index_take(&u, &((struct cove_index_key *)made)[have]);
         have++;
     }
     if (err == 0) {
@@ -212,43 +270,75 @@ int cove_repo_index_of(struct cove_repo *repo, struct cove_store_txn *txn,
 
 /* --- taking away */
 
+/* All entries of a document in an index, and what it stands under. */
+static int drop_document(struct cove_repo *repo, const struct index_set *set,
+                         size_t *entries)
+{
+    struct cove_unpacker u;
+    struct cove_place place;
+    struct cove_buf held;
+    int err;
+
+    indexed_place(&place, set->num, set->index);
+    err = keys_held(repo, set, &held);
+    cove_unpacker_init(&u, cove_buf_bytes(&held));
+    while (err == 0 && u.at < u.end) {
+        struct cove_index_key key;
+
+        err = repo_index_take(&u, &key);
+        err = err != 0 ? err : set_del(set, key.values);
+        ++*entries;
+    }
+    cove_buf_clear(&held);
+    if (err == 0) {
+        err = cove_store_del(set->txn, REPO_INDEXED, cove_place_bytes(&place));
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+/* The document of the first entry, and the entry, which may be one that no
+ * document stands under. */
+static int drop_first(struct cove_repo *repo, struct cove_store_txn *txn,
+                      uint32_t index, size_t *entries)
+{
+    const struct cove_bytes start = {NULL, 0};
+    struct index_set set = {txn, index, 0};
+    struct cove_index_walk walk;
+    struct cove_index_entry entry;
+    struct index_place key;
+    int err = cove_index_walk_open(txn, index, false, &walk);
+
+    if (err != 0) {
+        return err;
+    }
+    err = cove_index_walk_seek(&walk, start, 0, &entry);
+    if (err == 0) {
+        index_place(&key, index, entry.values, entry.num);
+        set.num = entry.num;
+    }
+    cove_index_walk_close(&walk);
+    if (err == 0) {
+        err = drop_document(repo, &set, entries);
+    }
+    if (err == 0) {
+        err = cove_store_del(txn, REPO_INDEX, index_bytes(&key));
+        err = err == COVE_ENOTFOUND ? 0 : err;
+        ++*entries;
+    }
+    return err;
+}
+
 int cove_repo_index_drop(struct cove_repo *repo, struct cove_store_txn *txn,
                          uint32_t index, size_t max, bool *left)
 {
-    const struct cove_bytes start = {NULL, 0};
-    struct index_place key;
+    size_t entries = 0;
     int err = 0;
 
-    (void)repo;
-    *left = true;
-    for (size_t i = 0; i < max && err == 0; i++) {
-        struct cove_index_walk walk;
-        struct cove_index_entry entry;
-        struct cove_place place;
-
-        err = cove_index_walk_open(txn, index, false, &walk);
-        if (err != 0) {
-            return err;
-        }
-        err = cove_index_walk_seek(&walk, start, 0, &entry);
-        if (err == 0) {
-            index_place(&key, index, entry.values, entry.num);
-            indexed_place(&place, entry.num, index);
-        }
-        cove_index_walk_close(&walk);
-        if (err == COVE_ENOTFOUND) {
-            *left = false;
-            return 0;
-        }
-        if (err == 0) {
-            err = cove_store_del(txn, REPO_INDEX, index_bytes(&key));
-        }
-        if (err == 0) { /* its other entries have lost it: nobody reads it */
-            err = cove_store_del(txn, REPO_INDEXED, cove_place_bytes(&place));
-            err = err == COVE_ENOTFOUND ? 0 : err;
-        }
+    while (err == 0 && entries < max) {
+        err = drop_first(repo, txn, index, &entries);
     }
-    return err;
+    *left = err == 0;
+    return err == COVE_ENOTFOUND ? 0 : err;
 }
 
 int cove_repo_index_last(struct cove_repo *repo, struct cove_store_txn *txn,
@@ -273,29 +363,6 @@ int cove_repo_index_last(struct cove_repo *repo, struct cove_store_txn *txn,
     return err;
 }
 
-/* What one index has of it; its record goes with the others'. */
-static int remove_keys(struct repo_work *work, cove_num num, uint32_t index,
-                       struct cove_bytes value)
-{
-    const struct index_set set = {work->txn, index, num};
-    struct cove_unpacker u;
-    int err = 0;
-
-    cove_unpacker_init(&u, value);
-    while (err == 0 && u.at < u.end) {
-        struct cove_index_key key;
-        struct index_place place;
-
-        err = keys_take(&u, &key);
-        if (err == 0) {
-            index_place(&place, set.index, key.values, set.num);
-            err = cove_store_del(set.txn, REPO_INDEX, index_bytes(&place));
-            err = err == COVE_ENOTFOUND ? 0 : err; /* dropped half-way */
-        }
-    }
-    return err;
-}
-
 int repo_index_remove(struct repo_work *work, cove_num num)
 {
     struct cove_place place;
@@ -304,10 +371,12 @@ int repo_index_remove(struct repo_work *work, cove_num num)
     cove_place_start(&place);
     cove_place_number(&place, num);
     for (;;) {
+        struct index_set set = {work->txn, 0, num};
         struct cove_store_cursor *cursor;
         struct cove_entry entry;
-        struct cove_bytes value = {NULL, 0}, key = {NULL, 0}, rest;
         uint64_t under = 0, index = 0;
+        uint8_t key[COVE_STORE_MAX_KEY];
+        size_t entries = 0, len = 0;
 
         err = cove_store_cursor_open(work->txn, REPO_INDEXED, &cursor);
         if (err != 0) {
@@ -315,25 +384,22 @@ int repo_index_remove(struct repo_work *work, cove_num num)
         }
         err = cove_store_cursor_seek(cursor, cove_place_bytes(&place), &entry);
         if (err == 0) {
-            err = cove_arena_copy(work->arena, entry.key, &key);
-        }
-        if (err == 0) {
-            err = cove_arena_copy(work->arena, entry.value, &value);
-        }
-        cove_store_cursor_close(cursor);
-        rest = key;
-        if (err == 0) {
-            err = cove_place_take(&rest, &under);
+            len = entry.key.len;
+            memcpy(key, entry.key.at, len);
+            err = cove_place_take(&entry.key, &under);
         }
         if (err == 0 && under == num) {
-            err = cove_place_take(&rest, &index);
+            err = cove_place_take(&entry.key, &index);
         }
+        cove_store_cursor_close(cursor);
         if (err != 0 || under != num) {
             return err == COVE_ENOTFOUND ? 0 : err;
         }
-        err = remove_keys(work, num, (uint32_t)index, value);
-        if (err == 0) {
-            err = cove_store_del(work->txn, REPO_INDEXED, key);
+        set.index = (uint32_t)index;
+        err = drop_document(work->repo, &set, &entries);
+        if (err == 0) { /* its key, if that was damaged */
+            err = cove_store_del(work->txn, REPO_INDEXED, cove_bytes(key, len));
+            err = err == COVE_ENOTFOUND ? 0 : err;
         }
         if (err != 0) {
             return err;
@@ -366,18 +432,16 @@ static int walk_give(const struct cove_index_walk *walk,
                      struct cove_index_entry *out)
 {
     struct cove_bytes key = entry->key;
+    uint32_t index;
 
     if (key.len < INDEX_HEAD || cove_get_be32(key.at) != walk->index) {
         return COVE_ENOTFOUND;
     }
-    if (key.len < INDEX_HEAD + INDEX_TAIL || entry->value.len != 1) {
+    if (entry->value.len != 1) {
         return COVE_ECORRUPT;
     }
-    out->values =
-        cove_bytes(key.at + INDEX_HEAD, key.len - INDEX_HEAD - INDEX_TAIL);
-    out->num = cove_get_be64(key.at + key.len - INDEX_TAIL);
     out->note = entry->value.at[0];
-    return 0;
+    return repo_index_key(key, &index, &out->values, &out->num);
 }
 
 int cove_index_walk_seek(struct cove_index_walk *walk, struct cove_bytes values,

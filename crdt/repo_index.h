@@ -18,13 +18,13 @@ struct cove_index_key {
 };
 
 /* Let a document stand in an index under these keys and no others; sorted, each
- * once. Where they are what they were nothing is written: *moved is false.
+ * once. Where they are what they were nothing is written.
  * Errors: COVE_ELIMIT, store errors. */
 COVE_MUST_CHECK int cove_repo_index_set(struct cove_repo *repo,
                                         struct cove_store_txn *txn,
                                         uint32_t index, cove_num num,
                                         const struct cove_index_key *keys,
-                                        size_t count, bool *moved);
+                                        size_t count);
 /* What it stands under, in the arena. Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int cove_repo_index_of(struct cove_repo *repo,
                                        struct cove_store_txn *txn,

@@ -60,7 +60,7 @@ static int keep_begin(struct keep *k)
 static int keep_entries(struct keep *k, struct cove_index *index,
                         struct cove_loaded *loaded, cove_num num)
 {
-    bool multi = index->multi, cut = index->cut, moved;
+    bool multi = index->multi, cut = index->cut;
     struct cove_index_key *keys;
     size_t count;
     int err = cove_index_keys(index, loaded, &k->ix->scratch, &keys, &count,
@@ -68,7 +68,7 @@ static int keep_entries(struct keep *k, struct cove_index *index,
 
     if (err == 0) {
         err = cove_repo_index_set(k->ix->repo, k->txn, index->number, num, keys,
-                                  count, &moved);
+                                  count);
     }
     if (err == 0 && (multi != index->multi || cut != index->cut)) {
         index->multi = multi;
@@ -85,10 +85,9 @@ static int keep_blocked(struct keep *k, const struct cove_index *index,
 {
     static const uint8_t loose[] = {COVE_INDEX_LOOSE};
     struct cove_index_key key = {cove_bytes(loose, sizeof(loose)), 0};
-    bool moved;
 
-    return cove_repo_index_set(k->ix->repo, k->txn, index->number, num, &key, 1,
-                               &moved);
+    return cove_repo_index_set(k->ix->repo, k->txn, index->number, num, &key,
+                               1);
 }
 
 static int keep_document(struct keep *k, cove_num journal, cove_num num)
