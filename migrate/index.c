@@ -201,16 +201,6 @@ int cove_indexes_look(struct cove_indexes *ix, struct cove_store_txn *txn,
     return err;
 }
 
-bool indexes_some(const struct cove_indexes *ix, enum cove_index_state state)
-{
-    for (size_t i = 0; i < ix->count; i++) {
-        if (ix->items[i].state == state) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* --- writing */
 
 static void index_pack(struct cove_packer *p, const struct cove_index *index)

@@ -36,6 +36,7 @@ struct cove_index {
     const struct cove_bytes *paths;
     size_t path_count;
     bool unique;
+    bool kin; /* children are shown too; known once its plan was looked at */
     enum cove_index_state state;
     bool multi;         /* some document has several entries */
     bool cut;           /* some entry does not hold its values whole */

@@ -47,25 +47,21 @@ static bool index_is(const struct cove_index *index, cove_num journal,
     return same;
 }
 
-static int paths_copy(struct cove_arena *arena,
-                      const struct cove_schema_index *wanted,
-                      const struct cove_bytes **out)
+int index_paths_copy(struct cove_arena *arena, const struct cove_bytes *from,
+                     size_t count, const struct cove_bytes **out)
 {
-    struct cove_bytes *paths =
-        cove_arena_array(arena, wanted->path_count, sizeof(*paths));
+    struct cove_bytes *paths = cove_arena_array(arena, count, sizeof(*paths));
     int err = paths == NULL ? COVE_ENOMEM : 0;
 
-    for (size_t i = 0; i < wanted->path_count && err == 0; i++) {
-        err = cove_arena_copy(arena, wanted->paths[i], &paths[i]);
+    for (size_t i = 0; i < count && err == 0; i++) {
+        err = cove_arena_copy(arena, from[i], &paths[i]);
     }
     *out = paths;
     return err;
 }
 
-static void index_begin(struct cove_indexes *ix, struct cove_index *index,
-                        const struct cove_plan *plan)
+void index_begin(struct cove_indexes *ix, struct cove_index *index)
 {
-    index->plan = cove_plan_fingerprint(plan);
     index->state = COVE_INDEX_BUILDING;
     index->multi = index->cut = false;
     index->covered = index->documents = 0;
@@ -88,7 +84,8 @@ static int index_make(struct declare *d, cove_num journal,
     if (ix->count == COVE_INDEX_MAX || d->bytes + bytes > DECLARE_BYTES) {
         return 0;
     }
-    err = paths_copy(&ix->arena, wanted, &paths);
+    err =
+        index_paths_copy(&ix->arena, wanted->paths, wanted->path_count, &paths);
     err = err != 0 ? err : indexes_add(ix, &index);
     if (err != 0) {
         return err;
@@ -101,7 +98,8 @@ static int index_make(struct declare *d, cove_num journal,
     index->path_count = wanted->path_count;
     index->unique = wanted->unique;
     index->asked_ms = d->now_ms;
-    index_begin(ix, index, plan);
+    index->plan = cove_plan_fingerprint(plan);
+    index_begin(ix, index);
     err = cove_repo_next(ix->repo, d->txn, journal, 0, &first);
     if (err == COVE_ENOTFOUND) {
         index->covered = d->sequence; /* of nothing it is complete */
@@ -272,8 +270,10 @@ int indexes_check_plans(struct cove_indexes *ix, struct cove_store_txn *txn)
             return err;
         }
         now = cove_plan_fingerprint(plan);
+        index->kin = plan->seed_count + plan->map_count > 0;
         if (memcmp(now.b, index->plan.b, sizeof(now.b)) != 0) {
-            index_begin(ix, index, plan);
+            index->plan = now;
+            index_begin(ix, index);
         }
     }
     return 0;

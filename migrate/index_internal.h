@@ -4,6 +4,7 @@
  *   index_declare.c  which there should be
  *   index_keep.c     bringing them up to date
  *   index_keys.c     the entries of a document
+ *   index_check.c    do they say what documents do?
  */
 #ifndef COVE_MIGRATE_INDEX_INTERNAL_H
 #define COVE_MIGRATE_INDEX_INTERNAL_H
@@ -39,7 +40,6 @@ COVE_MUST_CHECK int indexes_put_covered(struct cove_indexes *ix,
 /* An index more, empty but for its number. Errors: COVE_ELIMIT. */
 COVE_MUST_CHECK int indexes_add(struct cove_indexes *ix,
                                 struct cove_index **out);
-bool indexes_some(const struct cove_indexes *ix, enum cove_index_state state);
 
 /* index_declare.c */
 COVE_MUST_CHECK int indexes_declare(struct cove_indexes *ix,
@@ -49,5 +49,29 @@ COVE_MUST_CHECK int indexes_declare(struct cove_indexes *ix,
 /* Begin anew those whose plan is another one by now. */
 COVE_MUST_CHECK int indexes_check_plans(struct cove_indexes *ix,
                                         struct cove_store_txn *txn);
+
+/* Let it begin anew, under the plan that it has. */
+void index_begin(struct cove_indexes *ix, struct cove_index *index);
+COVE_MUST_CHECK int index_paths_copy(struct cove_arena *arena,
+                                     const struct cove_bytes *from,
+                                     size_t count,
+                                     const struct cove_bytes **out);
+
+/* index_keys.c: the entry of a document that is looked at by who searches. */
+struct cove_index_key index_key_loose(void);
+
+/* index_keep.c: what a document of a schema shows where the indexes that are
+ * taken look, in one load; `loaded` NULL: no version shows it, or it is
+ * damaged. */
+struct index_visit {
+    bool (*takes)(void *ctx, const struct cove_index *index);
+    int (*each)(void *ctx, struct cove_index *index, struct cove_loaded *loaded,
+                cove_num num);
+    void *ctx;
+};
+COVE_MUST_CHECK int indexes_show(struct cove_indexes *ix,
+                                 struct cove_store_txn *txn, cove_num journal,
+                                 cove_num num, const struct index_visit *visit,
+                                 struct cove_diag *diag);
 
 #endif

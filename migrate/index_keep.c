@@ -21,20 +21,20 @@ struct keep {
     size_t journal_count;
 };
 
-static bool keep_takes(const struct keep *k, const struct cove_index *index)
+static bool keep_takes(void *keep, const struct cove_index *index)
 {
+    const struct keep *k = keep;
+
     return k->building ? index->state == COVE_INDEX_BUILDING &&
                              index->covered == k->from
                        : index->state == COVE_INDEX_READY;
 }
 
-static int keep_begin(struct keep *k)
+static void keep_begin(struct keep *k)
 {
     for (size_t i = 0; i < k->ix->count; i++) {
         const struct cove_index *index = &k->ix->items[i];
-        const struct cove_plan *plan;
         size_t at = 0;
-        int err;
 
         if (!keep_takes(k, index)) {
             continue;
@@ -45,14 +45,8 @@ static int keep_begin(struct keep *k)
         if (at == k->journal_count) {
             k->journals[k->journal_count++] = index->journal;
         }
-        err = cove_catalog_plan(k->ix->catalog, k->txn, index->journal,
-                                &index->head, &plan);
-        if (err != 0) {
-            return err;
-        }
-        k->kin[at] = k->kin[at] || plan->seed_count + plan->map_count > 0;
+        k->kin[at] = k->kin[at] || index->kin;
     }
-    return 0;
 }
 
 /* --- one document */
@@ -83,43 +77,58 @@ static int keep_entries(struct keep *k, struct cove_index *index,
 static int keep_blocked(struct keep *k, const struct cove_index *index,
                         cove_num num)
 {
-    static const uint8_t loose[] = {COVE_INDEX_LOOSE};
-    struct cove_index_key key = {cove_bytes(loose, sizeof(loose)), 0};
+    struct cove_index_key key = index_key_loose();
 
     return cove_repo_index_set(k->ix->repo, k->txn, index->number, num, &key,
                                1);
 }
 
-static int keep_document(struct keep *k, cove_num journal, cove_num num)
+static int keep_shown(void *ctx, struct cove_index *index,
+                      struct cove_loaded *loaded, cove_num num)
+{
+    struct keep *k = ctx;
+
+    int err =
+        loaded != NULL ? keep_entries(k, index, loaded, num) : COVE_EBLOCKED;
+
+    return err == COVE_EBLOCKED || err == COVE_ECORRUPT
+               ? keep_blocked(k, index, num)
+               : err;
+}
+
+int indexes_show(struct cove_indexes *ix, struct cove_store_txn *txn,
+                 cove_num journal, cove_num num,
+                 const struct index_visit *visit, struct cove_diag *diag)
 {
     struct cove_load_request request = {
         .num = num, .mode = COVE_LOAD_VIEW, .plain = true};
     struct cove_loaded first, other, *seen = NULL;
     int err = 0;
 
-    cove_arena_reset(&k->ix->scratch);
-    for (size_t i = 0; i < k->ix->count && err == 0; i++) {
-        struct cove_index *index = &k->ix->items[i];
+    cove_arena_reset(&ix->scratch);
+    for (size_t i = 0; i < ix->count && err == 0; i++) {
+        struct cove_index *index = &ix->items[i];
 
-        if (!keep_takes(k, index) || index->journal != journal) {
+        if (index->journal != journal || !visit->takes(visit->ctx, index)) {
             continue;
         }
         if (seen == NULL) {
             request.head = &index->head;
-            err = cove_load(k->ix->catalog, k->txn, &request, &k->ix->scratch,
-                            &first, k->diag);
+            err = cove_load(ix->catalog, txn, &request, &ix->scratch, &first,
+                            diag);
             seen = &first;
         } else if (memcmp(seen->head.b, index->head.b, sizeof(index->head.b)) !=
                    0) {
-            err = cove_loaded_at(k->ix->catalog, k->txn, &first, &index->head,
-                                 &other);
+            err =
+                cove_loaded_at(ix->catalog, txn, &first, &index->head, &other);
             seen = &other;
         }
-        if (err == 0) {
-            err = keep_entries(k, index, seen, num);
-        } else if (err == COVE_EBLOCKED || err == COVE_ECORRUPT) {
-            err = keep_blocked(k, index, num);
+        if (err == COVE_EBLOCKED || err == COVE_ECORRUPT) {
             seen = NULL;
+            err = 0;
+        }
+        if (err == 0) {
+            err = visit->each(visit->ctx, index, seen, num);
         }
     }
     return err;
@@ -150,6 +159,7 @@ int cove_index_concerned(struct cove_catalog *catalog,
 static int keep_change(struct keep *k, const struct cove_change *change,
                        size_t *looked)
 {
+    const struct index_visit visit = {keep_takes, keep_shown, k};
     int err = 0;
 
     if (change->class == COVE_CLASS_RIGHTS ||
@@ -162,7 +172,8 @@ static int keep_change(struct keep *k, const struct cove_change *change,
         err = cove_index_concerned(k->ix->catalog, k->txn, k->journals[i],
                                    k->kin[i], change->num, &num);
         if (err == 0 && num != 0) {
-            err = keep_document(k, k->journals[i], num);
+            err = indexes_show(k->ix, k->txn, k->journals[i], num, &visit,
+                               k->diag);
             ++*looked;
         }
     }
@@ -205,6 +216,17 @@ static int keep_changes(struct keep *k, struct keep_range *r)
     return err;
 }
 
+static struct cove_index *keep_next(struct cove_indexes *ix,
+                                    enum cove_index_state state)
+{
+    for (size_t i = 0; i < ix->count; i++) {
+        if (ix->items[i].state == state) {
+            return &ix->items[i];
+        }
+    }
+    return NULL;
+}
+
 /* Those that are ready. */
 static int keep_ready(struct cove_indexes *ix, struct cove_store_txn *txn,
                       uint64_t free, size_t max, size_t *looked, bool *end,
@@ -212,11 +234,10 @@ static int keep_ready(struct cove_indexes *ix, struct cove_store_txn *txn,
 {
     struct keep k = {.ix = ix, .txn = txn, .diag = diag};
     struct keep_range r = {.from = ix->covered, .free = free, .max = max};
-    int err = keep_begin(&k);
+    int err;
 
-    if (err == 0) {
-        err = keep_changes(&k, &r);
-    }
+    keep_begin(&k);
+    err = keep_changes(&k, &r);
     *looked += r.looked;
     *end = r.end;
     return err != 0 ? err : indexes_put_covered(ix, txn, r.from);
@@ -235,12 +256,11 @@ static int keep_build(struct cove_indexes *ix, struct cove_store_txn *txn,
                      .from = first->covered};
     struct keep_range r = {
         .from = first->covered, .free = UINT64_MAX, .max = max};
-    bool alone = !indexes_some(ix, COVE_INDEX_READY);
-    int err = keep_begin(&k);
+    bool alone = keep_next(ix, COVE_INDEX_READY) == NULL;
+    int err;
 
-    if (err == 0) {
-        err = keep_changes(&k, &r);
-    }
+    keep_begin(&k);
+    err = keep_changes(&k, &r);
     if (err != 0) {
         return err;
     }
@@ -258,17 +278,6 @@ static int keep_build(struct cove_indexes *ix, struct cove_store_txn *txn,
 }
 
 /* --- work */
-
-static struct cove_index *work_next(struct cove_indexes *ix,
-                                    enum cove_index_state state)
-{
-    for (size_t i = 0; i < ix->count; i++) {
-        if (ix->items[i].state == state) {
-            return &ix->items[i];
-        }
-    }
-    return NULL;
-}
 
 static int work_drop(struct cove_indexes *ix, struct cove_store_txn *txn,
                      struct cove_index *index, size_t max)
@@ -293,8 +302,8 @@ int cove_indexes_due(struct cove_indexes *ix, struct cove_store_txn *txn,
     if (err != 0 || *out || ix->count == 0) {
         return err;
     }
-    if (work_next(ix, COVE_INDEX_BUILDING) != NULL ||
-        work_next(ix, COVE_INDEX_DROPPING) != NULL) {
+    if (keep_next(ix, COVE_INDEX_BUILDING) != NULL ||
+        keep_next(ix, COVE_INDEX_DROPPING) != NULL) {
         *out = true;
         return 0;
     }
@@ -314,20 +323,20 @@ int cove_indexes_work(struct cove_indexes *ix, struct cove_store_txn *txn,
     if (err == 0 && ix->count > 0) {
         err = indexes_check_plans(ix, txn);
     }
-    if (err == 0 && indexes_some(ix, COVE_INDEX_READY)) {
+    if (err == 0 && keep_next(ix, COVE_INDEX_READY) != NULL) {
         err = keep_ready(ix, txn, UINT64_MAX, max, &looked, &end, diag);
     }
     if (err == 0 && end) {
-        index = work_next(ix, COVE_INDEX_BUILDING);
+        index = keep_next(ix, COVE_INDEX_BUILDING);
         if (index != NULL) {
             err = keep_build(ix, txn, index, max, diag);
-        } else if ((index = work_next(ix, COVE_INDEX_DROPPING)) != NULL) {
+        } else if ((index = keep_next(ix, COVE_INDEX_DROPPING)) != NULL) {
             err = work_drop(ix, txn, index, max);
         }
     }
     if (err == 0) {
-        *left = !end || work_next(ix, COVE_INDEX_BUILDING) != NULL ||
-                work_next(ix, COVE_INDEX_DROPPING) != NULL;
+        *left = !end || keep_next(ix, COVE_INDEX_BUILDING) != NULL ||
+                keep_next(ix, COVE_INDEX_DROPPING) != NULL;
         err = indexes_put(ix, txn);
     }
     return err;
@@ -343,10 +352,7 @@ int cove_indexes_again(struct cove_indexes *ix, struct cove_store_txn *txn,
 
         if ((number == 0 || index->number == number) &&
             index->state != COVE_INDEX_DROPPING) {
-            index->state = COVE_INDEX_BUILDING;
-            index->multi = index->cut = false;
-            index->covered = index->documents = 0;
-            ix->dirty = true;
+            index_begin(ix, index);
         }
     }
     return err != 0 ? err : indexes_put(ix, txn);
@@ -370,11 +376,11 @@ int cove_indexes_keep(struct cove_indexes *ix, struct cove_store_txn *txn,
     if (err == 0 && ix->count > 0) {
         err = indexes_check_plans(ix, txn);
     }
-    if (err == 0 && indexes_some(ix, COVE_INDEX_READY)) {
+    if (err == 0 && keep_next(ix, COVE_INDEX_READY) != NULL) {
         err = keep_ready(ix, txn, began, KEEP_PIECE, &looked, &end, diag);
     }
     /* A small schema's is there at once. */
-    index = work_next(ix, COVE_INDEX_BUILDING);
+    index = keep_next(ix, COVE_INDEX_BUILDING);
     if (err == 0 && index != NULL && looked < KEEP_PIECE) {
         err = keep_build(ix, txn, index, KEEP_PIECE, diag);
     }

@@ -149,12 +149,11 @@ static size_t keys_bytes(const struct cove_index_key *keys, size_t count)
     return bytes;
 }
 
-static void key_loose(struct cove_index_key *out)
+struct cove_index_key index_key_loose(void)
 {
     static const uint8_t loose[] = {COVE_INDEX_LOOSE};
 
-    out->values = cove_bytes(loose, sizeof(loose));
-    out->note = 0;
+    return (struct cove_index_key){cove_bytes(loose, sizeof(loose)), 0};
 }
 
 int cove_index_keys(const struct cove_index *index, struct cove_loaded *loaded,
@@ -187,7 +186,7 @@ int cove_index_keys(const struct cove_index *index, struct cove_loaded *loaded,
     }
     kept = keys_sort(made, combinations);
     if (combinations == 0 || keys_bytes(made, kept) > COVE_INDEX_BYTES) {
-        key_loose(&made[0]);
+        made[0] = index_key_loose();
         kept = 1;
         several = false;
         some_cut = *cut;

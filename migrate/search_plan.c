@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "core/order.h"
+#include "migrate/index_internal.h"
 #include "migrate/search_internal.h"
 #include "migrate/where_node.h"
 
@@ -323,21 +324,6 @@ static int plan_or(struct plan_make *m, const struct cove_where *where,
 }
 
 /* A copy: those that were looked at are read anew in a pause. */
-static int index_copy(struct cove_arena *arena, const struct cove_index *index,
-                      struct cove_index *out)
-{
-    struct cove_bytes *paths =
-        cove_arena_array(arena, index->path_count, sizeof(*paths));
-    int err = paths == NULL ? COVE_ENOMEM : 0;
-
-    for (size_t i = 0; i < index->path_count && err == 0; i++) {
-        err = cove_arena_copy(arena, index->paths[i], &paths[i]);
-    }
-    *out = *index;
-    out->paths = paths;
-    return err;
-}
-
 int search_plan_make(struct cove_search *s, const struct cove_index *indexes,
                      size_t count)
 {
@@ -353,7 +339,11 @@ int search_plan_make(struct cove_search *s, const struct cove_index *indexes,
 
     for (size_t i = 0; err == 0 && i < count; i++) {
         if (index_usable(s, &indexes[i], sequence)) {
-            err = index_copy(&s->arena, &indexes[i], &usable[m.count++]);
+            struct cove_index *copy = &usable[m.count++];
+
+            *copy = indexes[i];
+            err = index_paths_copy(&s->arena, copy->paths, copy->path_count,
+                                   &copy->paths);
         }
     }
     if (err == 0 && s->request->where != NULL) {

@@ -1,12 +1,12 @@
 /* search_tail.c: the documents of which an index says nothing for sure: those
  * that changed since it was brought up to date, or of which a child did, and
  * those that it holds as loose. Who searches looks at each of them. */
+#include "migrate/index_internal.h"
 #include "migrate/search_internal.h"
 
 static int tail_loose(struct cove_search *s, const struct cove_index *index)
 {
-    const uint8_t loose[] = {COVE_INDEX_LOOSE};
-    struct cove_bytes values = {loose, sizeof(loose)};
+    struct cove_bytes values = index_key_loose().values;
     struct cove_index_entry entry;
     struct cove_index_walk walk;
     int err = cove_index_walk_open(s->txn, index->number, false, &walk);
