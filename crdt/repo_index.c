@@ -363,6 +363,32 @@ int cove_repo_index_last(struct cove_repo *repo, struct cove_store_txn *txn,
     return err;
 }
 
+int cove_repo_index_next(struct cove_repo *repo, struct cove_store_txn *txn,
+                         uint32_t after, uint32_t *out)
+{
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry;
+    uint8_t key[INDEX_HEAD];
+    int err;
+
+    (void)repo;
+    if (after == UINT32_MAX) {
+        return COVE_ENOTFOUND;
+    }
+    cove_put_be32(key, after + 1);
+    err = cove_store_cursor_open(txn, REPO_INDEX, &cursor);
+    if (err != 0) {
+        return err;
+    }
+    err = cove_store_cursor_seek(cursor, cove_bytes(key, sizeof(key)), &entry);
+    if (err == 0) {
+        *out = entry.key.len >= INDEX_HEAD ? cove_get_be32(entry.key.at)
+                                           : UINT32_MAX;
+    }
+    cove_store_cursor_close(cursor);
+    return err;
+}
+
 int repo_index_remove(struct repo_work *work, cove_num num)
 {
     struct cove_place place;

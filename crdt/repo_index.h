@@ -44,6 +44,12 @@ COVE_MUST_CHECK int cove_repo_index_last(struct cove_repo *repo,
                                          struct cove_store_txn *txn,
                                          uint32_t *out);
 
+/* The least number above `after` of an index that has entries.
+ * Errors: COVE_ENOTFOUND. */
+COVE_MUST_CHECK int cove_repo_index_next(struct cove_repo *repo,
+                                         struct cove_store_txn *txn,
+                                         uint32_t after, uint32_t *out);
+
 /* A walk over one index, in the order of values and then of documents, or
  * backwards. A write in the transaction ends its place: seek again. */
 struct cove_index_walk {

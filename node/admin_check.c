@@ -7,7 +7,6 @@
  * all the same. */
 #include "core/store_pages.h"
 #include "crdt/pack.h"
-#include "migrate/index.h"
 #include "node/check.h"
 
 #include <stdio.h>
@@ -58,6 +57,10 @@ static void finding_json(struct node_json *j, const struct cove_finding *f)
     if (f->has_session) {
         node_json_key(j, "session");
         node_json_hex(j, f->session.b, sizeof(f->session.b));
+    }
+    if (f->index != 0) {
+        node_json_key(j, "index");
+        node_json_int(j, f->index);
     }
     if (f->from != f->to) {
         node_json_key(j, "from");
@@ -283,37 +286,24 @@ static int check_nonce(struct check *c)
     return err == COVE_ENOTFOUND ? 0 : err;
 }
 
+/* What the repo does not know of. A repair has changed what the worker holds:
+ * it goes on with another. */
 static int check_rest(struct check *c)
 {
     struct cove_store_txn *txn;
-    int err = c->deep ? check_nonce(c) : 0;
+    int err = check_nonce(c);
 
-    if (err != 0 || !c->deep) {
-        return err;
+    if (err == 0 && c->repair) {
+        node_worker_drop(c->a->store, c->worker);
+        c->worker = NULL;
+        err = node_worker_take(c->a->store, &c->worker);
     }
-    err = cove_store_begin(c->a->store->store, false, &txn);
+    err = err != 0 ? err : check_indexes(c);
+    err = err != 0 ? err : cove_store_begin(c->a->store->store, false, &txn);
     if (err == 0) {
         err = check_journals(c, txn);
         cove_store_abort(txn);
     }
-    return err;
-}
-
-/* What is repaired may show something else without a change of its own: all
- * indexes begin anew, and are made by the commits that follow. */
-static int check_indexes(struct check *c)
-{
-    struct cove_store_txn *txn;
-    int err = cove_store_begin(c->a->store->store, true, &txn);
-
-    if (err != 0) {
-        return err;
-    }
-    err = cove_indexes_again(c->worker->indexes, txn, 0);
-    if (err == 0) {
-        return cove_store_commit(txn);
-    }
-    cove_store_abort(txn);
     return err;
 }
 
@@ -330,8 +320,7 @@ static int check_all(struct check *c, struct cove_check_sum *sum)
     if (err != 0) {
         return err;
     }
-    err = c->repair ? check_indexes(c) : 0;
-    err = err != 0 ? err : cove_check_new(c->worker->repo, &opt, &check);
+    err = cove_check_new(c->worker->repo, &opt, &check);
     while (err == 0 && !over) {
         err = check_slice(c, check, &over);
     }
@@ -346,8 +335,11 @@ static int check_all(struct check *c, struct cove_check_sum *sum)
                     "checked by it"};
 
         err = check_finding(c, &f);
-    } else if (err == 0) {
+    } else if (err == 0 && c->deep) {
         err = check_rest(c);
+    }
+    if (c->worker == NULL) {
+        return err;
     }
     if (c->repair) { /* what it has in memory is of before */
         node_worker_drop(c->a->store, c->worker);

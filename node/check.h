@@ -26,4 +26,7 @@ const char *check_advice(const char *kind, bool derived);
  * say, and registries that name journals which are not here */
 int check_journals(struct check *check, struct cove_store_txn *txn);
 
+/* --- admin_check_indexes.c: indexes that do not say what the documents do */
+int check_indexes(struct check *check);
+
 #endif

@@ -156,7 +156,38 @@ def what_is_damaged_comes_again_from_a_peer(cove):
         until("the scrub finds it", lambda: {n: alice.fields(n) for n in notes} == before)
 
 
+INDEXED = NOTE.replace('"text": {"type": "string"}',
+                       '"text": {"type": "string", "x-index": true}')
+
+
+def what_an_index_says_wrongly_is_named_and_mended(cove):
+    """D5: both of its trees say the same, and the document another thing."""
+    with tempfile.TemporaryDirectory(prefix="cove-damage-") as base:
+        d = Node(cove, base, "store")
+        path = pathlib.Path(base) / "note.json"
+        path.write_text(INDEXED, "utf-8")
+        d.run("schema", "put", str(path))
+        notes = [d.new("Note", f"text=needle {2 * i + 10}") for i in range(12)]
+
+        def found(text):
+            reply = d.json("find", "Note", "--where", json.dumps({"text": text}))
+            return [row["id"] for row in reply["documents"]]
+
+        check(found("needle 24") == [notes[7]], "before")
+        change_text(d, b"\x50needle 24", b"\x50needle 25")
+        check(found("needle 24") == [], "it is not damaged")
+        done = d.call("check", "--deep", "--json")
+        damaged = json.loads(done.stdout)["damaged"]
+        check([(f["kind"], f.get("id"), f["derived"]) for f in damaged] ==
+              [("index-entry", notes[7], True)], damaged)
+        check(f"index {damaged[0]['index']} (text)" in damaged[0]["why"], damaged)
+        d.run("check", "--repair")
+        check(found("needle 24") == [notes[7]], "after")
+        check(d.json("check", "--deep")["damaged"] == [], "still")
+
+
 TESTS = [
+    what_an_index_says_wrongly_is_named_and_mended,
     what_is_damaged_comes_again_from_a_peer,
     a_whole_store_has_nothing_to_say,
     a_store_whose_first_pages_are_gone_is_named_and_saved,

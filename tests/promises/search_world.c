@@ -2,7 +2,9 @@
 #include "tests/promises/search_world.h"
 
 #include "core/json.h"
+#include "crdt/repo_check.h"
 #include "crdt/repo_upkeep.h"
+#include "migrate/index_check.h"
 
 struct stage alice, bob;
 
@@ -409,6 +411,44 @@ void world_begin(uint64_t seed)
     stage_publish(&alice, publish_first);
     stage_give(&alice, &bob, &alice.journal_id);
     bob.first = alice.first;
+}
+
+static int hear_entry(void *ctx, const struct cove_finding *f)
+{
+    (void)ctx;
+    ck_abort_msg("world %llu: %s", (unsigned long long)world.seed, f->text);
+    return COVE_ECORRUPT;
+}
+
+static int hear_value(void *ctx, const struct cove_index_fault *f)
+{
+    (void)ctx;
+    ck_abort_msg("world %llu: index %u: %s", (unsigned long long)world.seed,
+                 (unsigned)f->number, f->text);
+    return COVE_ECORRUPT;
+}
+
+void world_sound(void)
+{
+    struct cove_check_options of_trees = {.finding = hear_entry};
+    struct cove_index_check_options of_values = {.fault = hear_value};
+    struct cove_store_txn *txn = kit_begin(&alice.kit, false);
+    struct cove_index_check *values;
+    struct cove_check *trees;
+    bool over;
+
+    ck_assert_int_eq(cove_check_new(alice.kit.repo, &of_trees, &trees), 0);
+    for (over = false; !over;) {
+        ck_assert_int_eq(cove_check_step(trees, txn, &over), 0);
+    }
+    cove_check_free(trees);
+    ck_assert_int_eq(cove_index_check_new(world.ix, &of_values, &values), 0);
+    for (over = false; !over;) {
+        ck_assert_int_eq(cove_index_check_step(values, txn, &over), 0);
+    }
+    cove_index_check_free(values);
+    cove_store_abort(txn);
+    cove_catalog_settle(alice.catalog);
 }
 
 void world_end(void)

@@ -431,6 +431,9 @@ static void run_world(uint64_t seed)
     world_begin(seed);
     for (int i = 0; i < WORLD_STEPS; i++) {
         step();
+        if (i % 20 == 19) {
+            world_sound();
+        }
         for (unsigned k = roll(2 * WORLD_QUERIES); k > 0; k--) {
             check(seed);
         }
