@@ -199,7 +199,7 @@ static void kill_child(pid_t child)
     ck_assert(WIFSIGNALED(status));
 }
 
-START_TEST(a_child_killed_in_mid_transaction_loses_nothing_committed)
+START_TEST(a_child_killed_in_mid_transaction_loses_nothing_committed) /* D21 */
 {
     struct fixture f;
     struct turns turns;
@@ -289,7 +289,7 @@ static void count_up(struct fixture *f, unsigned round)
     ck_assert_int_eq(cove_store_commit(txn), 0);
 }
 
-START_TEST(two_processes_write_in_turn_while_the_map_grows)
+START_TEST(two_processes_write_in_turn_while_the_map_grows) /* D22 */
 {
     struct fixture f;
     struct turns turns;
