@@ -60,6 +60,11 @@ int cove_store_note(struct cove_store *store, int err)
     return err;
 }
 
+void cove_store_refuse(struct cove_store *store)
+{
+    (void)cove_store_note(store, COVE_EIO);
+}
+
 bool cove_store_ours(const struct cove_store *store)
 {
     return cove_store_is_ours(store);

@@ -97,6 +97,8 @@ COVE_MUST_CHECK int cove_store_open_memory(const struct cove_store_options *opt,
  * flush before to hear whether that went well. In a forked child it leaves the
  * parent's store alone. */
 void cove_store_close(struct cove_store *store);
+/* Write no more until it is opened anew: what is written may not be kept. */
+void cove_store_refuse(struct cove_store *store);
 /* Is this the process that opened the store, and no forked child? */
 bool cove_store_ours(const struct cove_store *store);
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -306,7 +305,7 @@ static bool dir_is_shrinking(const struct cove_store_dir *dir)
 {
     struct flock lock = {.l_type = F_WRLCK,
                          .l_whence = SEEK_SET,
-                         .l_start = dir->pid,
+                         .l_start = dir->fork.pid,
                          .l_len = 1};
 
     return fcntl(dir->lock_fd, F_OFD_GETLK, &lock) == 0 &&
@@ -324,9 +323,9 @@ static int dir_lock(struct cove_store_dir *dir, struct cove_diag *diag)
     if (dir->lock_fd < 0) {
         return dir_fail(dir, "cannot open " LOCK_FILE, diag);
     }
-    errno = lock_byte(dir, dir->pid, F_WRLCK, false);
+    errno = lock_byte(dir, dir->fork.pid, F_WRLCK, false);
     if (errno != 0 && dir_is_shrinking(dir)) {
-        errno = lock_byte(dir, dir->pid, F_WRLCK, true);
+        errno = lock_byte(dir, dir->fork.pid, F_WRLCK, true);
     }
     if (errno == 0) {
         return 0;
@@ -411,28 +410,9 @@ static int dir_reserve(const struct cove_store_dir *dir, struct cove_diag *diag)
     return err;
 }
 
-/* A page that the system gives to forked children emptied: asked at each
- * begin, and getpid() would take as long as the lookup that follows. NULL on
- * systems without. */
-static uint8_t *dir_mark(size_t page)
-{
-    uint8_t *mark = mmap(NULL, page, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (mark == MAP_FAILED) {
-        return NULL;
-    }
-    if (madvise(mark, page, MADV_WIPEONFORK) != 0) {
-        munmap(mark, page);
-        return NULL;
-    }
-    *mark = 1;
-    return mark;
-}
-
 bool cove_store_dir_ours(const struct cove_store_dir *dir)
 {
-    return dir->mark != NULL ? *dir->mark == 1 : dir->pid == getpid();
+    return cove_fork_ours(&dir->fork);
 }
 
 int cove_store_dir_open(struct cove_store_dir *dir, const char *path,
@@ -449,7 +429,7 @@ int cove_store_dir_open(struct cove_store_dir *dir, const char *path,
     if (err == 0) {
         err = dir_check_file(dir, opt->create, diag);
     }
-    dir->pid = getpid();
+    cove_fork_note(&dir->fork);
     if (err == 0 && !opt->read_only) {
         err = dir_lock(dir, diag);
     }
@@ -471,7 +451,6 @@ int cove_store_dir_open(struct cove_store_dir *dir, const char *path,
         cove_store_dir_close(dir);
         return err;
     }
-    dir->mark = dir_mark((size_t)sysconf(_SC_PAGESIZE));
     return 0;
 }
 
@@ -481,7 +460,7 @@ void cove_store_dir_close(struct cove_store_dir *dir)
         /* A forked child shares the locks and would keep them past our close:
          * let go by name, and only the process that took them does. */
         if (cove_store_dir_ours(dir)) {
-            (void)lock_byte(dir, dir->pid, F_UNLCK, false);
+            (void)lock_byte(dir, dir->fork.pid, F_UNLCK, false);
             (void)lock_byte(dir, FRESH_BYTE, F_UNLCK, false);
             (void)lock_byte(dir, GROUP_BYTE, F_UNLCK, false);
         }
@@ -490,10 +469,7 @@ void cove_store_dir_close(struct cove_store_dir *dir)
     if (dir->fd >= 0) {
         close(dir->fd);
     }
-    if (dir->mark != NULL) {
-        munmap(dir->mark, (size_t)sysconf(_SC_PAGESIZE));
-    }
-    dir->mark = NULL;
+    cove_fork_forget(&dir->fork);
     dir->lock_fd = -1;
     dir->fd = -1;
 }

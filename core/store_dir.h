@@ -14,16 +14,16 @@
 
 #include <sys/types.h>
 
+#include "core/fork.h"
 #include "core/store.h"
 
 struct cove_store_dir {
-    const char *path; /* borrowed */
-    int fd;           /* of the directory */
-    int lock_fd;      /* of open.lock */
-    pid_t pid;        /* that locked it */
-    uint8_t *mark;    /* 1; a forked child finds 0 there */
-    bool group;       /* opened at level group */
-    bool fresh;       /* there is no store yet: call finish once there is */
+    const char *path;      /* borrowed */
+    int fd;                /* of the directory */
+    int lock_fd;           /* of open.lock */
+    struct cove_fork fork; /* who locked it */
+    bool group;            /* opened at level group */
+    bool fresh; /* there is no store yet: call finish once there is */
 };
 
 /* Find or make the directory, judge what is in it, and take the lock that

@@ -303,8 +303,7 @@ static int disk_open(struct disk_store *store, const char *dir,
     if (err != 0) {
         return err;
     }
-    store->base.ours = store->dir.mark;
-    store->base.pid = store->dir.pid;
+    store->base.fork = store->dir.fork;
     err = cove_store_ask(&store->base, "open");
     if (err == 0) {
         err = cove_lmdb_open(&store->lmdb, &store->dir, opt, diag);

@@ -34,6 +34,7 @@ struct shrinker {
     int fd;            /* of the old one's */
     int lock_fd;
     bool alone;
+    bool placed; /* the new file has the old one's name */
     uint64_t done;
 };
 
@@ -207,6 +208,10 @@ static int shrink_swap(struct shrinker *s)
         err = cove_store_errno(errno);
     }
     if (err == 0) {
+        s->placed = true;
+        err = shrink_ask(s, "shrink_keep");
+    }
+    if (err == 0) {
         err = fsync(s->fd) == 0 ? 0 : COVE_EIO;
     }
     return err;
@@ -215,6 +220,14 @@ static int shrink_swap(struct shrinker *s)
 static int shrink_fail(const struct shrinker *s, int err,
                        struct cove_diag *diag)
 {
+    if (err != 0 && s->placed) {
+        return cove_fail(diag, err,
+                         "%s: the new file is whole and in its place, but the "
+                         "disk could not be made to keep it there: a power cut "
+                         "may bring the old one back; nothing is written until "
+                         "the store is opened again: look at the disk first",
+                         s->dir);
+    }
     switch (err) {
     case 0:
         return 0;
@@ -265,6 +278,9 @@ int cove_store_shrink(const char *dir, const struct cove_shrink *shrink,
     }
     if (s.fd >= 0) {
         close(s.fd);
+    }
+    if (err != 0 && s.placed && shrink->unsure != NULL) {
+        *shrink->unsure = true;
     }
     return shrink_fail(&s, err, diag);
 }

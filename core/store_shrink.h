@@ -19,12 +19,16 @@ struct cove_shrink {
     /* So many bytes of keys and values are written; may be NULL. */
     void (*progress)(void *ctx, uint64_t done);
     void *ctx;
+    /* Set where the new file has the old one's place and the disk may not keep
+     * that: a power cut may bring the old one back. May be NULL. */
+    bool *unsure;
 };
 
 /* The store in `dir` must not be open in this process.
  * Errors: COVE_EBUSY (another process has it open), those of opening a store,
  * COVE_ENOSPC (the old and the new need room at once), what `ready` gives; the
- * store is as it was; diag names the path and what to do. */
+ * store is as it was, but for what `unsure` says; diag names the path and what
+ * to do. */
 COVE_MUST_CHECK int cove_store_shrink(const char *dir,
                                       const struct cove_shrink *shrink,
                                       struct cove_diag *diag);

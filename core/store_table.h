@@ -11,9 +11,8 @@
 #define COVE_CORE_STORE_TABLE_H
 
 #include <pthread.h>
-#include <sys/types.h>
-#include <unistd.h>
 
+#include "core/fork.h"
 #include "core/store.h"
 #include "core/store_group.h"
 
@@ -56,9 +55,7 @@ struct cove_store {
     unsigned trees;
     cove_store_fault *fault;
     void *fault_ctx;
-    const volatile uint8_t *ours; /* 0 there in a forked child; NULL: nothing
-                                     says so, … */
-    pid_t pid; /* … and who opened it is asked for; 0: any process */
+    struct cove_fork fork;  /* borrowed; in memory, of no process */
     pthread_mutex_t lock;   /* guards what follows and the implementation's
                                shared parts; never held over disk writes */
     pthread_cond_t changed; /* who waits to move the map must look again */
@@ -98,8 +95,7 @@ int cove_store_note(struct cove_store *store, int err);
 
 static inline bool cove_store_is_ours(const struct cove_store *store)
 {
-    return store->ours != NULL ? *store->ours != 0
-                               : store->pid == 0 || store->pid == getpid();
+    return cove_fork_ours(&store->fork);
 }
 
 /* Ask the fault hook. */

@@ -202,7 +202,11 @@ static int check_pages(struct check *c, struct cove_pages_sum *sum)
     if (store->dir == NULL) {
         return 0;
     }
-    if (store->store != NULL) {
+    if (store->opened) {
+        err = node_hold(store);
+        if (err != 0) {
+            return err;
+        }
         err = cove_store_begin(store->store, false, &txn);
     }
     if (err == 0) {
@@ -214,6 +218,9 @@ static int check_pages(struct check *c, struct cove_pages_sum *sum)
         cove_pages_close(pages);
     }
     cove_store_abort(txn);
+    if (store->opened) {
+        node_let(store);
+    }
     return err;
 }
 

@@ -144,11 +144,14 @@ static int verb_stats(struct admin *a)
 {
     struct cove_store_usage usage;
     struct cove_txn *txn;
-    int err = cove_store_usage(a->store->store, &usage);
+    int err = node_begin(a->store, COVE_READ, &txn);
 
-    err = err != 0 ? err : node_begin(a->store, COVE_READ, &txn);
     if (err != 0) {
         return err;
+    }
+    err = cove_store_usage(a->store->store, &usage);
+    if (err != 0) {
+        return admin_end(a, txn, err);
     }
     stats_bytes(&a->reply, &usage);
     stats_file(&a->reply, &usage);

@@ -168,11 +168,38 @@ static int make_part(struct cove *store, const char *part, bool survey,
     return err != 0 ? err : make_manifest(store, part, survey, m, diag);
 }
 
+static int make_all(struct cove *store, const char *path, const char *part,
+                    bool survey, struct backup_manifest *m,
+                    struct cove_diag *diag)
+{
+    struct cove_repo_peek peek;
+    int err = cove_repo_peek(store->store, &peek);
+
+    if (err != 0) {
+        return err;
+    }
+    m->format = peek.format;
+    m->sequence = peek.sequence;
+    memcpy(m->store_id, peek.store_id, sizeof(m->store_id));
+    m->time_ms = store->env->now_ms(store->env->ctx);
+    m->device = store->device;
+    err = make_part(store, part, survey, m, diag);
+    if (err == 0) {
+        err = make_settle(part, path);
+    }
+    if (err != 0) {
+        backup_undo(part);
+        return cove_fail(diag, err,
+                         "%s: the backup failed: %s; nothing was left there",
+                         path, cove_error_text(err));
+    }
+    return 0;
+}
+
 int backup_make(struct cove *store, const char *path, bool survey,
                 struct backup_manifest *out, struct cove_diag *diag)
 {
     struct backup_manifest m = {0};
-    struct cove_repo_peek peek;
     char part[BACKUP_PATH];
     int err = store->dir == NULL
                   ? cove_fail(diag, COVE_EUNSUPPORTED,
@@ -189,25 +216,14 @@ int backup_make(struct cove *store, const char *path, bool survey,
     if (err != 0) {
         return err;
     }
-    err = cove_repo_peek(store->store, &peek);
+    err = node_hold(store);
     if (err != 0) {
         return err;
     }
-    m.format = peek.format;
-    m.sequence = peek.sequence;
-    memcpy(m.store_id, peek.store_id, sizeof(m.store_id));
-    m.time_ms = store->env->now_ms(store->env->ctx);
-    m.device = store->device;
-    err = make_part(store, part, survey, &m, diag);
+    err = make_all(store, path, part, survey, &m, diag);
+    node_let(store);
     if (err == 0) {
-        err = make_settle(part, path);
+        *out = m;
     }
-    if (err != 0) {
-        backup_undo(part);
-        return cove_fail(diag, err,
-                         "%s: the backup failed: %s; nothing was left there",
-                         path, cove_error_text(err));
-    }
-    *out = m;
-    return 0;
+    return err;
 }

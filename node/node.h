@@ -5,6 +5,7 @@
 #ifndef COVE_NODE_NODE_H
 #define COVE_NODE_NODE_H
 
+#include "core/fork.h"
 #include "core/json.h"
 #include "cove/cove.h"
 #include "crdt/blob.h"
@@ -47,7 +48,8 @@ struct cove {
     char *dir; /* NULL in memory */
     char *notify_path;
     char upgraded[4096]; /* where it lies as it was before; "": it was new */
-    struct cove_store *store;
+    struct cove_store *store; /* NULL: not open, or not again */
+    struct cove_fork fork;    /* who opened it */
     struct cove_secret secret;
     struct cove_key device;
     struct cove_id account;
@@ -63,6 +65,7 @@ struct cove {
     pthread_mutex_t lock;      /* guards what is below */
     struct cove_diag diag;
     uint64_t losses; /* that an app was told of */
+    bool unsure;     /* the disk may not keep what is written: node_shrink */
     unsigned busy;   /* workers that are taken */
     struct node_worker *idle;
     struct node_use *uses;

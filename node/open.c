@@ -49,7 +49,7 @@ int node_failed(struct cove *store, int err, const struct cove_diag *diag)
     if (err == 0) {
         return 0;
     }
-    if (store->store != NULL && !cove_store_ours(store->store)) {
+    if (!cove_fork_ours(&store->fork)) {
         /* Another thread may have had the lock at the fork. */
         cove_diag_clear(&store->diag);
         return cove_fail(&store->diag, err,
@@ -61,6 +61,11 @@ int node_failed(struct cove *store, int err, const struct cove_diag *diag)
     cove_diag_clear(&store->diag);
     if (diag != NULL && diag->text[0] != '\0') {
         cove_fail(&store->diag, err, "%s", diag->text);
+    } else if (store->opened && store->store == NULL) {
+        cove_fail(&store->diag, err,
+                  "%s: the store was closed for its file to be made anew, and "
+                  "cannot be opened again: %s; each call tries to",
+                  store->dir, cove_error_text(err));
     } else {
         cove_fail(&store->diag, err, "%s%s%s%s",
                   store->dir != NULL ? store->dir : "",
@@ -146,101 +151,8 @@ static int identity_open(struct cove *store, bool create)
     return err;
 }
 
-/* ------------------------------------------------------------- workers */
-
-static int worker_new(struct cove *store, bool new_session,
-                      struct cove_diag *diag, struct node_worker **out)
-{
-    struct cove_repo_options opt = {
-        .alloc = store->alloc,
-        .env = store->env,
-        .store = store->store,
-        .secret = store->secret,
-        .device = store->device,
-        .new_session = new_session,
-    };
-    struct node_worker *w = cove_alloc_zero(store->alloc, 1, sizeof(*w));
-
-    if (w == NULL) {
-        return COVE_ENOMEM;
-    }
-    int err = cove_repo_open(&opt, &w->repo, diag);
-
-    cove_arena_init(&w->arena, store->alloc);
-    if (err == 0) {
-        err = cove_catalog_new(store->alloc, w->repo, &w->catalog);
-        if (err == 0) {
-            err = cove_indexes_new(w->catalog, &w->indexes);
-            if (err != 0) {
-                cove_catalog_free(w->catalog);
-            }
-        }
-        if (err != 0) {
-            cove_repo_close(w->repo);
-        }
-    }
-    if (err != 0) {
-        cove_alloc_free(store->alloc, w);
-        return err;
-    }
-    *out = w;
-    return 0;
-}
-
-void node_worker_free(struct cove *store, struct node_worker *w)
-{
-    cove_arena_clear(&w->arena);
-    cove_indexes_free(w->indexes);
-    cove_catalog_free(w->catalog);
-    cove_repo_close(w->repo);
-    cove_alloc_free(store->alloc, w);
-}
-
-int node_worker_take(struct cove *store, struct node_worker **out)
-{
-    struct node_worker *idle = NULL;
-    int err;
-
-    pthread_mutex_lock(&store->lock);
-    err =
-        store->store == NULL ? COVE_EIO : 0; /* not opened again: node_shrink */
-    if (err == 0) {
-        idle = store->idle;
-        store->idle = idle != NULL ? idle->next : NULL;
-        store->busy++;
-    }
-    pthread_mutex_unlock(&store->lock);
-    *out = idle;
-    if (err != 0 || idle != NULL) {
-        return err;
-    }
-    /* Without the lock: it reads, which at level group waits for writers. */
-    err = worker_new(store, false, NULL, out);
-    if (err != 0) {
-        pthread_mutex_lock(&store->lock);
-        store->busy--;
-        pthread_mutex_unlock(&store->lock);
-    }
-    return err;
-}
-
-void node_worker_give(struct cove *store, struct node_worker *worker)
-{
-    cove_catalog_settle(worker->catalog);
-    pthread_mutex_lock(&store->lock);
-    worker->next = store->idle;
-    store->idle = worker;
-    store->busy--;
-    pthread_mutex_unlock(&store->lock);
-}
-
-void node_worker_drop(struct cove *store, struct node_worker *worker)
-{
-    node_worker_free(store, worker);
-    pthread_mutex_lock(&store->lock);
-    store->busy--;
-    pthread_mutex_unlock(&store->lock);
-}
+/* ------------------------------------------------------------------ notices
+ */
 
 void node_notify(struct cove *store)
 {
@@ -267,31 +179,11 @@ void node_notify(struct cove *store)
 
 /* ----------------------------------------------------------- open, close */
 
-static void open_landed(void *ctx)
-{
-    node_notify(ctx);
-}
-
-static void open_settings(struct cove *store, const struct cove_options *o,
-                          struct cove_store_options *out)
-{
-    memset(out, 0, sizeof(*out));
-    out->alloc = store->alloc;
-    out->trees = COVE_REPO_TREES;
-    out->map_bytes = o->map_bytes;
-    out->map_bytes_max = o->map_bytes_max;
-    out->create = (o->flags & COVE_OPEN_CREATE) != 0;
-    out->force_network = (o->flags & COVE_OPEN_FORCE_NETWORK) != 0;
-    out->level = o->level == COVE_GROUP ? COVE_LEVEL_GROUP : COVE_LEVEL_FULL;
-    out->landed = open_landed;
-    out->landed_ctx = store;
-}
-
 static int open_store(struct cove *store, const struct cove_options *o)
 {
     struct cove_store_options opt;
 
-    open_settings(store, o, &opt);
+    node_store_options(store, o, &opt);
     if (o->flags & COVE_OPEN_MEMORY) {
         return cove_store_open_memory(&opt, &store->store);
     }
@@ -347,7 +239,7 @@ static int open_all(struct cove *store, const struct cove_options *o)
         err = node_upgrade(store, o->flags);
     }
     if (err == 0) {
-        err = worker_new(store, false, &store->diag, &worker);
+        err = node_worker_new(store, false, &store->diag, &worker);
         open_where(store, err);
     }
     if (err == 0 && on_disk) {
@@ -361,7 +253,7 @@ static int open_all(struct cove *store, const struct cove_options *o)
     if (err == 0 && (store->new_session || renew)) {
         node_worker_free(store, worker);
         worker = NULL;
-        err = worker_new(store, true, &store->diag, &worker);
+        err = node_worker_new(store, true, &store->diag, &worker);
     }
     if (err == 0 && on_disk) {
         err = node_level_open(store, worker, left);
@@ -379,39 +271,6 @@ static int open_all(struct cove *store, const struct cove_options *o)
         store->busy = 1;
         node_worker_give(store, worker);
     }
-    return err;
-}
-
-int node_shrink(struct cove *store, const struct cove_shrink *how,
-                struct cove_diag *diag)
-{
-    struct cove_shrink shrink = *how;
-    int err = 0;
-
-    pthread_mutex_lock(&store->lock);
-    if (store->busy > 0 || store->sync != NULL || store->dir == NULL) {
-        err = COVE_EBUSY;
-    }
-    while (err == 0 && store->idle != NULL) {
-        struct node_worker *w = store->idle;
-
-        store->idle = w->next;
-        node_worker_free(store, w);
-    }
-    if (err == 0) {
-        open_settings(store, &store->asked, &shrink.opt);
-        shrink.opt.create = false;
-        cove_store_close(store->store);
-        store->store = NULL;
-        err = cove_store_shrink(store->dir, &shrink, diag);
-
-        /* Whatever became of it, there is a store. */
-        int again = cove_store_open_lmdb(store->dir, &shrink.opt, &store->store,
-                                         err == 0 ? diag : NULL);
-
-        err = err != 0 ? err : again;
-    }
-    pthread_mutex_unlock(&store->lock);
     return err;
 }
 
@@ -451,6 +310,7 @@ int cove_open(const char *dir, const struct cove_options *options,
     store->group = o.level == COVE_GROUP && (o.flags & COVE_OPEN_MEMORY) == 0;
     store->env->random(store->env->ctx, store->runner, sizeof(store->runner));
     if ((o.flags & COVE_OPEN_MEMORY) == 0) {
+        cove_fork_note(&store->fork);
         if (dir == NULL || dir[0] == '\0') {
             return cove_fail(&store->diag, COVE_EUSAGE,
                              "the store's directory is not named");
@@ -482,7 +342,7 @@ void cove_close(struct cove *store)
     }
     const struct cove_alloc *alloc = store->alloc;
 
-    if (store->store == NULL || cove_store_ours(store->store)) {
+    if (cove_fork_ours(&store->fork)) {
         node_sync_free(store);
         node_watch_free(store);
         node_level_close(store);
@@ -502,6 +362,7 @@ void cove_close(struct cove *store)
     if (store->store != NULL) {
         cove_store_close(store->store);
     }
+    cove_fork_forget(&store->fork);
     cove_crypto_wipe(&store->secret, sizeof(store->secret));
     pthread_mutex_destroy(&store->lock);
     cove_alloc_free(alloc, store->dir);

@@ -8,15 +8,29 @@
 struct cove;
 struct node_worker;
 
+/* As a store is opened with. */
+struct cove_options;
+struct cove_store_options;
+void node_store_options(struct cove *store, const struct cove_options *o,
+                        struct cove_store_options *out);
+
+int node_worker_new(struct cove *store, bool new_session,
+                    struct cove_diag *diag, struct node_worker **out);
 int node_worker_take(struct cove *store, struct node_worker **out);
 void node_worker_give(struct cove *store, struct node_worker *worker);
 void node_worker_free(struct cove *store, struct node_worker *worker);
 /* In place of give: nothing that it remembers is good any more. */
 void node_worker_drop(struct cove *store, struct node_worker *worker);
 
+/* The store stays open, and its file the one it is, until let; for who uses it
+ * without a worker. */
+int node_hold(struct cove *store);
+void node_let(struct cove *store);
+
 /* Make the store's file anew (core/store_shrink.h), where nobody in this
  * process and no other uses it: else COVE_EBUSY. No transaction may be open in
- * this thread. */
+ * this thread. Whatever becomes of it the store goes on; where it cannot be
+ * opened again now, each call tries to. */
 struct cove_shrink;
 int node_shrink(struct cove *store, const struct cove_shrink *how,
                 struct cove_diag *diag);

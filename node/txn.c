@@ -24,7 +24,7 @@ static int txn_losses(struct cove *store, int err)
 
 int node_begin(struct cove *store, unsigned flags, struct cove_txn **out)
 {
-    if (!cove_store_ours(store->store)) {
+    if (!cove_fork_ours(&store->fork)) {
         return COVE_EBUSY;
     }
     struct cove_txn *txn = cove_alloc_zero(store->alloc, 1, sizeof(*txn));
@@ -121,7 +121,7 @@ int cove_commit(struct cove_txn *txn)
     struct cove *store = txn->store;
     struct cove_diag diag = {0};
 
-    if (!cove_store_ours(store->store)) {
+    if (!cove_fork_ours(&store->fork)) {
         return node_failed(store, COVE_EBUSY, NULL);
     }
     bool broken = txn->broken != 0;
@@ -152,7 +152,7 @@ int cove_commit(struct cove_txn *txn)
 
 void cove_abort(struct cove_txn *txn)
 {
-    if (txn != NULL && cove_store_ours(txn->store->store)) {
+    if (txn != NULL && cove_fork_ours(&txn->store->fork)) {
         cove_store_abort(txn->txn);
         /* What was cached saw change sequences that others will use anew. */
         txn->forget = txn->forget || (txn->flags & COVE_WRITE) != 0;

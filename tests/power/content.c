@@ -97,11 +97,17 @@ int __wrap_cove_store_open_lmdb(const char *dir,
                                 const struct cove_store_options *opt,
                                 struct cove_store **out, struct cove_diag *diag)
 {
-    int err = __real_cove_store_open_lmdb(dir, opt, out, diag);
+    struct cove_store *store = NULL;
+    int err = __real_cove_store_open_lmdb(dir, opt, &store, diag);
 
     if (err == 0 && content_watch != NULL && strcmp(dir, content_watch) == 0) {
-        content_store = *out;
-        err = content_of(*out, opt->trees, &content_opened);
+        content_store = store;
+        err = content_of(store, opt->trees, &content_opened);
+    }
+    if (err == 0) {
+        *out = store;
+    } else if (store != NULL) { /* as if opening itself had failed */
+        cove_store_close(store);
     }
     return err;
 }

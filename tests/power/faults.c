@@ -341,7 +341,6 @@ struct faults {
     struct saved saved, no_copy;
     const struct work_step *step;
     bool opens; /* the step opens the store itself */
-    bool swaps; /* it closes and opens it on its way */
     long stride;
     long tries, tolerated;
     uint64_t seen[4096]; /* contents that were checked */
@@ -430,7 +429,7 @@ static bool faults_judge(struct faults *f, struct work *work,
                          const struct kind *kind, int err, size_t done)
 {
     /* Where the root could not be written the store wants to be opened anew. */
-    bool at_once = fault.at % 4 == 0 && !f->opens && !f->swaps &&
+    bool at_once = fault.at % 4 == 0 && !f->opens &&
                    (kind->grows || kind->code == COVE_ENOMEM);
     const char *said = cove_errmsg(work->store);
 
@@ -592,7 +591,6 @@ static int faults_day(struct faults *f, const char *only)
 
         f->step = day_step(day[i]);
         f->opens = i == 0;
-        f->swaps = strcmp(day[i], "compact") == 0;
         f->tries = f->tolerated = 0;
         if (strcmp(day[i], "afar") != 0 &&
             (only == NULL || strcmp(only, day[i]) == 0)) {
