@@ -182,7 +182,7 @@ int cli_recover(struct cli *cli)
     if (code == CLI_OK) {
         cli_say(cli, reply, human_recover);
         code = cli_int(reply, "part") + cli_int(reply, "lost") > 0 ? CLI_INVALID
-                                                                  : CLI_OK;
+                                                                   : CLI_OK;
     }
     json_decref(reply);
     return code;
@@ -210,6 +210,23 @@ static void human_stats(const json_t *reply)
     }
     printf("%-14s %12" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT "\n",
            "readers", cli_int(reply, "readers"), cli_int(reply, "readersMax"));
+    if (cli_int(reply, "readers") > 0) {
+        printf("%-14s %12" JSON_INTEGER_FORMAT " of other processes, "
+               "%" JSON_INTEGER_FORMAT " of dead ones, the oldest "
+               "%" JSON_INTEGER_FORMAT " commits behind\n",
+               "", cli_int(reply, "readersOthers"),
+               cli_int(reply, "readersStale"), cli_int(reply, "readersBehind"));
+    }
+    value = json_object_get(reply, "transactions");
+    printf("%-14s %12" JSON_INTEGER_FORMAT
+           " open in this process, the oldest for %" JSON_INTEGER_FORMAT
+           " ms\n",
+           "transactions", cli_int(value, "open"), cli_int(value, "oldestMs"));
+    value = json_object_get(reply, "sessions");
+    printf("%-14s %12" JSON_INTEGER_FORMAT " ours, %" JSON_INTEGER_FORMAT
+           " of them ended, and %" JSON_INTEGER_FORMAT " of others\n",
+           "sessions", cli_int(value, "ours"), cli_int(value, "ended"),
+           cli_int(value, "others"));
     json_array_foreach(json_object_get(reply, "schemas"), i, value)
     {
         cli_print_padded(cli_text(value, "schema"), 14);

@@ -448,6 +448,47 @@ static void human_unseen(const json_t *removed)
     }
 }
 
+static void human_damage(const json_t *damage)
+{
+    const json_t *checked = json_object_get(damage, "checked");
+    json_int_t found = cli_int(checked, "lost") + cli_int(checked, "derived");
+    json_t *aside;
+    size_t i;
+
+    if (cli_int(damage, "unreadable") > 0) {
+        printf("damaged    %" JSON_INTEGER_FORMAT
+               " documents cannot be read, and are in no count here\n",
+               cli_int(damage, "unreadable"));
+    }
+    if (found > cli_int(checked, "fixed")) {
+        printf("damaged    %" JSON_INTEGER_FORMAT " findings of the check of ",
+               found - cli_int(checked, "fixed"));
+        cli_print_time(cli_int(checked, "time"));
+        putchar('\n');
+    }
+    if (cli_int(damage, "asideCount") > 0) {
+        printf("put aside  %" JSON_INTEGER_FORMAT
+               " pieces, until a peer sends them again\n",
+               cli_int(damage, "asideCount"));
+    }
+    json_array_foreach(json_object_get(damage, "aside"), i, aside)
+    {
+        printf("  %s", cli_text(aside, "id"));
+        if (json_object_get(aside, "session") != NULL) {
+            printf(" session %.16s, transactions %" JSON_INTEGER_FORMAT
+                   " to %" JSON_INTEGER_FORMAT,
+                   cli_text(aside, "session"), cli_int(aside, "from"),
+                   cli_int(aside, "to") - 1);
+        }
+        putchar('\n');
+    }
+    if (json_object_get(damage, "advice") != NULL) {
+        fputs("           ", stdout);
+        cli_print_text(cli_text(damage, "advice"));
+        putchar('\n');
+    }
+}
+
 static void human_status(const json_t *reply)
 {
     const json_t *waiting = json_object_get(reply, "waiting");
@@ -468,6 +509,7 @@ static void human_status(const json_t *reply)
                cli_int(reply, "local"));
     }
     human_unseen(json_object_get(reply, "removed"));
+    human_damage(json_object_get(reply, "damage"));
     printf("copies     %" JSON_INTEGER_FORMAT
            "\ndigest     %.16s\nbytes      %" JSON_INTEGER_FORMAT "\n",
            cli_int(reply, "copies"), cli_text(reply, "digest"),

@@ -192,9 +192,12 @@ struct cove_store_usage {
     uint64_t bytes_free;                  /* pages that the next writes take */
     uint64_t bytes_map;                   /* that the file may have for now */
     uint64_t bytes_page;
-    uint32_t readers;     /* transactions that read just now */
-    uint32_t readers_max; /* … and how many may */
-    uint8_t version[3];   /* of LMDB; zeros in memory */
+    uint32_t readers;        /* transactions that read just now */
+    uint32_t readers_max;    /* … and how many may */
+    uint32_t readers_others; /* of those: other processes', living … */
+    uint32_t readers_stale; /* … and dead: what they saw stays until reaped */
+    uint64_t readers_behind; /* commits since the oldest one began */
+    uint8_t version[3];      /* of LMDB; zeros in memory */
 };
 COVE_MUST_CHECK int cove_store_usage(struct cove_store *store,
                                      struct cove_store_usage *out);

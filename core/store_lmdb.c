@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -223,30 +225,58 @@ static uint64_t stat_bytes(const MDB_stat *stat)
            (uint64_t)stat->ms_psize;
 }
 
-/* A line a reader, after one that heads them: its transaction, or "-". */
+struct usage_readers {
+    struct cove_store_usage *out;
+    uint64_t last; /* the newest transaction */
+};
+
+/* A line a reader, after one that heads them: its process, its thread, and its
+ * transaction, or "-". */
 static int usage_reader(const char *line, void *ctx)
 {
-    uint32_t *count = ctx;
+    struct usage_readers *r = ctx;
     const char *last = strrchr(line, ' ');
+    long pid = strtol(line, NULL, 10);
 
-    *count += last != NULL && last[1] >= '0' && last[1] <= '9';
+    if (last == NULL || last[1] < '0' || last[1] > '9') {
+        return 0;
+    }
+
+    uint64_t txn = strtoull(last + 1, NULL, 10);
+    uint64_t behind = r->last > txn ? r->last - txn : 0;
+
+    r->out->readers++;
+    if (pid > 0 && pid != (long)getpid()) {
+        bool dead = kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+
+        r->out->readers_stale += dead;
+        r->out->readers_others += !dead;
+    }
+    if (behind > r->out->readers_behind) {
+        r->out->readers_behind = behind;
+    }
     return 0;
 }
 
 static void usage_env(const struct cove_lmdb *lmdb,
                       struct cove_store_usage *out)
 {
+    struct usage_readers readers = {.out = out};
     struct cove_lmdb_map map;
     unsigned most = 0;
+    MDB_envinfo info;
 
     cove_lmdb_map(lmdb, &map);
+    if (mdb_env_info(lmdb->env, &info) == MDB_SUCCESS) {
+        readers.last = info.me_last_txnid;
+    }
     out->bytes_map = map.size;
     out->bytes_free =
         map.used > out->bytes_used ? map.used - out->bytes_used : 0;
     if (mdb_env_get_maxreaders(lmdb->env, &most) == MDB_SUCCESS) {
         out->readers_max = most;
     }
-    (void)mdb_reader_list(lmdb->env, usage_reader, &out->readers);
+    (void)mdb_reader_list(lmdb->env, usage_reader, &readers);
     out->version[0] = MDB_VERSION_MAJOR;
     out->version[1] = MDB_VERSION_MINOR;
     out->version[2] = MDB_VERSION_PATCH;

@@ -117,7 +117,8 @@ COVE_MUST_CHECK int mend_remove(struct cove_check *c, cove_num num,
 /* Drop the checkpoint; the next load folds anew. */
 COVE_MUST_CHECK int mend_checkpoint(struct cove_check *c,
                                     struct repo_record *record);
-/* Put bytes aside. */
+
+/* --- repo_check_aside.c: put bytes aside */
 COVE_MUST_CHECK int repo_aside_put(struct cove_repo *repo,
                                    struct cove_store_txn *txn,
                                    const struct cove_aside *place,

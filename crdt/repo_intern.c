@@ -261,6 +261,50 @@ int repo_intern_session_of(struct repo_work *work, uint32_t num,
     return 0;
 }
 
+int cove_repo_sessions(struct cove_repo *repo, struct cove_store_txn *txn,
+                       struct cove_session_counts *out)
+{
+    const uint8_t kind = REPO_INTERN_SESSION;
+    struct cove_session_counts counts = {.ours = 0};
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry;
+    struct repo_work work;
+    int err = repo_work_begin(&work, repo, txn, NULL, NULL);
+
+    err =
+        err != 0 ? err : cove_store_cursor_open(txn, REPO_INTERN_KEYS, &cursor);
+    if (err != 0) {
+        return err;
+    }
+    err = cove_store_cursor_seek(cursor, cove_bytes(&kind, 1), &entry);
+    while (err == 0 && entry.key.at[0] == kind) {
+        struct repo_session session;
+        struct cove_unpacker u;
+        uint32_t num;
+
+        cove_unpacker_init(&u, entry.value);
+        num = cove_unpack_u32(&u);
+        err = u.err != 0 ? u.err : repo_intern_session_of(&work, num, &session);
+        if (err != 0) {
+            break;
+        }
+
+        bool ours = memcmp(&session.device, &repo->opt.device,
+                           sizeof(session.device)) == 0;
+
+        counts.ours += ours;
+        counts.ended += ours && num != work.counters.own_session;
+        counts.others += !ours;
+        err = cove_store_cursor_next(cursor, &entry);
+    }
+    cove_store_cursor_close(cursor);
+    if (err != 0 && err != COVE_ENOTFOUND) {
+        return err;
+    }
+    *out = counts;
+    return 0;
+}
+
 int repo_intern_session_find(struct repo_work *work,
                              const struct cove_session_id *session,
                              uint32_t *num)

@@ -95,6 +95,17 @@ COVE_MUST_CHECK int cove_repo_state_of(
 /* Free what such a state holds beside the arena. */
 void cove_repo_state_done(struct cove_repo *repo, struct cove_state *state);
 
+/* --- sessions whose transactions are here. */
+struct cove_session_counts {
+    uint64_t ours;  /* of this device … */
+    uint64_t ended; /* … of them, not gone on with */
+    uint64_t others;
+};
+/* Cost: reads one entry a session. Errors: COVE_ECORRUPT, store errors. */
+COVE_MUST_CHECK int cove_repo_sessions(struct cove_repo *repo,
+                                       struct cove_store_txn *txn,
+                                       struct cove_session_counts *out);
+
 /* --- taking a document out of this store, wholly: for local drafts and for
  * `reset`. A peer that has it would bring it back: the caller looks first.
  * Errors: COVE_EIMMUTABLE (a group, account or journal that documents name). */

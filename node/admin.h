@@ -131,6 +131,10 @@ void admin_items_json(struct node_json *j, struct cove_bytes values);
 /* "removed", of an object that is open: what this device wrote and others
  * removed without having seen it. */
 int admin_removed_json(struct admin *a, struct cove_txn *txn);
+/* `damage` of a `status`: what is known to be wrong; `unreadable`: documents
+ * that could not be loaded just now. */
+int admin_damage_json(struct admin *a, struct cove_txn *txn,
+                      uint64_t unreadable);
 /* `history` of the request's document, which was removed. */
 int admin_removed_history(struct admin *a);
 

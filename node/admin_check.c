@@ -82,6 +82,7 @@ int check_finding(void *check, const struct cove_finding *finding)
     struct check *c = check;
 
     c->lost += !finding->derived;
+    c->waiting += strcmp(finding->kind, "refetch") == 0;
     c->derived += finding->derived;
     c->fixed += finding->fixed;
     if (c->shown < CHECK_SHOWN) {
@@ -347,6 +348,9 @@ static int check_all(struct check *c, struct cove_check_sum *sum)
     }
     if (c->worker == NULL) {
         return err;
+    }
+    if (err == 0 && c->deep) {
+        check_note(c);
     }
     if (c->repair) { /* what it has in memory is of before */
         node_worker_drop(c->a->store, c->worker);

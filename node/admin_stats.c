@@ -41,11 +41,19 @@ static void stats_file(struct node_json *j,
         const char *key;
         uint64_t value;
     } counts[] = {
-        {"used", usage->bytes_used},        {"free", usage->bytes_free},
-        {"file", usage->bytes_file},        {"map", usage->bytes_map},
-        {"page", usage->bytes_page},        {"readers", usage->readers},
-        {"readersMax", usage->readers_max}, {"groups", usage->entries[15] / 2},
-        {"chunks", usage->entries[3]},      {"checkpoints", usage->entries[4]},
+        {"used", usage->bytes_used},
+        {"free", usage->bytes_free},
+        {"file", usage->bytes_file},
+        {"map", usage->bytes_map},
+        {"page", usage->bytes_page},
+        {"readers", usage->readers},
+        {"readersMax", usage->readers_max},
+        {"groups", usage->entries[15] / 2},
+        {"readersOthers", usage->readers_others},
+        {"readersStale", usage->readers_stale},
+        {"readersBehind", usage->readers_behind},
+        {"chunks", usage->entries[3]},
+        {"checkpoints", usage->entries[4]},
         {"held", usage->entries[2]},
     };
 
@@ -53,6 +61,44 @@ static void stats_file(struct node_json *j,
         node_json_key(j, counts[i].key);
         node_json_int(j, (int64_t)counts[i].value);
     }
+}
+
+/* This handle's, but for the one that asks. */
+static void stats_transactions(struct admin *a, const struct cove_txn *txn)
+{
+    struct node_json *j = &a->reply;
+    unsigned open;
+    int64_t oldest_ms;
+
+    node_workers_taken(a->store, txn->worker, &open, &oldest_ms);
+    node_json_key(j, "transactions");
+    node_json_open(j, '{');
+    node_json_key(j, "open");
+    node_json_int(j, open);
+    node_json_key(j, "oldestMs");
+    node_json_int(j, oldest_ms);
+    node_json_close(j, '}');
+}
+
+static int stats_sessions(struct admin *a, struct cove_txn *txn)
+{
+    struct node_json *j = &a->reply;
+    struct cove_session_counts counts;
+    int err = cove_repo_sessions(txn->worker->repo, txn->txn, &counts);
+
+    if (err != 0) {
+        return err;
+    }
+    node_json_key(j, "sessions");
+    node_json_open(j, '{');
+    node_json_key(j, "ours");
+    node_json_int(j, (int64_t)counts.ours);
+    node_json_key(j, "ended");
+    node_json_int(j, (int64_t)counts.ended);
+    node_json_key(j, "others");
+    node_json_int(j, (int64_t)counts.others);
+    node_json_close(j, '}');
+    return 0;
 }
 
 static void stats_versions(struct node_json *j,
@@ -156,7 +202,9 @@ static int verb_stats(struct admin *a)
     stats_bytes(&a->reply, &usage);
     stats_file(&a->reply, &usage);
     stats_versions(&a->reply, &usage);
-    return admin_end(a, txn, stats_documents(a, txn));
+    stats_transactions(a, txn);
+    err = stats_sessions(a, txn);
+    return admin_end(a, txn, err != 0 ? err : stats_documents(a, txn));
 }
 
 const struct admin_verb admin_stats_verbs[] = {

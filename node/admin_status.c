@@ -20,6 +20,7 @@ struct status {
     uint64_t documents, copies;
     uint64_t local;                /* documents, not in what follows */
     uint64_t waiting, waiting_ops; /* documents, and the ops that wait there */
+    uint64_t unreadable;           /* documents, damaged */
     uint64_t states[COVE_STATE_LOCAL_ONLY + 1];
     struct node_digests digests;
 };
@@ -171,8 +172,9 @@ static int status_walk(struct status *s)
             err = cove_repo_load(s->txn->worker->repo, s->txn->txn, num, &arena,
                                  &doc, &s->txn->diag);
         }
-        if (err == COVE_EREMOVED) { /* its owner has come since */
-            cove_diag_clear(&s->txn->diag);
+        if (err == COVE_EREMOVED || err == COVE_ECORRUPT) {
+            s->unreadable += err == COVE_ECORRUPT;
+            cove_diag_clear(&s->txn->diag); /* or its owner has come since */
             err = 0;
             continue;
         }
@@ -182,6 +184,11 @@ static int status_walk(struct status *s)
         err = status_digest(s, &doc, &arena);
         if (err == 0 && (s->schema == 0 || doc.schema_num == s->schema)) {
             err = status_document(s, &doc, &arena);
+            if (err == COVE_ECORRUPT) {
+                s->unreadable++;
+                cove_diag_clear(&s->txn->diag);
+                err = 0;
+            }
         }
     }
     err = err == COVE_ENOTFOUND ? status_locals(s, &arena) : err;
@@ -247,6 +254,7 @@ static int status_reply(struct status *s)
     node_json_int(j, (int64_t)s->waiting_ops);
     node_json_close(j, '}');
     err = admin_removed_json(s->a, s->txn);
+    err = err != 0 ? err : admin_damage_json(s->a, s->txn, s->unreadable);
     err = err != 0 ? err : status_unsent(s->txn, j);
     node_digests_json(&s->digests, j);
     err = err != 0 ? err : node_peers_json(s->txn, j);

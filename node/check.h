@@ -12,6 +12,7 @@ struct check {
     struct node_worker *worker;
     bool deep, repair;
     uint64_t shown, lost, derived, fixed, pages;
+    uint64_t waiting; /* of lost: put aside before, and not there again */
     int64_t told_ms; /* when progress was said last */
 };
 
@@ -21,6 +22,9 @@ int check_finding(void *check, const struct cove_finding *finding);
 void check_progress(struct check *check, uint64_t done, uint64_t total);
 /* What to do about a kind of finding. */
 const char *check_advice(const char *kind, bool derived);
+
+/* --- admin_damage.c: remember what a deep check found, for `status` */
+void check_note(struct check *check);
 
 /* --- admin_check_journals.c: entries of journals that are not what their keys
  * say, and registries that name journals which are not here */

@@ -25,7 +25,10 @@ struct node_worker {
     struct cove_indexes *indexes; /* migrate/index.h */
     uint64_t uses_seen;       /* which versions indexes were last made for */
     struct cove_arena arena;  /* lent to the transaction, for its chunk */
-    struct node_worker *next; /* in the pool of free ones */
+    struct node_worker *next; /* in the pool of free ones, or of the taken */
+    struct node_worker *prev; /* of the taken */
+    int64_t began_ms;         /* CLOCK_MONOTONIC, when it was taken */
+    bool stays;               /* with whoever syncs: no transaction */
 };
 
 #define NODE_VERSION COVE_HEX_LEN(32)
@@ -68,6 +71,7 @@ struct cove {
     bool unsure;     /* the disk may not keep what is written: node_shrink */
     unsigned busy;   /* workers that are taken */
     struct node_worker *idle;
+    struct node_worker *taken;
     struct node_use *uses;
     uint64_t use_changes; /* how often one was added or changed */
     struct node_sync *sync;

@@ -22,6 +22,13 @@ void node_worker_free(struct cove *store, struct node_worker *worker);
 /* In place of give: nothing that it remembers is good any more. */
 void node_worker_drop(struct cove *store, struct node_worker *worker);
 
+/* It is with somebody who syncs, and not in a transaction. */
+void node_worker_stays(struct cove *store, struct node_worker *worker);
+/* How many are taken but for one and those that stay, and since when the one
+ * that is longest: the transactions of this handle. */
+void node_workers_taken(struct cove *store, const struct node_worker *but,
+                        unsigned *count, int64_t *oldest_ms);
+
 /* The store stays open, and its file the one it is, until let; for who uses it
  * without a worker. */
 int node_hold(struct cove *store);

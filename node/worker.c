@@ -5,6 +5,8 @@
 #include "migrate/index.h"
 #include "node/node.h"
 
+#include <time.h>
+
 static void worker_landed(void *ctx)
 {
     node_notify(ctx);
@@ -120,6 +122,64 @@ void node_let(struct cove *store)
     pthread_mutex_unlock(&store->lock);
 }
 
+static int64_t worker_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Under the lock. */
+static void worker_join(struct cove *store, struct node_worker *worker)
+{
+    worker->began_ms = worker_now_ms();
+    worker->stays = false;
+    worker->prev = NULL;
+    worker->next = store->taken;
+    if (store->taken != NULL) {
+        store->taken->prev = worker;
+    }
+    store->taken = worker;
+}
+
+static void worker_leave(struct cove *store, struct node_worker *worker)
+{
+    if (worker->next != NULL) {
+        worker->next->prev = worker->prev;
+    }
+    if (worker->prev != NULL) {
+        worker->prev->next = worker->next;
+    } else {
+        store->taken = worker->next;
+    }
+}
+
+void node_worker_stays(struct cove *store, struct node_worker *worker)
+{
+    pthread_mutex_lock(&store->lock);
+    worker->stays = true;
+    pthread_mutex_unlock(&store->lock);
+}
+
+void node_workers_taken(struct cove *store, const struct node_worker *but,
+                        unsigned *count, int64_t *oldest_ms)
+{
+    int64_t now = worker_now_ms();
+
+    *count = 0;
+    *oldest_ms = 0;
+    pthread_mutex_lock(&store->lock);
+    for (const struct node_worker *w = store->taken; w != NULL; w = w->next) {
+        if (w != but && !w->stays) {
+            ++*count;
+            *oldest_ms =
+                now - w->began_ms > *oldest_ms ? now - w->began_ms : *oldest_ms;
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+}
+
 int node_worker_take(struct cove *store, struct node_worker **out)
 {
     struct node_worker *idle = NULL;
@@ -131,6 +191,9 @@ int node_worker_take(struct cove *store, struct node_worker **out)
         idle = store->idle;
         store->idle = idle != NULL ? idle->next : NULL;
     }
+    if (idle != NULL) {
+        worker_join(store, idle);
+    }
     pthread_mutex_unlock(&store->lock);
     *out = idle;
     if (err != 0 || idle != NULL) {
@@ -140,14 +203,19 @@ int node_worker_take(struct cove *store, struct node_worker **out)
     err = node_worker_new(store, false, NULL, out);
     if (err != 0) {
         node_let(store);
+        return err;
     }
-    return err;
+    pthread_mutex_lock(&store->lock);
+    worker_join(store, *out);
+    pthread_mutex_unlock(&store->lock);
+    return 0;
 }
 
 void node_worker_give(struct cove *store, struct node_worker *worker)
 {
     cove_catalog_settle(worker->catalog);
     pthread_mutex_lock(&store->lock);
+    worker_leave(store, worker);
     worker->next = store->idle;
     store->idle = worker;
     store->busy--;
@@ -156,6 +224,9 @@ void node_worker_give(struct cove *store, struct node_worker *worker)
 
 void node_worker_drop(struct cove *store, struct node_worker *worker)
 {
+    pthread_mutex_lock(&store->lock);
+    worker_leave(store, worker);
+    pthread_mutex_unlock(&store->lock);
     node_worker_free(store, worker);
     node_let(store);
 }

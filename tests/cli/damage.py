@@ -156,6 +156,66 @@ def what_is_damaged_comes_again_from_a_peer(cove):
         until("the scrub finds it", lambda: {n: alice.fields(n) for n in notes} == before)
 
 
+def status_says_what_is_damaged_and_what_to_do(cove):
+    """What a check found, what cannot be read, what was put aside and waits."""
+    with desk_of(cove) as d:
+        before = d.json("status")
+        check(before["damage"]["aside"] == [] and before["damage"]["unreadable"] == 0 and
+              "checked" not in before["damage"] and "advice" not in before["damage"], before)
+        d.json("check", "--deep")
+        quiet = d.json("status")["damage"]
+        check(quiet["checked"]["lost"] == 0 and "advice" not in quiet, quiet)
+        change_text(d, b"note 3", b"nOte 3")
+        d.call("check", "--deep")
+        damage = d.json("status")["damage"]
+        check(damage["checked"]["lost"] == 1 and damage["checked"]["fixed"] == 0, damage)
+        check("--repair" in damage["advice"], damage)
+        check("1 findings of the check" in d.run("status"), d.run("status"))
+        d.call("check", "--repair")
+        damage = d.json("status")["damage"]
+        check(damage["asideCount"] == 1 and damage["aside"][0]["id"] == d.notes[3] and
+              damage["aside"][0]["from"] == 0, damage)
+        check("sync with a peer" in damage["advice"], damage)
+        human = d.run("status")
+        check("put aside  1 pieces" in human and d.notes[3] in human, human)
+
+
+def status_counts_around_a_document_that_cannot_be_read(cove):
+    with desk_of(cove) as d:
+        change_text(d, b"unique", b"unIque")  # in the forms of all headers
+        done = d.call("status", "--json")
+        check(done.returncode == OK, done.returncode, done.stderr)
+        status = json.loads(done.stdout)
+        check(status["damage"]["unreadable"] > 0 and "--repair" in status["damage"]["advice"],
+              status["damage"])
+
+
+def stats_shows_sessions_transactions_and_readers(cove):
+    with nodes_of(cove, "alice", "bob") as (alice, bob):
+        group = alice.new("group", "--member", f"{bob.key}=writer")
+        note = alice.new("--owner", group, "text=one")
+        check(alice.json("stats")["sessions"] == {"ours": 1, "ended": 0, "others": 0},
+              alice.json("stats")["sessions"])
+        alice.serve()
+        bob.serve()
+        link(bob, alice)
+        converge([alice, bob])
+        bob.run("set", note, "text=two")
+        converge([alice, bob])
+        stats = alice.json("stats")
+        check(stats["sessions"] == {"ours": 1, "ended": 0, "others": 1}, stats["sessions"])
+        check(stats["transactions"] == {"open": 0, "oldestMs": 0}, stats["transactions"])
+        check(stats["readersStale"] == 0 and stats["readersMax"] > 100, stats)
+        alice.stop()
+        os.remove(os.path.join(alice.dir, "nonce"))
+        alice.run("set", note, "text=three")
+        check(alice.json("stats")["sessions"] == {"ours": 2, "ended": 1, "others": 1},
+              alice.json("stats")["sessions"])
+        human = alice.run("stats")
+        check("2 ours, 1 of them ended, and 1 of others" in human and
+              "open in this process" in human, human)
+
+
 INDEXED = NOTE.replace('"text": {"type": "string"}',
                        '"text": {"type": "string", "x-index": true}')
 
@@ -187,6 +247,9 @@ def what_an_index_says_wrongly_is_named_and_mended(cove):
 
 
 TESTS = [
+    status_says_what_is_damaged_and_what_to_do,
+    status_counts_around_a_document_that_cannot_be_read,
+    stats_shows_sessions_transactions_and_readers,
     what_an_index_says_wrongly_is_named_and_mended,
     what_is_damaged_comes_again_from_a_peer,
     a_whole_store_has_nothing_to_say,

@@ -1,6 +1,7 @@
 /* test_reopened.c: a store's file that was to be made anew, and was not: the
  * handle goes on, reading and writing, without being opened again by its user;
- * where it cannot, every call says why, and goes on once it can. */
+ * where it cannot, every call says why, and goes on once it can. And what
+ * stats says of who works on a store. */
 #include "core/store_shrink.h"
 #include "node/node.h"
 #include "tests/node_api/api_kit.h"
@@ -267,6 +268,36 @@ START_TEST(what_other_threads_do_meanwhile_is_before_or_after)
 }
 END_TEST
 
+static void assert_stats(const char *says)
+{
+    char *reply = NULL;
+
+    api_ok(cove_admin(api.store, "{\"do\":\"stats\"}", &reply), api.store);
+    ck_assert_msg(strstr(reply, says) != NULL, "%s: %s", says, reply);
+    cove_free(reply);
+}
+
+START_TEST(stats_counts_the_transactions_that_are_open)
+{
+    struct cove_txn *one, *two;
+    int64_t oldest_ms;
+    unsigned open;
+
+    assert_stats("\"transactions\":{\"open\":0,\"oldestMs\":0}");
+    one = api_begin(&api, COVE_READ);
+    two = api_begin(&api, COVE_WRITE);
+    one->worker->began_ms -= 5000;
+    node_workers_taken(api.store, NULL, &open, &oldest_ms);
+    ck_assert_uint_eq(open, 2);
+    ck_assert_int_ge(oldest_ms, 5000);
+    assert_stats("\"transactions\":{\"open\":2,");
+    cove_abort(one);
+    assert_stats("\"transactions\":{\"open\":1,");
+    cove_abort(two);
+    assert_stats("\"transactions\":{\"open\":0,\"oldestMs\":0}");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reopened");
@@ -282,6 +313,7 @@ int main(void)
     tcase_add_test(tests, each_call_is_the_first_that_opens_it_again);
     tcase_add_test(tests, it_is_closed_while_it_is_not_open);
     tcase_add_test(tests, what_other_threads_do_meanwhile_is_before_or_after);
+    tcase_add_test(tests, stats_counts_the_transactions_that_are_open);
     suite_add_tcase(suite, tests);
     return harness_run(suite);
 }

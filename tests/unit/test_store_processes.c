@@ -237,6 +237,7 @@ END_TEST
 
 START_TEST(the_readers_of_the_dead_are_reaped)
 {
+    struct cove_store_usage usage;
     struct fixture f;
     struct turns turns;
     int dead = -1;
@@ -257,9 +258,21 @@ START_TEST(the_readers_of_the_dead_are_reaped)
     take(turns.to_parent);
     ck_assert_int_eq(cove_store_reap(f.store, &dead), 0);
     ck_assert_int_eq(dead, 0);
+    ck_assert_int_eq(cove_store_usage(f.store, &usage), 0);
+    ck_assert_uint_eq(usage.readers_others, 2);
+    ck_assert_uint_eq(usage.readers_stale, 0);
+    ck_assert_uint_eq(usage.readers_behind, 0);
+    fixture_put(&f, 0, "one", "commit");
+    fixture_put(&f, 0, "another", "commit");
     kill_child(child);
+    ck_assert_int_eq(cove_store_usage(f.store, &usage), 0);
+    ck_assert_uint_eq(usage.readers_others, 0);
+    ck_assert_uint_eq(usage.readers_stale, 2);
+    ck_assert_uint_eq(usage.readers_behind, 2);
     ck_assert_int_eq(cove_store_reap(f.store, &dead), 0);
     ck_assert_int_eq(dead, 2);
+    ck_assert_int_eq(cove_store_usage(f.store, &usage), 0);
+    ck_assert_uint_eq(usage.readers_stale, 0);
     turns_close(&turns);
     fixture_teardown(&f);
 }
