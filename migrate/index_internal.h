@@ -57,7 +57,11 @@ COVE_MUST_CHECK int index_paths_copy(struct cove_arena *arena,
                                      size_t count,
                                      const struct cove_bytes **out);
 
-/* index_keys.c: the entry of a document that is looked at by who searches. */
+/* index_keys.c: a value as it sorts, no longer than `max`. Errors:
+ * COVE_ENOMEM. */
+COVE_MUST_CHECK int index_cell_encode(struct cove_buf *out,
+                                      const struct cove_cell *cell, size_t max);
+/* The entry of a document that is looked at by who searches. */
 struct cove_index_key index_key_loose(void);
 
 /* index_keep.c: what a document of a schema shows where the indexes that are

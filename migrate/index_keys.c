@@ -25,8 +25,8 @@ struct keys {
 /* Longer than a key: then it is certain to be cut. */
 #define KEYS_ROOM (COVE_INDEX_VALUES + 1)
 
-static int cell_encode(struct cove_buf *out, const struct cove_cell *cell,
-                       size_t max)
+int index_cell_encode(struct cove_buf *out, const struct cove_cell *cell,
+                      size_t max)
 {
     return cell->kind == COVE_PRESENT
                ? cove_order_value(out, cell->bytes, max)
@@ -47,7 +47,7 @@ static int values_add(struct keys *k, const struct cove_cell *cell)
     }
     k->path->at = at;
     cove_buf_init(&buf, k->arena->alloc);
-    err = cell_encode(&buf, cell, KEYS_ROOM);
+    err = index_cell_encode(&buf, cell, KEYS_ROOM);
     if (err == 0) {
         err = cove_arena_copy(k->arena, cove_buf_bytes(&buf),
                               &k->path->at[k->path->count]);
@@ -57,11 +57,10 @@ static int values_add(struct keys *k, const struct cove_cell *cell)
     return err;
 }
 
-static bool values_visit(void *ctx, const struct cove_cell *cell, bool item)
+static bool values_visit(void *ctx, const struct cove_cell *cell)
 {
     struct keys *k = ctx;
 
-    (void)item;
     if (k->path->count > COVE_INDEX_KEYS) {
         return false; /* more than there may be */
     }

@@ -8,28 +8,6 @@
 
 /* --- names */
 
-static bool fields_find(const struct cove_plan_field *fields, size_t count,
-                        struct cove_bytes name, uint32_t *reg)
-{
-    size_t begin = 0, end = count;
-
-    while (begin < end) {
-        size_t middle = begin + (end - begin) / 2;
-        int order = cove_bytes_compare(fields[middle].name, name);
-
-        if (order == 0) {
-            *reg = fields[middle].reg;
-            return true;
-        }
-        if (order < 0) {
-            begin = middle + 1;
-        } else {
-            end = middle;
-        }
-    }
-    return false;
-}
-
 /* The longest beginning of a path that a name is: the whole, or up to a dot.
  * `has` says what is a name. */
 typedef bool path_has(const void *of, struct cove_bytes name, void *found);
@@ -54,14 +32,14 @@ static bool plan_has(const void *of, struct cove_bytes name, void *found)
 {
     const struct cove_plan *plan = of;
 
-    return fields_find(plan->fields, plan->field_count, name, found);
+    return cove_plan_find_name(plan, name, found);
 }
 
 static bool child_has(const void *of, struct cove_bytes name, void *found)
 {
     const struct cove_plan_child *child = of;
 
-    return fields_find(child->fields, child->field_count, name, found);
+    return cove_plan_field_find(child->fields, child->field_count, name, found);
 }
 
 static bool raw_has(const void *of, struct cove_bytes name, void *found)
@@ -112,33 +90,31 @@ struct path_walk {
     void *ctx;
 };
 
-static bool walk_give(const struct path_walk *w, struct cove_bytes value,
-                      bool item)
+static bool walk_give(const struct path_walk *w, struct cove_bytes value)
 {
     struct cove_cell cell = {.kind = COVE_PRESENT, .bytes = value};
 
-    return w->visit(w->ctx, &cell, item);
+    return w->visit(w->ctx, &cell);
 }
 
 /* At the end of the path: the value, and of a list its items. */
-static bool walk_end(const struct path_walk *w, struct cove_bytes value,
-                     bool item)
+static bool walk_end(const struct path_walk *w, struct cove_bytes value)
 {
     struct cove_reader r;
-    bool more = walk_give(w, value, item);
+    bool more = walk_give(w, value);
 
     if (!more || cove_cbor_type_of(value) != COVE_CBOR_LIST) {
         return more;
     }
     cove_reader_init(&r, value);
     for (size_t left = cove_reader_list(&r); left > 0 && more; left--) {
-        more = walk_give(w, cove_reader_item(&r), true);
+        more = walk_give(w, cove_reader_item(&r));
     }
     return more;
 }
 
 static bool walk_value(const struct path_walk *w, struct cove_bytes value,
-                       struct cove_bytes rest, bool item)
+                       struct cove_bytes rest)
 {
     enum cove_cbor_type type = cove_cbor_type_of(value);
     struct cove_bytes inner;
@@ -146,11 +122,11 @@ static bool walk_value(const struct path_walk *w, struct cove_bytes value,
     bool more = true;
 
     if (rest.at == NULL) {
-        return walk_end(w, value, item);
+        return walk_end(w, value);
     }
     if (type == COVE_CBOR_MAP) {
         return !path_split(&value, map_has, rest, &inner, &rest) ||
-               walk_value(w, inner, rest, item);
+               walk_value(w, inner, rest);
     }
     if (type != COVE_CBOR_LIST) {
         return true;
@@ -159,7 +135,7 @@ static bool walk_value(const struct path_walk *w, struct cove_bytes value,
     for (size_t left = cove_reader_list(&r); left > 0 && more; left--) {
         inner = cove_reader_item(&r);
         if (cove_cbor_type_of(inner) == COVE_CBOR_MAP) {
-            more = walk_value(w, inner, rest, true);
+            more = walk_value(w, inner, rest);
         }
     }
     return more;
@@ -179,7 +155,7 @@ static int walk_raw(const struct path_walk *w, struct cove_loaded *loaded,
     }
     err = cove_loaded_get(loaded, key, &cell, NULL);
     if (err == 0 && cell.kind == COVE_PRESENT) {
-        walk_value(w, cell.bytes, rest, false);
+        walk_value(w, cell.bytes, rest);
     }
     return err;
 }
@@ -210,18 +186,17 @@ int cove_path_walk(struct cove_loaded *loaded, struct cove_bytes path,
         return err;
     }
     if (field.cell.kind == COVE_INVALID) {
-        visit(ctx, &field.cell, false);
+        visit(ctx, &field.cell);
     } else {
-        walk_value(&w, field.cell.bytes, rest, false);
+        walk_value(&w, field.cell.bytes, rest);
     }
     return 0;
 }
 
-static bool value_take(void *ctx, const struct cove_cell *cell, bool item)
+static bool value_take(void *ctx, const struct cove_cell *cell)
 {
     struct cove_cell *out = ctx;
 
-    (void)item;
     *out = *cell;
     return false;
 }

@@ -14,9 +14,8 @@
 #include "migrate/load.h"
 
 /* One value: present, or invalid (then what is inside is invalid too).
- * `item`: it is in the document as an item of a list. False: enough. */
-typedef bool cove_path_visit(void *ctx, const struct cove_cell *cell,
-                             bool item);
+ * False: enough. */
+typedef bool cove_path_visit(void *ctx, const struct cove_cell *cell);
 /* Visit what the path leads to; nothing where that is missing. The first value
  * is the one that the document sorts by. Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_path_walk(struct cove_loaded *loaded,

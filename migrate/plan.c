@@ -427,18 +427,18 @@ bool cove_plan_reaches(const struct cove_plan *plan, uint32_t reg,
     return cell == atom;
 }
 
-bool cove_plan_find_name(const struct cove_plan *plan, struct cove_bytes name,
-                         uint32_t *out)
+bool cove_plan_field_find(const struct cove_plan_field *fields, size_t count,
+                          struct cove_bytes name, uint32_t *out)
 {
     size_t begin = 0;
-    size_t end = plan->field_count;
+    size_t end = count;
 
     while (begin < end) {
         size_t middle = begin + (end - begin) / 2;
-        int order = cove_bytes_compare(plan->fields[middle].name, name);
+        int order = cove_bytes_compare(fields[middle].name, name);
 
         if (order == 0) {
-            *out = plan->fields[middle].reg;
+            *out = fields[middle].reg;
             return true;
         }
         if (order < 0) {
@@ -448,6 +448,12 @@ bool cove_plan_find_name(const struct cove_plan *plan, struct cove_bytes name,
         }
     }
     return false;
+}
+
+bool cove_plan_find_name(const struct cove_plan *plan, struct cove_bytes name,
+                         uint32_t *out)
+{
+    return cove_plan_field_find(plan->fields, plan->field_count, name, out);
 }
 
 struct cove_hash cove_plan_fingerprint(const struct cove_plan *plan)

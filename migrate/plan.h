@@ -135,6 +135,8 @@ void cove_plan_free(struct cove_plan *plan);
 bool cove_plan_find(const struct cove_plan *plan, struct cove_bytes reg,
                     uint32_t *out);
 /* A field of this head by display name. */
+bool cove_plan_field_find(const struct cove_plan_field *fields, size_t count,
+                          struct cove_bytes name, uint32_t *out);
 bool cove_plan_find_name(const struct cove_plan *plan, struct cove_bytes name,
                          uint32_t *out);
 /* What seeds the child of this register; NULL where nothing does. */

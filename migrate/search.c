@@ -24,17 +24,17 @@ static int walk_open(struct cove_search *s, const struct cove_index *index,
     if (err != 0) {
         return err;
     }
-    s->walking = true;
     return cove_index_walk_seek(&s->walk, values, s->walk_num, out);
 }
 
 static int walk_next(struct cove_search *s, const struct cove_index *index,
                      bool back, struct cove_index_entry *out)
 {
-    int err = s->walking ? cove_index_walk_next(&s->walk, out)
-                         : walk_open(s, index, back, out);
+    bool open = s->walk.cursor != NULL;
+    int err = open ? cove_index_walk_next(&s->walk, out)
+                   : walk_open(s, index, back, out);
 
-    if (err == COVE_EUSAGE && s->walking) { /* somebody wrote in between */
+    if (err == COVE_EUSAGE && open) { /* somebody wrote in between */
         cove_index_walk_close(&s->walk);
         err = walk_open(s, index, back, out);
     }
@@ -49,9 +49,8 @@ static int walk_next(struct cove_search *s, const struct cove_index *index,
 
 static void walk_close(struct cove_search *s)
 {
-    if (s->walking) {
+    if (s->walk.cursor != NULL) {
         cove_index_walk_close(&s->walk);
-        s->walking = false;
     }
 }
 

@@ -32,7 +32,6 @@ static void cursor_of(const struct cove_search *s, uint8_t out[8])
 
 int cove_search_cursor(const struct cove_search *s, struct cove_buf *out)
 {
-    static const char digits[] = "0123456789abcdef";
     struct cove_buf bytes;
     uint8_t head[CURSOR_HEAD] = {CURSOR_VERSION};
     int err;
@@ -43,10 +42,10 @@ int cove_search_cursor(const struct cove_search *s, struct cove_buf *out)
     err = cove_buf_append(&bytes, cove_bytes(head, sizeof(head)));
     err =
         err != 0 ? err : cove_buf_append(&bytes, cove_buf_bytes(&s->last_key));
-    err = err != 0 ? err : cove_buf_reserve(out, bytes.len * 2);
-    for (size_t i = 0; err == 0 && i < bytes.len; i++) {
-        out->at[out->len++] = (uint8_t)digits[bytes.at[i] >> 4];
-        out->at[out->len++] = (uint8_t)digits[bytes.at[i] & 15];
+    err = err != 0 ? err : cove_buf_reserve(out, COVE_HEX_LEN(bytes.len));
+    if (err == 0) {
+        cove_hex(cove_buf_bytes(&bytes), (char *)out->at + out->len);
+        out->len += bytes.len * 2;
     }
     cove_buf_clear(&bytes);
     return err;
@@ -59,11 +58,24 @@ static int cursor_malformed(struct cove_diag *diag)
         "the cursor is none that a search gave; begin without one");
 }
 
-static int digit_value(uint8_t c)
+/* The bytes that the text stands for, at the end of the buffer. */
+static int cursor_parse(struct cove_bytes text, struct cove_buf *out,
+                        struct cove_diag *diag)
 {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
+    struct cove_buf ended; /* the text, with a zero behind it */
+    int err;
+
+    cove_buf_init(&ended, out->alloc);
+    err = cove_buf_append(&ended, text);
+    err = err != 0 ? err : cove_buf_append(&ended, cove_bytes("", 1));
+    err = err != 0 ? err : cove_buf_reserve(out, text.len / 2);
+    if (err == 0 && cove_hex_parse((const char *)ended.at, out->at + out->len,
+                                   text.len / 2) != 0) {
+        err = cursor_malformed(diag);
+    }
+    out->len += err == 0 ? text.len / 2 : 0;
+    cove_buf_clear(&ended);
+    return err;
 }
 
 /* As many pieces as the order has fields, and nothing behind them. */
@@ -98,25 +110,15 @@ int search_cursor_read(struct cove_search *s, struct cove_diag *diag)
         return cursor_malformed(diag);
     }
     s->last_key.len = 0;
-    int err = cove_buf_reserve(&s->last_key, len);
 
-    for (size_t i = 0; i < len && err == 0; i++) {
-        int high = digit_value(text.at[2 * i]);
-        int low = digit_value(text.at[2 * i + 1]);
-        uint8_t byte = (uint8_t)(high * 16 + low);
+    int err = cursor_parse(text, &s->last_key, diag);
 
-        if (high < 0 || low < 0) {
-            return cursor_malformed(diag);
-        }
-        if (i < sizeof(head)) {
-            head[i] = byte;
-        } else {
-            s->last_key.at[s->last_key.len++] = byte;
-        }
-    }
     if (err != 0) {
         return err;
     }
+    memcpy(head, s->last_key.at, sizeof(head));
+    s->last_key.len -= sizeof(head);
+    memmove(s->last_key.at, s->last_key.at + sizeof(head), s->last_key.len);
     cursor_of(s, of);
     if (head[0] != CURSOR_VERSION) {
         return cursor_malformed(diag);

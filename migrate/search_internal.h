@@ -81,9 +81,9 @@ struct cove_search {
     struct cove_buf last_key; /* of the last row given, or of the cursor */
     bool begun;               /* there is one */
     struct cove_buf key;      /* of the document looked at */
-    /* The walk over an index, and where it is. */
+    /* The walk over an index, open where it has a cursor, and where it is. */
     struct cove_index_walk walk;
-    bool walking, walk_end, walk_ready;
+    bool walk_end, walk_ready;
     uint8_t walk_values[COVE_INDEX_VALUES];
     size_t walk_len;
     cove_num walk_num;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "core/order.h"
+#include "migrate/index_internal.h"
 #include "migrate/path.h"
 #include "migrate/search_internal.h"
 
@@ -102,25 +103,6 @@ int search_key_take(struct cove_bytes *key, bool down, struct cove_buf *out)
     return 0;
 }
 
-/* The first value that a path leads to is what it sorts by. */
-struct key_visit {
-    struct cove_buf *key;
-    bool found;
-    int err;
-};
-
-static bool key_visit(void *ctx, const struct cove_cell *cell, bool item)
-{
-    struct key_visit *v = ctx;
-
-    (void)item;
-    v->found = true;
-    v->err = cell->kind == COVE_INVALID
-                 ? cove_order_tag(v->key, COVE_ORDER_INVALID)
-                 : cove_order_value(v->key, cell->bytes, COVE_SEARCH_KEY);
-    return false;
-}
-
 static int key_make(struct cove_search *s, struct cove_loaded *loaded)
 {
     const struct cove_search_request *request = s->request;
@@ -128,13 +110,12 @@ static int key_make(struct cove_search *s, struct cove_loaded *loaded)
 
     s->key.len = 0;
     for (size_t i = 0; i < request->order_count && err == 0; i++) {
-        struct key_visit v = {.key = &s->key};
         size_t begin = s->key.len;
+        struct cove_cell cell;
 
-        err = cove_path_walk(loaded, request->order[i].path, key_visit, &v);
-        err = err != 0 ? err : v.err;
-        if (err == 0 && !v.found) {
-            err = cove_order_tag(&s->key, COVE_ORDER_MISSING);
+        err = cove_path_value(loaded, request->order[i].path, &cell);
+        if (err == 0) {
+            err = index_cell_encode(&s->key, &cell, COVE_SEARCH_KEY);
         }
         if (err == 0 && request->order[i].down) {
             bytes_invert(&s->key, begin);
@@ -336,9 +317,8 @@ int search_pause(struct cove_search *s)
         return 0;
     }
     s->steps = 0;
-    if (s->walking) {
+    if (s->walk.cursor != NULL) {
         cove_index_walk_close(&s->walk);
-        s->walking = false;
     }
     err = s->request->pause(s->request->pause_ctx, &s->txn);
     return err != 0 ? err : search_tail_check(s);

@@ -175,13 +175,12 @@ struct term_look {
     bool found;
 };
 
-static bool term_looks(void *ctx, const struct cove_cell *cell, bool item)
+static bool term_looks(void *ctx, const struct cove_cell *cell)
 {
     struct term_look *look = ctx;
     const struct cove_where *w = look->where;
     bool present = cell->kind == COVE_PRESENT;
 
-    (void)item;
     switch (w->kind) {
     case WHERE_EXISTS:
         look->found = true;

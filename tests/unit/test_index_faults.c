@@ -110,6 +110,45 @@ static int run_search(struct cove_catalog *catalog,
     return err == COVE_ENOTFOUND ? 0 : err;
 }
 
+/* In the order of an index, with a write behind each row, which ends the place
+ * of its walk; who failed is asked once more. */
+static int run_search_written(struct cove_catalog *catalog,
+                              struct cove_indexes *indexes,
+                              struct cove_store_txn *txn,
+                              struct cove_arena *arena)
+{
+    struct cove_search_order order = {cove_bytes_text("size"), false};
+    struct cove_search_request request = {.journal = alice.journal,
+                                          .head = alice.first,
+                                          .order = &order,
+                                          .order_count = 1};
+    struct cove_search_row row;
+    struct cove_search *s;
+    size_t rows = 0;
+    int err = cove_search_open(indexes, txn, &request, &s, &alice.kit.diag);
+
+    (void)catalog;
+    (void)arena;
+    if (err != 0) {
+        return err;
+    }
+    while ((err = cove_search_next(s, &row, &alice.kit.diag)) == 0) {
+        rows++;
+        err = cove_repo_record_put(alice.kit.repo, txn, COVE_RECORDS_META,
+                                   cove_bytes_text("other"),
+                                   cove_bytes(&rows, sizeof(rows)));
+        if (err != 0) {
+            break;
+        }
+    }
+    if (err != COVE_ENOTFOUND) {
+        rows += cove_search_next(s, &row, NULL) == 0;
+    }
+    cove_search_close(s);
+    ck_assert(err != COVE_ENOTFOUND || rows == 3);
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
 static int try_once(bool of_store, long at, bool *reached)
 {
     struct fixture_fault store = {.fail_at = at, .code = COVE_ENOSPC};
@@ -239,6 +278,8 @@ START_TEST(a_search_fails_cleanly)
     note_new("{'size':2,'tags':['x','y']}");
     note_new("{'size':3}");
     attempt = (struct attempt){.run = run_search};
+    fails_cleanly(_i == 1);
+    attempt = (struct attempt){.run = run_search_written, .write = true};
     fails_cleanly(_i == 1);
 }
 END_TEST
