@@ -52,8 +52,8 @@ struct cove_entry { /* borrowed */
 enum cove_store_level {
     COVE_LEVEL_FULL,  /* a commit returns when it is on disk */
     COVE_LEVEL_GROUP, /* it returns at once and is on disk within some 20 ms;
-                         a power cut loses the last group or two at most, in
-                         whole, and never what was there before */
+                         a power cut loses the last group at most, in whole,
+                         and never what was there before */
     COVE_LEVEL_MEMORY /* store_mem.c: nothing survives the process */
 };
 

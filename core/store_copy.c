@@ -91,20 +91,6 @@ static int copy_write(struct cove_store *store, int dir)
     return err;
 }
 
-/* Make the new directory's own name durable. */
-static int copy_settle(int dir)
-{
-    int above = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int err = 0;
-
-    /* One may make a directory in a place that one cannot list. */
-    if (above >= 0) {
-        err = fsync(above) == 0 ? 0 : copy_code(errno);
-        close(above);
-    }
-    return err;
-}
-
 static int copy_into(struct cove_store *store, const char *path)
 {
     int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -115,7 +101,7 @@ static int copy_into(struct cove_store *store, const char *path)
     }
     err = copy_write(store, dir);
     if (err == 0) {
-        err = copy_settle(dir);
+        err = copy_code(cove_store_dir_above(dir));
     }
     if (err != 0) {
         (void)unlinkat(dir, COPY_PART, 0);

@@ -339,20 +339,16 @@ static int dir_lock(struct cove_store_dir *dir, struct cove_diag *diag)
                      dir->path);
 }
 
-/* Make the names of the file, and of the directory, durable. */
-static int dir_settle(const struct cove_store_dir *dir)
+int cove_store_dir_above(int fd)
 {
-    int above;
-    int failed = fsync(dir->fd) == 0 ? 0 : errno;
+    int above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int failed;
 
-    /* One may make a directory in a place that one cannot list. */
-    above = openat(dir->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (above >= 0) {
-        if (failed == 0 && fsync(above) != 0) {
-            failed = errno;
-        }
-        close(above);
+    if (above < 0) { /* one may make a directory where one cannot list */
+        return 0;
     }
+    failed = fsync(above) == 0 ? 0 : errno;
+    close(above);
     return failed;
 }
 
@@ -367,7 +363,7 @@ static int dir_make_file(const struct cove_store_dir *dir)
         return errno;
     }
     close(fd);
-    return dir_settle(dir);
+    return fsync(dir->fd) == 0 ? cove_store_dir_above(dir->fd) : errno;
 }
 
 /* A new store is made by one process at a time, so that what another has left

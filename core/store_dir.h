@@ -46,6 +46,9 @@ void cove_store_dir_finish(const struct cove_store_dir *dir);
  * none of them has it open. */
 bool cove_store_dir_alone(const struct cove_store_dir *dir, bool alone);
 
+/* Put a directory's name on the disk, an errno: its own names, fsync does. */
+int cove_store_dir_above(int fd);
+
 /* The code for an errno. */
 int cove_store_errno(int number);
 

@@ -41,9 +41,9 @@ struct disk_store {
     struct disk_txn writer;
     struct cove_store_journal journal;
     size_t member_at;
-    bool undone;                    /* it may have to take its writes back */
-    struct cove_store_journal undo; /* what was there before them, and … */
-    struct cove_buf undo_at;        /* … where each record begins: size_t */
+    struct cove_store_journal
+        undo;                /* what was there before its writes, and … */
+    struct cove_buf undo_at; /* … where each record begins: size_t */
     struct disk_tail tails[COVE_STORE_MAX_TREES];
 };
 

@@ -92,13 +92,7 @@ int cove_store_group_enter(struct cove_store *store)
                                      g->queue == NULL && !cove_pen_due(g)
                                : !g->owned)) {
         lead = !g->behind;
-        g->pen = COVE_STORE_PEN_MEMBER;
-        g->holder = pthread_self();
-        g->writes = false;
-        if (lead) {
-            g->owned = true;
-            g->owner = g->holder;
-        }
+        cove_pen_take(g, pthread_self(), lead);
     } else if (err == 0) {
         err = group_queue(store, &lead);
     }
@@ -113,8 +107,8 @@ int cove_store_group_enter(struct cove_store *store)
         }
         pthread_mutex_unlock(&store->lock);
     }
-    if (err == 0) {
-        g->table->member(store, g->members > 0);
+    if (err == 0 && g->table->member != NULL) {
+        g->table->member(store);
     }
     return err;
 }

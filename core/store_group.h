@@ -54,9 +54,10 @@ struct cove_store_group_table {
     int (*open)(struct cove_store *store, bool *roomy);
     int (*close)(struct cove_store *store); /* commit; it is gone either way */
     void (*drop)(struct cove_store *store);
-    /* A member begins. `undone`: it may have to take its writes back. */
-    void (*member)(struct cove_store *store, bool undone);
-    /* Take them back; at an error recover must follow. */
+    /* A member begins; may be NULL. */
+    void (*member)(struct cove_store *store);
+    /* Take a member's writes back, where others wrote before it; at an error
+     * recover must follow. */
     int (*undo)(struct cove_store *store);
     /* Open the transaction again and do all of it again, or what has ended;
      * `lost`: not even that could be done. */

@@ -149,17 +149,10 @@ static void mem_drop(struct cove_store *base)
     mem_end(&txn->base);
 }
 
-static void mem_member(struct cove_store *base, bool undone)
-{
-    (void)base;
-    (void)undone;
-}
-
 static const struct cove_store_group_table mem_group_table = {
     .open = mem_open,
     .close = mem_close_writer,
     .drop = mem_drop,
-    .member = mem_member,
 };
 
 static int mem_get(struct cove_store_txn *base, unsigned tree,

@@ -446,17 +446,18 @@ static int probe_file(int fd, const char *dir, bool *stale,
         p.meta = metas[metas[1].txn > metas[0].txn];
         good = p.meta.sane && probe_trees(&p);
     }
+    *stale = false;
+    if (good) {
+        return 0;
+    }
     for (unsigned i = 0; i < 2; i++) {
         pages_meta_read(fd, i, page_bytes, &after[i]);
+        *stale = *stale || metas[i].txn != after[i].txn;
     }
-    *stale =
-        !good && (metas[0].txn != after[0].txn || metas[1].txn != after[1].txn);
-    return good ? 0
-                : cove_fail(*stale ? NULL : diag, COVE_ECORRUPT,
-                            "%s: page %llu of data.mdb %s; `cove check` says "
-                            "more, `cove recover` saves what is whole into a "
-                            "new store",
-                            dir, (unsigned long long)p.number, p.what);
+    return cove_fail(*stale ? NULL : diag, COVE_ECORRUPT,
+                     "%s: page %llu of data.mdb %s; `cove check` says more, "
+                     "`cove recover` saves what is whole into a new store",
+                     dir, (unsigned long long)p.number, p.what);
 }
 
 int cove_pages_probe(int dir_fd, const char *dir, struct cove_diag *diag)

@@ -143,17 +143,22 @@ void cove_pen_opened(struct cove_store_group *g)
     g->hurry = false;
 }
 
-void cove_pen_give(struct cove_store_group *g, struct cove_store_wait *wait,
-                   bool lead)
+void cove_pen_take(struct cove_store_group *g, pthread_t thread, bool lead)
 {
     g->pen = COVE_STORE_PEN_MEMBER;
-    g->holder = wait->thread;
+    g->holder = thread;
     g->writes = false;
     if (lead) {
         g->owned = true;
-        g->owner = wait->thread;
-        wait->lead = true;
+        g->owner = thread;
     }
+}
+
+void cove_pen_give(struct cove_store_group *g, struct cove_store_wait *wait,
+                   bool lead)
+{
+    cove_pen_take(g, wait->thread, lead);
+    wait->lead = wait->lead || lead;
     cove_wait_tell(wait, 0);
 }
 

@@ -31,6 +31,9 @@ void cove_wait_tell(struct cove_store_wait *wait, int err);
  * without the lock, for whom nobody else changes the answer. */
 bool cove_pen_mine(const struct cove_store_group *g);
 bool cove_pen_leads(const struct cove_store_group *g);
+/* A thread becomes a member, and where there is none, the leader; let who waits
+ * be one. */
+void cove_pen_take(struct cove_store_group *g, pthread_t thread, bool lead);
 void cove_pen_give(struct cove_store_group *g, struct cove_store_wait *wait,
                    bool lead);
 /* A member has ended: the pen goes to the next that may write in this

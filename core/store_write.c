@@ -204,7 +204,7 @@ static int writer_close(struct cove_store *base)
 
 /* --- its members */
 
-static void member_begin(struct cove_store *base, bool undone)
+static void member_begin(struct cove_store *base)
 {
     struct disk_store *store = disk_of(base);
 
@@ -212,7 +212,6 @@ static void member_begin(struct cove_store *base, bool undone)
         cove_store_journal_reset(&store->journal);
     }
     store->member_at = store->journal.buf.len;
-    store->undone = undone;
     cove_store_journal_reset(&store->undo);
     store->undo_at.len = 0;
 }
@@ -278,7 +277,7 @@ static int member_change(struct disk_store *store,
         return err;
     }
     (void)cove_store_journal_next(&store->journal, &end, &kept);
-    if (store->undone) {
+    if (store->base.group.members > 0) { /* it may be taken back alone */
         err = member_note(store, &kept);
     }
     if (err == 0) {
