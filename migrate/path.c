@@ -215,7 +215,7 @@ int cove_path_value(struct cove_loaded *loaded, struct cove_bytes path,
 /* How many bytes are to be changed, put in or taken out; at most 3 counts. */
 static size_t near_distance(struct cove_bytes a, struct cove_bytes b)
 {
-    uint8_t row[NEAR_NAME + 1];
+    uint8_t row[NEAR_NAME + 1] = {0};
 
     if (a.len > NEAR_NAME || b.len > NEAR_NAME || a.len > b.len + 2 ||
         b.len > a.len + 2) {
