@@ -2,6 +2,8 @@
  * every step of a day's work.
  *
  *   faults [--stride N] [--step NAME]    N 1: every call; 3: every third
+ *   faults --former TAR                  the same of the take-over of a store
+ *                                        of a former format, packed in TAR
  *
  * A step is done from the same files again and again while the first, second,
  * third … call of a kind fails, until none is left that can. Each time: the
@@ -340,7 +342,9 @@ struct faults {
     struct work work; /* as it was before the step */
     struct saved saved, no_copy;
     const struct work_step *step;
-    bool opens; /* the step opens the store itself */
+    bool opens;      /* the step opens the store itself */
+    bool former;     /* what is opened has a former format, and is taken over */
+    char digest[80]; /* of what is in that store */
     long stride;
     long tries, tolerated;
     uint64_t seen[4096]; /* contents that were checked */
@@ -368,6 +372,101 @@ static bool faults_check(struct faults *f, struct work *work, uint64_t content)
     int err = work_do(work, "check");
 
     return err == 0 || faults_say(f, "check", err, cove_errmsg(work->store));
+}
+
+/* ----------------------------------------------- a store of a former format */
+
+static bool former_name(const char *name, const char *dir)
+{
+    const char *base = strrchr(dir, '/') + 1;
+
+    return strncmp(name, base, strlen(base)) == 0 && name[strlen(base)] == '.';
+}
+
+/* What stands beside the store: how many copies, the last one's path. */
+static int former_copies(const struct faults *f, char path[512])
+{
+    DIR *list = opendir(fault.base);
+    struct dirent *entry;
+    int count = 0;
+
+    path[0] = '\0';
+    while (list != NULL && (entry = readdir(list)) != NULL) {
+        if (former_name(entry->d_name, f->work.dir)) {
+            snprintf(path, 512, "%s/%s", fault.base, entry->d_name);
+            count++;
+        }
+    }
+    closedir(list);
+    return count;
+}
+
+static void former_begin(const struct faults *f)
+{
+    char path[512], command[600];
+
+    while (f->former && former_copies(f, path) > 0) {
+        snprintf(command, sizeof(command), "rm -rf '%s'", path);
+        if (system(command) != 0) {
+            faults_die("a copy cannot be removed");
+        }
+    }
+}
+
+static bool former_says(struct faults *f, struct work *work,
+                        const char *request, const char *word)
+{
+    char *reply = NULL;
+    int err = cove_admin(work->store, request, &reply);
+    bool good = err == 0 && strstr(reply, word) != NULL;
+
+    cove_free(reply);
+    return good || faults_say(f, request, err, cove_errmsg(work->store));
+}
+
+/* After a failure: the former store, as it was; or the new one, and beside it
+ * the copy. */
+static bool former_left(struct faults *f, struct work *work)
+{
+    struct work look = *work;
+    char path[512];
+    int err;
+
+    look.store = NULL;
+    look.options.flags |= COVE_OPEN_NO_UPGRADE;
+    err = work_do(&look, "open");
+    (void)work_do(&look, "close");
+    if (err == 0 && former_copies(f, path) == 0) {
+        return faults_say(f, "it was taken over without a copy", err, "");
+    }
+    return err == 0 || err == COVE_ECONDITION ||
+           faults_say(f, "neither the one nor the other", err, "");
+}
+
+/* Once it is taken over: all that was in it, one copy, and that whole. */
+static bool former_whole(struct faults *f, struct work *work)
+{
+    char path[512], request[600];
+    int copies = former_copies(f, path);
+
+    snprintf(request, sizeof(request),
+             "{\"do\":\"backup.verify\",\"path\":\"%s\"}", path);
+    return (copies == 1 || faults_say(f, "copies", copies, path)) &&
+           former_says(f, work, "{\"do\":\"status\"}", f->digest) &&
+           former_says(f, work, request, "\"whole\":true");
+}
+
+static bool former_learn(struct faults *f, struct work *work)
+{
+    char *reply = NULL;
+    int err = cove_admin(work->store, "{\"do\":\"status\"}", &reply);
+    const char *at = err == 0 ? strstr(reply, "\"digest\":\"") : NULL;
+
+    if (at != NULL) {
+        snprintf(f->digest, sizeof(f->digest), "%.75s", at);
+    }
+    cove_free(reply);
+    return at != NULL || faults_say(f, "status", err, "");
 }
 
 static bool faults_look(struct faults *f, struct work *work)
@@ -438,9 +537,12 @@ static bool faults_judge(struct faults *f, struct work *work,
         if (work->store != NULL && kind->calls != 0) {
             err = work_do(work, "reopen"); /* it may want to be */
         }
-        return err != 0 ? faults_say(f, "it does not open again", err,
-                                     cove_errmsg(work->store))
-                        : work->store == NULL || faults_look(f, work);
+        if (err != 0) {
+            return faults_say(f, "it does not open again", err,
+                              cove_errmsg(work->store));
+        }
+        return f->former ? former_whole(f, work)
+                         : work->store == NULL || faults_look(f, work);
     }
     if (err != kind->code) {
         return faults_say(f, "another error", err, said);
@@ -450,6 +552,11 @@ static bool faults_judge(struct faults *f, struct work *work,
     }
     if (said[0] == '\0') {
         return faults_say(f, "an error without a sentence", err, "");
+    }
+    if (f->former) {
+        (void)work_do(work, "close");
+        return former_left(f, work) && faults_again(f, work, done) &&
+               former_whole(f, work);
     }
     return at_once ? faults_goes_on(f, work) : faults_again(f, work, done);
 }
@@ -465,6 +572,7 @@ static bool faults_try(struct faults *f, const struct kind *kind, long at,
 
     saved_put(&f->saved, work.dir);
     saved_put(&f->no_copy, work.backup);
+    former_begin(f);
     edge_set(CLOCK, 77);
 
     long held = blocks;
@@ -509,6 +617,7 @@ static bool faults_learn(struct faults *f)
 
     saved_put(&f->saved, work.dir);
     saved_put(&f->no_copy, work.backup);
+    former_begin(f);
     edge_set(CLOCK, 77);
     memset(&step_commits, 0, sizeof(step_commits));
     err = f->opens ? 0 : work_do(&work, "open");
@@ -522,8 +631,12 @@ static bool faults_learn(struct faults *f)
         return faults_say(f, "let alone", err, cove_errmsg(work.store));
     }
     step_commits.noted = true;
+
+    bool good =
+        !f->former || (former_learn(f, &work) && former_whole(f, &work));
+
     (void)work_do(&work, "close");
-    return true;
+    return good;
 }
 
 static bool faults_step(struct faults *f)
@@ -610,11 +723,34 @@ static int faults_day(struct faults *f, const char *only)
     return failed != 0;
 }
 
+static int faults_former(struct faults *f, const char *tar)
+{
+    char command[800];
+    bool good;
+
+    snprintf(command, sizeof(command),
+             "rm -rf '%s' && mkdir -m 700 '%s' && tar -xzf '%s' -C '%s'",
+             f->work.dir, f->work.dir, tar, f->work.dir);
+    if (system(command) != 0) {
+        faults_die(tar);
+    }
+    saved_take(&f->saved, f->work.dir);
+    f->step = day_step("open");
+    f->opens = f->former = true;
+    good = faults_step(f);
+    former_begin(f);
+    printf("1..1\n%s 1 - what a take-over leaves is the one or the other\n",
+           good ? "ok" : "not ok");
+    printf("# %ld failures, %ld that it can do without\n", f->tries,
+           f->tolerated);
+    return good ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     struct faults *f = calloc(1, sizeof(*f));
     const char *memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    const char *only = NULL;
+    const char *only = NULL, *former = NULL;
     char command[256];
     int failed = 1;
 
@@ -627,6 +763,8 @@ int main(int argc, char **argv)
             f->stride = strtol(argv[i + 1], NULL, 10);
         } else if (strcmp(argv[i], "--step") == 0) {
             only = argv[i + 1];
+        } else if (strcmp(argv[i], "--former") == 0) {
+            former = argv[i + 1];
         }
     }
     snprintf(fault.base, sizeof(fault.base), "%s/cove-faults-XXXXXX", memory);
@@ -635,7 +773,8 @@ int main(int argc, char **argv)
         work_begin(&f->work, fault.base, 1);
         content_watch = f->work.dir;
         calls_watch(&fault_hook);
-        failed = faults_day(f, only);
+        failed =
+            former != NULL ? faults_former(f, former) : faults_day(f, only);
         calls_watch(NULL);
         work_end(&f->work);
         saved_clear(&f->saved);
