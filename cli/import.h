@@ -20,6 +20,7 @@ struct import {
     const char *schema;
     const struct cove_id *owner;
     const char *blob_dir; /* where exported blobs lie; NULL: nowhere */
+    const char *unique;   /* the field that names a document; NULL: none */
     bool skip;
     bool resume;
     bool cut;  /* the input ends in the middle of a line */
@@ -39,6 +40,9 @@ struct import {
     json_t *ids;     /* of what was made */
     json_t *renamed; /* old id → new id */
     json_t *made;    /* old id → new id in hex */
+    json_t *named;   /* value of that field → [ids that have it] */
+    json_t *lines;   /* value of that field → the line that has it */
+    long long updated, unchanged;
     json_t *parents; /* old id of a child → {"id": new map, "field"} */
     struct cli_progress progress;
 };
@@ -46,6 +50,8 @@ struct import {
 /* Note a document that was made of an exported one (NULL: of a record). */
 void import_made(struct import *m, const struct cove_id *id,
                  const char *exported);
+/* Say what is wrong with a line, and where: of broken JSON the column too. */
+void import_say(struct import *m, const char *line, int err);
 /* The record was refused, and that is said: go on, or stop? */
 int import_refused(struct import *m, int code, bool invalid);
 /* Errors that are about the record, so that --skip-invalid may go on. */
@@ -62,6 +68,12 @@ int import_log_open(struct import *m, const char *path, const char *text);
 /* A commit is about to be made. */
 int import_log_slice(struct import *m);
 void import_log_close(struct import *m, bool done);
+
+/* --- import_unique.c */
+/* Read which documents there are; m->txn is begun. Exit codes. */
+int import_unique_begin(struct import *m);
+int import_unique_line(struct import *m, const char *line);
+void import_unique_end(struct import *m);
 
 /* --- import_content.c */
 json_t *import_hex(const struct cove_id *id);

@@ -182,6 +182,8 @@ const struct cli_verb cli_verbs[] = {
      "  --owner ID       the group or account that owns them\n"
      "  --skip-invalid   go on behind a record that breaks the schema, and "
      "count\n"
+     "  --unique FIELD   a record whose FIELD a document has changes that one, "
+     "by what\n                   differs; so a file can be imported again\n"
      "  --blob-dir DIR   where `cove export` put the blobs\n"
      "  --resume         commit in slices, and go on where an import of this "
      "file ended:\n                   how far it came is in FILE.import\n"
@@ -197,6 +199,7 @@ const struct cli_verb cli_verbs[] = {
      "  --resume         with it: go on where an import of it ended\n"
      "Examples:\n"
      "  cove import notes.jsonl --schema Note\n"
+     "  cove import stock.jsonl --schema Item --unique sku\n"
      "  cove -d a export Note | cove -d b import -"},
     {"export", true, false, cli_export,
      "[SCHEMA[@VERSION]] | --exact FILE [SCHEMA]",

@@ -84,8 +84,7 @@ bool import_invalid(int err)
            err == COVE_ERESERVED;
 }
 
-/* What is wrong, and where: of broken JSON the column too. */
-static void import_say(struct import *m, const char *line, int err)
+void import_say(struct import *m, const char *line, int err)
 {
     json_error_t error = {0};
     json_t *value = err == COVE_EJSON
@@ -232,10 +231,19 @@ static int import_line(struct import *m, const char *line, int pass)
 {
     json_t *exported = cli_exported(line);
     struct cove_id id;
-    int code = exported != NULL ? import_exported(m, exported, pass)
-               : pass == 2      ? import_record(m, m->schema, line, NULL, &id)
-                                : CLI_OK;
+    int code = CLI_OK;
 
+    if (exported != NULL && m->unique != NULL) {
+        code = cli_fail(CLI_USAGE,
+                        "line %lld: a line of `cove export`; --unique is for "
+                        "records",
+                        m->line);
+    } else if (exported != NULL) {
+        code = import_exported(m, exported, pass);
+    } else if (pass == 2) {
+        code = m->unique != NULL ? import_unique_line(m, line)
+                                 : import_record(m, m->schema, line, NULL, &id);
+    }
     json_decref(exported);
     return code;
 }
@@ -304,6 +312,7 @@ static int import_lines(struct import *m, char *text)
 {
     int code = import_begin(m);
 
+    code = code == CLI_OK ? import_unique_begin(m) : code;
     for (int pass = 1; pass <= 3 && code == CLI_OK; pass++) {
         m->pass = pass;
         code = import_pass(m, text);
@@ -344,16 +353,21 @@ static int import_run(struct import *m, const char *path)
     import_log_close(m, code == CLI_OK);
     free(text);
     if (code == CLI_OK && m->cli->json) {
-        json_t *reply = json_pack("{s:I s:I s:I s:I s:O}", "imported",
-                                  (json_int_t)m->imported, "resumedAt",
-                                  (json_int_t)m->from_line, "skipped",
-                                  (json_int_t)m->skipped, "leftOut",
-                                  (json_int_t)m->left_out, "ids", m->ids);
+        json_t *reply = json_pack(
+            "{s:I s:I s:I s:I s:I s:I s:O}", "imported",
+            (json_int_t)m->imported, "updated", (json_int_t)m->updated,
+            "unchanged", (json_int_t)m->unchanged, "resumedAt",
+            (json_int_t)m->from_line, "skipped", (json_int_t)m->skipped,
+            "leftOut", (json_int_t)m->left_out, "ids", m->ids);
 
         cli_print_json(reply);
         json_decref(reply);
     } else if (code == CLI_OK && !m->cli->quiet) {
         printf("%lld documents imported", m->imported);
+        if (m->unique != NULL) {
+            printf(", %lld updated, %lld as they were", m->updated,
+                   m->unchanged);
+        }
         if (m->skipped > 0) {
             printf(", %lld skipped", m->skipped);
         }
@@ -367,10 +381,25 @@ static int import_run(struct import *m, const char *path)
     json_decref(m->renamed);
     json_decref(m->made);
     json_decref(m->parents);
+    import_unique_end(m);
     json_decref(m->slice_made);
     json_decref(m->slice_ids);
     json_decref(m->slice_parents);
     return code == CLI_OK && m->cut ? CLI_INVALID : code;
+}
+
+static int import_by_field(const struct import *m, const char *schema)
+{
+    if (m->unique != NULL && schema == NULL) {
+        return cli_fail(CLI_USAGE, "--unique wants --schema: whose documents "
+                                   "have that field");
+    }
+    if (m->unique != NULL && m->resume) {
+        return cli_fail(CLI_USAGE, "--unique needs no --resume: import the "
+                                   "file again, and only what differs is "
+                                   "written");
+    }
+    return CLI_OK;
 }
 
 int cli_import(struct cli *cli)
@@ -393,11 +422,13 @@ int cli_import(struct cli *cli)
     m.blob_dir = cli_option(cli, "--blob-dir", &bad);
     m.skip = cli_flag(cli, "--skip-invalid");
     m.resume = cli_flag(cli, "--resume");
+    m.unique = cli_option(cli, "--unique", &bad);
     path = cli_word(cli);
     code = cli_end(cli, bad);
     if (code == CLI_OK && path == NULL) {
         code = cli_fail(CLI_USAGE, "import needs a file of JSON lines, or -");
     }
+    code = code == CLI_OK ? import_by_field(&m, schema) : code;
     if (schema != NULL) {
         cli_schema_word(schema, named);
         m.schema = json_string_value(json_object_get(named, "schema"));

@@ -13,7 +13,7 @@ from cli_kit import OK, ERROR, USAGE, CONDITION, NOT_FOUND, INVALID, desk_of, re
 from node_kit import ENV, Node, check, main, until
 
 NOTE = {"title": "Note", "version": 1, "type": "object", "required": ["title"],
-        "properties": {"title": {"type": "string"}, "n": {"type": "integer"}}}
+        "properties": {"title": {"type": "string"}, "n": {"type": "integer"}, "body": {"type": "string"}}}
 
 
 def publish(node):
@@ -228,6 +228,70 @@ def a_cut_input_is_gone_on_with_though_wrong_lines_are_skipped(cove):
         check(not log.exists(), "the log is there")
 
 
+# ------------------------------------------------------------------- --unique
+
+def a_second_import_by_a_field_writes_only_what_differs(cove):
+    """New ones are made, changed ones changed, and the rest is left alone."""
+    with desk_of(cove) as d:
+        publish(d)
+        words = ["import", "-", "--schema", "Note", "--unique", "title"]
+        done = d.json(*words, text=records(300))
+        same((done["imported"], done["updated"], done["unchanged"]), (300, 0, 0), "first")
+        ids, before = done["ids"], d.json("status")["digest"]
+        done = d.json(*words, text=records(300))
+        same((done["imported"], done["updated"], done["unchanged"]), (0, 0, 300), "again")
+        same(d.json("status")["digest"], before, "what was as it is was written")
+        d.run("set", ids[7], "n:=-7")
+        d.run("set", ids[8], "body=kept")
+        lines = records(302).replace('"n": 9}', '"n": 90}')
+        done = d.json(*words, text=lines)
+        same((done["imported"], done["updated"], done["unchanged"]), (2, 2, 298), "changed")
+        same([len(d.json("log", i)["events"]) for i in (ids[7], ids[8], ids[9], ids[10])],
+             [len(d.json("log", ids[10])["events"]) + more for more in (2, 1, 1, 0)], "logs")
+        same([d.fields(ids[i]) for i in (7, 8, 9)],
+             [{"title": "n7", "n": 7}, {"title": "n8", "n": 8, "body": "kept"},
+              {"title": "n9", "n": 90}], "fields")
+        said = d.run(*words, text='{"title":"n7"}\n')
+        same(said, "0 documents imported, 0 updated, 1 as they were\n", "said")
+        same(d.fields(ids[7])["n"], 7, "what a record leaves out stays")
+        words[-1] = "n"                     # an integer names a document too
+        done = d.json(*words, text='{"title":"other","n":7}\n{"title":"new","n":7000}\n')
+        same((done["imported"], done["updated"]), (1, 1), "by a number")
+        same(d.fields(ids[7])["title"], "other", "by a number")
+
+
+def a_record_that_names_no_document_is_refused_by_its_line(cove):
+    """Without the field, with one that cannot name, twice, or of two documents."""
+    with desk_of(cove) as d:
+        publish(d)
+        twins = d.import_records([{"title": "twin"}] * 2, "--schema", "Note")
+        words = ["import", "-", "--schema", "Note", "--unique", "title"]
+        one = '{"title":"a","n":1}\n'
+        for wrong, *says in (
+                ('{"n":1}\n', 'line 2: it has no "title"'),
+                ('{"title":["a"]}\n', 'line 2: "title" is neither a text nor an integer'),
+                ('{"title":null}\n', 'line 2: "title" is neither a text nor an integer'),
+                ('{"title":"a"}\n', 'line 2: "title" is "a" on line 1 already'),
+                ('{"title":"twin"}\n', 'line 2: "title" is "twin" in 2 documents', *twins),
+                ('{"title":"b","n":"x"}\n', "line 2:", "n"),
+                ('{"title":"b",\n', "line 2 column"),
+                ("[1]\n", "line 2")):
+            refused(d, words, INVALID, *says, text=one + wrong)
+            done = d.json(*words, "--skip-invalid", text='{"title":"a"}\n' + wrong)
+            same((done["skipped"], done["imported"] + done["unchanged"]), (1, 1), wrong)
+        found = d.json("find", "Note")["documents"]
+        same(sorted(x["fields"]["title"] for x in found), ["a", "twin", "twin"], "documents")
+        # One that is refused is left as it was, in whole.
+        done = d.json(*words, "--skip-invalid", text='{"title":"a","n":"x","body":"new"}\n')
+        same((done["skipped"], done["updated"]), (1, 0), "refused")
+        same([x["fields"] for x in d.json("find", "Note", "--where", "title=a")["documents"]],
+             [{"title": "a"}], "in part")
+        refused(d, [*words[:2], "--unique", "title"], USAGE, "--schema", text=one)
+        refused(d, [*words, "--resume"], USAGE, "--resume", text=one)
+        refused(d, words, USAGE, "a line of `cove export`",
+                text=d.run("export", "Note").splitlines()[0] + "\n")
+
+
 TESTS = [
     an_export_that_was_cut_goes_on_behind_its_last_document,
     an_export_ends_though_documents_are_made,
@@ -237,6 +301,8 @@ TESTS = [
     a_wrong_line_is_named_and_gone_on_with_when_it_is_right,
     an_input_that_ends_within_a_line_says_so,
     a_cut_input_is_gone_on_with_though_wrong_lines_are_skipped,
+    a_second_import_by_a_field_writes_only_what_differs,
+    a_record_that_names_no_document_is_refused_by_its_line,
 ]
 
 if __name__ == "__main__":
