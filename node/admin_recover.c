@@ -5,6 +5,7 @@
  * gathers it; when all is verified and in the new store it goes. */
 #include "core/store_pages.h"
 #include "crdt/repo_salvage.h"
+#include "node/backup.h"
 #include "node/check.h"
 
 #include <errno.h>
@@ -37,21 +38,6 @@ struct recover {
 static char *recover_path(struct recover *r, const char *dir, const char *name)
 {
     return cove_arena_printf(&r->a->arena, "%s/%s", dir, name);
-}
-
-static void recover_drop(struct recover *r, const char *dir)
-{
-    static const char *const names[] = {"data.mdb", "lock.mdb", "open.lock",
-                                        "device.key"};
-
-    for (size_t i = 0; i < COVE_ARRAY_LEN(names); i++) {
-        char *path = recover_path(r, dir, names[i]);
-
-        if (path != NULL) {
-            (void)unlink(path);
-        }
-    }
-    (void)rmdir(dir);
 }
 
 /* Does somebody have it open? What is read would be of two states. */
@@ -364,10 +350,10 @@ static int recover_all(struct recover *r)
     cove_store_close(r->store);
     cove_buf_clear(&r->list.out);
     if (r->room != NULL) {
-        recover_drop(r, r->room);
+        backup_undo(r->room);
     }
     if (err != 0) {
-        recover_drop(r, r->to);
+        backup_undo(r->to);
     }
     return err;
 }

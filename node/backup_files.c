@@ -3,6 +3,7 @@
 #include "node/backup.h"
 
 #include "core/store_dir.h"
+#include "node/dump.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,23 +57,6 @@ bool backup_exists(const char *path)
 
 /* --- reading and copying */
 
-static int files_write(int fd, const uint8_t *at, size_t len)
-{
-    while (len > 0) {
-        ssize_t put = write(fd, at, len);
-
-        if (put < 0 && errno == EINTR) {
-            continue;
-        }
-        if (put <= 0) {
-            return put == 0 ? COVE_ENOSPC : files_error(errno);
-        }
-        at += put;
-        len -= (size_t)put;
-    }
-    return 0;
-}
-
 /* Read to the end; to: -1, or where it is written as well. */
 static int files_pass(int from, int to, uint8_t *piece, struct cove_hash *hash,
                       uint64_t *bytes)
@@ -96,7 +80,7 @@ static int files_pass(int from, int to, uint8_t *piece, struct cove_hash *hash,
         cove_hasher_add(&hasher, cove_bytes(piece, (size_t)got));
         all += (uint64_t)got;
 
-        int err = to < 0 ? 0 : files_write(to, piece, (size_t)got);
+        int err = to < 0 ? 0 : dump_write(to, cove_bytes(piece, (size_t)got));
 
         if (err != 0) {
             return err;

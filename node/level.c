@@ -47,11 +47,14 @@ int node_level_look(struct cove *store, struct node_worker *worker, bool *left,
     if (err != 0) {
         return err;
     }
-    level_boot(&now);
     err = level_get(worker, txn, &held);
     *left = err == 0;
-    *renew = *left && (now.len == 0 ||
-                       !cove_bytes_equal(held, cove_bytes(now.text, now.len)));
+    *renew = false;
+    if (*left) {
+        level_boot(&now);
+        *renew = now.len == 0 ||
+                 !cove_bytes_equal(held, cove_bytes(now.text, now.len));
+    }
     cove_store_abort(txn);
     return err == COVE_ENOTFOUND ? 0 : err;
 }

@@ -52,7 +52,9 @@ int node_nonce_check(struct cove *store, struct node_worker *worker, bool *due);
 int node_nonce_renew(struct cove *store, struct node_worker *worker);
 /* Let the side file name these files as the store's. */
 int node_nonce_say(struct cove *store, const char *const *files, size_t count);
-void node_notify(struct cove *store); /* tell other processes of a commit */
+/* Tell other processes of a commit; a struct cove, as callbacks are given it.
+ */
+void node_notify(void *ctx);
 
 /* --- account.c: the device's account, one document, made with the store */
 int node_account_open(struct cove *store, struct node_worker *worker);

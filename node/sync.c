@@ -39,11 +39,6 @@ struct node_sync {
 
 /* ------------------------------------------------------------ make and free */
 
-static void sync_announce(void *ctx)
-{
-    node_notify(ctx);
-}
-
 static void sync_event(void *ctx, const char *line)
 {
     const struct cove *store = ctx;
@@ -92,7 +87,7 @@ static int sync_engine(struct node_sync *s)
         .repo = s->worker->repo,
         .store = store->store,
         .notify_path = store->notify_path,
-        .announce = sync_announce,
+        .announce = node_notify,
         .on_error = sync_error,
         .event = sync_event,
         .ctx = store,
