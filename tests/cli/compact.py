@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from cli_kit import CONDITION, DESTRUCTIVE, NOT_FOUND, USAGE, desk_of, refused, same
+from cli_kit import DESTRUCTIVE, NOT_FOUND, USAGE, desk_of, refused, same
 from node_kit import check, converge, link, main, nodes_of, until
 
 NOTE = {"title": "Note", "version": 1, "type": "object",
@@ -213,7 +213,6 @@ def others_hear_of_it_and_late_writers_are_told(cove):
 
 
 if __name__ == "__main__":
-    assert CONDITION
     sys.exit(main([
         compact_makes_the_store_smaller_and_changes_nothing,
         compact_of_one_document_leaves_the_others_and_the_file,

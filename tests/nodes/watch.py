@@ -245,7 +245,7 @@ def it_ends_after_so_many_events_and_when_the_time_is_over(cove):
 
 
 if __name__ == "__main__":
-    main([
+    sys.exit(main([
         a_change_of_a_peer_reaches_a_watcher_beside_the_daemon,
         a_daemon_that_is_killed_leaves_no_event_behind,
         a_slow_watcher_gets_each_document_once_and_in_order,
@@ -253,4 +253,4 @@ if __name__ == "__main__":
         what_only_a_migration_wrote_can_be_left_out,
         an_idle_watcher_is_never_woken,
         it_ends_after_so_many_events_and_when_the_time_is_over,
-    ])
+    ]))
