@@ -154,8 +154,9 @@ static int identity_open(struct cove *store, bool create)
 /* ------------------------------------------------------------------ notices
  */
 
-void node_notify(struct cove *store)
+void node_notify(void *ctx)
 {
+    struct cove *store = ctx;
     int fd;
 
     if (store->notify_path == NULL) { /* in memory: it is all in here */

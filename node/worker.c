@@ -7,11 +7,6 @@
 
 #include <time.h>
 
-static void worker_landed(void *ctx)
-{
-    node_notify(ctx);
-}
-
 void node_store_options(struct cove *store, const struct cove_options *o,
                         struct cove_store_options *out)
 {
@@ -23,7 +18,7 @@ void node_store_options(struct cove *store, const struct cove_options *o,
     out->create = (o->flags & COVE_OPEN_CREATE) != 0;
     out->force_network = (o->flags & COVE_OPEN_FORCE_NETWORK) != 0;
     out->level = o->level == COVE_GROUP ? COVE_LEVEL_GROUP : COVE_LEVEL_FULL;
-    out->landed = worker_landed;
+    out->landed = node_notify;
     out->landed_ctx = store;
 }
 

@@ -16,7 +16,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "nodes"))
 # pylint: disable-next=wrong-import-position
-from node_kit import Node, check, main, terminal  # noqa: E402
+from node_kit import Node, check, finished, main, terminal  # noqa: E402
 
 OK, ERROR, USAGE, CONDITION, OPEN, NOT_FOUND, _, _, DESTRUCTIVE, INVALID = range(10)
 
@@ -58,9 +58,7 @@ class Desk:
 
     def diff(self, *words, code=OK, options=()):
         """schema diff; what it prints, and what it complains of."""
-        done = subprocess.run(self.node.command(*options, "schema", "diff", *words),
-                              input="", capture_output=True, encoding="utf-8", check=False,
-                              timeout=60)
+        done = finished(self.node.command(*options, "schema", "diff", *words), "")
         check(done.returncode == code, f"schema diff {' '.join(words)}: exit",
               done.returncode, "not", code, done.stdout, done.stderr)
         return done.stdout, done.stderr

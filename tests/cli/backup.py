@@ -13,13 +13,12 @@ import subprocess
 import sys
 
 from cli_kit import OK, USAGE, NOT_FOUND, BUSY, DESTRUCTIVE, INVALID, ERROR, desk_of, refused, same
-from node_kit import ENV, Node, check, converge, link, main, nodes_of
+from node_kit import ENV, Node, check, converge, finished, link, main, nodes_of
 
 
 def words(cove, *more, code=OK, **options):
     """A verb that needs no store; what it prints."""
-    done = subprocess.run([cove, *map(str, more)], capture_output=True, encoding="utf-8",
-                          env=ENV, check=False, **options)
+    done = finished([cove, *more], **options)
     check(done.returncode == code, f"exit {done.returncode}, not {code}:", done.stderr)
     return done
 
@@ -128,8 +127,7 @@ def each_damaged_byte_of_a_backup_is_found(cove):
         for at in range(4096 * 2 + 2000, len(whole), max(4096, len(whole) // 24 // 4096 * 4096)):
             (path / "data.mdb").write_bytes(
                 whole[:at] + bytes([whole[at] ^ 0x40]) + whole[at + 1:])
-            done = subprocess.run([cove, "--json", "backup", "verify", str(path)],
-                                  capture_output=True, encoding="utf-8", env=ENV, check=False)
+            done = finished([cove, "--json", "backup", "verify", path])
             check(done.returncode in (OK, INVALID), at, done.returncode, done.stderr)
             reply = json.loads(done.stdout)
             check(reply["sameBytes"] is False, at)

@@ -18,7 +18,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "nodes"))
 # pylint: disable-next=wrong-import-position
-from node_kit import Failure, Node, check, link, main, nodes_of, until  # noqa: E402
+from node_kit import Failure, Node, check, finished, link, main, nodes_of, until  # noqa: E402
 
 STORE_NEWER = None
 OK, ERROR, USAGE, CONDITION, DRIFT, NOT_FOUND, BUSY, UNREACHABLE, _, INVALID = range(10)
@@ -68,8 +68,7 @@ class Desk:
 
     def refused(self, words, code, says, text=None, changes=False, **more):
         """A verb that must be refused so, with nothing changed."""
-        done = subprocess.run(self.node.command(*words), input=text, capture_output=True,
-                              encoding="utf-8", check=False, timeout=60, **more)
+        done = finished(self.node.command(*words), text, **more)
         name = " ".join(map(str, words))
         check(done.returncode == code, f"cove {name}: exit {done.returncode}, not {code}:",
               done.stderr)

@@ -10,13 +10,12 @@ import json
 import os
 import pathlib
 import stat
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "nodes"))
 # pylint: disable-next=wrong-import-position
-from node_kit import ENV, Node, check, main  # noqa: E402
+from node_kit import ENV, Node, check, finished, main  # noqa: E402
 
 OK, ERROR, USAGE, NOT_FOUND, INVALID = 0, 1, 2, 5, 9
 
@@ -41,8 +40,7 @@ class Desk(Node):
         """`cove edit` with that editor: the finished process."""
         clean = {k: v for k, v in ENV.items() if k != "VISUAL"}
         env = {**clean, "TMPDIR": str(self.temp), "EDITOR": self.editor(script), **env}
-        done = subprocess.run(self.command("edit", *words), env=env, capture_output=True,
-                              stdin=subprocess.DEVNULL, encoding="utf-8", check=False, timeout=60)
+        done = finished(self.command("edit", *words), "", env=env)
         check(done.returncode == code, f"edit {words}: exit {done.returncode}, not {code}:",
               done.stderr)
         return done

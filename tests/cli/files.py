@@ -17,7 +17,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "nodes"))
 # pylint: disable-next=wrong-import-position
 from node_kit import (  # noqa: E402
-    ENV, Failure, Node, check, link, main, nodes_of, terminal, until)
+    ENV, Failure, Node, check, finished, link, main, nodes_of, terminal, until)
 
 OK, ERROR, USAGE, CONDITION, DRIFT, NOT_FOUND, BUSY, UNREACHABLE, DESTRUCTIVE, INVALID = range(10)
 
@@ -74,8 +74,7 @@ class Yard:
 
     def call(self, *words, text=None):
         """Run a verb beside the files."""
-        return subprocess.run(self.node.command(*words), cwd=self.base, env=ENV, input=text,
-                              capture_output=True, encoding="utf-8", check=False, timeout=60)
+        return finished(self.node.command(*words), text, cwd=self.base)
 
     def run(self, *words, code=OK, text=None):
         """Run a verb that must end so: what it printed, both ways."""

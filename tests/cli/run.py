@@ -8,13 +8,12 @@ import contextlib
 import json
 import pathlib
 import re
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "nodes"))
 # pylint: disable-next=wrong-import-position
-from node_kit import ENV, Node, check, main, until  # noqa: E402
+from node_kit import Node, check, finished, main, until  # noqa: E402
 
 OK, ERROR, USAGE, CONDITION, DRIFT, NOT_FOUND, BUSY, UNREACHABLE, DESTRUCTIVE, INVALID = range(10)
 
@@ -50,8 +49,7 @@ class Desk:
 
     def call(self, *words):
         """Run a verb: exit code, and what it printed both ways."""
-        done = subprocess.run(self.node.command(*words), env=ENV, capture_output=True,
-                              encoding="utf-8", check=False, timeout=60)
+        done = finished(self.node.command(*words))
         return done.returncode, plain(done.stdout + done.stderr)
 
     def golden(self, words, code, *lines):

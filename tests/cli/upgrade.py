@@ -18,7 +18,7 @@ import tarfile
 import tempfile
 
 from cli_kit import OK, ERROR, CONDITION, same
-from node_kit import ENV, STARTED, Node, check, main
+from node_kit import ENV, STARTED, Node, check, finished, main
 
 GOLDEN = sys.argv.pop(2)
 DIGEST = "da7b8e7d16781ede809eaa194afbcac6248821a3343815648caf5e3a0c972a0b"
@@ -43,8 +43,7 @@ def unpack(path):
 
 def cove_run(cove, *words, env=None, **more):
     """The finished process."""
-    return subprocess.run([cove, *map(str, words)], env={**ENV, **(env or {})},
-                          capture_output=True, encoding="utf-8", check=False, **more)
+    return finished([cove, *words], env={**ENV, **(env or {})}, **more)
 
 
 def shows(cove, path):
