@@ -76,6 +76,7 @@ static void txn_init(struct cove_store *store, struct cove_store_txn *txn,
     txn->store = store;
     txn->cursors = NULL;
     txn->endings = NULL;
+    txn->owner = NULL;
     txn->writes = 0;
     txn->failed = 0;
     txn->write = write;
@@ -124,6 +125,16 @@ int cove_store_flush(struct cove_store *store)
 bool cove_store_writes(const struct cove_store_txn *txn)
 {
     return txn->write;
+}
+
+void cove_store_own(struct cove_store_txn *txn, const void *owner)
+{
+    txn->owner = owner;
+}
+
+const void *cove_store_owner(const struct cove_store_txn *txn)
+{
+    return txn->owner;
 }
 
 uint64_t cove_store_generation(const struct cove_store_txn *txn)

@@ -122,6 +122,10 @@ COVE_MUST_CHECK int cove_store_commit(struct cove_store_txn *txn);
 void cove_store_abort(struct cove_store_txn *txn);
 /* Is it a write transaction? */
 bool cove_store_writes(const struct cove_store_txn *txn);
+/* Who remembers something of this transaction by its address, which another one
+ * may have later: that is nobody's at its begin. */
+void cove_store_own(struct cove_store_txn *txn, const void *owner);
+const void *cove_store_owner(const struct cove_store_txn *txn);
 /* How often transactions of this store were lost after their end, as of the
  * begin of this one. What is remembered of an earlier number must be forgotten.
  */

@@ -67,7 +67,8 @@ struct cove_store_txn {
     struct cove_store *store;
     struct cove_store_cursor *cursors;
     struct cove_store_ending *endings;
-    uint64_t writes; /* so far; a cursor of an older count has no position */
+    const void *owner; /* cove_store_own */
+    uint64_t writes;   /* so far; a cursor of an older count has no position */
     uint64_t generation;
     int failed; /* a write failed so: it can only abort */
     bool write;

@@ -20,9 +20,9 @@
  * lists) has written nothing, and what else is in the transaction may be
  * committed.
  *
- * Threads: any, since a store's transaction belongs to one thread and what the
- * repo itself keeps in memory is guarded; but lists and texts stay in memory
- * unguarded (repo_live.h): who loads them has one transaction open at a time.
+ * Threads: one at a time, since what the repo keeps in memory is guarded by
+ * nothing; who reads on several threads opens a repo for each. Who loads lists
+ * and texts, which stay in memory (repo_live.h), has one transaction at a time.
  *
  * docs/FORMAT.md "Trees" describes every record.
  */
@@ -66,6 +66,11 @@ COVE_MUST_CHECK int cove_repo_create(struct cove_repo *repo,
                                      struct cove_store_txn *txn,
                                      struct cove_bytes header, cove_num *out,
                                      struct cove_diag *diag);
+/* The number of a document that may not be held but named by another: a load
+ * finds that out. Errors: COVE_ENOTFOUND. */
+COVE_MUST_CHECK int cove_repo_number(struct cove_repo *repo,
+                                     struct cove_store_txn *txn,
+                                     const struct cove_id *id, cove_num *out);
 /* Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int cove_repo_find(struct cove_repo *repo,
                                    struct cove_store_txn *txn,

@@ -240,12 +240,10 @@ static int slice_run(struct cove_check *c, bool *over)
 
 void check_forget(struct cove_repo *repo)
 {
-    pthread_mutex_lock(&repo->lock);
     repo_shapes_clear(repo);
     memset(repo->by_num, 0, sizeof(repo->by_num));
     memset(repo->by_key, 0, sizeof(repo->by_key));
     repo->tree.num = 0;
-    pthread_mutex_unlock(&repo->lock);
 }
 
 static int slice_begin(struct cove_check *c, struct cove_store_txn *txn)

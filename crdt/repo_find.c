@@ -69,6 +69,13 @@ static int find_removed(struct cove_store_txn *txn, cove_num num, bool *out)
     return err;
 }
 
+int cove_repo_number(struct cove_repo *repo, struct cove_store_txn *txn,
+                     const struct cove_id *id, cove_num *out)
+{
+    (void)repo;
+    return find_num(txn, id, out);
+}
+
 int cove_repo_find(struct cove_repo *repo, struct cove_store_txn *txn,
                    const struct cove_id *id, cove_num *out)
 {

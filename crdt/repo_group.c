@@ -535,9 +535,7 @@ int repo_group_proof(struct repo_work *work, const struct repo_proof *proof,
     if (err != 0) {
         return err;
     }
-    pthread_mutex_lock(&work->repo->lock);
     err = tree_proof(work, proof, &head, &whole);
-    pthread_mutex_unlock(&work->repo->lock);
     if (err == 0) {
         *out = whole;
     }

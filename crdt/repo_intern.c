@@ -11,11 +11,10 @@
 
 /* --- the cache */
 
-void repo_cache_lock(struct repo_work *work)
+void repo_cache_settle(struct repo_work *work)
 {
     struct cove_repo *repo = work->repo;
 
-    pthread_mutex_lock(&repo->lock);
     if (memcmp(repo->cache_stamp, work->counters.stamp,
                sizeof(repo->cache_stamp)) != 0) {
         repo_shapes_clear(repo);
@@ -24,11 +23,6 @@ void repo_cache_lock(struct repo_work *work)
         memcpy(repo->cache_stamp, work->counters.stamp,
                sizeof(repo->cache_stamp));
     }
-}
-
-void repo_cache_unlock(struct repo_work *work)
-{
-    pthread_mutex_unlock(&work->repo->lock);
 }
 
 static struct repo_slot *cache_key_slot(struct cove_repo *repo,
@@ -52,34 +46,25 @@ static void cache_add(struct repo_work *work, uint32_t num, uint8_t kind,
     slot.value_len = (uint8_t)value.len;
     memcpy(slot.key, key.at, key.len);
     memcpy(slot.value, value.at, value.len);
-    repo_cache_lock(work);
+    repo_cache_settle(work);
     work->repo->by_num[num % REPO_CACHE] = slot;
     *cache_key_slot(work->repo, key) = slot;
-    repo_cache_unlock(work);
 }
 
-/* `out` has room for any value; gives its length, 0 where it is not there. */
-static size_t cache_by_num(struct repo_work *work, uint32_t num, uint8_t kind,
-                           void *out)
+/* NULL where it is not there. Borrowed until the next one is added. */
+static const struct repo_slot *cache_by_num(struct repo_work *work,
+                                            uint32_t num, uint8_t kind)
 {
-    size_t len = 0;
-
-    repo_cache_lock(work);
-
     const struct repo_slot *slot = &work->repo->by_num[num % REPO_CACHE];
 
-    if (slot->num == num && slot->kind == kind) {
-        len = slot->value_len;
-        memcpy(out, slot->value, len);
-    }
-    repo_cache_unlock(work);
-    return len;
+    repo_cache_settle(work);
+    return slot->num == num && slot->kind == kind && num != 0 ? slot : NULL;
 }
 
 static bool cache_by_key(struct repo_work *work, uint8_t kind,
                          struct cove_bytes key, uint32_t *num)
 {
-    repo_cache_lock(work);
+    repo_cache_settle(work);
 
     const struct repo_slot *slot = cache_key_slot(work->repo, key);
     bool found = slot->num != 0 && slot->kind == kind &&
@@ -89,7 +74,6 @@ static bool cache_by_key(struct repo_work *work, uint8_t kind,
     if (found) {
         *num = slot->num;
     }
-    repo_cache_unlock(work);
     return found;
 }
 
@@ -239,10 +223,12 @@ static struct cove_bytes session_key(const struct cove_session_id *session)
 int repo_intern_session_of(struct repo_work *work, uint32_t num,
                            struct repo_session *out)
 {
+    const struct repo_slot *slot = cache_by_num(work, num, REPO_INTERN_SESSION);
     struct cove_bytes value;
     struct repo_session session;
 
-    if (cache_by_num(work, num, REPO_INTERN_SESSION, out) != 0) {
+    if (slot != NULL) {
+        memcpy(out, slot->value, sizeof(*out));
         return 0;
     }
 
@@ -334,9 +320,11 @@ int repo_intern_session_add(struct repo_work *work,
 int repo_intern_epoch_of(struct repo_work *work, uint32_t num,
                          struct cove_step_id *out)
 {
+    const struct repo_slot *slot = cache_by_num(work, num, REPO_INTERN_EPOCH);
     struct cove_bytes value;
 
-    if (cache_by_num(work, num, REPO_INTERN_EPOCH, out->b) != 0) {
+    if (slot != NULL) {
+        memcpy(out->b, slot->value, sizeof(out->b));
         return 0;
     }
 
@@ -439,21 +427,24 @@ int repo_unpack_session(struct repo_work *work, struct cove_unpacker *u,
 int repo_intern_register_of(struct repo_work *work, uint32_t num,
                             struct cove_bytes *out)
 {
-    uint8_t room[64];
-    size_t len = cache_by_num(work, num, REPO_INTERN_REGISTER, room);
-    struct cove_bytes value = cove_bytes(room, len);
+    const struct repo_slot *slot =
+        cache_by_num(work, num, REPO_INTERN_REGISTER);
+    struct cove_bytes value;
 
-    if (len == 0) {
-        int err = intern_get(work, num, REPO_INTERN_REGISTER, &value);
-
-        if (err != 0) {
-            return err;
-        }
-        if (value.len == 0 || value.len > sizeof(room)) {
-            return COVE_ECORRUPT;
-        }
-        cache_add(work, num, REPO_INTERN_REGISTER, value, value);
+    if (slot != NULL) {
+        return cove_arena_copy(work->arena,
+                               cove_bytes(slot->value, slot->value_len), out);
     }
+
+    int err = intern_get(work, num, REPO_INTERN_REGISTER, &value);
+
+    if (err != 0) {
+        return err;
+    }
+    if (value.len == 0 || value.len > sizeof(slot->value)) {
+        return COVE_ECORRUPT;
+    }
+    cache_add(work, num, REPO_INTERN_REGISTER, value, value);
     return cove_arena_copy(work->arena, value, out);
 }
 

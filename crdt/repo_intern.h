@@ -57,8 +57,7 @@ COVE_MUST_CHECK int repo_intern_again(const struct cove_entry *entry,
                                       struct cove_buf *out, uint32_t *num);
 
 /* The cache, for the operation's snapshot. */
-void repo_cache_lock(struct repo_work *work);
-void repo_cache_unlock(struct repo_work *work);
+void repo_cache_settle(struct repo_work *work);
 
 /* repo_shape.c */
 COVE_MUST_CHECK int repo_shape_pack(struct repo_work *work,

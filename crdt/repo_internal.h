@@ -4,7 +4,7 @@
  * its log chunks, and where the log is longer a checkpoint of the folded
  * state. docs/FORMAT.md "Trees" has every byte.
  *
- *   repo.c         open, counters, small records
+ *   repo.c         open, counters, small records; repo_parts.c long ones
  *   repo_intern.c  sessions, epochs and header shapes as small numbers
  *   repo_find.c    create, find, resolve, roles
  *   repo_shape.c   headers, by what documents of one kind have in common
@@ -28,8 +28,6 @@
  */
 #ifndef COVE_CRDT_REPO_INTERNAL_H
 #define COVE_CRDT_REPO_INTERNAL_H
-
-#include <pthread.h>
 
 #include "core/arena.h"
 #include "core/hlc.h"
@@ -178,7 +176,7 @@ struct cove_repo {
     struct repo_live *lives; /* the one used last first; repo_live.h */
     size_t live_count;
     struct cove_roots roots; /* of the write transactions, too */
-    pthread_mutex_t lock;    /* guards what follows */
+    struct repo_glance glance;
     struct repo_group_tree tree;
     struct repo_opened_pack pack;
     uint8_t cache_stamp[8];

@@ -1,5 +1,5 @@
-/* repo_open.h: what the repo keeps in memory of the write transaction under
- * way, until its end: counters, tallies, heads to be signed. A part of
+/* repo_open.h: what the repo keeps in memory of the transaction under way,
+ * until its end: counters, tallies, heads to be signed. A part of
  * repo_internal.h, which includes it.
  */
 #ifndef COVE_CRDT_REPO_OPEN_H
@@ -39,6 +39,12 @@ struct repo_known {
     cove_num num; /* 0 = none */
     struct cove_id id;
     enum cove_role mine;
+};
+
+/* What a transaction that only reads has found, which stays so in it. */
+struct repo_glance {
+    const struct cove_store_txn *txn; /* while cove_store_owner says so, too */
+    struct repo_counters counters;
 };
 
 /* repo_open.c */

@@ -315,14 +315,12 @@ int repo_pack_chunk(struct repo_work *work, cove_num num, uint32_t pack,
     if (err != 0) {
         return err == COVE_ENOTFOUND ? COVE_ECORRUPT : err;
     }
-    pthread_mutex_lock(&work->repo->lock);
     err = pack_open(opened, value);
     if (err == 0) {
         part = bsearch(&key, opened->parts.at, opened->parts.count,
                        sizeof(*part), part_find_order);
         err = part == NULL ? COVE_ECORRUPT : part_copy(part, work->arena, out);
     }
-    pthread_mutex_unlock(&work->repo->lock);
     return err;
 }
 

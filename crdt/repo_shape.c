@@ -134,28 +134,15 @@ static size_t shape_size(const struct repo_shape *shape)
            shape->kept_len[last];
 }
 
-/* A copy in the arena, since another thread may take the place. NULL in *out
- * where the shape is not in memory. */
-static int shape_recall(struct repo_work *work, uint32_t num,
-                        struct repo_shape **out)
+/* NULL where it is not in memory. Borrowed until another one is remembered. */
+static const struct repo_shape *shape_recall(struct repo_work *work,
+                                             uint32_t num)
 {
-    int err = 0;
+    const struct repo_shape *shape;
 
-    *out = NULL;
-    repo_cache_lock(work);
-
-    const struct repo_shape *shape = work->repo->shapes[num % REPO_SHAPES];
-
-    if (shape != NULL && shape->num == num) {
-        *out = cove_arena_new(work->arena, shape_size(shape));
-        if (*out == NULL) {
-            err = COVE_ENOMEM;
-        } else {
-            memcpy(*out, shape, shape_size(shape));
-        }
-    }
-    repo_cache_unlock(work);
-    return err;
+    repo_cache_settle(work);
+    shape = work->repo->shapes[num % REPO_SHAPES];
+    return shape != NULL && shape->num == num ? shape : NULL;
 }
 
 /* Without memory for it the shape is read again the next time. */
@@ -170,10 +157,9 @@ static void shape_remember(struct repo_work *work,
         return;
     }
     memcpy(kept, shape, shape_size(shape));
-    repo_cache_lock(work);
+    repo_cache_settle(work);
     cove_alloc_free(repo->opt.alloc, repo->shapes[shape->num % REPO_SHAPES]);
     repo->shapes[shape->num % REPO_SHAPES] = kept;
-    repo_cache_unlock(work);
 }
 
 /* --- putting together */
@@ -347,10 +333,30 @@ static int shape_learn(struct repo_work *work, struct repo_shape *shape,
     return 0;
 }
 
+/* A shape that was not met before. */
+static int shape_meet(struct repo_work *work, uint32_t num,
+                      struct cove_unpacker *u, struct repo_record *record)
+{
+    struct repo_shape *shape = cove_arena_new(work->arena, sizeof(*shape));
+    struct shape_built built;
+    int err = shape == NULL ? COVE_ENOMEM : shape_read(work, num, shape);
+
+    if (err == 0) {
+        err = shape_build(work, shape, u, &built);
+    }
+    if (err == 0) {
+        err = shape_learn(work, shape, &built, &record->header);
+    }
+    if (err == 0) {
+        record->header_bytes = built.bytes;
+    }
+    return err;
+}
+
 int repo_shape_unpack(struct repo_work *work, struct cove_unpacker *u,
                       struct repo_record *record)
 {
-    struct repo_shape *shape;
+    const struct repo_shape *shape;
     struct shape_built built;
     uint32_t num = cove_unpack_u32(u);
     int err;
@@ -367,28 +373,14 @@ int repo_shape_unpack(struct repo_work *work, struct cove_unpacker *u,
         }
         return err;
     }
-    err = shape_recall(work, num, &shape);
-    if (err != 0) {
-        return err;
+    shape = shape_recall(work, num);
+    if (shape == NULL) {
+        return shape_meet(work, num, u, record);
     }
-
-    bool known = shape != NULL;
-
-    if (!known) {
-        shape = cove_arena_new(work->arena, sizeof(*shape));
-        err = shape == NULL ? COVE_ENOMEM : shape_read(work, num, shape);
-    }
+    err = shape_build(work, shape, u, &built);
     if (err == 0) {
-        err = shape_build(work, shape, u, &built);
-    }
-    if (err != 0) {
-        return err;
-    }
-    if (known) {
         shape_fill(shape, &built, &record->header);
-    } else {
-        err = shape_learn(work, shape, &built, &record->header);
+        record->header_bytes = built.bytes;
     }
-    record->header_bytes = built.bytes;
     return err;
 }
