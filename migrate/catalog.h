@@ -24,6 +24,15 @@ struct cove_drift { /* an entry that is not what its key says */
     uint64_t hlc;
 };
 
+/* The live heads that a load saw last, and the key of what is clean at them:
+ * most documents have the same (load.c). */
+#define COVE_HEADS (COVE_MAX_LIVE_HEADS + 2) /* newest, asked for, live */
+struct cove_heads {
+    struct cove_step_id head[COVE_HEADS];
+    size_t count; /* 0: none was seen yet */
+    struct cove_hash key;
+};
+
 /* Borrowed, as journals, plans and schemas are, until cove_catalog_settle; what
  * a later call gives may say more. */
 struct cove_schema_doc {
@@ -35,7 +44,8 @@ struct cove_schema_doc {
     const struct cove_step *newest; /* see cove_schema_doc_newest */
     const struct cove_drift *drift;
     size_t drift_count;
-    uint64_t denied; /* steps by authors who are no admin */
+    uint64_t denied;          /* steps by authors who are no admin */
+    struct cove_heads *heads; /* load.c's */
 };
 
 COVE_MUST_CHECK int cove_catalog_new(const struct cove_alloc *alloc,

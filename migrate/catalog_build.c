@@ -219,6 +219,7 @@ int cove_catalog_build(struct cove_catalog *catalog, struct cove_store_txn *txn,
     if (err == 0) {
         e->doc.journal = e->journal;
         e->doc.newest = cove_journal_newest(e->journal);
+        e->doc.heads = &e->heads;
         e->doc.drift = b.drift;
         e->doc.drift_count = b.drift_count;
         entry_name(e);

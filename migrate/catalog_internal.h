@@ -29,6 +29,7 @@ struct catalog_entry {
     const struct cove_assumed *assumed;
     size_t assumed_count;
     struct cove_journal *journal;
+    struct cove_heads heads;
     struct cove_arena arena;
     struct catalog_text *texts;
     struct catalog_plan *plans;

@@ -101,7 +101,7 @@ int indexes_show(struct cove_indexes *ix, struct cove_store_txn *txn,
                  const struct index_visit *visit, struct cove_diag *diag)
 {
     struct cove_load_request request = {
-        .num = num, .mode = COVE_LOAD_VIEW, .plain = true};
+        .num = num, .mode = COVE_LOAD_VIEW, .later = true};
     struct cove_loaded first, other, *seen = NULL;
     int err = 0;
 

@@ -17,7 +17,6 @@
 
 #define LOAD_DAYS     90
 #define LOAD_DAY_MS   86400000
-#define LOAD_HEADS    (COVE_MAX_LIVE_HEADS + 2) /* newest, asked for, live */
 #define LOAD_TX_ROOM  48000 /* bytes of values and origins in one copy tx */
 #define LOAD_TX_BYTES 120   /* of a transaction of copies besides them */
 
@@ -29,9 +28,10 @@ struct load {
     struct cove_arena *arena;
     struct cove_loaded *out;
     struct cove_diag *diag;
-    const struct cove_journal *journal;
-    const struct cove_step *newest; /* of it */
-    struct cove_step_id heads[LOAD_HEADS];
+    const struct cove_schema_doc *schema;
+    const struct cove_journal *journal; /* its */
+    const struct cove_step *newest;     /* of it */
+    struct cove_step_id heads[COVE_HEADS];
     size_t head_count;
     bool at_newest; /* loaded at it: the state that counts */
 };
@@ -43,7 +43,7 @@ static void heads_add(struct load *l, const struct cove_step_id *head)
     const struct cove_step *step = cove_journal_find(l->journal, head);
 
     if (step == NULL || step->state != COVE_STEP_ACTIVE || step->annotation ||
-        step->retired || l->head_count == LOAD_HEADS) {
+        step->retired || l->head_count == COVE_HEADS) {
         return;
     }
     for (size_t i = 0; i < l->head_count; i++) {
@@ -84,8 +84,10 @@ static void heads_find(struct load *l)
     heads_add(l, &l->out->head);
     for (size_t i = 0; i < state->native_count; i++) {
         const struct cove_native *n = &state->natives[i];
+        bool same = i > 0 && n->id.hlc == n[-1].id.hlc &&
+                    memcmp(&n->epoch, &n[-1].epoch, sizeof(n->epoch)) == 0;
 
-        if (n->has_epoch && cove_hlc_ms(n->id.hlc) >= since) {
+        if (n->has_epoch && !same && cove_hlc_ms(n->id.hlc) >= since) {
             heads_add(l, &n->epoch);
         }
     }
@@ -101,15 +103,22 @@ static void heads_find(struct load *l)
     }
 }
 
-static struct cove_hash heads_key(const struct load *l)
+static const struct cove_hash *heads_key(const struct load *l)
 {
-    struct cove_hash journal = cove_journal_fingerprint(l->journal);
-    struct cove_bytes parts[] = {
-        cove_bytes(journal.b, sizeof(journal.b)),
-        cove_bytes(l->heads, l->head_count * sizeof(l->heads[0])),
-    };
+    struct cove_heads *seen = l->schema->heads;
+    size_t len = l->head_count * sizeof(l->heads[0]);
 
-    return cove_hash_parts("cove/clean", parts, COVE_ARRAY_LEN(parts));
+    if (seen->count == 0 || seen->count != l->head_count ||
+        memcmp(seen->head, l->heads, len) != 0) {
+        struct cove_hash journal = cove_journal_fingerprint(l->journal);
+        struct cove_bytes parts[] = {cove_bytes(journal.b, sizeof(journal.b)),
+                                     cove_bytes(l->heads, len)};
+
+        seen->key = cove_hash_parts("cove/clean", parts, COVE_ARRAY_LEN(parts));
+        seen->count = l->head_count;
+        memcpy(seen->head, l->heads, len);
+    }
+    return &seen->key;
 }
 
 /* ------------------------------------------------------------------ copies */
@@ -315,7 +324,7 @@ static bool load_is_settled(const struct load *l)
             doc->judged_state == COVE_STATE_VIEWED);
 }
 
-static int load_copies(struct load *l)
+static int load_copies(struct load *l, const struct cove_hash *key)
 {
     struct cove_loaded *out = l->out;
     struct load_due due = {0};
@@ -323,13 +332,6 @@ static int load_copies(struct load *l)
                l->request->mode == COVE_LOAD_MIGRATE;
     int err = 0;
 
-    heads_find(l);
-    struct cove_hash key = heads_key(l);
-
-    if (load_is_clean(l, &key)) {
-        out->view.settled = load_is_settled(l);
-        return 0;
-    }
     for (size_t i = 0; i < l->head_count && err == 0; i++) {
         err = due_of_head(l, &l->heads[i], &due);
     }
@@ -342,7 +344,7 @@ static int load_copies(struct load *l)
         return load_settle(l, NULL);
     }
     if (due.count > 0) {
-        err = copies_write(l, &due, &key);
+        err = copies_write(l, &due, key);
         if (err == 0) {
             out->copies_written = out->copies_due;
             out->copies_due = 0;
@@ -350,7 +352,25 @@ static int load_copies(struct load *l)
             err = cove_kin_view(l->catalog, l->txn, out, out->plan, l->diag);
         }
     }
-    return err != 0 ? err : load_settle(l, &key);
+    return err != 0 ? err : load_settle(l, key);
+}
+
+/* The first half of it: is there anything to look for? */
+static int load_due(struct load *l)
+{
+    const struct cove_hash *key;
+
+    heads_find(l);
+    key = heads_key(l);
+    if (load_is_clean(l, key)) {
+        l->out->view.settled = load_is_settled(l);
+        return 0;
+    }
+    if (l->request->later) {
+        l->out->due_later = true;
+        return 0;
+    }
+    return load_copies(l, key);
 }
 
 /* -------------------------------------------------------------------- load */
@@ -381,6 +401,7 @@ static int load_head(struct load *l)
         err = cove_schema_doc_head(schema, NULL, &l->out->head, l->diag);
     }
     if (err == 0) {
+        l->schema = schema;
         l->journal = schema->journal;
         l->newest = cove_schema_doc_newest(schema);
         err = cove_catalog_plan(l->catalog, l->txn, journal, &l->out->head,
@@ -424,8 +445,39 @@ int cove_load(struct cove_catalog *catalog, struct cove_store_txn *txn,
     if (err == 0) {
         err = cove_kin_view(catalog, txn, out, out->plan, diag);
     }
-    if (err == 0 && !request->plain && !cove_loaded_is_child(out)) {
-        err = load_copies(&l);
+    if (err == 0 && !cove_loaded_is_child(out)) {
+        err = load_due(&l);
+    }
+    return err;
+}
+
+int cove_loaded_due(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                    int64_t live_days, struct cove_loaded *loaded,
+                    struct cove_diag *diag)
+{
+    const struct cove_load_request request = {
+        .num = loaded->doc.num, .mode = COVE_LOAD_VIEW, .live_days = live_days};
+    struct load l = {.catalog = catalog,
+                     .repo = cove_catalog_repo(catalog),
+                     .txn = txn,
+                     .request = &request,
+                     .arena = loaded->view.arena,
+                     .out = loaded,
+                     .diag = diag};
+
+    if (!loaded->due_later) {
+        return 0;
+    }
+    int err =
+        cove_catalog_open(catalog, txn, loaded->doc.schema_num, &l.schema);
+
+    if (err == 0) {
+        l.journal = l.schema->journal;
+        l.newest = cove_schema_doc_newest(l.schema);
+        err = load_due(&l);
+    }
+    if (err == 0) {
+        loaded->due_later = false;
     }
     return err;
 }
@@ -449,121 +501,4 @@ int cove_loaded_at(struct cove_catalog *catalog, struct cove_store_txn *txn,
     at->raw = false;
     at->head = *head;
     return cove_kin_view(catalog, txn, at, plan, NULL);
-}
-
-/* ------------------------------------------------------------------- state */
-
-const char *cove_doc_state_name(enum cove_doc_state state)
-{
-    static const char *const names[] = {
-        [COVE_STATE_CURRENT] = "current",
-        [COVE_STATE_VIEWED] = "viewed",
-        [COVE_STATE_DUE] = "due",
-        [COVE_STATE_AHEAD] = "ahead",
-        [COVE_STATE_BLOCKED] = "blocked",
-        [COVE_STATE_QUARANTINED] = "quarantined",
-        [COVE_STATE_WAITING_KEY] = "waiting-key",
-        [COVE_STATE_LOCAL_ONLY] = "local-only",
-    };
-
-    return names[state];
-}
-
-/* Count the visible fields that did not convert, and those that are shown
- * through steps only: no stored write of their own register. */
-static int state_fields(struct cove_loaded *loaded, uint32_t *shown_through)
-{
-    *shown_through = 0;
-    loaded->invalid = 0;
-    for (size_t i = 0; i < loaded->plan->field_count; i++) {
-        const struct cove_native *native;
-        const struct cove_copy *copy;
-        uint32_t reg = loaded->plan->fields[i].reg;
-        struct cove_cell cell;
-        int err = cove_view_read(&loaded->view, reg, &cell);
-
-        if (err != 0) {
-            return err;
-        }
-        if (cell.kind == COVE_INVALID) {
-            loaded->invalid++;
-        } else if (cell.kind == COVE_PRESENT) {
-            cove_view_stored(&loaded->view, reg, &native, &copy);
-            *shown_through += native == NULL && copy == NULL;
-        }
-    }
-    return 0;
-}
-
-int cove_loaded_state(struct cove_loaded *loaded, enum cove_doc_state *out)
-{
-    unsigned flags = loaded->doc.flags;
-    uint32_t through = 0;
-
-    if (!loaded->raw) {
-        int err = state_fields(loaded, &through);
-
-        if (err != 0) {
-            return err;
-        }
-    }
-    if ((flags & COVE_DOC_HAS_AHEAD) || (!loaded->raw && loaded->view.ahead)) {
-        *out = COVE_STATE_AHEAD;
-    } else if (flags & COVE_DOC_OWNER_MISSING) {
-        *out = COVE_STATE_BLOCKED;
-    } else if (flags & COVE_DOC_HAS_PRIVATE) {
-        *out = COVE_STATE_WAITING_KEY;
-    } else if (loaded->copies_due > 0) {
-        *out = loaded->doc.my_role >= COVE_ROLE_WRITER ? COVE_STATE_DUE
-                                                       : COVE_STATE_LOCAL_ONLY;
-    } else if (loaded->invalid > 0) {
-        *out = COVE_STATE_QUARANTINED;
-    } else {
-        *out = through > 0 ? COVE_STATE_VIEWED : COVE_STATE_CURRENT;
-    }
-    return 0;
-}
-
-/* One register as it is stored, for readers without the engine. */
-static int raw_get(const struct cove_state *state, struct cove_bytes reg,
-                   struct cove_cell *out)
-{
-    const struct cove_native *native = NULL;
-    const struct cove_copy *copy = NULL;
-    int err = cove_state_winner(state, reg, &native, &copy);
-
-    if (err == COVE_ENOTFOUND) {
-        out->kind = COVE_ABSENT;
-        return 0;
-    }
-    if (err == 0) {
-        bool deleted = native != NULL ? native->deleted : copy->deleted;
-
-        out->kind = deleted ? COVE_ABSENT : COVE_PRESENT;
-        out->bytes = native != NULL ? native->value : copy->value;
-    }
-    return err;
-}
-
-int cove_loaded_get(struct cove_loaded *loaded, struct cove_bytes name,
-                    struct cove_cell *out, struct cove_diag *diag)
-{
-    struct cove_field field;
-
-    if (loaded->raw) {
-        return raw_get(&loaded->doc.state, name, out);
-    }
-    for (size_t i = 0; i < loaded->plan->field_count; i++) {
-        if (cove_bytes_equal(loaded->plan->fields[i].name, name)) {
-            int err = cove_view_field(&loaded->view, i, &field);
-
-            if (err == 0) {
-                *out = field.cell;
-            }
-            return err;
-        }
-    }
-    return cove_fail(diag, COVE_ENOTFOUND,
-                     "this version of the schema has no field \"%.*s\"",
-                     (int)name.len, (const char *)name.at);
 }

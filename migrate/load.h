@@ -40,6 +40,7 @@ struct cove_loaded {
     struct cove_step_id head;
     const struct cove_plan *plan; /* NULL where raw */
     struct cove_view view;        /* valid where plan is set */
+    bool due_later;               /* cove_loaded_due has to look for it */
     uint32_t copies_due;          /* still, after this load's own */
     uint32_t due_bytes;           /* of log that these would take, about */
     uint32_t copies_written;      /* by this load */
@@ -70,7 +71,7 @@ struct cove_load_request {
                   struct cove_step_id *head);
     void *choose_ctx;
     enum cove_load_mode mode;
-    bool plain; /* the view alone: what is due is not looked for */
+    bool later; /* mode view: what is due is looked for when asked about */
     struct cove_session_id branch; /* zero: the document itself */
     int64_t live_days;             /* 0 = 90 */
 };
@@ -82,6 +83,13 @@ COVE_MUST_CHECK int cove_load(struct cove_catalog *catalog,
                               const struct cove_load_request *request,
                               struct cove_arena *arena, struct cove_loaded *out,
                               struct cove_diag *diag);
+/* Look for what is due where a load left that for later; the state is not known
+ * before. Errors: as of cove_load. */
+COVE_MUST_CHECK int cove_loaded_due(struct cove_catalog *catalog,
+                                    struct cove_store_txn *txn,
+                                    int64_t live_days,
+                                    struct cove_loaded *loaded,
+                                    struct cove_diag *diag);
 /* May it show something else one day, at the same version, though neither it
  * nor a child of it changes: is something held for its time, or not readable
  * yet, or is the owner not known? */

@@ -145,7 +145,7 @@ int search_look(struct cove_search *s, cove_num num, bool *met,
     struct cove_load_request load = {.num = num,
                                      .head = &request->head,
                                      .mode = COVE_LOAD_VIEW,
-                                     .plain = true};
+                                     .later = true};
     struct cove_loaded loaded;
     int err;
 

@@ -30,19 +30,22 @@ static int load_fresh(struct cove_txn *txn, const struct cove_id *id,
                       struct cove_load_request *request,
                       struct cove_arena *arena, struct cove_loaded *out)
 {
-    int err = cove_repo_find(txn->worker->repo, txn->txn, id, &request->num);
+    int err = cove_repo_number(txn->worker->repo, txn->txn, id, &request->num);
 
-    if (err == COVE_ENOTFOUND) {
-        char text[COVE_ID_TEXT_MAX];
-
-        cove_id_text(id, text);
-        return cove_fail(&txn->diag, err, "no document %s here", text);
-    }
     request->choose = load_choose;
+    request->later = request->mode == COVE_LOAD_VIEW;
     request->live_days = txn->store->live_days;
     if (err == 0) {
         err = cove_load(txn->worker->catalog, txn->txn, request, arena, out,
                         &txn->diag);
+    }
+    /* Or else it has no such branch, and that is said. */
+    if (err == COVE_ENOTFOUND &&
+        cove_repo_find(txn->worker->repo, txn->txn, id, &request->num) == err) {
+        char text[COVE_ID_TEXT_MAX];
+
+        cove_id_text(id, text);
+        return cove_fail(&txn->diag, err, "no document %s here", text);
     }
     return err;
 }

@@ -170,12 +170,15 @@ static int doc_state(struct cove_txn *txn, struct cove_loaded *loaded,
                                         .mode = COVE_LOAD_VIEW,
                                         .live_days = txn->store->live_days};
     struct cove_loaded viewed;
+    int err;
 
     if (!loaded->raw || loaded->doc.schema_num == 0) {
-        return cove_loaded_state(loaded, out);
+        err = cove_loaded_due(txn->worker->catalog, txn->txn,
+                              txn->store->live_days, loaded, &txn->diag);
+        return err != 0 ? err : cove_loaded_state(loaded, out);
     }
-    int err = cove_load(txn->worker->catalog, txn->txn, &request, &txn->arena,
-                        &viewed, NULL);
+    err = cove_load(txn->worker->catalog, txn->txn, &request, &txn->arena,
+                    &viewed, NULL);
 
     if (err == COVE_EBLOCKED) {
         *out = COVE_STATE_BLOCKED;
