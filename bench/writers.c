@@ -233,22 +233,35 @@ static double writers_processes(struct bench *b, const char *name, int count)
 
 /* ---------------------------------------------------------- reads beside it */
 
+static void writers_read(struct writers *w, long n)
+{
+    struct cove_txn *txn;
+    struct cove_value v;
+
+    BENCH_MUST(w->store, cove_begin(w->store, COVE_READ, &txn));
+    BENCH_MUST(w->store, cove_get(txn, &w->ids[n % WRITERS_MOST], "size", &v));
+    cove_abort(txn);
+}
+
 static void *writers_reader(void *ctx)
 {
     struct writers *w = ctx;
     long reads = 0;
 
     while (!atomic_load(&w->over)) {
-        struct cove_txn *txn;
-        struct cove_value v;
-
-        BENCH_MUST(w->store, cove_begin(w->store, COVE_READ, &txn));
-        BENCH_MUST(w->store,
-                   cove_get(txn, &w->ids[reads % WRITERS_MOST], "size", &v));
-        cove_abort(txn);
-        reads++;
+        writers_read(w, reads++);
     }
     atomic_fetch_add(&w->reads, reads);
+    return NULL;
+}
+
+static void *writers_reads(void *ctx)
+{
+    struct writers *w = ctx;
+
+    for (long i = 0; i < w->each; i++) {
+        writers_read(w, i);
+    }
     return NULL;
 }
 
@@ -273,6 +286,24 @@ static double writers_readers(struct writers *w, int count, long commits)
     return (double)atomic_load(&w->reads) / (bench_now() - start);
 }
 
+/* Reads a second of so many threads while nobody writes. */
+static double writers_quiet(struct writers *w, int count, long reads)
+{
+    pthread_t threads[WRITERS_MOST];
+    double start = bench_now();
+
+    w->each = reads;
+    for (int i = 0; i < count; i++) {
+        if (pthread_create(&threads[i], NULL, writers_reads, w) != 0) {
+            bench_die(NULL, "no thread");
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    return (double)(reads * count) / (bench_now() - start);
+}
+
 static void writers_reading(struct bench *b)
 {
     char *dir = bench_path(b, "reading");
@@ -281,6 +312,9 @@ static void writers_reading(struct bench *b)
     double one;
 
     writers_create(w.store, w.ids, WRITERS_MOST);
+    one = writers_quiet(&w, 1, b->count);
+    bench_note(b, "read, 2 threads", "transactions/s",
+               writers_quiet(&w, 2, b->count), "the same by 1 thread", one);
     one = writers_readers(&w, 1, commits);
     bench_note(b, "read beside a writer, 2 threads", "transactions/s",
                writers_readers(&w, 2, commits), "the same by 1 thread", one);

@@ -97,7 +97,8 @@ static struct cove_arena_chunk *arena_grow(struct cove_arena *arena, size_t len)
     return chunk;
 }
 
-void *cove_arena_new(struct cove_arena *arena, size_t len)
+/* Not zeroed. */
+static inline void *arena_room(struct cove_arena *arena, size_t len)
 {
     struct cove_arena_chunk *chunk = arena->chunk;
 
@@ -115,7 +116,14 @@ void *cove_arena_new(struct cove_arena *arena, size_t len)
     void *at = chunk->at + chunk->used;
 
     chunk->used += len;
-    return memset(at, 0, len);
+    return at;
+}
+
+void *cove_arena_new(struct cove_arena *arena, size_t len)
+{
+    void *at = arena_room(arena, len);
+
+    return at != NULL ? memset(at, 0, len) : NULL;
 }
 
 void *cove_arena_array(struct cove_arena *arena, size_t count, size_t size)
@@ -156,7 +164,7 @@ int cove_arena_copy(struct cove_arena *arena, struct cove_bytes b,
         return COVE_ENOMEM;
     }
 
-    uint8_t *at = cove_arena_new(arena, b.len + 1);
+    uint8_t *at = arena_room(arena, b.len + 1);
 
     if (at == NULL) {
         return COVE_ENOMEM;
@@ -164,6 +172,7 @@ int cove_arena_copy(struct cove_arena *arena, struct cove_bytes b,
     if (b.len > 0) {
         memcpy(at, b.at, b.len);
     }
+    at[b.len] = 0;
     *out = cove_bytes(at, b.len);
     return 0;
 }

@@ -349,6 +349,7 @@ int cove_repo_open(const struct cove_repo_options *opt, struct cove_repo **out,
     }
     repo->opt = *opt;
     cove_arena_init(&repo->scratch, opt->alloc);
+    cove_arena_init(&repo->decoded, opt->alloc);
     repo_open_init(repo);
     repo_group_init(repo);
     repo_pack_init(repo);
@@ -380,6 +381,7 @@ void cove_repo_close(struct cove_repo *repo)
     repo_open_clear(repo);
     repo_live_clear(repo);
     cove_arena_clear(&repo->scratch);
+    cove_arena_clear(&repo->decoded);
     cove_crypto_wipe(&repo->opt.secret, sizeof(repo->opt.secret));
     cove_alloc_free(alloc, repo);
 }

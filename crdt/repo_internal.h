@@ -171,6 +171,7 @@ struct cove_repo {
     bool mending;         /* counts may be wrong; what comes may be one's own */
     struct cove_id local; /* this device's group of local documents */
     struct cove_arena scratch; /* of write transactions: one at a time */
+    struct cove_arena decoded; /* of one log that is folded */
     struct repo_open open;
     struct repo_group group;
     struct repo_live *lives; /* the one used last first; repo_live.h */

@@ -86,8 +86,9 @@ static int fold_tx(struct view_fold *f, struct row_fold *r, uint32_t index,
 /* Fold one session, or what of it is up to the time of the view. */
 static int fold_walk(struct view_fold *f, struct row_fold *r)
 {
+    struct cove_repo *repo = f->work->repo;
     struct repo_work decode = *f->work;
-    struct cove_arena scratch;
+    struct cove_arena scratch = repo->decoded; /* lent, with its memory */
     struct cove_arena packed;
     struct repo_tx_entry entry;
     struct repo_walk walk;
@@ -99,8 +100,8 @@ static int fold_walk(struct view_fold *f, struct row_fold *r)
         from = *r->done;
     }
     err = repo_walk_start(f->work, f->record, r->row, from, &walk);
-    cove_arena_init(&scratch, f->work->repo->opt.alloc);
-    cove_arena_init(&packed, f->work->repo->opt.alloc);
+    cove_arena_init(&repo->decoded, repo->opt.alloc);
+    cove_arena_init(&packed, repo->opt.alloc);
     decode.arena = &scratch;
     walk.packed = &packed;
     walk.end = r->end > r->elems_end ? r->end : r->elems_end;
@@ -122,7 +123,9 @@ static int fold_walk(struct view_fold *f, struct row_fold *r)
             count = 0;
         }
     }
-    cove_arena_clear(&scratch);
+    cove_arena_reset(&scratch);
+    cove_arena_clear(&repo->decoded);
+    repo->decoded = scratch;
     cove_arena_clear(&packed);
     return err == COVE_ENOTFOUND ? 0 : err;
 }

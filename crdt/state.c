@@ -162,6 +162,10 @@ static size_t state_native_place(const struct cove_state *state,
     size_t begin = 0;
     size_t end = state->native_count - state->native_tail;
 
+    /* A document's first write comes in this order. */
+    if (end > 0 && state_place_compare(&state->natives[end - 1], op) < 0) {
+        return end;
+    }
     while (begin < end) {
         size_t middle = begin + (end - begin) / 2;
 

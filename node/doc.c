@@ -18,10 +18,9 @@ static int load_choose(void *ctx, const struct cove_schema_doc *schema,
 {
     struct load_choice *c = ctx;
     const char *version = c->version;
-    char spoken[NODE_VERSION];
 
     if (version == NULL) {
-        version = node_use_version(c->txn->store, &schema->id, spoken);
+        version = node_use_version(c->txn->worker, &schema->id);
     }
     return cove_schema_doc_head(schema, version, head, &c->txn->diag);
 }

@@ -9,23 +9,13 @@
 static int wants_find(void *ctx, struct cove_index_wants *out)
 {
     struct cove_txn *txn = ctx;
-    struct cove *store = txn->store;
-    struct cove_index_want *wants;
-    struct node_use *uses;
-    size_t count = 0, found = 0;
+    const struct node_use *uses = txn->worker->uses;
+    size_t count = txn->worker->use_count < INDEX_WANTS ? txn->worker->use_count
+                                                        : INDEX_WANTS;
+    struct cove_index_want *wants =
+        cove_arena_array(&txn->scratch, count + 1, sizeof(*wants));
 
-    pthread_mutex_lock(&store->lock);
-    for (struct node_use *u = store->uses; u != NULL; u = u->next) {
-        count += count < INDEX_WANTS;
-    }
-    uses = cove_arena_array(&txn->scratch, count + 1, sizeof(*uses));
-    for (struct node_use *u = store->uses; uses != NULL && found < count;
-         u = u->next) {
-        uses[found++] = *u;
-    }
-    pthread_mutex_unlock(&store->lock);
-    wants = cove_arena_array(&txn->scratch, count + 1, sizeof(*wants));
-    if (uses == NULL || wants == NULL) {
+    if (wants == NULL) {
         return COVE_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
@@ -52,15 +42,12 @@ static int wants_find(void *ctx, struct cove_index_wants *out)
 /* Looked up where this process speaks others than when it last did. */
 static void wants_of(struct cove_txn *txn, struct cove_index_wants *out)
 {
-    uint64_t uses;
+    struct node_worker *worker = txn->worker;
 
-    pthread_mutex_lock(&txn->store->lock);
-    uses = txn->store->use_changes;
-    pthread_mutex_unlock(&txn->store->lock);
-    out->again = uses != txn->worker->uses_seen;
+    out->again = worker->uses_as_of != worker->uses_seen;
     out->find = wants_find;
     out->find_ctx = txn;
-    txn->worker->uses_seen = uses;
+    worker->uses_seen = worker->uses_as_of;
 }
 
 /* --- keeping up, and working */

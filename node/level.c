@@ -112,12 +112,11 @@ int node_level_open(struct cove *store, struct node_worker *worker, bool left)
 
 void node_level_close(struct cove *store)
 {
-    struct node_worker *worker;
+    struct node_worker *worker = node_worker_idle(store);
 
-    if (!store->group || store->idle == NULL || store->store == NULL) {
+    if (!store->group || worker == NULL || store->store == NULL) {
         return;
     }
-    worker = store->idle;
     /* The record may go when what it is about is safe; a failure leaves it,
      * which costs a session at most. */
     if (cove_store_flush(store->store) == 0 && cove_store_alone(store->store)) {

@@ -16,6 +16,7 @@
 #include "sync/engine.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* A repo and a catalog for one transaction at a time. Neither is made for two
  * threads, and a plan must outlive a transaction that reads through it. */
@@ -23,12 +24,22 @@ struct node_worker {
     struct cove_repo *repo;
     struct cove_catalog *catalog;
     struct cove_indexes *indexes; /* migrate/index.h */
-    uint64_t uses_seen;       /* which versions indexes were last made for */
-    struct cove_arena arena;  /* lent to the transaction, for its chunk */
-    struct node_worker *next; /* in the pool of free ones, or of the taken */
-    struct node_worker *prev; /* of the taken */
-    int64_t began_ms;         /* CLOCK_MONOTONIC, when it was taken */
-    bool stays;               /* with whoever syncs: no transaction */
+    struct node_use *uses;        /* as of the transaction's begin, and … */
+    size_t use_count;
+    uint64_t uses_as_of;       /* … how many changes there were by then */
+    uint64_t uses_seen;        /* which versions indexes were last made for */
+    struct cove_arena arena;   /* lent to the transaction, for its chunk */
+    struct node_seat *seat;    /* that it was taken at */
+    _Atomic(int64_t) began_ms; /* CLOCK_MONOTONIC, when it was; 0: it is free */
+    atomic_bool stays;         /* with whoever syncs: no transaction */
+    struct node_worker *next, *prev; /* of all */
+};
+
+#define NODE_SEATS 16
+struct node_seat { /* worker.c */
+    _Atomic(struct node_worker *) idle;
+    atomic_uint busy;  /* who took a worker here, or is about to */
+    uint8_t apart[64]; /* threads do not share a line */
 };
 
 #define NODE_VERSION COVE_HEX_LEN(32)
@@ -65,15 +76,17 @@ struct cove {
     bool no_sync;              /* COVE_OPEN_NO_SYNC */
     bool group;                /* the store is at level group */
     uint8_t runner[16];        /* this handle, as a holder of runs */
-    pthread_mutex_t lock;      /* guards what is below */
+    struct node_seat seats[NODE_SEATS];
+    atomic_bool shut;             /* worker.c has it alone, or tries to */
+    atomic_bool lost;             /* it could not be opened again */
+    pthread_mutex_t workers_lock; /* guards the list of … */
+    struct node_worker *workers;  /* … all, taken or not */
+    atomic_ullong losses;         /* that an app was told of */
+    atomic_ullong use_changes;    /* how often a use was added or changed */
+    pthread_mutex_t lock;         /* guards what is below */
     struct cove_diag diag;
-    uint64_t losses; /* that an app was told of */
-    bool unsure;     /* the disk may not keep what is written: node_shrink */
-    unsigned busy;   /* workers that are taken */
-    struct node_worker *idle;
-    struct node_worker *taken;
+    bool unsure; /* the disk may not keep what is written: node_shrink */
     struct node_use *uses;
-    uint64_t use_changes; /* how often one was added or changed */
     struct node_sync *sync;
     struct node_watch *watch;
     struct node_wake *wake;
@@ -239,9 +252,12 @@ int node_edits(struct cove_txn *txn, struct cove_bytes map,
 /* As node_failed, with the transaction's own sentence; then that is clear. */
 int node_txn_failed(struct cove_txn *txn, int err);
 /* --- use.c */
-/* What cove_use said for a schema's journal; NULL: nothing, so the newest. */
-const char *node_use_version(struct cove *store, const struct cove_id *journal,
-                             char out[NODE_VERSION]);
+/* What cove_use had said for a schema's journal when the worker was taken;
+ * NULL: nothing, so the newest. */
+const char *node_use_version(const struct node_worker *worker,
+                             const struct cove_id *journal);
+/* Let a worker that was just taken know what was said since. */
+int node_uses_see(struct cove *store, struct node_worker *worker);
 
 /* Keep the sentence of a failure where cove_errmsg finds it; returns err. */
 int node_failed(struct cove *store, int err, const struct cove_diag *diag);

@@ -4,13 +4,10 @@
  *   nonce                which file this is   changed      touched per commit
  *   sync.lock            held by who syncs
  */
-#include "migrate/index.h"
 #include "node/level.h"
 #include "node/sync.h"
 #include "node/upgrade.h"
 #include "node/watch.h"
-
-#include "core/store_shrink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -151,8 +148,7 @@ static int identity_open(struct cove *store, bool create)
     return err;
 }
 
-/* ------------------------------------------------------------------ notices
- */
+/* --------------------------------------------------------------- notices */
 
 void node_notify(void *ctx)
 {
@@ -232,6 +228,7 @@ static int open_all(struct cove *store, const struct cove_options *o)
 
     if (err == 0) {
         err = open_store(store, o);
+        atomic_store(&store->lost, err != 0);
     }
     if (err == 0) {
         err = open_identity(store, o);
@@ -252,7 +249,7 @@ static int open_all(struct cove *store, const struct cove_options *o)
     /* The session ends before the nonces agree: a crash between the two ends
      * it once more, and never goes on with it. */
     if (err == 0 && (store->new_session || renew)) {
-        node_worker_free(store, worker);
+        node_worker_drop(store, worker);
         worker = NULL;
         err = node_worker_new(store, true, &store->diag, &worker);
     }
@@ -269,7 +266,6 @@ static int open_all(struct cove *store, const struct cove_options *o)
         err = cove_store_flush(store->store);
     }
     if (worker != NULL) {
-        store->busy = 1;
         node_worker_give(store, worker);
     }
     return err;
@@ -288,6 +284,8 @@ int cove_open(const char *dir, const struct cove_options *options,
     store->alloc = &cove_alloc_libc;
     store->env = &cove_env_system;
     pthread_mutex_init(&store->lock, NULL);
+    pthread_mutex_init(&store->workers_lock, NULL);
+    atomic_store(&store->lost, true); /* until it is open */
     if (options != NULL) {
         size_t size = options->size < sizeof(o) ? options->size : sizeof(o);
 
@@ -348,12 +346,7 @@ void cove_close(struct cove *store)
         node_watch_free(store);
         node_level_close(store);
     }
-    while (store->idle != NULL) {
-        struct node_worker *w = store->idle;
-
-        store->idle = w->next;
-        node_worker_free(store, w);
-    }
+    node_workers_free(store);
     while (store->uses != NULL) {
         struct node_use *use = store->uses;
 
@@ -366,6 +359,7 @@ void cove_close(struct cove *store)
     cove_fork_forget(&store->fork);
     cove_crypto_wipe(&store->secret, sizeof(store->secret));
     pthread_mutex_destroy(&store->lock);
+    pthread_mutex_destroy(&store->workers_lock);
     cove_alloc_free(alloc, store->dir);
     cove_alloc_free(alloc, store->notify_path);
     cove_alloc_free(alloc, store);

@@ -214,7 +214,7 @@ static int sync_make(struct cove *store, uv_loop_t *loop,
     int err = node_worker_take(store, &s->worker);
 
     if (err == 0) {
-        node_worker_stays(store, s->worker);
+        node_worker_stays(s->worker);
         err = sync_engine(s);
     }
     if (err != 0) {

@@ -13,13 +13,10 @@ static int txn_losses(struct cove *store, int err)
 {
     uint64_t losses = cove_store_losses(store->store);
 
-    pthread_mutex_lock(&store->lock);
-
-    bool told = losses == store->losses;
-
-    store->losses = losses;
-    pthread_mutex_unlock(&store->lock);
-    return told ? err : COVE_ELOST;
+    return losses == atomic_load(&store->losses) ||
+                   atomic_exchange(&store->losses, losses) == losses
+               ? err
+               : COVE_ELOST;
 }
 
 int node_begin(struct cove *store, unsigned flags, struct cove_txn **out)

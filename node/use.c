@@ -5,20 +5,44 @@
 
 #include <stdio.h>
 
-const char *node_use_version(struct cove *store, const struct cove_id *journal,
-                             char out[NODE_VERSION])
+const char *node_use_version(const struct node_worker *worker,
+                             const struct cove_id *journal)
 {
-    const char *found = NULL;
+    for (size_t i = 0; i < worker->use_count; i++) {
+        const struct node_use *u = &worker->uses[i];
 
-    pthread_mutex_lock(&store->lock);
-    for (struct node_use *u = store->uses; u != NULL; u = u->next) {
         if (memcmp(u->journal.b, journal->b, sizeof(journal->b)) == 0) {
-            memcpy(out, u->version, sizeof(u->version));
-            found = out;
+            return u->version;
         }
     }
+    return NULL;
+}
+
+int node_uses_see(struct cove *store, struct node_worker *worker)
+{
+    struct node_use *seen;
+    size_t count = 0;
+
+    if (worker->uses_as_of == atomic_load(&store->use_changes)) {
+        return 0;
+    }
+    pthread_mutex_lock(&store->lock);
+    for (struct node_use *u = store->uses; u != NULL; u = u->next) {
+        count++;
+    }
+    seen = cove_alloc_zero(store->alloc, count + 1, sizeof(*seen));
+    if (seen != NULL) {
+        cove_alloc_free(store->alloc, worker->uses);
+        worker->uses = seen;
+        worker->use_count = 0;
+        worker->uses_as_of = atomic_load(&store->use_changes);
+    }
+    for (struct node_use *u = store->uses; seen != NULL && u != NULL;
+         u = u->next) {
+        seen[worker->use_count++] = *u;
+    }
     pthread_mutex_unlock(&store->lock);
-    return found;
+    return seen == NULL ? COVE_ENOMEM : 0;
 }
 
 static int use_set(struct cove *store, const struct cove_id *journal,
@@ -42,8 +66,9 @@ static int use_set(struct cove *store, const struct cove_id *journal,
         }
     }
     if (use != NULL) {
-        store->use_changes +=
-            memcmp(use->version, version, sizeof(use->version)) != 0;
+        atomic_fetch_add(&store->use_changes,
+                         memcmp(use->version, version, sizeof(use->version)) !=
+                             0);
         memcpy(use->version, version, sizeof(use->version));
     } else {
         err = COVE_ENOMEM;
@@ -57,14 +82,13 @@ int node_head(struct cove_txn *txn, const char *schema, const char *version,
 {
     struct cove_catalog *catalog = txn->worker->catalog;
     const struct cove_schema_doc *doc;
-    char spoken[NODE_VERSION];
     int err = cove_catalog_find(catalog, txn->txn, schema, num, &txn->diag);
 
     if (err == 0) {
         err = cove_catalog_open(catalog, txn->txn, *num, &doc);
     }
     if (err == 0 && version == NULL) {
-        version = node_use_version(txn->store, &doc->id, spoken);
+        version = node_use_version(txn->worker, &doc->id);
     }
     if (err == 0) {
         err = cove_schema_doc_head(doc, version, head, &txn->diag);

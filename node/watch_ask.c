@@ -218,7 +218,6 @@ static int ask_schema(struct ask *k, struct cove_txn *txn)
     const struct cove_schema_doc *doc;
     const struct cove_plan *plan;
     struct cove_step_id head;
-    char spoken[NODE_VERSION];
     const char *version = k->version;
     int err = cove_catalog_find(catalog, txn->txn, k->schema, &sub->journal,
                                 &txn->diag);
@@ -231,7 +230,7 @@ static int ask_schema(struct ask *k, struct cove_txn *txn)
     sub->has_schema = true;
     sub->schema = doc->id;
     if (version == NULL) {
-        version = node_use_version(k->a.store, &doc->id, spoken);
+        version = node_use_version(txn->worker, &doc->id);
     }
     snprintf(sub->version, sizeof(sub->version), "%s",
              version != NULL ? version : "0");

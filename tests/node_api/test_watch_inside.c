@@ -315,12 +315,7 @@ static void clock_take(struct cove *store, struct harness_env *env,
 {
     harness_env_init(env, seed);
     env->now_ms = cove_env_system.now_ms(NULL);
-    while (store->idle != NULL) {
-        struct node_worker *worker = store->idle;
-
-        store->idle = worker->next;
-        node_worker_free(store, worker);
-    }
+    node_workers_free(store);
     store->env = &env->env;
 }
 
