@@ -436,7 +436,8 @@ int cove_search_next(struct cove_search *s, struct cove_search_row *out,
     if (s->request->limit > 0 && s->explain.rows == s->request->limit) {
         return COVE_ENOTFOUND;
     }
-    err = row_give(s, &num, &key, diag);
+    err = s->begun && s->way != SEARCH_SORTED ? search_pause(s) : 0;
+    err = err != 0 ? err : row_give(s, &num, &key, diag);
     if (err == 0) {
         s->last_key.len = 0;
         err = cove_buf_append(&s->last_key, key);

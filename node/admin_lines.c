@@ -4,7 +4,7 @@
  */
 #include "node/admin.h"
 
-#define LINES_SLICE 10000 /* documents a transaction */
+#define LINES_SLICE 4096 /* documents a transaction */
 
 struct lines {
     struct admin *a;

@@ -133,11 +133,29 @@ enum cove_peer_state node_peer_state(struct cove_txn *txn,
     return peer->state;
 }
 
+int node_peer_unsent(struct cove_txn *txn, const struct cove_peer_record *peer,
+                     uint64_t *out)
+{
+    struct cove_unsent unsent = {.documents = 0};
+    int err = 0;
+
+    while (err == 0 && !unsent.over) {
+        err = unsent.begun ? node_renew(txn) : 0;
+        err = err != 0 ? err
+                       : cove_peer_unsent(txn->worker->repo, txn->txn, peer,
+                                          &unsent);
+    }
+    if (err == 0) {
+        *out = unsent.documents;
+    }
+    return err;
+}
+
 static int peer_json(struct cove_txn *txn, const struct cove_peer_record *p,
                      struct node_json *j)
 {
     uint64_t unsent;
-    int err = cove_peer_unsent(txn->worker->repo, txn->txn, p, &unsent);
+    int err = node_peer_unsent(txn, p, &unsent);
 
     if (err != 0) {
         return err;

@@ -13,18 +13,22 @@
 #define QUERY_TRIES   4    /* where indexes change meanwhile */
 #define QUERY_GROUPS  1000 /* of duplicates in a reply */
 #define QUERY_MEMBERS 100  /* of each of them */
+#define QUERY_SHOWN   32   /* groups a transaction */
 
 struct query_rows {
     cove_num *at;
     size_t count, cap;
 };
 
+struct query_groups;
+
 struct query_run {
     struct find_query *q;
     struct cove_txn *txn;
     struct node_query query;
     struct query_rows rows;
-    uint64_t found; /* rows, also where they are only counted */
+    struct query_groups *groups; /* of duplicates */
+    uint64_t found;              /* rows, also where they are only counted */
     struct cove_buf cursor;
     struct cove_search_explain explain;
     struct cove_index index; /* that is explained; its paths are copied */
@@ -263,90 +267,54 @@ static void query_reply(struct query_run *r)
     }
 }
 
-/* --- duplicates: rows in the order of the field, those alike side by side */
+/* --- duplicates: rows in the order of the field, those alike side by side
+ *
+ * They are gathered first, in slices, and shown then. */
 
-struct query_group {
-    struct cove_buf key;
-    size_t first; /* in rows */
+struct query_groups {
+    struct cove_buf key; /* of the one under way */
+    size_t first;        /* where that begins in rows */
+    size_t *ends;        /* of those kept, in rows */
+    size_t kept, cap;
     uint64_t groups, documents;
 };
 
-/* The value that a document has, from the transaction's view. */
-static int group_value(struct query_run *r, struct cove_txn *txn, cove_num num)
-{
-    struct node_json *j = &r->q->a->reply;
-    struct cove_loaded *loaded;
-    struct cove_cell cell;
-    struct cove_id id;
-    int err = cove_repo_id(txn->worker->repo, txn->txn, num, &id);
-
-    err = err != 0 ? err : node_load(txn, &id, r->q->version, &loaded);
-    err = err != 0 ? err
-                   : cove_path_value(loaded, cove_bytes_text(r->q->duplicates),
-                                     &cell);
-    if (err == 0 && cell.kind != COVE_ABSENT) {
-        node_json_key(j, "value");
-        node_json_value(j, cell.bytes);
-    }
-    return err;
-}
-
-static int group_show(struct query_run *r, struct cove_txn *txn,
-                      const struct query_group *g)
-{
-    struct node_json *j = &r->q->a->reply;
-    size_t count = r->rows.count - g->first;
-    int err;
-
-    node_json_open(j, '{');
-    err = group_value(r, txn, r->rows.at[g->first]);
-    node_json_key(j, "count");
-    node_json_int(j, (int64_t)count);
-    node_json_key(j, "ids");
-    node_json_open(j, '[');
-    for (size_t i = 0; i < count && i < QUERY_MEMBERS && err == 0; i++) {
-        struct cove_id id;
-
-        err = cove_repo_id(txn->worker->repo, txn->txn,
-                           r->rows.at[g->first + i], &id);
-        if (err == 0) {
-            node_json_id(j, &id);
-        }
-    }
-    node_json_close(j, ']');
-    node_json_close(j, '}');
-    return err;
-}
-
 /* The last group ends: is it one of several? */
-static int group_end(struct query_run *r, struct query_group *g)
+static int group_end(struct query_run *r, struct query_groups *g)
 {
     size_t count = r->rows.count - g->first;
-    int err = 0;
+    void *ends = g->ends;
+    int err;
 
     if (count > 1) {
         g->groups++;
         g->documents += count;
-        if (g->groups <= QUERY_GROUPS) {
-            err = group_show(r, r->txn, g);
-        }
     }
-    r->rows.count = g->first = 0;
+    if (count < 2 || g->kept == QUERY_GROUPS) {
+        r->rows.count = g->first;
+        return 0;
+    }
+    err = cove_arena_grow(&r->q->a->arena, &ends, sizeof(*g->ends), g->kept,
+                          &g->cap);
+    if (err == 0) {
+        g->ends = ends;
+        g->ends[g->kept++] = g->first = r->rows.count;
+    }
     return err;
 }
 
 static int group_rows(struct query_run *r, struct cove_search *search,
-                      struct query_group *g)
+                      struct query_groups *g)
 {
     struct cove_search_row row;
     int err;
 
     while ((err = cove_search_next(search, &row, &r->txn->diag)) == 0) {
-        if (r->rows.count > 0 &&
+        if (r->rows.count > g->first &&
             !cove_bytes_equal(row.key, cove_buf_bytes(&g->key))) {
             err = group_end(r, g);
         }
-        if (err == 0 && r->rows.count == 0) {
+        if (err == 0 && r->rows.count == g->first) {
             g->key.len = 0;
             err = cove_buf_append(&g->key, row.key);
         }
@@ -358,16 +326,13 @@ static int group_rows(struct query_run *r, struct cove_search *search,
     return err == COVE_ENOTFOUND ? group_end(r, g) : err;
 }
 
-/* In one transaction: what is shown is what was compared. */
-static int query_groups(struct query_run *r)
+static int query_gather(struct query_run *r)
 {
-    struct node_json *j = &r->q->a->reply;
-    struct query_group g = {.first = 0};
+    struct query_groups *g = r->groups;
     struct cove_search *search;
-    int err;
+    int err =
+        cove_repo_sequence(r->txn->worker->repo, r->txn->txn, &r->sequence);
 
-    r->query.request.pause = NULL;
-    err = cove_repo_sequence(r->txn->worker->repo, r->txn->txn, &r->sequence);
     err = err != 0
               ? err
               : cove_search_open(r->txn->worker->indexes, r->txn->txn,
@@ -375,14 +340,104 @@ static int query_groups(struct query_run *r)
     if (err != 0) {
         return err;
     }
-    cove_buf_init(&g.key, r->q->a->store->alloc);
-    node_json_key(j, "duplicates");
-    node_json_open(j, '[');
-    err = group_rows(r, search, &g);
-    node_json_close(j, ']');
+    r->rows.count = g->first = g->kept = 0;
+    g->groups = g->documents = 0;
+    err = group_rows(r, search, g);
     err = err != 0 ? err : query_note(r, search);
     cove_search_close(search);
+    return err;
+}
+
+/* The value that they have: of one that has not changed since they were
+ * compared. */
+static int group_value(struct query_run *r, struct cove_txn *txn, size_t begin,
+                       size_t end)
+{
+    struct node_json *j = &r->q->a->reply;
+
+    for (size_t i = begin; i < end; i++) {
+        struct cove_loaded *loaded;
+        struct cove_cell cell;
+        struct cove_id id;
+        int err = cove_repo_id(txn->worker->repo, txn->txn, r->rows.at[i], &id);
+
+        err = err != 0 ? err : node_load(txn, &id, r->q->version, &loaded);
+        if (err == COVE_ENOTFOUND ||
+            (err == 0 && loaded->doc.changed > r->sequence)) {
+            cove_diag_clear(&txn->diag);
+            continue;
+        }
+        err = err != 0 ? err
+                       : cove_path_value(
+                             loaded, cove_bytes_text(r->q->duplicates), &cell);
+        if (err == 0 && cell.kind != COVE_ABSENT) {
+            node_json_key(j, "value");
+            node_json_value(j, cell.bytes);
+        }
+        return err;
+    }
+    return 0;
+}
+
+static int group_show(struct query_run *r, struct cove_txn *txn, size_t begin,
+                      size_t end)
+{
+    struct node_json *j = &r->q->a->reply;
+    int err;
+
+    node_json_open(j, '{');
+    err = group_value(r, txn, begin, end);
+    node_json_key(j, "count");
+    node_json_int(j, (int64_t)(end - begin));
+    node_json_key(j, "ids");
+    node_json_open(j, '[');
+    for (size_t i = begin; i < end && i < begin + QUERY_MEMBERS && err == 0;
+         i++) {
+        struct cove_id id;
+
+        err = cove_repo_id(txn->worker->repo, txn->txn, r->rows.at[i], &id);
+        if (err == 0) {
+            node_json_id(j, &id);
+        }
+    }
+    node_json_close(j, ']');
+    node_json_close(j, '}');
+    return err;
+}
+
+static int groups_slice(struct query_run *r, size_t from)
+{
+    const struct query_groups *g = r->groups;
+    struct cove_txn *txn;
+    int err = node_begin(r->q->a->store, COVE_READ | COVE_VIEW, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    for (size_t i = from; i < g->kept && i < from + QUERY_SHOWN && err == 0;
+         i++) {
+        err = group_show(r, txn, i > 0 ? g->ends[i - 1] : 0, g->ends[i]);
+    }
+    return admin_end(r->q->a, txn, err);
+}
+
+static int query_grouped(struct query_run *r)
+{
+    struct node_json *j = &r->q->a->reply;
+    struct query_groups g = {.first = 0};
+    int err;
+
+    cove_buf_init(&g.key, r->q->a->store->alloc);
+    r->groups = &g;
+    err = query_read(r, query_gather);
     cove_buf_clear(&g.key);
+    node_json_key(j, "duplicates");
+    node_json_open(j, '[');
+    for (size_t i = 0; i < g.kept && err == 0; i += QUERY_SHOWN) {
+        err = groups_slice(r, i);
+    }
+    node_json_close(j, ']');
+    r->rows.count = 0;
     node_json_key(j, "groups");
     node_json_int(j, (int64_t)g.groups);
     node_json_key(j, "documents");
@@ -463,7 +518,7 @@ int admin_find_query(struct find_query *q)
     r.query.request.pause_ctx = &r;
     err = err != 0 ? err : query_catch_up(q);
     if (err == 0 && q->duplicates != NULL) {
-        err = query_read(&r, query_groups);
+        err = query_grouped(&r);
     } else if (err == 0) {
         err = query_read(&r, query_rows);
         err = err != 0 || q->count ? err : query_documents(&r);

@@ -143,6 +143,9 @@ static int reset_look(struct reset *r)
         while ((err = reset_next(r, num, draft == 1, &num)) == 0) {
             *(draft == 1 ? &r->drafts : &r->documents) += 1;
             err = reset_check_document(r, num);
+            if (err == 0 && (r->documents + r->drafts) % RESET_SLICE == 0) {
+                err = node_renew(r->txn); /* looked at again as it goes */
+            }
             if (err != 0) {
                 return err;
             }

@@ -10,10 +10,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define RUN_MAX     4096 /* documents a call, where the request says nothing */
-#define RUN_BUSY_MS 100  /* look again, where another process works on it */
-#define SWEEP_MS    10   /* of one batch beside other work */
-#define SWEEP_MAX   256
+#define RUN_MAX       4096 /* documents a call, where the request says nothing */
+#define RUN_DRY_SLICE 1024 /* documents a transaction of a dry run */
+#define RUN_BUSY_MS   100  /* look again, where another process works on it */
+#define SWEEP_MS      10   /* of one batch beside other work */
+#define SWEEP_MAX     256
 
 struct work { /* a request, and the run that it is about */
     struct admin *a;
@@ -350,13 +351,16 @@ static int work_dry(struct work *w)
     err = work_target(w, d.txn);
     w->run.dry = true;
     w->run.state = COVE_RUN_DRY;
-    w->run.batch = COVE_RUN_BATCH_MAX;
+    w->run.batch = RUN_DRY_SLICE;
     node_json_key(j, "quarantine");
     node_json_open(j, '[');
     while (err == 0 && !w->run.finished) {
         err = cove_run_batch(d.txn->worker->catalog, d.txn->txn, &w->run,
                              dry_report, &d, &d.txn->diag);
         err = err != 0 ? err : d.err;
+        if (err == 0 && !w->run.finished) {
+            err = node_renew(d.txn);
+        }
     }
     node_json_close(j, ']');
     w->run.total = w->run.done;

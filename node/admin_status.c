@@ -8,6 +8,8 @@
 #include "node/digests.h"
 #include "sync/engine.h"
 
+#define STATUS_SLICE 1024 /* documents a transaction */
+
 /* --------------------------------------------------------------- by document
  */
 
@@ -16,7 +18,8 @@ struct status {
     struct cove_txn *txn;
     cove_num schema;
     const char *version;
-    bool scan; /* judge each document anew */
+    bool scan;      /* judge each document anew */
+    unsigned slice; /* documents that this transaction looked at */
     uint64_t documents, copies;
     uint64_t local;                /* documents, not in what follows */
     uint64_t waiting, waiting_ops; /* documents, and the ops that wait there */
@@ -24,6 +27,17 @@ struct status {
     uint64_t states[COVE_STATE_LOCAL_ONLY + 1];
     struct node_digests digests;
 };
+
+/* A reader that stays keeps all that is written meanwhile from being used
+ * again. */
+static int status_slice(struct status *s)
+{
+    if (++s->slice < STATUS_SLICE) {
+        return 0;
+    }
+    s->slice = 0;
+    return node_renew(s->txn);
+}
 
 /* A document counts to its owner; a group or account to itself. */
 static int status_digest(struct status *s, const struct cove_doc *doc,
@@ -53,6 +67,10 @@ static int status_locals(struct status *s, struct cove_arena *arena)
             return err;
         }
         s->local += s->schema == 0 || doc.schema_num == s->schema;
+        err = status_slice(s);
+        if (err != 0) {
+            return err;
+        }
     }
     return err == COVE_ENOTFOUND ? 0 : err;
 }
@@ -167,7 +185,10 @@ static int status_walk(struct status *s)
     cove_arena_init(&arena, s->a->store->alloc);
     while (err == 0) {
         cove_arena_reset(&arena);
-        err = cove_repo_next(s->txn->worker->repo, s->txn->txn, 0, num, &num);
+        err = status_slice(s);
+        err = err != 0 ? err
+                       : cove_repo_next(s->txn->worker->repo, s->txn->txn, 0,
+                                        num, &num);
         if (err == 0) {
             err = cove_repo_load(s->txn->worker->repo, s->txn->txn, num, &arena,
                                  &doc, &s->txn->diag);
@@ -213,7 +234,7 @@ static int status_unsent(struct cove_txn *txn, struct node_json *j)
         char hex[COVE_HEX_LEN(32)];
         uint64_t unsent;
 
-        err = cove_peer_unsent(txn->worker->repo, txn->txn, &peer, &unsent);
+        err = node_peer_unsent(txn, &peer, &unsent);
         if (err != 0) {
             return err;
         }

@@ -319,6 +319,10 @@ void node_json_origins(struct node_json *j, const struct cove_origin *origins,
 /* How a peer is, which its record does not know where nobody syncs. */
 enum cove_peer_state node_peer_state(struct cove_txn *txn,
                                      const struct cove_peer_record *peer);
+/* How many documents a peer may read and has not acknowledged: in as many
+ * transactions as that takes, see node_renew. */
+int node_peer_unsent(struct cove_txn *txn, const struct cove_peer_record *peer,
+                     uint64_t *out);
 /* "peers": [...], of an object that is open. */
 int node_peers_json(struct cove_txn *txn, struct node_json *j);
 

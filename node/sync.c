@@ -389,7 +389,7 @@ static int wait_peer(struct wait *w, struct cove_txn *txn,
 {
     uint64_t unsent;
     enum cove_peer_state state = node_peer_state(txn, peer);
-    int err = cove_peer_unsent(txn->worker->repo, txn->txn, peer, &unsent);
+    int err = node_peer_unsent(txn, peer, &unsent);
 
     if (err == 0 && (unsent > 0 || state != COVE_PEER_IDLE)) {
         char key[COVE_HEX_LEN(32)];

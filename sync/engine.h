@@ -129,11 +129,17 @@ COVE_MUST_CHECK int cove_peer_next(struct cove_repo *repo,
                                    struct cove_store_txn *txn,
                                    const struct cove_key *after,
                                    struct cove_peer_record *out);
-/* How many documents the peer may read and has not acknowledged. */
+/* How many documents the peer may read and has not acknowledged: a call goes
+ * over some of the changes, so that many need no long transaction. */
+struct cove_unsent { /* zero at first */
+    uint64_t documents;
+    uint64_t after; /* the change that was looked at last */
+    bool begun, over;
+};
 COVE_MUST_CHECK int cove_peer_unsent(struct cove_repo *repo,
                                      struct cove_store_txn *txn,
                                      const struct cove_peer_record *peer,
-                                     uint64_t *out);
+                                     struct cove_unsent *unsent);
 const char *cove_peer_state_name(enum cove_peer_state state);
 
 struct cove_conn_stats {

@@ -339,6 +339,8 @@ int cove_peer_remove(struct cove_repo *repo, struct cove_store_txn *txn,
 
 /* --- what has not been acknowledged */
 
+#define UNSENT_CHANGES 1024 /* that one call looks at */
+
 /* Documents that the peer refused count as unsent, each once: `nums` are
  * theirs, to be left out where they are met among the changes. */
 static int unsent_refused(struct cove_repo *repo, struct cove_store_txn *txn,
@@ -417,52 +419,59 @@ static int unsent_interest(struct cove_repo *repo, struct cove_store_txn *txn,
     return err;
 }
 
-/* The changes behind `after` that the peer may read and wants. */
+/* Some more of the changes that the peer may read and wants. */
 static int unsent_changes(struct cove_repo *repo, struct cove_store_txn *txn,
-                          const struct cove_key *peer, uint64_t after,
-                          const struct cove_interest *in, uint64_t *unsent)
+                          const struct cove_key *peer,
+                          const struct cove_interest *in,
+                          struct cove_unsent *unsent)
 {
     cove_num refused[COVE_MESSAGE_MAX_REFUSED];
     size_t refused_count;
-    struct cove_change change;
     int err = unsent_refused(repo, txn, peer, refused, &refused_count);
 
-    *unsent = refused_count;
-    while (err == 0) {
+    if (err == 0 && !unsent->begun) {
+        unsent->begun = true;
+        unsent->documents = refused_count;
+    }
+    for (int i = 0; i < UNSENT_CHANGES && err == 0; i++) {
         enum cove_role role = COVE_ROLE_NONE;
+        struct cove_change change;
         bool wanted = false;
 
-        err = cove_repo_change_after(repo, txn, after, &change);
-        if (err != 0) {
-            break;
+        err = cove_repo_change_after(repo, txn, unsent->after, &change);
+        if (err == COVE_ENOTFOUND) {
+            unsent->over = true;
+            return 0;
         }
-        after = change.sequence;
-        if (unsent_listed(refused, refused_count, change.num)) {
-            continue;
+        if (err == 0 && !unsent_listed(refused, refused_count, change.num)) {
+            err = cove_repo_role(repo, txn, change.num, peer, &role);
         }
-        err = cove_repo_role(repo, txn, change.num, peer, &role);
         if (err == 0 && role >= COVE_ROLE_READER) {
             err = unsent_wanted(repo, txn, in, change.num, &wanted);
         }
-        *unsent += wanted;
+        if (err == 0) {
+            unsent->after = change.sequence;
+            unsent->documents += wanted;
+        }
     }
-    return err == COVE_ENOTFOUND ? 0 : err;
+    return err;
 }
 
 int cove_peer_unsent(struct cove_repo *repo, struct cove_store_txn *txn,
-                     const struct cove_peer_record *peer, uint64_t *out)
+                     const struct cove_peer_record *peer,
+                     struct cove_unsent *unsent)
 {
     struct cove_interest in;
     uint8_t store_id[16];
-    uint64_t after = 0;
     int err = unsent_interest(repo, txn, &peer->key, &in);
 
     cove_repo_store_id(repo, store_id);
-    if (memcmp(store_id, peer->acked_store, sizeof(store_id)) == 0) {
-        after = peer->acked;
+    if (!unsent->begun &&
+        memcmp(store_id, peer->acked_store, sizeof(store_id)) == 0) {
+        unsent->after = peer->acked;
     }
     if (err == 0) {
-        err = unsent_changes(repo, txn, &peer->key, after, &in, out);
+        err = unsent_changes(repo, txn, &peer->key, &in, unsent);
     }
     cove_interest_clear(&in);
     return err;

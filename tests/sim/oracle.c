@@ -551,20 +551,24 @@ static void check_unsent(struct world *world, unsigned from, unsigned to)
     struct sim_peer *peer = &world->peers[from];
     struct cove_peer_record record;
     struct cove_store_txn *txn;
-    uint64_t unsent = 0;
+    struct cove_unsent unsent = {.documents = 0};
 
     if (cove_store_begin(peer->store, false, &txn) != 0 ||
         cove_peer_get(peer->witness, txn, &world->peers[to].device, &record) !=
-            0 ||
-        cove_peer_unsent(peer->witness, txn, &record, &unsent) != 0) {
+            0) {
         abort();
     }
+    while (!unsent.over) {
+        if (cove_peer_unsent(peer->witness, txn, &record, &unsent) != 0) {
+            abort();
+        }
+    }
     cove_store_abort(txn);
-    if (unsent != 0) {
+    if (unsent.documents != 0) {
         world_fail(world,
                    "peer %u believes %llu documents are unsent to %u, which "
                    "acknowledged %llu",
-                   from, (unsigned long long)unsent, to,
+                   from, (unsigned long long)unsent.documents, to,
                    (unsigned long long)record.acked);
     }
 }

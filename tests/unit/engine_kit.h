@@ -101,13 +101,15 @@ static inline uint64_t node_unsent(struct node *node,
 {
     struct cove_store_txn *txn = kit_begin(&node->kit, false);
     struct cove_peer_record record;
-    uint64_t unsent = UINT64_MAX;
+    struct cove_unsent unsent = {.documents = 0};
 
     ck_assert_int_eq(cove_peer_get(node->kit.repo, txn, peer, &record), 0);
-    ck_assert_int_eq(cove_peer_unsent(node->kit.repo, txn, &record, &unsent),
-                     0);
+    while (!unsent.over) {
+        ck_assert_int_eq(
+            cove_peer_unsent(node->kit.repo, txn, &record, &unsent), 0);
+    }
     cove_store_abort(txn);
-    return unsent;
+    return unsent.documents;
 }
 
 static inline bool node_saw(const struct node *node, const char *words)
