@@ -37,7 +37,7 @@ struct change_entry {
     uint32_t others_peer;      /* that the last of others came from */
 };
 
-enum cove_doc_class repo_class(const struct cove_header *header)
+enum cove_doc_class cove_repo_class(const struct cove_header *header)
 {
     if (header->type == COVE_DOC_GROUP || header->type == COVE_DOC_ACCOUNT) {
         return COVE_CLASS_RIGHTS;
@@ -47,11 +47,6 @@ enum cove_doc_class repo_class(const struct cove_header *header)
     }
     return header->unique.len > 0 && !header->has_schema ? COVE_CLASS_REGISTRY
                                                          : COVE_CLASS_CONTENT;
-}
-
-enum cove_doc_class cove_repo_class(const struct cove_header *header)
-{
-    return repo_class(header);
 }
 
 static void change_place(struct cove_place *place, uint64_t sequence)
@@ -243,7 +238,7 @@ int repo_change_note(struct repo_work *work, struct repo_record *record,
                      bool copies)
 {
     struct change_entry entry = {.num = record->num,
-                                 .class = repo_class(&record->header),
+                                 .class = cove_repo_class(&record->header),
                                  .origin = CHANGE_FROM_PEER,
                                  .peer = peer,
                                  .session = session,
@@ -280,7 +275,7 @@ int repo_change_move(struct repo_work *work, const struct repo_record *record,
                      uint64_t noted, uint32_t session, uint32_t from)
 {
     struct change_entry entry = {.num = record->num,
-                                 .class = repo_class(&record->header),
+                                 .class = cove_repo_class(&record->header),
                                  .origin = CHANGE_FROM_PEER,
                                  .session = session,
                                  .from = from};

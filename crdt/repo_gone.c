@@ -26,7 +26,7 @@ static bool gone_by(const struct repo_row *row)
 /* Groups, accounts and journals bind others, and stay. */
 static bool gone_may(const struct repo_record *record)
 {
-    enum cove_doc_class class = repo_class(&record->header);
+    enum cove_doc_class class = cove_repo_class(&record->header);
 
     return class == COVE_CLASS_CONTENT || class == COVE_CLASS_REGISTRY;
 }

@@ -54,7 +54,7 @@ static bool hot_may(const struct repo_work *work,
                     const struct repo_record *record,
                     const struct repo_row *row, const struct cove_doc *doc)
 {
-    enum cove_doc_class class = repo_class(&record->header);
+    enum cove_doc_class class = cove_repo_class(&record->header);
 
     return row->num == work->counters.own_session &&
            (class == COVE_CLASS_CONTENT || class == COVE_CLASS_REGISTRY) &&

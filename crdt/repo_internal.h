@@ -292,7 +292,6 @@ bool repo_doc_is_current(const struct repo_record *record,
                          const struct cove_doc *doc);
 
 /* repo_changes.c */
-enum cove_doc_class repo_class(const struct cove_header *header);
 /* Note a change in its tree and in the record. A header alone does not say who
  * the change is from: REPO_PEER_OPEN, the next one decides. `copies`: nothing
  * but copies that migrations wrote. */

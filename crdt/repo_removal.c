@@ -112,7 +112,7 @@ static int removal_put(struct repo_work *work, uint64_t before,
     cove_pack_varint(&p, before);
     cove_pack_varint(&p, record->num);
     cove_pack_byte(
-        &p, (uint8_t)((unsigned)repo_class(&record->header) |
+        &p, (uint8_t)((unsigned)cove_repo_class(&record->header) |
                       (record->flags & COVE_DOC_LOCAL ? REMOVAL_LOCAL : 0)));
     cove_pack_raw(&p, record->id.b, sizeof(record->id.b));
     cove_pack_raw(&p, schema->b, sizeof(schema->b));

@@ -82,7 +82,7 @@ static int remove_check_schema(struct repo_work *work,
 static int remove_check(struct repo_work *work,
                         const struct repo_record *record)
 {
-    switch (repo_class(&record->header)) {
+    switch (cove_repo_class(&record->header)) {
     case COVE_CLASS_RIGHTS:
         return remove_check_owner(work, record);
     case COVE_CLASS_JOURNAL:
@@ -191,7 +191,7 @@ static int remove_end_session(struct repo_work *work,
 static void remove_tell_rules(struct repo_work *work,
                               const struct repo_record *record)
 {
-    enum cove_doc_class class = repo_class(&record->header);
+    enum cove_doc_class class = cove_repo_class(&record->header);
 
     if (class == COVE_CLASS_RIGHTS || class == COVE_CLASS_JOURNAL) {
         work->counters.rules = work->counters.sequence;

@@ -419,7 +419,7 @@ static int doc_put(struct doc_save *d)
 
 static bool doc_is_rights(const struct repo_record *record)
 {
-    return repo_class(&record->header) == COVE_CLASS_RIGHTS;
+    return cove_repo_class(&record->header) == COVE_CLASS_RIGHTS;
 }
 
 /* Nothing leads to it: it was taken out of the store, and its bytes lay in
