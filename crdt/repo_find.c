@@ -56,7 +56,7 @@ static bool find_is_removed(struct cove_bytes value)
     return (cove_unpack_varint(&u) & COVE_DOC_REMOVED) != 0;
 }
 
-static int find_removed(struct cove_store_txn *txn, cove_num num, bool *out)
+int repo_find_removed(struct cove_store_txn *txn, cove_num num, bool *out)
 {
     struct cove_place place;
     struct cove_bytes value;
@@ -188,255 +188,6 @@ int cove_repo_role(struct cove_repo *repo, struct cove_store_txn *txn,
     return err;
 }
 
-/* --- creating */
-
-/* The journals stand first, under 0: documents come in the order of their
- * numbers, and at the end of a tree its pages are filled best. */
-static uint64_t find_schema_key(cove_num schema)
-{
-    return schema == COVE_NUM_JOURNALS ? 0 : schema;
-}
-
-/* Under its schema's journal, a journal under that of all journals; a local
- * document under that of all local ones, so that nothing which goes through the
- * documents of a schema comes to it. */
-int repo_index_place(const struct repo_record *record, struct cove_place *out)
-{
-    cove_num schema = record->header.type == COVE_DOC_JOURNAL
-                          ? COVE_NUM_JOURNALS
-                          : record->schema;
-
-    if (record->flags & COVE_DOC_LOCAL) {
-        schema = record->owner == 0 ? 0 : COVE_NUM_LOCALS;
-    }
-    if (schema == 0) {
-        return COVE_ENOTFOUND;
-    }
-    cove_place_start(out);
-    cove_place_number(out, find_schema_key(schema));
-    cove_place_number(out, record->num);
-    return 0;
-}
-
-static int find_index(struct repo_work *work, const struct repo_record *record)
-{
-    struct cove_place place;
-
-    if (repo_index_place(record, &place) != 0) {
-        return 0;
-    }
-    return cove_store_put(work->txn, REPO_SCHEMAS, cove_place_bytes(&place),
-                          cove_bytes(NULL, 0));
-}
-
-static bool find_is_local(const struct cove_repo *repo,
-                          const struct cove_id *id,
-                          const struct cove_header *header)
-{
-    const struct cove_id *owner = header->has_owner ? &header->owner : id;
-
-    return memcmp(owner, &repo->local, sizeof(*owner)) == 0;
-}
-
-/* The owner, where it is that of the document made before in this transaction;
- * else NULL. */
-static const struct repo_known *find_known(const struct repo_work *work,
-                                           const struct cove_header *header)
-{
-    const struct repo_known *owner = &work->repo->open.owner;
-
-    return header->has_owner && owner->num != 0 &&
-                   memcmp(&owner->id, &header->owner, sizeof(owner->id)) == 0
-               ? owner
-               : NULL;
-}
-
-/* Put a record for a header that is decoded and not held. */
-static int find_insert(struct repo_work *work, struct cove_bytes bytes,
-                       const struct cove_id *id,
-                       const struct cove_header *header, uint32_t peer,
-                       cove_num *out)
-{
-    struct repo_record record = {
-        .id = *id, .header_bytes = bytes, .header = *header};
-    bool known = true;
-    int err = repo_num_add(work, id, &record.num);
-
-    const struct repo_known *owner = find_known(work, header);
-
-    if (err == 0 && owner != NULL) {
-        record.owner = owner->num;
-    } else if (err == 0 && header->has_owner) {
-        err = repo_num_add(work, &header->owner, &record.owner);
-    }
-    if (err == 0 && header->has_schema) {
-        err = repo_num_add(work, &header->schema, &record.schema);
-    }
-    if (err == 0 && owner != NULL) {
-        record.my_role = owner->mine; /* and there are no sessions yet */
-    } else if (err == 0) {
-        err = repo_roles(work, &record, &known);
-        if (err == 0 && known && header->has_owner) {
-            work->repo->open.owner = (struct repo_known){
-                record.owner, header->owner, record.my_role};
-        }
-    }
-    if (err == 0) {
-        record.flags = known ? 0 : COVE_DOC_OWNER_MISSING;
-        if (find_is_local(work->repo, id, header)) {
-            record.flags |= COVE_DOC_LOCAL;
-        }
-        err = find_index(work, &record);
-    }
-    if (err == 0) {
-        err = repo_change_note(work, &record, peer, 0, 0, false);
-    }
-    if (err == 0) {
-        err = repo_record_write(work, &record);
-    }
-    if (err == 0) {
-        err = repo_work_end(work);
-    }
-    if (err == 0) {
-        *out = record.num;
-    }
-    return err;
-}
-
-/* May this device write in a group that is held? */
-static int find_may_create(struct repo_work *work,
-                           const struct cove_header *header)
-{
-    char owner[COVE_ID_TEXT_MAX];
-    enum cove_role role = COVE_ROLE_NONE;
-    const struct repo_known *known = find_known(work, header);
-    struct repo_record record;
-    cove_num num;
-
-    if (!header->has_owner ||
-        (known != NULL && known->mine >= COVE_ROLE_WRITER)) {
-        return 0;
-    }
-
-    int err = cove_repo_find(work->repo, work->txn, &header->owner, &num);
-
-    if (err == COVE_ENOTFOUND) {
-        cove_id_text(&header->owner, owner);
-        return cove_fail(work->diag, err,
-                         "the owner %s is not here; sync it first", owner);
-    }
-    if (err == 0) {
-        err = repo_record_read(work, num, &record);
-    }
-    if (err == 0) { /* by its own members: a document is nobody's group */
-        role = cove_header_role(&record.header, &work->repo->opt.device);
-    }
-    if (err == 0 && role < COVE_ROLE_WRITER) {
-        cove_id_text(&header->owner, owner);
-        err = cove_fail(work->diag, COVE_EDENIED,
-                        "this device has the role \"%s\" in %s: to create a "
-                        "document it must be writer or admin there",
-                        cove_role_name(role), owner);
-    }
-    return err;
-}
-
-/* A document that was removed is not made again: on the devices that know of it
- * nothing that is written to it would stay. */
-static int find_again(struct cove_repo *repo, struct cove_store_txn *txn,
-                      cove_num num, struct cove_diag *diag)
-{
-    struct repo_record record;
-    struct repo_work work;
-    bool removed;
-    int err = find_removed(txn, num, &removed);
-
-    if (err != 0 || !removed) {
-        return err;
-    }
-    err = repo_work_write(&work, repo, txn, diag);
-    if (err == 0) {
-        err = repo_record_read(&work, num, &record);
-    }
-    if (err == 0) {
-        err = repo_gone_refuse(&work, &record);
-        cove_diag_context(diag, "it cannot be made again, give another one "
-                                "another `unique`");
-    }
-    return err;
-}
-
-int cove_repo_create(struct cove_repo *repo, struct cove_store_txn *txn,
-                     struct cove_bytes header, cove_num *out,
-                     struct cove_diag *diag)
-{
-    struct cove_header decoded;
-    struct repo_work work;
-    int err = cove_header_decode(header, &decoded, diag);
-
-    if (err != 0) {
-        return err;
-    }
-
-    struct cove_id id = cove_header_id(header);
-
-    err = cove_repo_find(repo, txn, &id, out);
-    if (err == 0) {
-        return find_again(repo, txn, *out, diag);
-    }
-    if (err != COVE_ENOTFOUND) {
-        return err;
-    }
-    err = repo_work_write(&work, repo, txn, diag);
-    if (err == 0) {
-        err = find_may_create(&work, &decoded);
-    }
-    if (err == 0) {
-        err = find_insert(&work, header, &id, &decoded, 0, out);
-    }
-    return err;
-}
-
-int cove_repo_ingest_header(struct cove_repo *repo, struct cove_store_txn *txn,
-                            const struct cove_id *id, struct cove_bytes header,
-                            cove_num *out, struct cove_diag *diag)
-{
-    struct cove_header decoded;
-    struct repo_work work;
-
-    if (header.len > COVE_MAX_HEADER) {
-        return cove_fail(diag, COVE_ELIMIT,
-                         "a header of %zu bytes, more than %d", header.len,
-                         COVE_MAX_HEADER);
-    }
-
-    struct cove_id real = cove_header_id(header);
-
-    if (memcmp(&real, id, sizeof(real)) != 0) {
-        return cove_fail(diag, COVE_EHASH,
-                         "a header does not hash to the document's id");
-    }
-
-    int err = cove_repo_find(repo, txn, id, out);
-
-    if (err != COVE_ENOTFOUND) {
-        return err;
-    }
-    err = cove_header_decode(header, &decoded, diag);
-    if (err == 0 && find_is_local(repo, id, &decoded) && !repo->mending) {
-        err = cove_fail(diag, COVE_EFORMAT,
-                        "the header belongs to this device's local documents, "
-                        "which no peer can have");
-    }
-    if (err == 0) {
-        err = repo_work_write(&work, repo, txn, diag);
-    }
-    if (err == 0) {
-        err = find_insert(&work, header, id, &decoded, REPO_PEER_OPEN, out);
-    }
-    return err;
-}
-
 /* --- prefixes */
 
 struct find_matches {
@@ -529,6 +280,34 @@ int cove_repo_resolve(struct cove_repo *repo, struct cove_store_txn *txn,
 }
 
 /* --- iteration */
+
+/* The journals stand first, under 0: documents come in the order of their
+ * numbers, and at the end of a tree its pages are filled best. */
+static uint64_t find_schema_key(cove_num schema)
+{
+    return schema == COVE_NUM_JOURNALS ? 0 : schema;
+}
+
+/* Under its schema's journal, a journal under that of all journals; a local
+ * document under that of all local ones, so that nothing which goes through the
+ * documents of a schema comes to it. */
+int repo_index_place(const struct repo_record *record, struct cove_place *out)
+{
+    cove_num schema = record->header.type == COVE_DOC_JOURNAL
+                          ? COVE_NUM_JOURNALS
+                          : record->schema;
+
+    if (record->flags & COVE_DOC_LOCAL) {
+        schema = record->owner == 0 ? 0 : COVE_NUM_LOCALS;
+    }
+    if (schema == 0) {
+        return COVE_ENOTFOUND;
+    }
+    cove_place_start(out);
+    cove_place_number(out, find_schema_key(schema));
+    cove_place_number(out, record->num);
+    return 0;
+}
 
 /* A further part of a record, or a document that was removed: it is in no list.
  */

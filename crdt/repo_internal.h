@@ -6,7 +6,7 @@
  *
  *   repo.c         open, counters, small records; repo_parts.c long ones
  *   repo_intern.c  sessions, epochs and header shapes as small numbers
- *   repo_find.c    create, find, resolve, roles
+ *   repo_find.c    find, resolve, roles; repo_create.c
  *   repo_shape.c   headers, by what documents of one kind have in common
  *   repo_record.c  the document record
  *   repo_state.c   the checkpoint of a folded state
