@@ -32,6 +32,15 @@ enum cove_doc_flags {
     COVE_DOC_REMOVED = 128      /* crdt/repo_gone.h */
 };
 
+enum cove_doc_class {                    /* documents travel in this order */
+                      COVE_CLASS_RIGHTS, /* groups, accounts */
+                      COVE_CLASS_JOURNAL,
+                      COVE_CLASS_REGISTRY, /* header has `unique` and no schema
+                                            */
+                      COVE_CLASS_CONTENT
+};
+enum cove_doc_class cove_repo_class(const struct cove_header *header);
+
 /* A loaded document: everything in the arena given to load, valid until the
  * next write to that document or the arena's end. */
 struct cove_doc {

@@ -119,28 +119,27 @@ static void header_write(struct cove_writer *w, const struct cove_header *h)
 
 /* Read back what was written: a caller's mistake shows as a refusal. */
 static int header_check_written(struct cove_bytes written,
+                                struct cove_header *again,
                                 struct cove_diag *diag)
 {
-    struct cove_header again;
-    int err = cove_header_decode(written, &again, diag);
+    int err = cove_header_decode(written, again, diag);
 
     if (err == COVE_EFORMAT) {
         err = COVE_EUSAGE;
         if (diag != NULL) {
             diag->code = err;
         }
-    } else if (err == 0 && again.unknown_fields) {
+    } else if (err == 0 && again->unknown_fields) {
         err = cove_fail(diag, COVE_EUSAGE,
                         "a header with fields that are not known");
     }
     return err;
 }
 
-int cove_header_encode(const struct cove_header *header, struct cove_buf *out,
-                       struct cove_id *id, struct cove_diag *diag)
+static int header_write_new(const struct cove_header *header,
+                            struct cove_buf *out, struct cove_diag *diag)
 {
     struct cove_writer w;
-    size_t start = out->len;
     size_t len = header->meta.len + header->unique.len + header->from.len +
                  header->members.len + header->nonce.len;
 
@@ -156,13 +155,20 @@ int cove_header_encode(const struct cove_header *header, struct cove_buf *out,
     }
     cove_writer_init(&w, out);
     header_write(&w, header);
+    return w.err;
+}
 
+int cove_header_encode(const struct cove_header *header, struct cove_buf *out,
+                       struct cove_id *id, struct cove_diag *diag)
+{
+    struct cove_header again;
     struct cove_bytes written = {0};
-    int err = w.err;
+    size_t start = out->len;
+    int err = header_write_new(header, out, diag);
 
     if (err == 0) {
         written = cove_bytes(out->at + start, out->len - start);
-        err = header_check_written(written, diag);
+        err = header_check_written(written, &again, diag);
     }
     if (err != 0) {
         out->len = start;
@@ -170,6 +176,33 @@ int cove_header_encode(const struct cove_header *header, struct cove_buf *out,
     }
     *id = cove_header_id(written);
     return 0;
+}
+
+int cove_header_make(const struct cove_header *header, struct cove_arena *arena,
+                     struct cove_bytes *bytes, struct cove_header *decoded,
+                     struct cove_id *id, struct cove_diag *diag)
+{
+    struct cove_header again;
+    struct cove_bytes written;
+    struct cove_buf buf;
+
+    cove_buf_init(&buf, arena->alloc);
+
+    int err = header_write_new(header, &buf, diag);
+
+    if (err == 0) {
+        err = cove_arena_copy(arena, cove_buf_bytes(&buf), &written);
+    }
+    cove_buf_clear(&buf);
+    if (err == 0) {
+        err = header_check_written(written, &again, diag);
+    }
+    if (err == 0) {
+        *bytes = written;
+        *decoded = again;
+        *id = cove_header_id(written);
+    }
+    return err;
 }
 
 enum cove_role cove_header_role(const struct cove_header *header,

@@ -7,6 +7,7 @@
 #ifndef COVE_CRDT_HEADER_H
 #define COVE_CRDT_HEADER_H
 
+#include "core/arena.h"
 #include "core/diag.h"
 #include "core/id.h"
 
@@ -63,6 +64,13 @@ struct cove_header {
 COVE_MUST_CHECK int cove_header_encode(const struct cove_header *header,
                                        struct cove_buf *out, struct cove_id *id,
                                        struct cove_diag *diag);
+/* As above, the bytes in the arena, and what decode says of them. */
+COVE_MUST_CHECK int cove_header_make(const struct cove_header *header,
+                                     struct cove_arena *arena,
+                                     struct cove_bytes *bytes,
+                                     struct cove_header *decoded,
+                                     struct cove_id *id,
+                                     struct cove_diag *diag);
 /* Check hostile bytes and take them apart. A header of a later version has
  * type COVE_DOC_UNKNOWN. Errors: COVE_ELIMIT, COVE_EFORMAT, COVE_ERESERVED (an
  * empty key); diag names the field and the rule. */

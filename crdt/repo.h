@@ -71,6 +71,16 @@ COVE_MUST_CHECK int cove_repo_create(struct cove_repo *repo,
 COVE_MUST_CHECK int cove_repo_number(struct cove_repo *repo,
                                      struct cove_store_txn *txn,
                                      const struct cove_id *id, cove_num *out);
+/* The same, of a map that is written to at once: the document as if loaded.
+ * Where it is not held, nothing of it is in the store before its first append,
+ * which is to come before anything else is created. Errors: as above, and
+ * header_encode's. */
+COVE_MUST_CHECK int cove_repo_make(struct cove_repo *repo,
+                                   struct cove_store_txn *txn,
+                                   const struct cove_header *header,
+                                   struct cove_arena *arena,
+                                   struct cove_doc *out,
+                                   struct cove_diag *diag);
 /* Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int cove_repo_find(struct cove_repo *repo,
                                    struct cove_store_txn *txn,
@@ -111,13 +121,6 @@ struct cove_doc_brief {
 COVE_MUST_CHECK int cove_repo_brief(struct cove_repo *repo,
                                     struct cove_store_txn *txn, cove_num num,
                                     struct cove_doc_brief *out);
-/* Classes travel in this order. */
-enum cove_doc_class {
-    COVE_CLASS_RIGHTS, /* groups, accounts */
-    COVE_CLASS_JOURNAL,
-    COVE_CLASS_REGISTRY, /* header has `unique` and no schema */
-    COVE_CLASS_CONTENT
-};
 /* As above with the sessions; everything in the arena, and no state decoded. */
 struct cove_doc_outline {
     struct cove_id id;
@@ -271,7 +274,6 @@ COVE_MUST_CHECK int cove_repo_next(struct cove_repo *repo,
 
 /* What changed since a sequence number; a document appears once, at its last
  * change. */
-enum cove_doc_class cove_repo_class(const struct cove_header *header);
 struct cove_change {
     uint64_t sequence;
     cove_num num;

@@ -148,13 +148,10 @@ static int append_session(struct append *a)
 static int append_begin(struct repo_work *work, const struct repo_session *own,
                         uint32_t *num)
 {
-    int err = 0;
+    int err = *num != 0 ? 0 : repo_intern_session_add(work, own, num);
 
-    if (*num == 0) {
-        err = repo_intern_session_add(work, own, num);
-        if (err == 0) {
-            work->counters.own_session = *num;
-        }
+    if (err == 0) {
+        work->counters.own_session = *num;
     }
     return err;
 }
@@ -387,8 +384,11 @@ static int append_tell(struct append *a, struct cove_doc *doc)
 static int append_store(struct append *a, struct cove_doc *doc)
 {
     uint32_t index = a->row == NULL ? 0 : a->row->pub.len;
-    int err = append_join(a);
+    int err = a->record.parts == 0 ? repo_create_keep(&a->work, &a->record) : 0;
 
+    if (err == 0) {
+        err = append_join(a);
+    }
     if (err == 0) {
         err = append_log(a);
     }

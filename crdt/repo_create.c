@@ -1,17 +1,7 @@
 /* repo_create.c: documents come to be: made here, or told of by a peer. */
+#include <assert.h>
+
 #include "crdt/repo_internal.h"
-
-static int create_index(struct repo_work *work,
-                        const struct repo_record *record)
-{
-    struct cove_place place;
-
-    if (repo_index_place(record, &place) != 0) {
-        return 0;
-    }
-    return cove_store_put(work->txn, REPO_SCHEMAS, cove_place_bytes(&place),
-                          cove_bytes(NULL, 0));
-}
 
 static bool create_is_local(const struct cove_repo *repo,
                             const struct cove_id *id,
@@ -35,42 +25,74 @@ static const struct repo_known *create_known(const struct repo_work *work,
                : NULL;
 }
 
+/* A record for a header that is decoded and not held, but for its number. */
+static int create_record(struct repo_work *work, struct cove_bytes bytes,
+                         const struct cove_id *id,
+                         const struct cove_header *header,
+                         struct repo_record *record)
+{
+    const struct repo_known *owner = create_known(work, header);
+    bool known = true;
+    int err = 0;
+
+    record->id = *id;
+    record->header_bytes = bytes;
+    record->header = *header;
+    if (owner != NULL) {
+        record->owner = owner->num;
+    } else if (header->has_owner) {
+        err = repo_num_add(work, &header->owner, &record->owner);
+    }
+    if (err == 0 && header->has_schema) {
+        err = repo_num_add(work, &header->schema, &record->schema);
+    }
+    if (err == 0 && owner != NULL) {
+        record->my_role = owner->mine; /* and there are no sessions yet */
+    } else if (err == 0) {
+        err = repo_roles(work, record, &known);
+        if (err == 0 && known && header->has_owner) {
+            work->repo->open.owner = (struct repo_known){
+                record->owner, header->owner, record->my_role};
+        }
+    }
+    record->flags = known ? 0 : COVE_DOC_OWNER_MISSING;
+    if (create_is_local(work->repo, id, header)) {
+        record->flags |= COVE_DOC_LOCAL;
+    }
+    return err;
+}
+
+int repo_create_keep(struct repo_work *work, struct repo_record *record)
+{
+    struct cove_place place;
+    int err = 0;
+
+    if (record->unnumbered) {
+        assert(record->num == work->counters.next_num);
+        err = repo_num_give(work, &record->id);
+        record->unnumbered = false;
+    }
+    if (err != 0 || repo_index_place(record, &place) != 0) {
+        return err;
+    }
+    return cove_store_put(work->txn, REPO_SCHEMAS, cove_place_bytes(&place),
+                          cove_bytes(NULL, 0));
+}
+
 /* Put a record for a header that is decoded and not held. */
 static int create_insert(struct repo_work *work, struct cove_bytes bytes,
                          const struct cove_id *id,
                          const struct cove_header *header, uint32_t peer,
                          cove_num *out)
 {
-    struct repo_record record = {
-        .id = *id, .header_bytes = bytes, .header = *header};
-    bool known = true;
+    struct repo_record record = {0};
     int err = repo_num_add(work, id, &record.num);
 
-    const struct repo_known *owner = create_known(work, header);
-
-    if (err == 0 && owner != NULL) {
-        record.owner = owner->num;
-    } else if (err == 0 && header->has_owner) {
-        err = repo_num_add(work, &header->owner, &record.owner);
-    }
-    if (err == 0 && header->has_schema) {
-        err = repo_num_add(work, &header->schema, &record.schema);
-    }
-    if (err == 0 && owner != NULL) {
-        record.my_role = owner->mine; /* and there are no sessions yet */
-    } else if (err == 0) {
-        err = repo_roles(work, &record, &known);
-        if (err == 0 && known && header->has_owner) {
-            work->repo->open.owner = (struct repo_known){
-                record.owner, header->owner, record.my_role};
-        }
+    if (err == 0) {
+        err = create_record(work, bytes, id, header, &record);
     }
     if (err == 0) {
-        record.flags = known ? 0 : COVE_DOC_OWNER_MISSING;
-        if (create_is_local(work->repo, id, header)) {
-            record.flags |= COVE_DOC_LOCAL;
-        }
-        err = create_index(work, &record);
+        err = repo_create_keep(work, &record);
     }
     if (err == 0) {
         err = repo_change_note(work, &record, peer, 0, 0, false);
@@ -179,6 +201,57 @@ int cove_repo_create(struct cove_repo *repo, struct cove_store_txn *txn,
         err = create_insert(&work, header, &id, &decoded, 0, out);
     }
     return err;
+}
+
+/* Nothing of it is in the store: its first append puts it there. */
+static int create_draft(struct repo_work *work, struct cove_bytes bytes,
+                        const struct cove_id *id,
+                        const struct cove_header *header, cove_num num,
+                        struct cove_doc *out)
+{
+    struct repo_record record = {.num = num, .row_cap = 1};
+    int err = create_allowed(work, header);
+
+    if (err == 0) {
+        err = create_record(work, bytes, id, header, &record);
+    }
+    if (err == 0) {
+        record.rows = cove_arena_new(work->arena, sizeof(*record.rows));
+        err = record.rows == NULL ? COVE_ENOMEM : 0;
+    }
+    if (num == 0) {
+        record.num = work->counters.next_num;
+        record.unnumbered = true;
+    }
+    return err != 0 ? err : repo_doc_make(work, &record, out);
+}
+
+int cove_repo_make(struct cove_repo *repo, struct cove_store_txn *txn,
+                   const struct cove_header *header, struct cove_arena *arena,
+                   struct cove_doc *out, struct cove_diag *diag)
+{
+    struct cove_header decoded;
+    struct cove_bytes bytes;
+    struct repo_work work;
+    struct cove_id id;
+    cove_num num = 0;
+    int err = cove_header_make(header, arena, &bytes, &decoded, &id, diag);
+
+    assert(header->type == COVE_DOC_COMAP);
+    if (err == 0) {
+        err = repo_find_num(txn, &id, &num);
+        err = err == 0 ? repo_find_held(txn, num) : err;
+        if (err == 0) {
+            err = create_again(repo, txn, num, diag);
+            return err != 0 ? err
+                            : cove_repo_load(repo, txn, num, arena, out, diag);
+        }
+        err = err == COVE_ENOTFOUND ? 0 : err;
+    }
+    if (err == 0) {
+        err = repo_work_begin(&work, repo, txn, arena, diag);
+    }
+    return err != 0 ? err : create_draft(&work, bytes, &id, &decoded, num, out);
 }
 
 int cove_repo_ingest_header(struct cove_repo *repo, struct cove_store_txn *txn,

@@ -64,7 +64,7 @@ bool repo_doc_is_current(const struct repo_record *record,
 }
 
 /* Who may write keeps the record with the document: while no record is written
- * it need not be read again. */
+ * it need not be read again. One that is not in the store is nowhere else. */
 static int doc_hold(const struct repo_work *work,
                     const struct repo_record *record, struct cove_doc *doc)
 {
@@ -87,10 +87,12 @@ int repo_doc_record(struct repo_work *work, const struct cove_doc *doc,
 {
     const struct repo_open *open = repo_open_of(work->repo, work->txn);
 
-    if (open == NULL || doc->record == NULL || doc->as_of != open->writes) {
+    const struct repo_record *held = open != NULL ? doc->record : NULL;
+
+    if (held == NULL || (doc->as_of != open->writes && held->parts > 0)) {
         return repo_record_read(work, doc->num, out);
     }
-    *out = *doc->record;
+    *out = *held;
     return 0;
 }
 
@@ -124,6 +126,49 @@ static int doc_gone(struct repo_work *work, struct repo_record *record)
     return err != 0 ? err : repo_work_end(work);
 }
 
+/* moved: there is more to show than the store says. */
+static int doc_show(struct repo_work *work, struct repo_record *record,
+                    const struct repo_view *view, bool moved,
+                    struct cove_doc *out)
+{
+    struct cove_doc doc = {.repo = work->repo,
+                           .num = record->num,
+                           .branch = view->branch,
+                           .arena = work->arena};
+    int err = repo_fold_view(work, record, view, &doc.state);
+
+    if (err == 0 && moved) {
+        repo_tally_unjudge(record);
+        if (cove_store_writes(work->txn)) {
+            err = doc_keep(work, record, repo_doc_own(&doc));
+        }
+    }
+    if (err == 0) {
+        err = repo_doc_update(record, &doc);
+    }
+    if (err == 0) {
+        err = doc_hold(work, record, &doc);
+    }
+    if (err != 0) {
+        return err;
+    }
+    repo_history_detach(&doc.state);
+    if (doc.state.live != NULL) {
+        doc.state.live->loaded = true;
+    }
+    doc.id = record->id;
+    doc.header = record->header;
+    doc.header_bytes = record->header_bytes;
+    *out = doc;
+    return 0;
+}
+
+int repo_doc_make(struct repo_work *work, struct repo_record *record,
+                  struct cove_doc *doc)
+{
+    return doc_show(work, record, &repo_view_main, false, doc);
+}
+
 int cove_repo_load(struct cove_repo *repo, struct cove_store_txn *txn,
                    cove_num num, struct cove_arena *arena, struct cove_doc *out,
                    struct cove_diag *diag)
@@ -140,8 +185,6 @@ int cove_repo_load_branch(struct cove_repo *repo, struct cove_store_txn *txn,
     struct repo_record record;
     struct repo_work work;
     struct repo_view view = {.branch = *branch, .until = UINT64_MAX};
-    struct cove_doc doc = {
-        .repo = repo, .num = num, .branch = *branch, .arena = arena};
     bool moved = false;
     int err = repo_work_begin(&work, repo, txn, arena, diag);
 
@@ -155,33 +198,7 @@ int cove_repo_load_branch(struct cove_repo *repo, struct cove_store_txn *txn,
         err = doc_gone(&work, &record);
         return err != 0 ? err : repo_gone_refuse(&work, &record);
     }
-    if (err == 0) {
-        err = repo_fold_view(&work, &record, &view, &doc.state);
-    }
-    if (err == 0 && moved) {
-        repo_tally_unjudge(&record);
-        if (cove_store_writes(txn)) {
-            err = doc_keep(&work, &record, repo_doc_own(&doc));
-        }
-    }
-    if (err == 0) {
-        err = repo_doc_update(&record, &doc);
-    }
-    if (err == 0) {
-        err = doc_hold(&work, &record, &doc);
-    }
-    if (err != 0) {
-        return err;
-    }
-    repo_history_detach(&doc.state);
-    if (doc.state.live != NULL) {
-        doc.state.live->loaded = true;
-    }
-    doc.id = record.id;
-    doc.header = record.header;
-    doc.header_bytes = record.header_bytes;
-    *out = doc;
-    return 0;
+    return err != 0 ? err : doc_show(&work, &record, &view, moved, out);
 }
 
 struct cove_hash cove_doc_digest(const struct cove_doc *doc,

@@ -27,8 +27,8 @@ static int find_unpack(struct cove_bytes value, cove_num *out)
     return err;
 }
 
-static int find_num(struct cove_store_txn *txn, const struct cove_id *id,
-                    cove_num *out)
+int repo_find_num(struct cove_store_txn *txn, const struct cove_id *id,
+                  cove_num *out)
 {
     struct cove_bytes value;
     int err = cove_store_get(txn, REPO_IDS, find_key(id), &value);
@@ -36,7 +36,7 @@ static int find_num(struct cove_store_txn *txn, const struct cove_id *id,
     return err != 0 ? err : find_unpack(value, out);
 }
 
-static int find_held(struct cove_store_txn *txn, cove_num num)
+int repo_find_held(struct cove_store_txn *txn, cove_num num)
 {
     struct cove_place place;
     struct cove_bytes value;
@@ -73,18 +73,18 @@ int cove_repo_number(struct cove_repo *repo, struct cove_store_txn *txn,
                      const struct cove_id *id, cove_num *out)
 {
     (void)repo;
-    return find_num(txn, id, out);
+    return repo_find_num(txn, id, out);
 }
 
 int cove_repo_find(struct cove_repo *repo, struct cove_store_txn *txn,
                    const struct cove_id *id, cove_num *out)
 {
     cove_num num;
-    int err = find_num(txn, id, &num);
+    int err = repo_find_num(txn, id, &num);
 
     (void)repo;
     if (err == 0) {
-        err = find_held(txn, num);
+        err = repo_find_held(txn, num);
     }
     if (err == 0) {
         *out = num;
@@ -92,27 +92,35 @@ int cove_repo_find(struct cove_repo *repo, struct cove_store_txn *txn,
     return err;
 }
 
-int repo_num_add(struct repo_work *work, const struct cove_id *id,
-                 cove_num *out)
+int repo_num_give(struct repo_work *work, const struct cove_id *id)
 {
     struct cove_packer p;
     struct cove_buf buf;
-    int err = find_num(work->txn, id, out);
+    int err;
+
+    cove_buf_init(&buf, work->repo->opt.alloc);
+    cove_packer_init(&p, &buf);
+    cove_pack_varint(&p, work->counters.next_num);
+    err = p.err != 0 ? p.err
+                     : cove_store_put(work->txn, REPO_IDS, find_key(id),
+                                      cove_buf_bytes(&buf));
+    cove_buf_clear(&buf);
+    work->counters.next_num += err == 0;
+    return err;
+}
+
+int repo_num_add(struct repo_work *work, const struct cove_id *id,
+                 cove_num *out)
+{
+    cove_num num = work->counters.next_num;
+    int err = repo_find_num(work->txn, id, out);
 
     if (err != COVE_ENOTFOUND) {
         return err;
     }
-    cove_buf_init(&buf, work->repo->opt.alloc);
-    cove_packer_init(&p, &buf);
-    cove_pack_varint(&p, work->counters.next_num);
-    err = p.err;
+    err = repo_num_give(work, id);
     if (err == 0) {
-        err = cove_store_put(work->txn, REPO_IDS, find_key(id),
-                             cove_buf_bytes(&buf));
-    }
-    cove_buf_clear(&buf);
-    if (err == 0) {
-        *out = work->counters.next_num++;
+        *out = num;
     }
     return err;
 }
@@ -212,7 +220,7 @@ static int find_in_range(struct cove_store_txn *txn,
            cove_bytes_compare(entry.key, find_key(&range->last)) <= 0) {
         err = find_unpack(entry.value, &num);
         if (err == 0) {
-            err = find_held(txn, num);
+            err = repo_find_held(txn, num);
         }
         if (err == 0 && entry.key.len == sizeof(struct cove_id)) {
             if (found->count < FIND_SHOWN) {

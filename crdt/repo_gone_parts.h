@@ -28,9 +28,4 @@ COVE_MUST_CHECK int repo_gone_check(const struct repo_work *work,
                                     const struct cove_tx *txs, size_t count,
                                     const struct repo_row *row);
 
-/* repo_find.c. Was the document removed? Errors: COVE_ENOTFOUND where it is not
- * held. */
-COVE_MUST_CHECK int repo_find_removed(struct cove_store_txn *txn, cove_num num,
-                                      bool *out);
-
 #endif

@@ -157,6 +157,7 @@ struct repo_record {
     uint64_t pending;     /* log bytes since the checkpoint */
     uint64_t state_bytes; /* of the checkpoint; 0 = there is none */
     size_t parts;         /* that the record has in the store; 0 = none */
+    bool unnumbered;      /* … nor does the store know its number yet */
     size_t state_parts;
     struct repo_row *rows; /* sorted by session id */
     size_t row_count, row_cap;
@@ -256,32 +257,14 @@ COVE_MUST_CHECK int repo_tally_native(struct repo_work *work,
                                       const struct cove_key *device,
                                       uint64_t hlc, uint32_t epoch);
 
-/* repo_find.c */
-/* The number of an id, given if it has none; held or only referenced. */
-COVE_MUST_CHECK int repo_num_add(struct repo_work *work,
-                                 const struct cove_id *id, cove_num *out);
-/* Set my_role and the rows' roles; false where the owner is not held. */
-COVE_MUST_CHECK int repo_roles(struct repo_work *work,
-                               struct repo_record *record, bool *known);
-/* The owner's decoded header; bytes in the arena. COVE_ENOTFOUND. */
-COVE_MUST_CHECK int repo_owner(struct repo_work *work,
-                               const struct repo_record *record,
-                               struct cove_header *out);
-
-/* The place of a document in the index of its schema; COVE_ENOTFOUND where it
- * is in none. */
-COVE_MUST_CHECK int repo_index_place(const struct repo_record *record,
-                                     struct cove_place *out);
-
-/* The next document that has a record, removed ones too.
- * Errors: COVE_ENOTFOUND at the end. */
-COVE_MUST_CHECK int repo_next_record(struct cove_store_txn *txn, cove_num after,
-                                     cove_num *out);
-
 /* repo_doc.c */
 /* Make doc say what the record says, but for its state. */
 COVE_MUST_CHECK int repo_doc_update(const struct repo_record *record,
                                     struct cove_doc *doc);
+/* A document of a record that the store does not have. */
+COVE_MUST_CHECK int repo_doc_make(struct repo_work *work,
+                                  struct repo_record *record,
+                                  struct cove_doc *doc);
 /* Its record: the one held with it where that is as it was, else read. */
 COVE_MUST_CHECK int repo_doc_record(struct repo_work *work,
                                     const struct cove_doc *doc,
@@ -331,6 +314,7 @@ COVE_MUST_CHECK int repo_fork_keep(struct repo_work *work,
                                    const struct cove_batch *batch,
                                    uint32_t first);
 
+#include "crdt/repo_find_parts.h"
 #include "crdt/repo_gone_parts.h"
 #include "crdt/repo_intern.h"
 #include "crdt/repo_live.h"

@@ -69,7 +69,8 @@ struct repo_open {
     struct cove_buf shifts;    /* struct repo_tally_shift, each key once */
     struct repo_seen seen;     /* the one looked at last */
     struct cove_spoken spoken; /* as it is held; schema 0: not looked at */
-    struct repo_known owner;   /* of the document made last */
+    struct repo_known owner;   /* of the document made last, and … */
+    uint32_t shape;            /* … the shape of its header; 0 = none */
     struct repo_hot hot;
 };
 

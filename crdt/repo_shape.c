@@ -76,46 +76,6 @@ static void shape_split(struct cove_bytes header, struct shape_cut *cut)
         cove_bytes(from, (size_t)(header.at + header.len - from));
 }
 
-int repo_shape_pack(struct repo_work *work, const struct repo_record *record,
-                    struct cove_packer *p)
-{
-    struct shape_cut cut = {.gaps = 0};
-    struct cove_packer shape;
-    struct cove_buf buf;
-    uint32_t num = 0;
-
-    if (record->header_packed.len > 0) { /* it never changes */
-        cove_pack_raw(p, record->header_packed.at, record->header_packed.len);
-        return 0;
-    }
-    /* Groups and journals are few, and each is another. */
-    if (record->header.members.len == 0 && !record->header.has_root) {
-        shape_split(record->header_bytes, &cut);
-    }
-    if (cut.gaps == 0) {
-        cove_pack_varint(p, 0);
-        cove_pack_bytes(p, record->header_bytes);
-        return 0;
-    }
-    cove_buf_init(&buf, work->repo->opt.alloc);
-    cove_packer_init(&shape, &buf);
-    for (size_t i = 0; i <= cut.gaps; i++) {
-        cove_pack_bytes(&shape, cut.kept[i]);
-    }
-
-    int err = shape.err;
-
-    if (err == 0) {
-        err = repo_intern_shape_add(work, cove_buf_bytes(&buf), &num);
-    }
-    cove_buf_clear(&buf);
-    cove_pack_varint(p, num);
-    for (size_t i = 0; i < cut.gaps; i++) {
-        cove_pack_bytes(p, cut.gap[i]);
-    }
-    return err;
-}
-
 /* --- the shapes in memory */
 
 void repo_shapes_clear(struct cove_repo *repo)
@@ -231,6 +191,28 @@ static bool shape_locate(const struct repo_shape *shape,
     return false;
 }
 
+/* Learn from a header what all headers of its shape have in common. False where
+ * the shape is not its own. */
+static bool shape_keep(struct repo_work *work, struct repo_shape *shape,
+                       const struct shape_built *built,
+                       const struct shape_cut *cut,
+                       const struct cove_header *header)
+{
+    shape->header = *header;
+    shape->header.nonce = cove_bytes(NULL, 0);
+    shape->header.unique = cove_bytes(NULL, 0);
+    shape->header.from = cove_bytes(NULL, 0);
+    if (!shape_locate(shape, built, header->type_name, &shape->type_name) ||
+        !shape_locate(shape, built, header->meta, &shape->meta)) {
+        return false;
+    }
+    for (size_t i = 0; i < shape->gaps; i++) {
+        shape->kind[i] = cut->kind[i];
+    }
+    shape_remember(work, shape);
+    return true;
+}
+
 static struct cove_bytes shape_span(const struct shape_built *built,
                                     const struct shape_span *span)
 {
@@ -305,8 +287,7 @@ static int shape_read(struct repo_work *work, uint32_t num,
     return 0;
 }
 
-/* Decode a header of a shape that was not met before, and learn from it what
- * all headers of the shape have in common. */
+/* Decode a header of a shape that was not met before. */
 static int shape_learn(struct repo_work *work, struct repo_shape *shape,
                        const struct shape_built *built,
                        struct cove_header *header)
@@ -316,21 +297,11 @@ static int shape_learn(struct repo_work *work, struct repo_shape *shape,
     if (cove_header_decode(built->bytes, header, NULL) != 0) {
         return COVE_ECORRUPT;
     }
-    shape->header = *header;
-    shape->header.nonce = cove_bytes(NULL, 0);
-    shape->header.unique = cove_bytes(NULL, 0);
-    shape->header.from = cove_bytes(NULL, 0);
     shape_split(built->bytes, &cut);
-    if (cut.gaps != shape->gaps ||
-        !shape_locate(shape, built, header->type_name, &shape->type_name) ||
-        !shape_locate(shape, built, header->meta, &shape->meta)) {
-        return COVE_ECORRUPT;
-    }
-    for (size_t i = 0; i < shape->gaps; i++) {
-        shape->kind[i] = cut.kind[i];
-    }
-    shape_remember(work, shape);
-    return 0;
+    return cut.gaps == shape->gaps &&
+                   shape_keep(work, shape, built, &cut, header)
+               ? 0
+               : COVE_ECORRUPT;
 }
 
 /* A shape that was not met before. */
@@ -381,6 +352,104 @@ int repo_shape_unpack(struct repo_work *work, struct cove_unpacker *u,
     if (err == 0) {
         shape_fill(shape, &built, &record->header);
         record->header_bytes = built.bytes;
+    }
+    return err;
+}
+
+/* --- packing */
+
+/* Is the shape that was packed last, and is in memory, this one? Most documents
+ * that a transaction makes are of one kind. */
+static uint32_t shape_again(struct repo_work *work, const struct shape_cut *cut)
+{
+    uint32_t num = work->repo->open.shape;
+    const struct repo_shape *shape = num == 0 ? NULL : shape_recall(work, num);
+    bool same = shape != NULL && shape->gaps == cut->gaps;
+
+    for (size_t i = 0; same && i <= cut->gaps; i++) {
+        same = cove_bytes_equal(
+            cut->kept[i],
+            cove_bytes(shape->bytes + shape->kept_at[i], shape->kept_len[i]));
+    }
+    return same ? num : 0;
+}
+
+/* Its number, given where it has none. */
+static int shape_intern(struct repo_work *work, const struct shape_cut *cut,
+                        uint32_t *num)
+{
+    struct cove_packer p;
+    struct cove_buf buf;
+    int err;
+
+    cove_buf_init(&buf, work->repo->opt.alloc);
+    cove_packer_init(&p, &buf);
+    for (size_t i = 0; i <= cut->gaps; i++) {
+        cove_pack_bytes(&p, cut->kept[i]);
+    }
+    err = p.err != 0 ? p.err
+                     : repo_intern_shape_add(work, cove_buf_bytes(&buf), num);
+    cove_buf_clear(&buf);
+    return err;
+}
+
+/* The next one need not be looked for. */
+static int shape_met(struct repo_work *work, uint32_t num,
+                     const struct repo_record *record,
+                     const struct shape_cut *cut)
+{
+    struct repo_shape *shape = cove_arena_new(work->arena, sizeof(*shape));
+    struct shape_built built = {.bytes = record->header_bytes};
+    size_t len = 0;
+
+    if (shape == NULL) {
+        return COVE_ENOMEM;
+    }
+    shape->num = num;
+    shape->gaps = cut->gaps;
+    for (size_t i = 0; i <= cut->gaps; i++) {
+        struct cove_bytes kept = cut->kept[i];
+
+        built.piece_at[i] = (size_t)(kept.at - record->header_bytes.at);
+        memcpy(shape->bytes + len, kept.at, kept.len);
+        shape->kept_at[i] = len;
+        shape->kept_len[i] = kept.len;
+        len += kept.len;
+    }
+    if (shape_keep(work, shape, &built, cut, &record->header)) {
+        work->repo->open.shape = num;
+    }
+    return 0;
+}
+
+int repo_shape_pack(struct repo_work *work, const struct repo_record *record,
+                    struct cove_packer *p)
+{
+    struct shape_cut cut = {.gaps = 0};
+    uint32_t num;
+    int err = 0;
+
+    if (record->header_packed.len > 0) { /* it never changes */
+        cove_pack_raw(p, record->header_packed.at, record->header_packed.len);
+        return 0;
+    }
+    /* Groups and journals are few, and each is another. */
+    if (record->header.members.len == 0 && !record->header.has_root) {
+        shape_split(record->header_bytes, &cut);
+    }
+    if (cut.gaps == 0) {
+        cove_pack_varint(p, 0);
+        cove_pack_bytes(p, record->header_bytes);
+        return 0;
+    }
+    num = shape_again(work, &cut);
+    if (num == 0) {
+        err = shape_intern(work, &cut, &num);
+        err = err != 0 ? err : shape_met(work, num, record, &cut);
+    }
+    cove_pack_varint(p, num);
+    for (size_t i = 0; i < cut.gaps; i++) {
+        cove_pack_bytes(p, cut.gap[i]);
     }
     return err;
 }

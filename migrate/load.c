@@ -482,6 +482,21 @@ int cove_loaded_due(struct cove_catalog *catalog, struct cove_store_txn *txn,
     return err;
 }
 
+int cove_load_made(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                   const struct cove_step_id *head, struct cove_loaded *loaded,
+                   struct cove_diag *diag)
+{
+    struct cove_load_request request = {.head = head};
+    struct load l = {.catalog = catalog,
+                     .txn = txn,
+                     .request = &request,
+                     .out = loaded,
+                     .diag = diag};
+
+    loaded->raw = head == NULL;
+    return loaded->raw ? 0 : load_head(&l);
+}
+
 int cove_loaded_at(struct cove_catalog *catalog, struct cove_store_txn *txn,
                    const struct cove_loaded *loaded,
                    const struct cove_step_id *head, struct cove_loaded *at)

@@ -106,6 +106,14 @@ COVE_MUST_CHECK int cove_loaded_get(struct cove_loaded *loaded,
                                     struct cove_cell *out,
                                     struct cove_diag *diag);
 
+/* The head and plan of a document that cove_repo_make made, NULL: raw; its view
+ * comes with the first write. */
+COVE_MUST_CHECK int cove_load_made(struct cove_catalog *catalog,
+                                   struct cove_store_txn *txn,
+                                   const struct cove_step_id *head,
+                                   struct cove_loaded *loaded,
+                                   struct cove_diag *diag);
+
 struct cove_edit {
     struct cove_bytes name; /* display name at the head, or raw key */
     bool deleted;

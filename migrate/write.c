@@ -262,6 +262,8 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
 
 /* ----------------------------------------------------------- new documents */
 
+#define NEW_NONCE 16
+
 /* All fields as one map, with the defaults of required ones that are not
  * given: what the schema judges of a new document. */
 static int new_map(const struct cove_new_request *request,
@@ -297,12 +299,8 @@ static int new_map(const struct cove_new_request *request,
     return err;
 }
 
-/* What a transaction may grow by between judging and writing: its time, epoch
- * and what it has seen. */
-#define NEW_TX_MORE 128
-
-/* Everything that can be wrong with a new document, before any of it is
- * written: each field, the whole, and the size of the transaction. */
+/* What can be wrong with the fields of a new document: each of them, and the
+ * whole. */
 static int new_judge(struct cove_catalog *catalog, struct cove_store_txn *txn,
                      const struct cove_new_request *request,
                      const struct cove_step_id *head, struct cove_arena *arena,
@@ -325,13 +323,6 @@ static int new_judge(struct cove_catalog *catalog, struct cove_store_txn *txn,
         if (err == 0) {
             err = cove_schema_check(schema.schema, cove_buf_bytes(&buf), diag);
         }
-        buf.len = 0;
-    }
-    if (err == 0 && tx->op_count > 0) {
-        tx->hlc = 1; /* any time: only the size matters here */
-        tx->has_epoch = !raw;
-        err = cove_tx_encode(tx, &buf, diag);
-        tx->checked = err == 0 && buf.len + NEW_TX_MORE < COVE_MAX_TX;
     }
     cove_buf_clear(&buf);
     return err;
@@ -391,10 +382,11 @@ static int new_meta(struct cove_catalog *catalog, struct cove_store_txn *txn,
     return err;
 }
 
+/* The header; its nonce in the arena. */
 static int new_header(struct cove_catalog *catalog, struct cove_store_txn *txn,
                       const struct cove_new_request *request,
                       const struct cove_step_id *head, struct cove_arena *arena,
-                      struct cove_buf *out, struct cove_diag *diag)
+                      struct cove_header *out)
 {
     const struct cove_env *env = cove_repo_env(cove_catalog_repo(catalog));
     struct cove_header h = {.version = COVE_FORMAT_VERSION,
@@ -403,20 +395,46 @@ static int new_header(struct cove_catalog *catalog, struct cove_store_txn *txn,
                             .owner = request->owner,
                             .meta = request->meta,
                             .unique = request->unique};
-    uint8_t nonce[16];
-    struct cove_id id;
     int err = 0;
 
     if (request->unique.len == 0) {
-        env->random(env->ctx, nonce, sizeof(nonce));
-        h.nonce = cove_bytes(nonce, sizeof(nonce));
+        uint8_t *nonce = cove_arena_new(arena, NEW_NONCE);
+
+        if (nonce == NULL) {
+            return COVE_ENOMEM;
+        }
+        env->random(env->ctx, nonce, NEW_NONCE);
+        h.nonce = cove_bytes(nonce, NEW_NONCE);
         h.has_created = true;
         h.created_ms = env->now_ms(env->ctx);
     }
     if (request->schema != 0) {
         err = new_meta(catalog, txn, request, head, arena, &h.meta);
     }
-    return err != 0 ? err : cove_header_encode(&h, out, &id, diag);
+    if (err == 0) {
+        *out = h;
+    }
+    return err;
+}
+
+/* Without fields there is no transaction: the header is all of it. */
+static int new_empty(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                     const struct cove_header *header, cove_num *num,
+                     struct cove_diag *diag)
+{
+    struct cove_buf bytes;
+    struct cove_id id;
+
+    cove_buf_init(&bytes, cove_catalog_alloc(catalog));
+
+    int err = cove_header_encode(header, &bytes, &id, diag);
+
+    if (err == 0) {
+        err = cove_repo_create(cove_catalog_repo(catalog), txn,
+                               cove_buf_bytes(&bytes), num, diag);
+    }
+    cove_buf_clear(&bytes);
+    return err;
 }
 
 int cove_new_document(struct cove_catalog *catalog, struct cove_store_txn *txn,
@@ -429,10 +447,9 @@ int cove_new_document(struct cove_catalog *catalog, struct cove_store_txn *txn,
                          .auth_inherited = true,
                          .op_count = request->edit_count};
     struct cove_step_id head = {{0}};
-    struct cove_buf header;
+    struct cove_header header;
     int err = 0;
 
-    cove_buf_init(&header, cove_catalog_alloc(catalog));
     tx.ops = cove_arena_array(arena, tx.op_count + 1, sizeof(*tx.ops));
     if (tx.ops == NULL) {
         err = COVE_ENOMEM;
@@ -442,25 +459,27 @@ int cove_new_document(struct cove_catalog *catalog, struct cove_store_txn *txn,
         err =
             cove_catalog_head(catalog, txn, request->schema, NULL, &head, diag);
     }
+    load.head = request->schema != 0 ? &head : NULL;
     if (err == 0) {
         err = new_judge(catalog, txn, request, &head, arena, &tx, diag);
     }
     if (err == 0) {
-        err = new_header(catalog, txn, request, &head, arena, &header, diag);
+        err = new_header(catalog, txn, request, &head, arena, &header);
+    }
+    if (err == 0 && tx.op_count == 0) {
+        err = new_empty(catalog, txn, &header, &load.num, diag);
+        return err != 0 ? err
+                        : cove_load(catalog, txn, &load, arena, out, diag);
     }
     if (err == 0) {
-        err = cove_repo_create(cove_catalog_repo(catalog), txn,
-                               cove_buf_bytes(&header), &load.num, diag);
+        memset(out, 0, sizeof(*out));
+        err = cove_repo_make(cove_catalog_repo(catalog), txn, &header, arena,
+                             &out->doc, diag);
     }
     if (err == 0) {
-        load.head = request->schema != 0 ? &head : NULL;
-        err = cove_load(catalog, txn, &load, arena, out, diag);
+        err = cove_load_made(catalog, txn, load.head, out, diag);
     }
-    if (err == 0 && tx.op_count > 0) {
-        err = write_append(catalog, txn, out, &tx, diag);
-    }
-    cove_buf_clear(&header);
-    return err;
+    return err != 0 ? err : write_append(catalog, txn, out, &tx, diag);
 }
 
 /* --------------------------------------------------------------- validating */
