@@ -5,7 +5,7 @@
 
 #include "cove/error.h"
 
-#define BUF_FIRST 64
+#define BUF_FIRST 256 /* most records and keys fit */
 
 static void *libc_resize(void *ctx, void *old, size_t len)
 {

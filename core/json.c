@@ -1,6 +1,7 @@
-/* JSON text to CBOR. jansson parses the whole text into its own tree, which
- * is then written in the order that deterministic CBOR wants: the keys of an
- * object by length, then bytewise, which is the order of their encodings.
+/* JSON text to CBOR. The texts of most documents take the short way of
+ * json_quick.c. Of others jansson parses the whole text into its own tree,
+ * which is then written in the order that deterministic CBOR wants: the keys of
+ * an object by length, then bytewise, which is the order of their encodings.
  *
  * jansson has one allocator for the whole program, so that its tree does not
  * come from the buffer's. Where that one fails inside a token, jansson says
@@ -15,6 +16,7 @@
 
 #include "core/cbor.h"
 #include "core/id.h"
+#include "core/json_quick.h"
 #include "core/limits.h"
 
 struct json_input {
@@ -307,7 +309,11 @@ static int json_read(struct cove_bytes text, struct json_input *in,
 {
     json_error_t error = {0};
     size_t start = out->len;
+    int err = cove_json_quick(text, out);
 
+    if (err != COVE_ENOTFOUND) {
+        return err;
+    }
     errno = 0;
 
     json_t *tree =
@@ -323,7 +329,7 @@ static int json_read(struct cove_bytes text, struct json_input *in,
     }
     cove_writer_init(&in->w, out);
 
-    int err = json_item(in, tree, COVE_MAX_CBOR_DEPTH);
+    err = json_item(in, tree, COVE_MAX_CBOR_DEPTH);
 
     if (err != 0) {
         out->len = start;

@@ -8,6 +8,7 @@
 #include "core/cbor.h"
 #include "core/id.h"
 #include "core/json.h"
+#include "core/json_quick.h"
 #include "core/limits.h"
 #include "tests/unit/harness.h"
 
@@ -354,10 +355,93 @@ START_TEST(floats_do_not_depend_on_the_locale)
 }
 END_TEST
 
+/* Any text that is JSON in most cases, few members and some twice. */
+static size_t text_grow(struct harness_env *env, char *out, unsigned depth)
+{
+    static const char *const words[] = {
+        "null",     "true",     "false",
+        "0",        "-7",       "123456789012345678",
+        "\"\"",     "\"ab\"",   "\"\xc3\xbc\"",
+        "\"\xff\"", "\"a\\n\"", "\"$ref\"",
+        "1.5",      "01",       "-0",
+        " 1 ",      "tru",      "9223372036854775808",
+    };
+    static const char *const names[] = {"\"a\"",  "\"b\"",  "\"aa\"", "\"\"",
+                                        "\"$a\"", "\"c\" ", "\"ccc\""};
+    uint8_t draw[3];
+    size_t len = 0;
+
+    harness_random(env, draw, sizeof(draw));
+    if (depth == 0 || draw[0] % 3 == 0) {
+        const char *word =
+            words[draw[1] % 4 == 0 ? draw[2] % COVE_ARRAY_LEN(words)
+                                   : draw[2] % 9];
+
+        memcpy(out, word, strlen(word));
+        return strlen(word);
+    }
+    bool map = draw[0] % 3 == 1;
+
+    out[len++] = map ? '{' : '[';
+    for (unsigned i = 0; i < draw[1] % 4; i++) {
+        out[len] = ',';
+        len += i > 0;
+        if (map) {
+            harness_random(env, draw + 2, 1);
+            const char *name = names[draw[2] % COVE_ARRAY_LEN(names)];
+
+            memcpy(out + len, name, strlen(name));
+            len += strlen(name);
+            out[len++] = ':';
+        }
+        len += text_grow(env, out + len, depth - 1);
+    }
+    out[len++] = map ? '}' : ']';
+    return len;
+}
+
+/* A float in a list with it makes any text go the long way. */
+START_TEST(the_short_way_says_what_the_long_one_says)
+{
+    struct harness_env env;
+    struct cove_buf quick;
+    struct cove_buf full;
+    int taken = 0;
+
+    harness_env_init(&env, 7);
+    cove_buf_init(&quick, &cove_alloc_libc);
+    cove_buf_init(&full, &cove_alloc_libc);
+    for (int i = 0; i < 50000; i++) {
+        char text[4096] = "[";
+        size_t len = text_grow(&env, text + 1, 4);
+
+        quick.len = 0;
+        full.len = 0;
+        if (cove_json_quick(cove_bytes(text + 1, len), &quick) != 0) {
+            ck_assert_uint_eq(quick.len, 0);
+            continue;
+        }
+        taken++;
+        memcpy(text + 1 + len, ",0.5]", 6);
+        ck_assert_int_eq(
+            cove_json_read(cove_bytes_text(text), "t", &full, NULL), 0);
+        ck_assert_uint_eq(full.len, quick.len + 4);
+        ck_assert_mem_eq(full.at + 1, quick.at, quick.len);
+    }
+    ck_assert_int_gt(taken, 10000);
+    ck_assert_int_lt(taken, 45000);
+    cove_buf_clear(&quick);
+    cove_buf_clear(&full);
+}
+END_TEST
+
 static const char everything[] =
     "{\"list\":[1,2.5,\"a text that takes some room\",null],"
     "\"bytes\":{\"$bytes\":\"AQID\"},\"ref\":{\"$ref\":\"" ID_TEXT "\"},"
-    "\"map\":{\"deep\":{\"deeper\":[{\"$float\":\"nan\"},true]}}}";
+    "\"map\":{\"deep\":{\"deeper\":[{\"$float\":\"nan\"},true]}},"
+    "\"more\":\"a text that is longer than the room that a buffer begins "
+    "with, since it is to grow, and to grow again: 0123456789 0123456789 "
+    "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789\"}";
 
 START_TEST(reading_and_writing_without_memory_leave_the_buffer_as_it_was)
 {
@@ -465,6 +549,7 @@ static Suite *json_suite(void)
     tcase_add_test(
         t, a_number_with_a_point_or_exponent_is_a_float_any_other_an_integer);
     tcase_add_test(t, keys_are_sorted_as_their_encodings);
+    tcase_add_test(t, the_short_way_says_what_the_long_one_says);
     tcase_add_test(t, plain_text_keeps_the_forms_as_objects);
     tcase_add_test(t, an_indent_breaks_lines);
     tcase_add_test(t, keys_that_are_no_text_become_text);
