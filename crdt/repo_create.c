@@ -25,6 +25,21 @@ static const struct repo_known *create_known(const struct repo_work *work,
                : NULL;
 }
 
+static int create_schema(struct repo_work *work, const struct cove_id *id,
+                         cove_num *out)
+{
+    struct repo_known *known = &work->repo->open.schema;
+    int err = 0;
+
+    if (known->num == 0 || memcmp(&known->id, id, sizeof(*id)) != 0) {
+        known->id = *id;
+        known->num = 0;
+        err = repo_num_add(work, id, &known->num);
+    }
+    *out = known->num;
+    return err;
+}
+
 /* A record for a header that is decoded and not held, but for its number. */
 static int create_record(struct repo_work *work, struct cove_bytes bytes,
                          const struct cove_id *id,
@@ -44,7 +59,7 @@ static int create_record(struct repo_work *work, struct cove_bytes bytes,
         err = repo_num_add(work, &header->owner, &record->owner);
     }
     if (err == 0 && header->has_schema) {
-        err = repo_num_add(work, &header->schema, &record->schema);
+        err = create_schema(work, &header->schema, &record->schema);
     }
     if (err == 0 && owner != NULL) {
         record->my_role = owner->mine; /* and there are no sessions yet */

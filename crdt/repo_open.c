@@ -36,6 +36,7 @@ static void open_after(struct cove_store_ending *ending, bool committed)
     open->seen.num = 0;
     open->spoken.schema = 0;
     open->owner.num = 0;
+    open->schema.num = 0;
     open->shape = 0;
     open->writes++;
     repo_group_forget(open->repo);

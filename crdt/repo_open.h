@@ -34,7 +34,7 @@ struct repo_group_tree {
     struct cove_arena arena;
 };
 
-/* A group or account that is held, and what this device is in it. */
+/* A group, account or journal by its id, and what this device is in it. */
 struct repo_known {
     cove_num num; /* 0 = none */
     struct cove_id id;
@@ -69,7 +69,8 @@ struct repo_open {
     struct cove_buf shifts;    /* struct repo_tally_shift, each key once */
     struct repo_seen seen;     /* the one looked at last */
     struct cove_spoken spoken; /* as it is held; schema 0: not looked at */
-    struct repo_known owner;   /* of the document made last, and … */
+    struct repo_known owner;   /* of the document made last, … */
+    struct repo_known schema;  /* … its schema, and … */
     uint32_t shape;            /* … the shape of its header; 0 = none */
     struct repo_hot hot;
 };

@@ -1,6 +1,6 @@
 /* catalog_find.c: schemas by name, heads by version: what people say, looked
  * up, and what the message says where it is not unique. */
-#include "migrate/catalog.h"
+#include "migrate/catalog_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +52,15 @@ static int find_ambiguous(struct cove_catalog *c, struct cove_store_txn *txn,
                      name, text[0], text[1]);
 }
 
+/* Is it the one found last, and nothing changed since? */
+static bool find_again(const struct catalog_named *last, const char *name,
+                       struct catalog_named *now)
+{
+    now->num = last->num;
+    return last->num != 0 && last->sequence == now->sequence &&
+           last->generation == now->generation && strcmp(last->name, name) == 0;
+}
+
 int cove_catalog_find(struct cove_catalog *catalog, struct cove_store_txn *txn,
                       const char *name, cove_num *out, struct cove_diag *diag)
 {
@@ -79,8 +88,16 @@ int cove_catalog_find(struct cove_catalog *catalog, struct cove_store_txn *txn,
         }
         return err;
     }
-    int err = find_by_name(catalog, txn, name, found, &count);
+    struct catalog_named named = {.generation = cove_store_generation(txn)};
+    int err = cove_repo_rules(cove_catalog_repo(catalog), txn, &named.sequence);
 
+    if (err == 0 && find_again(&catalog->named, name, &named)) {
+        *out = named.num;
+        return 0;
+    }
+    if (err == 0) {
+        err = find_by_name(catalog, txn, name, found, &count);
+    }
     if (err != 0) {
         return err;
     }
@@ -93,6 +110,11 @@ int cove_catalog_find(struct cove_catalog *catalog, struct cove_store_txn *txn,
     }
     if (count > 1) {
         return find_ambiguous(catalog, txn, name, found, diag);
+    }
+    if (strlen(name) < sizeof(named.name)) {
+        memcpy(named.name, name, strlen(name) + 1);
+        named.num = found[0];
+        catalog->named = named;
     }
     *out = found[0];
     return 0;

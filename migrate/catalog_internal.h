@@ -36,11 +36,21 @@ struct catalog_entry {
     struct catalog_entry *next;
 };
 
+/* The schema that was found by its name last: the only one of that name while
+ * no group, account or journal changes. */
+struct catalog_named {
+    cove_num num; /* 0 = none */
+    char name[64];
+    uint64_t sequence;
+    uint64_t generation;
+};
+
 struct cove_catalog {
     const struct cove_alloc *alloc;
     struct cove_repo *repo;
     struct catalog_entry *entries;
     struct catalog_entry *stale; /* replaced, but perhaps still borrowed */
+    struct catalog_named named;
 };
 
 /* An empty entry, and one that was filled in its place among the others. */
