@@ -258,8 +258,8 @@ static int walk_any_head(const struct walk *w, struct head *head, size_t *len)
     return 0;
 }
 
-/* As above. Most heads are one byte that holds its argument: those need no
- * decoder, which saves a third of the walk. */
+/* As above. Most heads are one byte that holds its argument, or one with it
+ * behind: those need no decoder, which saves a third of the walk. */
 static int walk_head(const struct walk *w, struct head *head, size_t *len)
 {
     size_t left = w->in.len - w->at;
@@ -272,11 +272,14 @@ static int walk_head(const struct walk *w, struct head *head, size_t *len)
     enum major major = at[0] >> 5;
     uint8_t low = at[0] & 31;
 
-    if (low < 24 && major <= MAJOR_MAP) {
+    size_t width = low < 24 ? 1 : 2;
+
+    if ((low < 24 || (low == 24 && left > 1 && at[1] >= 24)) &&
+        major <= MAJOR_MAP) {
         bool string = major == MAJOR_BYTES || major == MAJOR_TEXT;
 
-        head->arg = low;
-        *len = string ? 1 + (size_t)low : 1;
+        head->arg = low < 24 ? low : at[1];
+        *len = width + (string ? (size_t)head->arg : 0);
         if (*len > left) {
             return walk_fail(w, "ends too early");
         }
