@@ -83,6 +83,15 @@ static int fold_tx(struct view_fold *f, struct row_fold *r, uint32_t index,
     return err;
 }
 
+/* Where the first stands that is folded yet in neither way; one is at least. */
+static uint32_t fold_from(const struct row_fold *r)
+{
+    if (r->elems >= r->elems_end) {
+        return *r->done;
+    }
+    return *r->done < r->end && *r->done < r->elems ? *r->done : r->elems;
+}
+
 /* Fold one session, or what of it is up to the time of the view. */
 static int fold_walk(struct view_fold *f, struct row_fold *r)
 {
@@ -93,13 +102,8 @@ static int fold_walk(struct view_fold *f, struct row_fold *r)
     struct repo_tx_entry entry;
     struct repo_walk walk;
     size_t count = 0;
-    uint32_t from = r->elems < r->elems_end ? r->elems : r->elems_end;
-    int err;
+    int err = repo_walk_start(f->work, f->record, r->row, fold_from(r), &walk);
 
-    if (*r->done < r->end && *r->done < from) {
-        from = *r->done;
-    }
-    err = repo_walk_start(f->work, f->record, r->row, from, &walk);
     cove_arena_init(&repo->decoded, repo->opt.alloc);
     cove_arena_init(&packed, repo->opt.alloc);
     decode.arena = &scratch;
