@@ -43,10 +43,11 @@
 #define REPO_CHUNK_BYTES 4000  /* a tail chunk grows up to one page */
 #define REPO_INLINE      1024  /* a first chunk this short lies in the record */
 #define REPO_INLINE_MAX  1400  /* and all inline chunks together */
-#define REPO_PENDING     2048  /* log bytes a load may fold without asking */
-#define REPO_CACHE       512   /* slots of the intern cache, a power of two */
-#define REPO_SHAPES      64    /* header shapes in memory */
-#define REPO_FORKS       4     /* proofs kept per session */
+#define REPO_PENDING     2048 /* log bytes a load may fold without asking … */
+#define REPO_PENDING_TXS 16   /* … and transactions, of short documents */
+#define REPO_CACHE       512  /* slots of the intern cache, a power of two */
+#define REPO_SHAPES      64   /* header shapes in memory */
+#define REPO_FORKS       4    /* proofs kept per session */
 /* Leaves of a group: a signature costs little then, its record fills two pages
  * and a path has at most eight hashes. */
 #define REPO_GROUP_LEAVES 252

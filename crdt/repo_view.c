@@ -349,10 +349,28 @@ int repo_fold_view(struct repo_work *work, struct repo_record *record,
 
 /* --- checkpoints */
 
+/* Is folding what came since the checkpoint more work than reading another one
+ * would be? A sequence costs by its bytes alone, and stays in memory. */
+static bool checkpoint_folds(const struct repo_record *record,
+                             const struct cove_state *state)
+{
+    uint64_t txs = 0;
+
+    for (size_t i = 0; state != NULL && i < record->row_count; i++) {
+        const struct repo_row *row = &record->rows[i];
+        uint32_t shown = repo_shown(&repo_view_main, state, row);
+
+        txs += shown > row->mark ? shown - row->mark : 0;
+    }
+    return !view_has_elements(record) &&
+           txs >= REPO_PENDING_TXS + record->state_bytes / 64;
+}
+
 int repo_checkpoint(struct repo_work *work, struct repo_record *record,
                     const struct cove_state *state)
 {
-    return record->pending < REPO_PENDING + record->state_bytes / 2
+    return record->pending < REPO_PENDING + record->state_bytes / 2 &&
+                   !checkpoint_folds(record, state)
                ? 0
                : repo_checkpoint_now(work, record, state);
 }
