@@ -105,21 +105,21 @@ static const struct repo_shape *shape_recall(struct repo_work *work,
     return shape != NULL && shape->num == num ? shape : NULL;
 }
 
-/* Without memory for it the shape is read again the next time. */
-static void shape_remember(struct repo_work *work,
-                           const struct repo_shape *shape)
+static int shape_remember(struct repo_work *work,
+                          const struct repo_shape *shape)
 {
     struct cove_repo *repo = work->repo;
     struct repo_shape *kept =
         cove_alloc_new(repo->opt.alloc, shape_size(shape));
 
     if (kept == NULL) {
-        return;
+        return COVE_ENOMEM;
     }
     memcpy(kept, shape, shape_size(shape));
     repo_cache_settle(work);
     cove_alloc_free(repo->opt.alloc, repo->shapes[shape->num % REPO_SHAPES]);
     repo->shapes[shape->num % REPO_SHAPES] = kept;
+    return 0;
 }
 
 /* --- putting together */
@@ -191,12 +191,11 @@ static bool shape_locate(const struct repo_shape *shape,
     return false;
 }
 
-/* Learn from a header what all headers of its shape have in common. False where
- * the shape is not its own. */
-static bool shape_keep(struct repo_work *work, struct repo_shape *shape,
-                       const struct shape_built *built,
-                       const struct shape_cut *cut,
-                       const struct cove_header *header)
+/* Learn from a header what all headers of its shape have in common. */
+static int shape_keep(struct repo_work *work, struct repo_shape *shape,
+                      const struct shape_built *built,
+                      const struct shape_cut *cut,
+                      const struct cove_header *header)
 {
     shape->header = *header;
     shape->header.nonce = cove_bytes(NULL, 0);
@@ -204,13 +203,12 @@ static bool shape_keep(struct repo_work *work, struct repo_shape *shape,
     shape->header.from = cove_bytes(NULL, 0);
     if (!shape_locate(shape, built, header->type_name, &shape->type_name) ||
         !shape_locate(shape, built, header->meta, &shape->meta)) {
-        return false;
+        return COVE_ECORRUPT;
     }
     for (size_t i = 0; i < shape->gaps; i++) {
         shape->kind[i] = cut->kind[i];
     }
-    shape_remember(work, shape);
-    return true;
+    return shape_remember(work, shape);
 }
 
 static struct cove_bytes shape_span(const struct shape_built *built,
@@ -298,10 +296,9 @@ static int shape_learn(struct repo_work *work, struct repo_shape *shape,
         return COVE_ECORRUPT;
     }
     shape_split(built->bytes, &cut);
-    return cut.gaps == shape->gaps &&
-                   shape_keep(work, shape, built, &cut, header)
-               ? 0
-               : COVE_ECORRUPT;
+    return cut.gaps != shape->gaps
+               ? COVE_ECORRUPT
+               : shape_keep(work, shape, built, &cut, header);
 }
 
 /* A shape that was not met before. */
@@ -416,10 +413,13 @@ static int shape_met(struct repo_work *work, uint32_t num,
         shape->kept_len[i] = kept.len;
         len += kept.len;
     }
-    if (shape_keep(work, shape, &built, cut, &record->header)) {
+
+    int err = shape_keep(work, shape, &built, cut, &record->header);
+
+    if (err == 0) {
         work->repo->open.shape = num;
     }
-    return 0;
+    return err;
 }
 
 int repo_shape_pack(struct repo_work *work, const struct repo_record *record,
