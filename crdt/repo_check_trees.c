@@ -32,17 +32,6 @@ static int tree_orphan(struct cove_check *c, unsigned tree,
 
 /* --- logs and fork proofs: document, session, place */
 
-static const struct repo_row *tree_row(const struct repo_record *record,
-                                       uint64_t session)
-{
-    for (size_t i = 0; i < record->row_count; i++) {
-        if (record->rows[i].num == session) {
-            return &record->rows[i];
-        }
-    }
-    return NULL;
-}
-
 static void orphan_names(struct cove_check *c, bool there, uint64_t session,
                          struct cove_aside *aside, struct cove_finding *f)
 {
@@ -127,7 +116,7 @@ int check_log_entry(struct cove_check *c, const struct cove_entry *entry)
         f.kind = "orphan-pack";
         f.text = "a pack of logs that no log is in";
     } else if (there) {
-        row = tree_row(record, session);
+        row = repo_record_row_num(record, session);
     }
     if (row != NULL && row->inline_chunk.len == 0 && start < row->pub.len) {
         return 0;
@@ -167,7 +156,7 @@ int check_fork_entry(struct cove_check *c, const struct cove_entry *entry)
     cove_unpacker_init(&u, entry->value);
     (void)cove_unpack_varint(&u);
     cove_arena_reset(&c->piece);
-    if (there && tree_row(record, session) != NULL && u.err == 0 &&
+    if (there && repo_record_row_num(record, session) != NULL && u.err == 0 &&
         cove_batch_decode(cove_bytes(u.at, (size_t)(u.end - u.at)), &c->piece,
                           &batch, NULL) == 0 &&
         memcmp(&batch.document, &record->id, sizeof(batch.document)) == 0) {

@@ -178,21 +178,11 @@ static int chunk_shrinks(struct compact *c, const struct compact_chunk *chunk,
     return err;
 }
 
-static const struct repo_row *chunk_row(const struct compact *c,
-                                        uint32_t session)
-{
-    for (size_t i = 0; i < c->record.row_count; i++) {
-        if (c->record.rows[i].num == session) {
-            return &c->record.rows[i];
-        }
-    }
-    return NULL;
-}
-
 static int chunk_is_cold(struct compact *c, struct compact_chunk *chunk,
                          bool *out)
 {
-    const struct repo_row *row = chunk_row(c, chunk->part.session);
+    const struct repo_row *row =
+        repo_record_row_num(&c->record, chunk->part.session);
     int err;
 
     *out = false;

@@ -87,10 +87,11 @@ static int put_record(struct repo_work *work, struct repo_record *record,
     int err = 0;
 
     for (size_t i = 0; i < plan->run_count; i++) {
-        for (size_t k = 0; k < record->row_count; k++) {
-            if (record->rows[k].num == plan->runs[i].session) {
-                moved |= put_row(&record->rows[k], &plan->runs[i], &replayed);
-            }
+        struct repo_row *row =
+            repo_record_row_num(record, plan->runs[i].session);
+
+        if (row != NULL) {
+            moved |= put_row(row, &plan->runs[i], &replayed);
         }
     }
     if (replayed) {

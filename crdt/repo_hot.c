@@ -37,16 +37,6 @@ bool repo_hot_is(const struct repo_work *work, const struct cove_doc *doc)
            repo_branch_is_none(&doc->branch);
 }
 
-static struct repo_row *hot_row(struct repo_record *record, uint32_t session)
-{
-    for (size_t i = 0; i < record->row_count; i++) {
-        if (record->rows[i].num == session) {
-            return &record->rows[i];
-        }
-    }
-    return NULL;
-}
-
 /* --- becoming hot */
 
 /* Copies ask the log, groups and journals bind others at once: not these. */
@@ -72,7 +62,7 @@ static int hot_begin(struct repo_work *work, cove_num num, uint32_t session)
     hot->packed.len = 0;
     inside.arena = &hot->arena;
     err = repo_record_read(&inside, num, &hot->record);
-    row = err == 0 ? hot_row(&hot->record, session) : NULL;
+    row = err == 0 ? repo_record_row_num(&hot->record, session) : NULL;
     if (row == NULL) {
         return err != 0 ? err : COVE_ECORRUPT;
     }
@@ -154,7 +144,7 @@ static int hot_write(struct repo_work *work)
 {
     struct repo_hot *hot = &work->repo->open.hot;
     struct repo_record *record = &hot->record;
-    struct repo_row *row = hot_row(record, hot->session);
+    struct repo_row *row = repo_record_row_num(record, hot->session);
     int err = hot_store(work, record, row);
 
     if (err == 0) { /* a sequence waits with it: it is long */

@@ -230,6 +230,9 @@ COVE_MUST_CHECK int repo_row_unpack(struct repo_work *work,
 uint64_t repo_record_created(const struct repo_record *record);
 struct repo_row *repo_record_row(const struct repo_record *record,
                                  const struct cove_session_id *session);
+/* By its session's interned number. */
+struct repo_row *repo_record_row_num(const struct repo_record *record,
+                                     uint64_t num);
 /* Insert an empty row in its place. Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int repo_record_insert(struct repo_work *work,
                                        struct repo_record *record,

@@ -327,6 +327,17 @@ struct repo_row *repo_record_row(const struct repo_record *record,
     return found ? &record->rows[at] : NULL;
 }
 
+struct repo_row *repo_record_row_num(const struct repo_record *record,
+                                     uint64_t num)
+{
+    for (size_t i = 0; i < record->row_count; i++) {
+        if (record->rows[i].num == num) {
+            return &record->rows[i];
+        }
+    }
+    return NULL;
+}
+
 int repo_record_insert(struct repo_work *work, struct repo_record *record,
                        const struct repo_session *session, uint32_t num,
                        struct repo_row **out)
