@@ -13,27 +13,6 @@ struct doc_check {
     uint32_t from;    /* … to this length */
 };
 
-/* What a tree has under a document's id. *num 0: nothing that can be read. */
-static int doc_number(struct cove_check *c, const struct cove_id *id,
-                      cove_num *num)
-{
-    struct cove_bytes value;
-    struct cove_unpacker u;
-    int err = cove_store_get(c->work.txn, REPO_IDS,
-                             cove_bytes(id->b, sizeof(id->b)), &value);
-
-    *num = 0;
-    if (err != 0) {
-        return err == COVE_ENOTFOUND ? 0 : err;
-    }
-    cove_unpacker_init(&u, value);
-    *num = cove_unpack_varint(&u);
-    if (cove_unpacker_done(&u) != 0) {
-        *num = 0;
-    }
-    return 0;
-}
-
 static int doc_put(struct doc_check *d, unsigned tree, struct cove_bytes key,
                    uint64_t number, bool empty)
 {
@@ -75,7 +54,7 @@ static int unreadable_id(struct cove_check *c, cove_num num,
     cove_unpacker_init(&u, bytes);
     (void)cove_unpack_varint(&u);
     cove_unpack_raw(&u, id->b, sizeof(id->b));
-    err = u.err == 0 ? doc_number(c, id, &held) : 0;
+    err = u.err == 0 ? repo_num_said(c->work.txn, id, &held) : 0;
     *known = err == 0 && u.err == 0 && held == num;
     if (err != 0 || *known) {
         return err;
@@ -164,7 +143,7 @@ static int doc_check_id(struct doc_check *d)
 {
     const struct cove_id *id = &d->record.id;
     cove_num num;
-    int err = doc_number(d->c, id, &num);
+    int err = repo_num_said(d->c->work.txn, id, &num);
 
     if (err != 0 || num == d->record.num) {
         return err;
@@ -239,7 +218,7 @@ static int doc_check_named(struct doc_check *d, bool has,
     if (!has && *held == 0) {
         return 0;
     }
-    err = has ? doc_number(c, id, &num) : 0;
+    err = has ? repo_num_said(c->work.txn, id, &num) : 0;
     if (err != 0 || (has && *held != 0 && num == *held)) {
         return err;
     }
@@ -479,12 +458,12 @@ static int doc_check_header(struct doc_check *d, bool *good)
     if (*good) {
         return 0;
     }
-    err = doc_number(c, &hash, &num);
+    err = repo_num_said(c->work.txn, &hash, &num);
     if (err != 0) {
         return err;
     }
     if (num != d->record.num) {
-        err = doc_number(c, &d->record.id, &num);
+        err = repo_num_said(c->work.txn, &d->record.id, &num);
         return err != 0 ? err
                         : doc_lost(c, d->record.num,
                                    num == d->record.num ? &d->record.id : NULL,

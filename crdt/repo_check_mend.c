@@ -23,15 +23,6 @@ struct mend {
     bool aside;       /* something was put aside */
 };
 
-static void mend_place(const struct mend *m, uint32_t start,
-                       struct cove_place *place)
-{
-    cove_place_start(place);
-    cove_place_number(place, m->record->num);
-    cove_place_number(place, m->row->num);
-    cove_place_down(place, start);
-}
-
 /* What of the session lies in packs stands by itself from here on: there each
  * chunk can be put aside, moved and signed. */
 static int mend_unpack(struct mend *m, const struct check_row *found)
@@ -49,7 +40,7 @@ static int mend_unpack(struct mend *m, const struct check_row *found)
         const struct repo_piece *piece = &all.at[i];
         struct cove_bytes held;
 
-        mend_place(m, piece->start, &place);
+        repo_log_place(&place, m->record->num, m->row->num, piece->start);
         err = cove_store_get(c->work.txn, REPO_LOG, cove_place_bytes(&place),
                              &held);
         if (err == 0 && cove_bytes_equal(held, piece->value)) {
@@ -104,7 +95,7 @@ static int mend_sign(struct mend *m, const struct check_row *found)
         err = cove_arena_copy(work->arena, cove_buf_bytes(&buf),
                               &m->row->inline_chunk);
     } else if (err == 0) {
-        mend_place(m, found->resign, &place);
+        repo_log_place(&place, m->record->num, m->row->num, found->resign);
         err = cove_store_put(work->txn, REPO_LOG, cove_place_bytes(&place),
                              cove_buf_bytes(&buf));
     }
@@ -160,7 +151,7 @@ static int mend_store(struct mend *m)
             err = mend_aside(c, &aside, piece->value);
             m->aside = true;
         }
-        mend_place(m, piece->start, &place);
+        repo_log_place(&place, m->record->num, m->row->num, piece->start);
         if (err == 0 && m->row->inline_chunk.len == 0) {
             err =
                 cove_store_del(c->work.txn, REPO_LOG, cove_place_bytes(&place));
@@ -169,7 +160,7 @@ static int mend_store(struct mend *m)
     }
     for (size_t i = 0; i < m->pieces.count && err == 0; i++) {
         if (m->places[i] != UINT32_MAX && m->row->inline_chunk.len == 0) {
-            mend_place(m, m->places[i], &place);
+            repo_log_place(&place, m->record->num, m->row->num, m->places[i]);
             err =
                 cove_store_put(c->work.txn, REPO_LOG, cove_place_bytes(&place),
                                m->pieces.at[i].value);

@@ -333,29 +333,6 @@ int cove_repo_pack_plan(struct cove_repo *repo, struct cove_store_txn *txn,
 int cove_repo_pack_next(struct cove_repo *repo, struct cove_store_txn *txn,
                         cove_num after, cove_num *out)
 {
-    struct cove_store_cursor *cursor;
-    struct cove_place place;
-    struct cove_entry entry;
-    uint64_t num = 0;
-    int err;
-
     (void)repo;
-    if (after == UINT64_MAX) {
-        return COVE_ENOTFOUND;
-    }
-    cove_place_start(&place);
-    cove_place_number(&place, after + 1);
-    err = cove_store_cursor_open(txn, REPO_LOG, &cursor);
-    if (err != 0) {
-        return err;
-    }
-    err = cove_store_cursor_seek(cursor, cove_place_bytes(&place), &entry);
-    if (err == 0) {
-        err = cove_place_take(&entry.key, &num);
-    }
-    cove_store_cursor_close(cursor);
-    if (err == 0) {
-        *out = num;
-    }
-    return err;
+    return repo_next_num(txn, REPO_LOG, after, out);
 }

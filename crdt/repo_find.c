@@ -36,6 +36,19 @@ int repo_find_num(struct cove_store_txn *txn, const struct cove_id *id,
     return err != 0 ? err : find_unpack(value, out);
 }
 
+int repo_num_said(struct cove_store_txn *txn, const struct cove_id *id,
+                  cove_num *out)
+{
+    struct cove_bytes value;
+    int err = cove_store_get(txn, REPO_IDS, find_key(id), &value);
+
+    *out = 0;
+    if (err == 0 && find_unpack(value, out) != 0) {
+        *out = 0;
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
 int repo_find_held(struct cove_store_txn *txn, cove_num num)
 {
     struct cove_place place;

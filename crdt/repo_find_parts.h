@@ -9,6 +9,9 @@
 /* Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int repo_find_num(struct cove_store_txn *txn,
                                   const struct cove_id *id, cove_num *out);
+/* The same for who checks: *out 0, nothing that can be read. */
+COVE_MUST_CHECK int repo_num_said(struct cove_store_txn *txn,
+                                  const struct cove_id *id, cove_num *out);
 /* Is that document held? Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int repo_find_held(struct cove_store_txn *txn, cove_num num);
 /* Was it removed? Errors: as above. */
@@ -33,6 +36,10 @@ COVE_MUST_CHECK int repo_owner(struct repo_work *work,
 COVE_MUST_CHECK int repo_index_place(const struct repo_record *record,
                                      struct cove_place *out);
 
+/* The next document that a tree has something under, by its number. Errors:
+ * COVE_ENOTFOUND at the end. */
+COVE_MUST_CHECK int repo_next_num(struct cove_store_txn *txn, unsigned tree,
+                                  cove_num after, cove_num *out);
 /* The next document that has a record, removed ones too.
  * Errors: COVE_ENOTFOUND at the end. */
 COVE_MUST_CHECK int repo_next_record(struct cove_store_txn *txn, cove_num after,

@@ -50,7 +50,8 @@ const struct cove_alloc *cove_repo_alloc(const struct cove_repo *repo)
     return repo->opt.alloc;
 }
 
-int repo_next_record(struct cove_store_txn *txn, cove_num after, cove_num *out)
+int repo_next_num(struct cove_store_txn *txn, unsigned tree, cove_num after,
+                  cove_num *out)
 {
     struct cove_store_cursor *cursor;
     struct cove_place place;
@@ -63,7 +64,7 @@ int repo_next_record(struct cove_store_txn *txn, cove_num after, cove_num *out)
     }
     cove_place_start(&place);
     cove_place_number(&place, after + 1);
-    err = cove_store_cursor_open(txn, REPO_DOCS, &cursor);
+    err = cove_store_cursor_open(txn, tree, &cursor);
     if (err != 0) {
         return err;
     }
@@ -76,6 +77,11 @@ int repo_next_record(struct cove_store_txn *txn, cove_num after, cove_num *out)
         *out = num;
     }
     return err;
+}
+
+int repo_next_record(struct cove_store_txn *txn, cove_num after, cove_num *out)
+{
+    return repo_next_num(txn, REPO_DOCS, after, out);
 }
 
 unsigned cove_repo_format(void)

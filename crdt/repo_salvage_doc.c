@@ -24,23 +24,6 @@ struct doc_save {
     struct cove_saved saved;
 };
 
-int salvage_number(struct cove_salvage *s, const struct cove_id *id,
-                   cove_num *num)
-{
-    struct cove_bytes value;
-    struct cove_unpacker u;
-    int err = cove_store_get(s->work.txn, REPO_IDS,
-                             cove_bytes(id->b, sizeof(id->b)), &value);
-
-    *num = 0;
-    if (err == 0) {
-        cove_unpacker_init(&u, value);
-        *num = cove_unpack_varint(&u);
-        *num = cove_unpacker_done(&u) == 0 ? *num : 0;
-    }
-    return err == COVE_ENOTFOUND ? 0 : err;
-}
-
 int salvage_say(struct cove_salvage *s, struct cove_saved *saved)
 {
     bool whole = saved->what == NULL && saved->lost == 0 && saved->aside == 0;
@@ -254,7 +237,7 @@ static int header_take(struct doc_save *d, struct repo_record *record,
 
     *good = header_is(record, &record->id);
     if (!*good) {
-        err = salvage_number(d->s, &hash, &num);
+        err = repo_num_said(d->s->work.txn, &hash, &num);
         if (err == 0 && num == d->num) {
             record->id = hash;
             *good = true;
@@ -431,7 +414,7 @@ static int doc_is_removed(struct doc_save *d, bool *out)
 
     *out = false;
     if (!d->whole && !d->s->broken.ids) {
-        err = salvage_number(d->s, &d->record.id, &num);
+        err = repo_num_said(d->s->work.txn, &d->record.id, &num);
         *out = num != d->num;
     }
     return err;

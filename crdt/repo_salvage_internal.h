@@ -64,9 +64,6 @@ COVE_MUST_CHECK int salvage_document(struct cove_salvage *s, cove_num num,
                                      bool rights);
 COVE_MUST_CHECK int salvage_say(struct cove_salvage *s,
                                 struct cove_saved *saved);
-/* The number under an id in the scratch store, 0: none. */
-COVE_MUST_CHECK int salvage_number(struct cove_salvage *s,
-                                   const struct cove_id *id, cove_num *num);
 
 /* --- repo_salvage.c */
 /* Remember a journal's two numbers. */
