@@ -179,6 +179,7 @@ extern const struct admin_verb admin_draft_verbs[];
 extern const struct admin_verb admin_reset_verbs[];
 extern const struct admin_verb admin_explain_verbs[];
 extern const struct admin_verb admin_peer_verbs[];
+extern const struct admin_verb admin_sync_verbs[];
 extern const struct admin_verb admin_status_verbs[];
 extern const struct admin_verb admin_check_verbs[];
 extern const struct admin_verb admin_recover_verbs[];

@@ -32,6 +32,7 @@ struct node_sync {
     uv_async_t stop; /* own loop only: ends the thread */
     pthread_t thread;
     bool started, threaded;
+    bool ending; /* under the store's lock: the edge is asked no longer */
     int lock_fd; /* on SYNC_LOCK while it runs; -1 before, and in memory */
     void (*detached)(void *ctx);
     void *detached_ctx;
@@ -224,9 +225,40 @@ static int sync_make(struct cove *store, uv_loop_t *loop,
         sync_parts_free(s);
         return err;
     }
+    pthread_mutex_lock(&store->lock);
     store->sync = s;
+    pthread_mutex_unlock(&store->lock);
     *out = s;
     return 0;
+}
+
+/* From here on no other thread touches the edge. */
+static void sync_ends(struct node_sync *s)
+{
+    pthread_mutex_lock(&s->store->lock);
+    s->ending = true;
+    pthread_mutex_unlock(&s->store->lock);
+}
+
+static void sync_gone(struct node_sync *s)
+{
+    pthread_mutex_lock(&s->store->lock);
+    s->store->sync = NULL;
+    pthread_mutex_unlock(&s->store->lock);
+}
+
+bool node_sync_ask(struct cove *store,
+                   void (*ask)(void *ctx, struct cove_edge *edge), void *ctx)
+{
+    bool runs;
+
+    pthread_mutex_lock(&store->lock);
+    runs = store->sync != NULL && store->sync->started && !store->sync->ending;
+    if (runs) {
+        ask(ctx, store->sync->edge);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return runs;
 }
 
 void node_sync_free(struct cove *store)
@@ -236,13 +268,14 @@ void node_sync_free(struct cove *store)
     if (s == NULL || s->loop != &s->own) {
         return; /* the caller's loop: detach is the caller's to call */
     }
+    sync_ends(s);
     uv_async_send(&s->stop);
     if (s->threaded) {
         pthread_join(s->thread, NULL);
     } else {
         uv_run(&s->own, UV_RUN_DEFAULT);
     }
-    store->sync = NULL;
+    sync_gone(s);
     sync_parts_free(s);
 }
 
@@ -253,7 +286,9 @@ static int sync_start(struct node_sync *s)
     if (!s->started) {
         sync_lock(s);
         err = cove_edge_start(s->edge);
+        pthread_mutex_lock(&s->store->lock);
         s->started = err == 0;
+        pthread_mutex_unlock(&s->store->lock);
     }
     return err;
 }
@@ -355,7 +390,7 @@ static void sync_detached(void *ctx)
     void (*done)(void *) = s->detached;
     void *done_ctx = s->detached_ctx;
 
-    s->store->sync = NULL;
+    sync_gone(s);
     sync_parts_free(s);
     done(done_ctx);
 }
@@ -370,6 +405,7 @@ void node_sync_detach(struct cove *store, void (*done)(void *ctx), void *ctx)
     }
     s->detached = done;
     s->detached_ctx = ctx;
+    sync_ends(s);
     cove_edge_stop(s->edge, sync_detached, s);
 }
 

@@ -6,6 +6,7 @@
 #include "node/node.h"
 
 struct uv_loop_s;
+struct cove_edge;
 
 /* --- sync.c */
 /* Make it, where it is not there, on this loop (NULL: its own), and start it.
@@ -19,6 +20,10 @@ void node_sync_free(struct cove *store);
 /* Does a process sync this store? One that was killed left states behind that
  * are not so any longer. */
 bool node_sync_runs(struct cove *store);
+/* Call ask with the edge where this handle syncs; else false. It runs on the
+ * caller's thread, under the store's lock, and must fail nothing. */
+bool node_sync_ask(struct cove *store,
+                   void (*ask)(void *ctx, struct cove_edge *edge), void *ctx);
 
 /* --- loop.c: cove_dispatch does not turn sync's loop any longer. */
 void node_loop_leave(struct cove *store);

@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static void edge_on_timer(uv_timer_t *timer);
 
@@ -69,6 +68,7 @@ void edge_closed(struct cove_edge *edge)
     void *ctx = edge->done_ctx;
 
     edge_peers_free(edge);
+    edge_view_clear(edge);
     cove_alloc_free(edge->opt.alloc, edge);
     if (done != NULL) {
         done(ctx);
@@ -78,22 +78,6 @@ void edge_closed(struct cove_edge *edge)
 static void edge_on_close(uv_handle_t *handle)
 {
     edge_closed(handle->data);
-}
-
-static void edge_on_listener_close(uv_handle_t *handle)
-{
-    struct cove_edge *edge = handle->data;
-
-    cove_alloc_free(edge->opt.alloc, handle);
-    edge_closed(edge);
-}
-
-static void edge_close_listener(struct cove_edge *edge)
-{
-    if (edge->listener != NULL) {
-        uv_close((uv_handle_t *)edge->listener, edge_on_listener_close);
-        edge->listener = NULL;
-    }
 }
 
 /* Everybody has heard the goodbye, or the time is over. */
@@ -125,7 +109,7 @@ void cove_edge_stop(struct cove_edge *edge, void (*done)(void *ctx), void *ctx)
     edge->done_ctx = ctx;
     edge->stopping = true;
     edge->stop_ms = edge_now(edge);
-    edge_close_listener(edge);
+    edge_listeners_close(edge);
     for (struct edge_conn *c = edge->conns; c != NULL; c = next) {
         next = c->next;
         edge_conn_bye(c);
@@ -216,10 +200,11 @@ static void edge_turn(struct cove_edge *edge)
 
     uint64_t next = edge_tick(edge, now_ms);
 
+    edge_view_turn(edge, now_ms);
     edge_pump(edge);
     next = edge_least(next, edge_conns_tick(edge, now_ms));
     if (edge->stopping) {
-        uint64_t end_ms = edge->stop_ms + EDGE_STOP_MS;
+        uint64_t end_ms = edge->stop_ms + atomic_load(&edge->view.stop_ms);
 
         if (edge->conns == NULL || now_ms >= end_ms) {
             edge_close(edge);
@@ -287,8 +272,13 @@ int cove_edge_new(struct uv_loop_s *loop, struct cove_engine *engine,
     edge->opt = *opt;
     edge->engine = engine;
     edge->loop = loop;
+    if (edge_view_init(edge) != 0) {
+        cove_alloc_free(opt->alloc, edge);
+        return COVE_ENOMEM;
+    }
     /* The only one of the four that can fail. */
     if (uv_async_init(loop, &edge->async, edge_on_async) != 0) {
+        edge_view_clear(edge);
         cove_alloc_free(opt->alloc, edge);
         return COVE_EIO;
     }
@@ -345,125 +335,4 @@ int cove_edge_start(struct cove_edge *edge)
     edge->changed = true;
     edge_touch(edge);
     return 0;
-}
-
-/* --- listening */
-
-static void edge_on_connection(uv_stream_t *listener, int status)
-{
-    struct cove_edge *edge = listener->data;
-
-    if (status != 0) {
-        edge_error(edge, COVE_ENET, "cannot accept a connection");
-        return;
-    }
-    edge_conn_accept(edge);
-}
-
-static int edge_listen_error(int status, const char *address,
-                             struct cove_diag *diag)
-{
-    int code = status == UV_EADDRINUSE ? COVE_EADDRINUSE
-               : status == UV_EACCES   ? COVE_EACCES
-               : status == UV_ENOMEM   ? COVE_ENOMEM
-                                       : COVE_ENET;
-
-    return cove_fail(diag, code, "cannot listen on %s: %s", address,
-                     uv_strerror(status));
-}
-
-/* Bind, listen and note the address; 0 or libuv's error. */
-static int edge_listen_at(struct cove_edge *edge, const struct sockaddr *at)
-{
-    uv_tcp_t *tcp = cove_alloc_zero(edge->opt.alloc, 1, sizeof(*tcp));
-    struct sockaddr_storage bound;
-    int len = sizeof(bound);
-    int status;
-
-    if (tcp == NULL) {
-        return UV_ENOMEM;
-    }
-    status = uv_tcp_init(edge->loop, tcp);
-    if (status != 0) {
-        cove_alloc_free(edge->opt.alloc, tcp);
-        return status;
-    }
-    tcp->data = edge;
-    edge->listener = tcp;
-    edge->handles++;
-    status = uv_tcp_bind(tcp, at, 0);
-    if (status == 0) {
-        status = uv_listen((uv_stream_t *)tcp, COVE_EDGE_HALF_OPEN,
-                           edge_on_connection);
-    }
-    if (status == 0) {
-        status = uv_tcp_getsockname(tcp, (struct sockaddr *)&bound, &len);
-    }
-    if (status != 0) {
-        edge_close_listener(edge);
-        return status;
-    }
-    edge_address_text((struct sockaddr *)&bound, edge->address,
-                      sizeof(edge->address));
-    edge_event(edge, "listening on %s", edge->address);
-    return 0;
-}
-
-/* The first of a name's addresses that can be listened on; 0 or libuv's
- * error. Blocks: it is done once, before the loop turns. */
-static int edge_listen_name(struct cove_edge *edge,
-                            const struct edge_address *address)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                                   .ai_flags = AI_PASSIVE};
-    uv_getaddrinfo_t req;
-    int status = uv_getaddrinfo(edge->loop, &req, NULL, address->host,
-                                address->port, &hints);
-
-    if (status != 0) {
-        return status;
-    }
-    status = UV_EADDRNOTAVAIL;
-    for (const struct addrinfo *at = req.addrinfo; at != NULL && status != 0;
-         at = at->ai_next) {
-        status = edge_listen_at(edge, at->ai_addr);
-    }
-    uv_freeaddrinfo(req.addrinfo);
-    return status;
-}
-
-int cove_edge_listen(struct cove_edge *edge, const char *address,
-                     struct cove_diag *diag)
-{
-    struct edge_address parsed;
-    struct sockaddr_storage at;
-    struct sockaddr_in any;
-    int status;
-
-    if (edge->listener != NULL) {
-        return cove_fail(diag, COVE_EBUSY, "listens on %s already",
-                         edge->address);
-    }
-    if (edge_address_parse(address, &parsed) != 0) {
-        return cove_fail(diag, COVE_EUSAGE,
-                         "cannot listen on %s: the form is host:port, "
-                         "[v6]:port or :port",
-                         address);
-    }
-    if (edge_address_numeric(&parsed, &at)) {
-        status = edge_listen_at(edge, (struct sockaddr *)&at);
-        if (status == UV_EAFNOSUPPORT && parsed.host[0] == '\0') {
-            (void)uv_ip4_addr("0.0.0.0", (int)strtol(parsed.port, NULL, 10),
-                              &any);
-            status = edge_listen_at(edge, (struct sockaddr *)&any);
-        }
-    } else {
-        status = edge_listen_name(edge, &parsed);
-    }
-    return status == 0 ? 0 : edge_listen_error(status, address, diag);
-}
-
-const char *cove_edge_address(const struct cove_edge *edge)
-{
-    return edge->address;
 }

@@ -8,9 +8,10 @@
  *   socket ⇄ edge ⇄ cove_conn ⇄ engine
  *
  * Threads: everything here is called on the loop's thread, but for
- * cove_edge_wake. The engine, and the repo it was made with, belong to that
- * thread while the edge lives. The loop may be the caller's or run in a thread
- * of its own; only the edge's own handles are touched.
+ * cove_edge_wake, cove_edge_redial, cove_edge_stop_within and cove_edge_look.
+ * The engine, and the repo it was made with, belong to that thread while the
+ * edge lives. The loop may be the caller's or run in a thread of its own; only
+ * the edge's own handles are touched.
  */
 #ifndef COVE_SYNC_EDGE_UV_H
 #define COVE_SYNC_EDGE_UV_H
@@ -23,6 +24,8 @@
 #define COVE_EDGE_RETRY_MS     200 /* the first retry, about; then doubled */
 #define COVE_EDGE_RETRY_MAX_MS 60000
 #define COVE_EDGE_POLL_MS      1000 /* looks at the store at least so often */
+#define COVE_EDGE_LISTEN       8    /* addresses to listen on */
+#define COVE_EDGE_ADDRESS      64   /* bytes of one as text, with the NUL */
 
 struct uv_loop_s;
 struct cove_edge;
@@ -47,20 +50,48 @@ COVE_MUST_CHECK int cove_edge_new(struct uv_loop_s *loop,
                                   struct cove_engine *engine,
                                   const struct cove_edge_options *opt,
                                   struct cove_edge **out);
-/* Listen on "host:port", "[v6]:port" or ":port"; port 0 picks one. Once.
- * Errors: COVE_EUSAGE (no such form), COVE_EADDRINUSE, COVE_EACCES, COVE_ENET,
- * COVE_EBUSY (listens already), COVE_ENOMEM; diag names the address. */
+/* Listen on "host:port", "[v6]:port" or ":port", both families; port 0 picks
+ * one. Again for another address. Errors: COVE_EUSAGE (no such form),
+ * COVE_EADDRINUSE, COVE_EACCES, COVE_ENET, COVE_ELIMIT (on too many),
+ * COVE_ENOMEM; diag names the address. */
 COVE_MUST_CHECK int cove_edge_listen(struct cove_edge *edge,
                                      const char *address,
                                      struct cove_diag *diag);
-/* "127.0.0.1:40213", as bound; "" where it does not listen. */
+/* "127.0.0.1:40213", the first, as bound; "" where it does not listen. */
 const char *cove_edge_address(const struct cove_edge *edge);
 /* Accept, dial and watch from now on. */
 COVE_MUST_CHECK int cove_edge_start(struct cove_edge *edge);
-/* Say goodbye to all, close everything (within 3 s), free the edge, then call
- * done on the loop. The engine stays. */
+/* Say goodbye to all, close everything (within 1.5 s, or what stop_within
+ * said), free the edge, then call done on the loop. The engine stays. */
 void cove_edge_stop(struct cove_edge *edge, void (*done)(void *ctx), void *ctx);
 /* The store changed, or the peers did. Threads: any, until stop is called. */
 void cove_edge_wake(struct cove_edge *edge);
+/* Call now whoever is away, whatever the pause. Threads: as wake. */
+void cove_edge_redial(struct cove_edge *edge);
+/* How long a stop may take to say goodbye. Threads: as wake. */
+void cove_edge_stop_within(struct cove_edge *edge, unsigned within_ms);
+
+/* A connection, as it was a moment ago. */
+struct cove_edge_seen {
+    struct cove_conn_stats stats;
+    char address[COVE_EDGE_ADDRESS]; /* the other end; "" while looked for */
+    bool dialled;                    /* by this side */
+    bool open;                       /* the handshake is done */
+    uint64_t age_ms;                 /* since it was opened; 0 before */
+};
+struct cove_edge_state {
+    uint64_t turned_ms;                 /* so long ago the loop last turned */
+    uint64_t accepted, dialled, opened; /* connections, ever */
+    uint64_t failed;                    /* that did not end well */
+    uint64_t turned_away;               /* accepted, and no room for them */
+    size_t listening;
+    char addresses[COVE_EDGE_LISTEN][COVE_EDGE_ADDRESS];
+    size_t conns;
+};
+/* How all is, at most a second old; each, which may be NULL, is told of every
+ * connection and must not call back. Threads: as wake. */
+void cove_edge_look(struct cove_edge *edge, struct cove_edge_state *out,
+                    void (*each)(void *ctx, const struct cove_edge_seen *seen),
+                    void *ctx);
 
 #endif

@@ -62,11 +62,16 @@ static void conn_on_close(uv_handle_t *handle)
 /* The engine's side ends, for this reason; the peer is looked after. */
 static void conn_end(struct edge_conn *c, int code, const char *sentence)
 {
+    if (code != 0 && code != COVE_ECLOSED &&
+        (c->peer != NULL || c->conn != NULL)) {
+        c->edge->counts.failed++;
+    }
     if (c->peer != NULL) {
         edge_peer_ended(c, code, sentence);
         c->peer = NULL;
     } else if (c->conn != NULL && code != COVE_ECLOSED) {
-        edge_event(c->edge, "connection ended: %s", sentence);
+        edge_event(c->edge, "connection from %s ended: %s", c->address,
+                   sentence);
     }
     if (c->conn != NULL) {
         cove_conn_closed(c->conn);
@@ -136,6 +141,7 @@ static void conn_input(struct edge_conn *c, size_t len)
         c->open = stats.open;
         if (c->open) {
             c->opened_ms = edge_now(c->edge);
+            c->edge->counts.opened++;
             edge_peer_opened(c, &stats.peer);
         }
     }
@@ -322,16 +328,17 @@ static void conn_make_room(struct cove_edge *edge, const uint8_t ip[16])
         }
     }
     if (count_ip >= COVE_EDGE_HALF_OPEN_IP) {
+        edge->counts.turned_away++;
         edge_conn_close(oldest_ip);
     } else if (count >= COVE_EDGE_HALF_OPEN) {
+        edge->counts.turned_away++;
         edge_conn_close(oldest);
     }
 }
 
-void edge_conn_accept(struct cove_edge *edge)
+void edge_conn_accept(struct cove_edge *edge, uv_stream_t *listener)
 {
     struct edge_conn *c = conn_new(edge);
-    uv_stream_t *listener = (uv_stream_t *)edge->listener;
     struct sockaddr_storage from;
     int len = sizeof(from);
 
@@ -346,9 +353,12 @@ void edge_conn_accept(struct cove_edge *edge)
         edge_conn_close(c);
         return;
     }
+    edge->counts.accepted++;
     edge_address_ip((struct sockaddr *)&from, c->ip);
+    edge_address_text((struct sockaddr *)&from, c->address, sizeof(c->address));
     conn_make_room(edge, c->ip);
     if (edge->stopping || edge->conn_count > COVE_EDGE_CONNS) {
+        edge->counts.turned_away++;
         edge_conn_close(c);
         return;
     }
@@ -386,6 +396,7 @@ static void conn_connect(struct edge_conn *c, const struct sockaddr *to)
 {
     int err = uv_tcp_connect(&c->connect, &c->tcp, to, conn_on_connect);
 
+    edge_address_text(to, c->address, sizeof(c->address));
     c->stage = EDGE_CONNECTING;
     if (err != 0) {
         conn_drop(c, COVE_ENET, uv_strerror(err));
@@ -439,6 +450,7 @@ int edge_conn_dial(struct cove_edge *edge, struct edge_peer *peer)
     if (c == NULL) {
         return COVE_ENOMEM;
     }
+    edge->counts.dialled++;
     c->dialled = true;
     c->peer = peer;
     peer->dialled = c;

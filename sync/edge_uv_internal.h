@@ -1,13 +1,16 @@
 /* edge_uv_internal.h: what the edge's files share.
  *
- *   edge_uv.c          the edge: turns of the loop, listening, stopping
+ *   edge_uv.c          the edge: turns of the loop, stopping
+ *   edge_uv_listen.c   where it listens
  *   edge_uv_conn.c     one socket, from accept or dial to its end
  *   edge_uv_peer.c     whom to dial, when, and what their records say
+ *   edge_uv_state.c    how all is, for other threads to ask
  *   edge_uv_address.c  "host:port" and socket addresses
  */
 #ifndef COVE_SYNC_EDGE_UV_INTERNAL_H
 #define COVE_SYNC_EDGE_UV_INTERNAL_H
 
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "sync/edge_uv.h"
@@ -18,7 +21,8 @@
 #define EDGE_CONNECT_MS   10000
 #define EDGE_STALL_MS     30000 /* one write may take */
 #define EDGE_LINGER_MS    1000  /* for the peer's end after ours */
-#define EDGE_STOP_MS      3000
+#define EDGE_STOP_MS      1500  /* where nobody said */
+#define EDGE_VIEW_MS      100   /* how all is is copied at most so often */
 #define EDGE_REAP_MS      60000 /* from one look for dead readers to the next */
 #define EDGE_PEERS_MS     250   /* peers are read again, at most so often */
 #define EDGE_LOOK_MS      100   /* how the peers are is looked at, likewise */
@@ -65,8 +69,9 @@ struct edge_conn {
     unsigned holds;       /* callbacks of libuv that will still look at this */
     uint64_t deadline_ms; /* of resolving, connecting, lingering */
     uint64_t opened_ms, write_ms;
-    uint8_t ip[16]; /* of who called; v4 as mapped v6 */
-    uint8_t *out;   /* under way */
+    uint8_t ip[16];                  /* of who called; v4 as mapped v6 */
+    char address[COVE_EDGE_ADDRESS]; /* of the other end, "" while looked for */
+    uint8_t *out;                    /* under way */
     uv_tcp_t tcp;
     uv_write_t write;
     uv_connect_t connect;
@@ -74,11 +79,31 @@ struct edge_conn {
     uv_getaddrinfo_t resolve;
 };
 
+struct edge_listener {
+    struct edge_listener *next; /* in the order of cove_edge_listen */
+    struct cove_edge *edge;
+    uv_tcp_t tcp;
+    char address[COVE_EDGE_ADDRESS]; /* as bound */
+};
+
+/* What other threads see: a copy, made now and then, under a lock. */
+struct edge_view {
+    uv_mutex_t lock;
+    struct cove_edge_seen *seen; /* cap of them */
+    size_t cap;
+    struct cove_edge_state state; /* but for what is atomic */
+    uint64_t copied_ms;
+    atomic_uint_fast64_t turned_ns; /* uv_hrtime of the last turn */
+    atomic_uint stop_ms;
+    atomic_bool redial;
+};
+
 struct cove_edge {
     struct cove_edge_options opt;
     struct cove_engine *engine;
     uv_loop_t *loop;
-    uv_tcp_t *listener; /* or NULL */
+    struct edge_listener *listeners;
+    unsigned listener_count;
     uv_timer_t timer;
     uv_check_t check;
     uv_async_t async;
@@ -87,7 +112,10 @@ struct cove_edge {
     bool started, stopping, closing;
     bool dirty;   /* the engine was given something in this turn */
     bool changed; /* the store, as we hear */
-    char address[EDGE_ADDRESS_MAX];
+    struct edge_view view;
+    struct {
+        uint64_t accepted, dialled, opened, failed, turned_away;
+    } counts; /* of connections, ever */
     struct edge_conn *conns;
     size_t conn_count;
     struct edge_peer *peers;
@@ -109,8 +137,17 @@ void edge_touch(struct cove_edge *edge);
 /* One handle or connection less: is that the end? */
 void edge_closed(struct cove_edge *edge);
 
+/* edge_uv_listen.c */
+void edge_listeners_close(struct cove_edge *edge);
+
+/* edge_uv_state.c */
+COVE_MUST_CHECK int edge_view_init(struct cove_edge *edge);
+void edge_view_clear(struct cove_edge *edge);
+/* A turn is over: let others see how all is, at most so often. */
+void edge_view_turn(struct cove_edge *edge, uint64_t now_ms);
+
 /* edge_uv_conn.c */
-void edge_conn_accept(struct cove_edge *edge);
+void edge_conn_accept(struct cove_edge *edge, uv_stream_t *listener);
 /* Begin to dial; what goes wrong later reaches edge_peer_ended. */
 COVE_MUST_CHECK int edge_conn_dial(struct cove_edge *edge,
                                    struct edge_peer *peer);
@@ -128,6 +165,8 @@ void edge_peers_read(struct cove_edge *edge, uint64_t now_ms);
 uint64_t edge_peers_tick(struct cove_edge *edge, uint64_t now_ms);
 /* Record that all are stopped. */
 void edge_peers_stop(struct cove_edge *edge);
+/* Forget how often calls failed: who is away is called now. */
+void edge_peers_redial(struct cove_edge *edge);
 void edge_peers_free(struct cove_edge *edge);
 /* The handshake is done: whose connection is it? */
 void edge_peer_opened(struct edge_conn *c, const struct cove_key *key);

@@ -460,6 +460,17 @@ uint64_t edge_peers_tick(struct cove_edge *edge, uint64_t now_ms)
     return next;
 }
 
+void edge_peers_redial(struct cove_edge *edge)
+{
+    for (struct edge_peer *p = edge->peers; p != NULL; p = p->next) {
+        p->failures = 0;
+        p->next_dial_ms = 0;
+    }
+    edge->peers_due = true;
+    edge->peers_ms = 0; /* the records are read at once, too */
+    edge_touch(edge);
+}
+
 void edge_peers_stop(struct cove_edge *edge)
 {
     for (struct edge_peer *p = edge->peers; p != NULL; p = p->next) {

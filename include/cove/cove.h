@@ -219,8 +219,9 @@ COVE_API int cove_admin(struct cove *store, const char *request, char **out);
  * NULL where it only calls us. */
 COVE_API int cove_peer_add(struct cove *store, const char *key,
                            const char *address, const char *name);
-/* Listen (before start); port 0 picks one. The bound address comes back from
- * cove_address. Errors: COVE_EADDRINUSE, COVE_EUSAGE, COVE_ENET. */
+/* Listen (before start) on "host:port", "[v6]:port" or ":port" (v4 and v6);
+ * port 0 picks one. Again for another address; cove_address has the first, as
+ * bound. Errors: COVE_EADDRINUSE, COVE_EUSAGE, COVE_ENET, COVE_ELIMIT (8). */
 COVE_API int cove_listen(struct cove *store, const char *address);
 COVE_API const char *cove_address(const struct cove *store);
 /* Lines of what happens to peers and sockets, for a log: set before sync

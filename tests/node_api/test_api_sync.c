@@ -74,6 +74,51 @@ START_TEST(two_stores_in_one_process_sync_on_threads_of_their_own)
 }
 END_TEST
 
+/* Until the reply of sync.state has these words. */
+static void assert_state_has(struct cove *store, const char *words)
+{
+    int64_t end = api_now_ms() + API_DEADLINE_MS;
+    bool has = false;
+
+    while (!has) {
+        char *reply = NULL;
+
+        api_ok(cove_admin(store, "{\"do\":\"sync.state\"}", &reply), store);
+        has = strstr(reply, words) != NULL;
+        ck_assert_msg(has || api_now_ms() < end, "%s has no %s", reply, words);
+        cove_free(reply);
+    }
+}
+
+START_TEST(sync_state_tells_of_the_connections_of_a_running_thread)
+{
+    char *reply = NULL;
+
+    assert_state_has(a.store, "\"running\":false");
+    api_pair_introduce(&a, &b);
+    api_ok(cove_listen(a.store, "127.0.0.1:0"), a.store);
+    api_ok(cove_thread_start(a.store), a.store);
+    api_ok(cove_thread_start(b.store), b.store);
+    assert_state_has(a.store, "\"open\":true");
+    assert_state_has(b.store, "\"dialled\":true");
+    assert_state_has(a.store, cove_address(a.store));
+    api_ok(cove_admin(a.store, "{\"do\":\"sync.redial\"}", &reply), a.store);
+    ck_assert_ptr_nonnull(strstr(reply, "true"));
+    cove_free(reply);
+    api_ok(
+        cove_admin(a.store, "{\"do\":\"sync.drain\",\"withinMs\":500}", &reply),
+        a.store);
+    cove_free(reply);
+    ck_assert_int_eq(cove_admin(a.store,
+                                "{\"do\":\"sync.drain\",\"withinMs\":60001}",
+                                &reply),
+                     COVE_EUSAGE);
+    cove_thread_stop(a.store);
+    assert_state_has(a.store, "\"running\":false");
+    cove_thread_stop(b.store);
+}
+END_TEST
+
 START_TEST(wait_and_listen_refuse_what_is_wrong)
 {
     char zeros[65];
@@ -312,6 +357,8 @@ static Suite *api_sync_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase,
                    two_stores_in_one_process_sync_on_threads_of_their_own);
+    tcase_add_test(tcase,
+                   sync_state_tells_of_the_connections_of_a_running_thread);
     tcase_add_test(tcase, wait_and_listen_refuse_what_is_wrong);
     tcase_add_test(tcase, poll_and_dispatch_drive_sync);
     tcase_add_test(tcase, a_callers_libuv_loop_drives_two_stores);

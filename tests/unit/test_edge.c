@@ -461,7 +461,33 @@ START_TEST(port_0_picks_one_and_says_which)
     ck_assert_int_eq(cove_edge_listen(a.edge, "127.0.0.1:0", NULL), 0);
     ck_assert_int_eq(strncmp(cove_edge_address(a.edge), "127.0.0.1:", 10), 0);
     ck_assert_int_gt(atoi(cove_edge_address(a.edge) + 10), 0);
-    ck_assert_int_eq(cove_edge_listen(a.edge, "127.0.0.1:0", NULL), COVE_EBUSY);
+}
+END_TEST
+
+/* Of a device that only listens: how all is, a moment later. */
+static bool look_is_due(void)
+{
+    return uv_now(&loop) - a.edge->view.copied_ms < 50;
+}
+
+START_TEST(it_listens_on_several_addresses_up_to_the_limit)
+{
+    struct cove_edge_state state;
+    struct cove_diag diag = {0};
+
+    for (int i = 0; i < COVE_EDGE_LISTEN; i++) {
+        ck_assert_int_eq(cove_edge_listen(a.edge, "127.0.0.1:0", NULL), 0);
+    }
+    ck_assert_int_eq(cove_edge_listen(a.edge, "127.0.0.1:0", &diag),
+                     COVE_ELIMIT);
+    ck_assert_ptr_nonnull(strstr(diag.text, "8 addresses"));
+    ck_assert_int_eq(cove_edge_start(a.edge), 0);
+    ck_assert(turn_until(look_is_due, 5000));
+    cove_edge_look(a.edge, &state, NULL, NULL);
+    ck_assert_uint_eq(state.listening, COVE_EDGE_LISTEN);
+    ck_assert_str_eq(state.addresses[0], cove_edge_address(a.edge));
+    ck_assert_str_ne(state.addresses[0], state.addresses[7]);
+    ck_assert_uint_lt(state.turned_ms, 5000);
 }
 END_TEST
 
@@ -923,7 +949,7 @@ static bool a_stopped(void)
     return a.stopped;
 }
 
-START_TEST(stopping_does_not_wait_for_a_peer_that_never_reads)
+START_TEST(stopping_waits_for_a_peer_that_never_reads_as_long_as_was_said)
 {
     uint8_t *message = calloc(1, COVE_MAX_MESSAGE);
     uint64_t begin;
@@ -936,12 +962,68 @@ START_TEST(stopping_does_not_wait_for_a_peer_that_never_reads)
                               cove_bytes(message, COVE_MAX_MESSAGE)),
             0);
     }
+    uv_update_time(&loop);
     begin = now_ms();
+    cove_edge_stop_within(a.edge, 600);
     cove_edge_stop(a.edge, on_stopped, &a);
     ck_assert(turn_until(a_stopped, 5000));
-    ck_assert_uint_ge(now_ms() - begin, 2500);
+    ck_assert_uint_ge(now_ms() - begin, 500);
+    ck_assert_uint_lt(now_ms() - begin, EDGE_STOP_MS);
     edge_conn_close(b.edge->conns);
     free(message);
+}
+END_TEST
+
+static void count_open(void *ctx, const struct cove_edge_seen *seen)
+{
+    unsigned *open = ctx;
+
+    *open += seen->open;
+    ck_assert_ptr_nonnull(strstr(seen->address, "127.0.0.1:"));
+    ck_assert(seen->dialled);
+}
+
+static bool a_sees_one_open(void)
+{
+    struct cove_edge_state state;
+    unsigned open = 0;
+
+    cove_edge_look(a.edge, &state, count_open, &open);
+    return open == 1 && state.conns == 1;
+}
+
+START_TEST(how_all_is_can_be_looked_at)
+{
+    struct cove_edge_state state;
+
+    connect_both();
+    ck_assert(turn_until(a_sees_one_open, 3000));
+    cove_edge_look(a.edge, &state, NULL, NULL);
+    ck_assert_uint_eq(state.dialled, 1);
+    ck_assert_uint_eq(state.opened, 1);
+    ck_assert_uint_eq(state.accepted + state.failed + state.turned_away, 0);
+    ck_assert_uint_eq(state.listening, 0);
+    ck_assert_uint_lt(state.turned_ms, 3000);
+}
+END_TEST
+
+static bool a_dialled_again(void)
+{
+    return a.edge->counts.dialled >= 2;
+}
+
+START_TEST(a_redial_does_not_wait_for_the_pause)
+{
+    device_peer(&a, 0, &b, "127.0.0.1:1"); /* nobody is there */
+    ck_assert_int_eq(cove_edge_start(a.edge), 0);
+    ck_assert(turn_until(a_dialled_again, 2000));
+    ck_assert_uint_eq(a.edge->counts.failed, a.edge->counts.dialled);
+    a.edge->peers->failures = 9; /* the pause is half a minute or more */
+    a.edge->peers->next_dial_ms = uv_now(&loop) + 30000;
+    a.edge->counts.dialled = 1;
+    cove_edge_redial(a.edge);
+    ck_assert(turn_until(a_dialled_again, 2000));
+    ck_assert_uint_le(a.edge->peers->failures, 2);
 }
 END_TEST
 
@@ -1052,6 +1134,7 @@ int main(void)
 #define ADD(test) tcase_add_test(tc, test)
     ADD(an_address_is_host_and_port_or_refused);
     ADD(port_0_picks_one_and_says_which);
+    ADD(it_listens_on_several_addresses_up_to_the_limit);
     ADD(a_name_can_be_listened_on);
     ADD(an_address_in_use_is_named);
     ADD(a_listed_peer_is_dialled_and_bytes_go_both_ways);
@@ -1075,7 +1158,9 @@ int main(void)
     ADD(who_says_nothing_is_dropped_after_five_seconds);
     ADD(there_are_never_more_connections_than_the_limit);
     ADD(stopping_says_goodbye_behind_what_waits);
-    ADD(stopping_does_not_wait_for_a_peer_that_never_reads);
+    ADD(stopping_waits_for_a_peer_that_never_reads_as_long_as_was_said);
+    ADD(how_all_is_can_be_looked_at);
+    ADD(a_redial_does_not_wait_for_the_pause);
     ADD(an_edge_that_never_started_stops_too);
     ADD(stopping_while_a_name_is_looked_up_leaks_nothing);
     ADD(a_failing_commit_is_reported_and_sync_goes_on);

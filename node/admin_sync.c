@@ -1,0 +1,118 @@
+/* admin_sync.c: sync.state, sync.redial, sync.drain: the sync of this handle,
+ * which is in memory only; another process asks the daemon for it. */
+#include "node/admin.h"
+#include "node/sync.h"
+#include "sync/edge_uv.h"
+
+#define SYNC_DRAIN_MS 60000
+
+static void state_number(struct node_json *j, const char *key, uint64_t value)
+{
+    node_json_key(j, key);
+    node_json_int(j, (int64_t)value);
+}
+
+static void state_flag(struct node_json *j, const char *key, bool value)
+{
+    node_json_key(j, key);
+    node_json_bool(j, value);
+}
+
+static void state_conn(void *ctx, const struct cove_edge_seen *seen)
+{
+    struct node_json *j = ctx;
+    const struct cove_conn_stats *stats = &seen->stats;
+
+    node_json_open(j, '{');
+    if (seen->open) {
+        node_json_key(j, "peer");
+        node_json_hex(j, stats->peer.b, sizeof(stats->peer.b));
+    }
+    node_json_key(j, "address");
+    node_json_cstr(j, seen->address);
+    state_flag(j, "dialled", seen->dialled);
+    state_flag(j, "open", seen->open);
+    state_flag(j, "inSync", seen->open && stats->in_sync);
+    state_number(j, "ageMs", seen->age_ms);
+    state_number(j, "bytesIn", stats->bytes_in);
+    state_number(j, "bytesOut", stats->bytes_out);
+    state_number(j, "documentsIn", stats->documents_in);
+    state_number(j, "documentsOut", stats->documents_out);
+    node_json_close(j, '}');
+}
+
+static void sync_look(void *ctx, struct cove_edge *edge)
+{
+    struct node_json *j = ctx;
+    struct cove_edge_state state;
+
+    node_json_key(j, "connections");
+    node_json_open(j, '[');
+    cove_edge_look(edge, &state, state_conn, j);
+    node_json_close(j, ']');
+    state_number(j, "turnedMs", state.turned_ms);
+    state_number(j, "accepted", state.accepted);
+    state_number(j, "dialled", state.dialled);
+    state_number(j, "opened", state.opened);
+    state_number(j, "failed", state.failed);
+    state_number(j, "turnedAway", state.turned_away);
+    node_json_key(j, "listening");
+    node_json_open(j, '[');
+    for (size_t i = 0; i < state.listening; i++) {
+        node_json_cstr(j, state.addresses[i]);
+    }
+    node_json_close(j, ']');
+}
+
+static int verb_sync_state(struct admin *a)
+{
+    bool runs = node_sync_ask(a->store, sync_look, &a->reply);
+
+    state_flag(&a->reply, "running", runs);
+    return 0;
+}
+
+static void sync_redial(void *ctx, struct cove_edge *edge)
+{
+    (void)ctx;
+    cove_edge_redial(edge);
+}
+
+static int verb_sync_redial(struct admin *a)
+{
+    state_flag(&a->reply, "running",
+               node_sync_ask(a->store, sync_redial, NULL));
+    return 0;
+}
+
+static void sync_drain(void *ctx, struct cove_edge *edge)
+{
+    const int64_t *within_ms = ctx;
+
+    cove_edge_stop_within(edge, (unsigned)*within_ms);
+}
+
+static int verb_sync_drain(struct admin *a)
+{
+    int64_t within_ms = -1;
+    int err = admin_int(a, "withinMs", &within_ms);
+
+    if (err == 0 && (within_ms < 0 || within_ms > SYNC_DRAIN_MS)) {
+        err = cove_fail(&a->diag, COVE_EUSAGE,
+                        "\"withinMs\" is 0 to %d: how long the end of sync may "
+                        "take",
+                        SYNC_DRAIN_MS);
+    }
+    if (err == 0) {
+        state_flag(&a->reply, "running",
+                   node_sync_ask(a->store, sync_drain, &within_ms));
+    }
+    return err;
+}
+
+const struct admin_verb admin_sync_verbs[] = {
+    {"sync.state", "", verb_sync_state},
+    {"sync.redial", "", verb_sync_redial},
+    {"sync.drain", "withinMs", verb_sync_drain},
+    {NULL, NULL, NULL},
+};

@@ -1,0 +1,133 @@
+/* How all is, for threads that are not the loop's: after a turn, at most ten
+ * times a second, the edge copies what it knows of its connections; who asks
+ * gets the copy. When the loop last turned is not copied but stored at each
+ * turn, so that one that stands still is seen.
+ */
+#include "sync/edge_uv_internal.h"
+
+#define VIEW_NS_MS 1000000
+
+int edge_view_init(struct cove_edge *edge)
+{
+    struct edge_view *view = &edge->view;
+
+    if (uv_mutex_init(&view->lock) != 0) {
+        return COVE_ENOMEM;
+    }
+    atomic_init(&view->turned_ns, uv_hrtime());
+    atomic_init(&view->stop_ms, EDGE_STOP_MS);
+    atomic_init(&view->redial, false);
+    return 0;
+}
+
+void edge_view_clear(struct cove_edge *edge)
+{
+    cove_alloc_free(edge->opt.alloc, edge->view.seen);
+    uv_mutex_destroy(&edge->view.lock);
+}
+
+/* Room for all; where there is none the old copy stays. */
+static bool view_room(struct cove_edge *edge)
+{
+    struct edge_view *view = &edge->view;
+    struct cove_edge_seen *seen;
+    size_t cap = view->cap > 0 ? view->cap : 8;
+
+    if (edge->conn_count <= view->cap) {
+        return true;
+    }
+    while (cap < edge->conn_count) {
+        cap *= 2;
+    }
+    seen = cove_alloc_zero(edge->opt.alloc, cap, sizeof(*seen));
+    if (seen == NULL) {
+        return false;
+    }
+    cove_alloc_free(edge->opt.alloc, view->seen);
+    view->seen = seen;
+    view->cap = cap;
+    view->state.conns = 0;
+    return true;
+}
+
+static void view_conn(const struct edge_conn *c, uint64_t now_ms,
+                      struct cove_edge_seen *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (c->conn != NULL) {
+        cove_conn_stats(c->conn, &out->stats);
+    }
+    memcpy(out->address, c->address, sizeof(out->address));
+    out->dialled = c->dialled;
+    out->open = c->open && c->conn != NULL;
+    out->age_ms = c->open ? now_ms - c->opened_ms : 0;
+}
+
+static void view_copy(struct cove_edge *edge, uint64_t now_ms)
+{
+    struct edge_view *view = &edge->view;
+
+    uv_mutex_lock(&view->lock);
+    if (view_room(edge)) {
+        size_t n = 0;
+
+        for (const struct edge_conn *c = edge->conns; c != NULL; c = c->next) {
+            view_conn(c, now_ms, &view->seen[n++]);
+        }
+        view->state.conns = n;
+    }
+    view->state.accepted = edge->counts.accepted;
+    view->state.dialled = edge->counts.dialled;
+    view->state.opened = edge->counts.opened;
+    view->state.failed = edge->counts.failed;
+    view->state.turned_away = edge->counts.turned_away;
+    view->state.listening = 0;
+    for (const struct edge_listener *l = edge->listeners; l != NULL;
+         l = l->next) {
+        memcpy(view->state.addresses[view->state.listening++], l->address,
+               sizeof(l->address));
+    }
+    uv_mutex_unlock(&view->lock);
+}
+
+void edge_view_turn(struct cove_edge *edge, uint64_t now_ms)
+{
+    struct edge_view *view = &edge->view;
+
+    atomic_store_explicit(&view->turned_ns, uv_hrtime(), memory_order_relaxed);
+    if (now_ms - view->copied_ms >= EDGE_VIEW_MS) {
+        view->copied_ms = now_ms;
+        view_copy(edge, now_ms);
+    }
+    if (atomic_exchange(&view->redial, false)) {
+        edge_peers_redial(edge);
+    }
+}
+
+void cove_edge_redial(struct cove_edge *edge)
+{
+    atomic_store(&edge->view.redial, true);
+    cove_edge_wake(edge);
+}
+
+void cove_edge_stop_within(struct cove_edge *edge, unsigned within_ms)
+{
+    atomic_store(&edge->view.stop_ms, within_ms);
+}
+
+void cove_edge_look(struct cove_edge *edge, struct cove_edge_state *out,
+                    void (*each)(void *ctx, const struct cove_edge_seen *seen),
+                    void *ctx)
+{
+    struct edge_view *view = &edge->view;
+    uint64_t now_ns = uv_hrtime();
+    uint64_t turned_ns = atomic_load(&view->turned_ns);
+
+    uv_mutex_lock(&view->lock);
+    *out = view->state;
+    for (size_t i = 0; each != NULL && i < view->state.conns; i++) {
+        each(ctx, &view->seen[i]);
+    }
+    uv_mutex_unlock(&view->lock);
+    out->turned_ms = now_ns > turned_ns ? (now_ns - turned_ns) / VIEW_NS_MS : 0;
+}
