@@ -38,6 +38,7 @@ static void state_conn(void *ctx, const struct cove_edge_seen *seen)
     state_number(j, "bytesOut", stats->bytes_out);
     state_number(j, "documentsIn", stats->documents_in);
     state_number(j, "documentsOut", stats->documents_out);
+    state_number(j, "strikes", stats->strikes);
     node_json_close(j, '}');
 }
 

@@ -143,6 +143,8 @@ void edge_listeners_close(struct cove_edge *edge);
 /* edge_uv_state.c */
 COVE_MUST_CHECK int edge_view_init(struct cove_edge *edge);
 void edge_view_clear(struct cove_edge *edge);
+/* It listens, or no longer: seen at once. */
+void edge_view_listening(struct cove_edge *edge);
 /* A turn is over: let others see how all is, at most so often. */
 void edge_view_turn(struct cove_edge *edge, uint64_t now_ms);
 

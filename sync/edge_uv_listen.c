@@ -30,6 +30,7 @@ void edge_listeners_close(struct cove_edge *edge)
     while (edge->listeners != NULL) {
         listener_close(&edge->listeners);
     }
+    edge_view_listening(edge);
 }
 
 static void edge_on_connection(uv_stream_t *stream, int status)
@@ -97,6 +98,7 @@ static int edge_listen_at(struct cove_edge *edge, const struct sockaddr *at,
     }
     edge_address_text((struct sockaddr *)&bound, listener->address,
                       sizeof(listener->address));
+    edge_view_listening(edge);
     edge_event(edge, "listening on %s", listener->address);
     return 0;
 }

@@ -81,13 +81,21 @@ static void view_copy(struct cove_edge *edge, uint64_t now_ms)
     view->state.opened = edge->counts.opened;
     view->state.failed = edge->counts.failed;
     view->state.turned_away = edge->counts.turned_away;
-    view->state.listening = 0;
+    uv_mutex_unlock(&view->lock);
+}
+
+void edge_view_listening(struct cove_edge *edge)
+{
+    struct cove_edge_state *state = &edge->view.state;
+
+    uv_mutex_lock(&edge->view.lock);
+    state->listening = 0;
     for (const struct edge_listener *l = edge->listeners; l != NULL;
          l = l->next) {
-        memcpy(view->state.addresses[view->state.listening++], l->address,
+        memcpy(state->addresses[state->listening++], l->address,
                sizeof(l->address));
     }
-    uv_mutex_unlock(&view->lock);
+    uv_mutex_unlock(&edge->view.lock);
 }
 
 void edge_view_turn(struct cove_edge *edge, uint64_t now_ms)

@@ -147,6 +147,7 @@ struct cove_conn_stats {
     bool open;
     bool in_sync; /* all told and wanted on both sides is done */
     uint64_t bytes_in, bytes_out, documents_in, documents_out;
+    unsigned strikes; /* what it sent that no honest device would */
 };
 void cove_conn_stats(const struct cove_conn *conn, struct cove_conn_stats *out);
 

@@ -514,4 +514,5 @@ void cove_conn_stats(const struct cove_conn *conn, struct cove_conn_stats *out)
     out->bytes_out = stats.bytes_out;
     out->documents_in = conn->documents_in;
     out->documents_out = conn->documents_out;
+    out->strikes = conn->take.strikes;
 }
