@@ -37,6 +37,7 @@ struct cli {
     bool yes;
     bool strict;        /* never ask */
     unsigned level;     /* COVE_FULL or COVE_GROUP, for the store */
+    bool level_said;    /* by --level */
     struct cove *store; /* open while a verb runs, NULL for those without */
     struct cli_args args;
 };
@@ -142,6 +143,13 @@ json_t *cli_exported(const char *line);
 bool cli_exported_is_data(const json_t *exported);
 /* Speak the versions at which the exported lines in `text` were written. */
 int cli_exported_use(struct cli *cli, const char *text);
+
+/* --- serve_ask.c: what the daemon on this store says to a verb of its socket;
+ * NULL where none answers. Ownership: the caller's. */
+json_t *cli_ask_daemon(const struct cli *cli, const char *verb);
+/* Its state as the reply's member "daemon", where there is one; for people. */
+void cli_add_daemon(const struct cli *cli, json_t *reply);
+void cli_human_daemon(const json_t *reply);
 
 /* --- call.c */
 /* A member of an object: its text or "", its number or 0. */

@@ -1,5 +1,6 @@
 /* main.c: the command `cove`: global options, the table of verbs, help. */
 #include "cli/cli.h"
+#include "cli/serve_config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,10 +35,30 @@ static void help_all(void)
          "change refused,\n9 invalid data.");
 }
 
+/* What help adds; the daemon's settings come from their table. NULL where there
+ * is no memory. Ownership: the caller's. */
+static char *help_more(const struct cli_verb *v)
+{
+    char *settings = v->run == cli_serve ? serve_config_help() : NULL;
+    char *text = NULL;
+
+    if (asprintf(&text, "%s%s", v->more, settings != NULL ? settings : "") <
+        0) {
+        text = NULL;
+    }
+    free(settings);
+    return text;
+}
+
 static json_t *help_verb(const struct cli_verb *v)
 {
-    return json_pack("{s:s s:s s:s s:s}", "name", v->name, "usage", v->usage,
-                     "summary", v->summary, "more", v->more);
+    char *more = help_more(v);
+    json_t *verb =
+        json_pack("{s:s s:s s:s s:s}", "name", v->name, "usage", v->usage,
+                  "summary", v->summary, "more", more != NULL ? more : "");
+
+    free(more);
+    return verb;
 }
 
 static void help_json(const struct cli_verb *one)
@@ -78,9 +99,12 @@ int cli_help(struct cli *cli)
                         name);
     }
     printf("cove %s %s\n\n%s.\n", v->name, v->usage, v->summary);
-    if (v->more[0] != '\0') {
-        printf("\n%s\n", v->more);
+    char *more = help_more(v);
+
+    if (more != NULL && more[0] != '\0') {
+        printf("\n%s\n", more);
     }
+    free(more);
     return CLI_OK;
 }
 
@@ -114,6 +138,7 @@ static bool main_level(struct cli *cli, const char *word)
         return false;
     }
     cli->level = group ? COVE_GROUP : COVE_FULL;
+    cli->level_said = true;
     return true;
 }
 

@@ -333,19 +333,28 @@ const struct cli_verb cli_verbs[] = {
      "commits and by\n`cove serve`; work does what is left now, rebuild begins "
      "them anew.\nExample:\n  cove index list Task"},
     {"peer", true, false, cli_peer,
-     "add KEY [HOST:PORT] | rm KEY | list | want KEY", "whom to sync with",
+     "add KEY [HOST:PORT] | rm KEY | dial | list | want KEY",
+     "whom to sync with",
      "  --name TEXT      a word for it\n"
+     "dial lets the daemon call those that are away now, whatever the pause.\n"
      "peer want KEY: what of the peer's documents comes here\n"
      "  --all            everything that this device may read (as it begins)\n"
      "  --schema NAME[,NAME…]  those of schemas\n"
      "  --group ID[,ID…]       those of groups\n"
      "  --doc ID[:STEPS][,…]   these, and what they refer to, STEPS times\n"
      "KEY is what `cove key` shows on the peer."},
-    {"serve", true, false, cli_serve, "[--listen HOST:PORT]",
+    {"serve", false, false, cli_serve,
+     "[--config FILE] [--SETTING VALUE …] [--check-config]",
      "sync until stopped",
-     "Listens (127.0.0.1, any free port), dials the peers with an address, and "
-     "pushes\nwhat other processes commit. Example:\n"
-     "  cove -d alice serve --listen 127.0.0.1:7420"},
+     "Listens, dials the peers with an address, and pushes what other "
+     "processes "
+     "commit.\nSettings come from --config FILE or else DIR/serve.conf, a "
+     "\"name = value\" a line\nand comments behind #; over them from "
+     "COVE_NAME in the environment (COVE_LOG_LEVEL);\nover those from "
+     "--name. --check-config shows which come from where, and ends: 9\nwhere "
+     "one is wrong. SIGHUP reads them again: a wrong file changes nothing, and "
+     "what\nis not live waits for the next start. SIGTERM says goodbye and "
+     "ends, a second one at\nonce.\n"},
     {"sync", true, false, cli_sync, "[--peer KEY] [--timeout SECONDS]",
      "sync with the peers once, and wait until done",
      "Exit 7 where a peer cannot be reached, 3 where the time is over (default "

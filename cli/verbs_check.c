@@ -236,13 +236,26 @@ static void human_stats(const json_t *reply)
     printf("store format %" JSON_INTEGER_FORMAT ", LMDB %s, cove %s\n",
            cli_int(reply, "format"), cli_text(reply, "lmdb"),
            cli_text(reply, "cove"));
+    cli_human_daemon(reply);
 }
 
 int cli_stats(struct cli *cli)
 {
+    json_t *reply = NULL, *peers = NULL;
     int code = cli_end(cli, false);
 
-    return code != CLI_OK ? code
-                          : cli_answer(cli, json_pack("{s:s}", "do", "stats"),
-                                       human_stats);
+    if (code == CLI_OK) {
+        code = cli_call(cli, json_pack("{s:s}", "do", "stats"), &reply);
+    }
+    if (code == CLI_OK) {
+        code = cli_call(cli, json_pack("{s:s}", "do", "peer.list"), &peers);
+    }
+    if (code == CLI_OK) {
+        json_object_update(reply, peers);
+        cli_add_daemon(cli, reply);
+        cli_say(cli, reply, human_stats);
+    }
+    json_decref(peers);
+    json_decref(reply);
+    return code;
 }

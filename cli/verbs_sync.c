@@ -1,11 +1,10 @@
-/* verbs_sync.c: peer, serve, sync, wait, status, check. */
+/* verbs_sync.c: peer, sync, wait, status. */
 #include "cli/cli.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* --------------------------------------------------------------------- peer */
 
@@ -60,7 +59,27 @@ static int peer_change(struct cli *cli, const char *verb)
     if (name != NULL) {
         json_object_set_new(request, "name", json_string(name));
     }
-    return cli_answer(cli, request, human_none);
+    code = cli_answer(cli, request, human_none);
+    if (code == CLI_OK) { /* a daemon need not wait for its next look */
+        json_decref(cli_ask_daemon(cli, "redial"));
+    }
+    return code;
+}
+
+static int peer_dial(struct cli *cli)
+{
+    int code = cli_end(cli, false);
+    json_t *reply = code == CLI_OK ? cli_ask_daemon(cli, "redial") : NULL;
+
+    if (code == CLI_OK && reply == NULL) {
+        code = cli_fail(CLI_CONDITION,
+                        "no daemon on this store answers; `cove serve` starts "
+                        "one, `cove sync` does without");
+    } else if (code == CLI_OK) {
+        cli_say(cli, reply, human_none);
+    }
+    json_decref(reply);
+    return code;
 }
 
 /* "ID:2" as {id, steps}. */
@@ -144,195 +163,11 @@ int cli_peer(struct cli *cli)
                    : cli_answer(cli, json_pack("{s:s}", "do", "peer.list"),
                                 human_peers);
     }
+    if (word != NULL && strcmp(word, "dial") == 0) {
+        return peer_dial(cli);
+    }
     return cli_fail(CLI_USAGE, "peer add KEY [HOST:PORT], peer rm KEY, peer "
-                               "list, or peer want KEY");
-}
-
-/* -------------------------------------------------------------------- serve */
-
-/* Wait for the signal that ends a daemon; it is blocked everywhere else. */
-static void serve_signals(sigset_t *set)
-{
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigprocmask(SIG_BLOCK, set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
-
-/* One line of the daemon's log, on standard error. */
-static void serve_log(void *ctx, const char *text)
-{
-    struct timespec ts;
-    struct tm tm;
-    char when[32] = "";
-
-    (void)ctx;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    if (gmtime_r(&ts.tv_sec, &tm) != NULL) {
-        strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-    }
-    fprintf(stderr, "%s.%03ldZ %s\n", when, ts.tv_nsec / 1000000, text);
-}
-
-#define SERVE_LOOK_MS 500   /* for runs that another process queued */
-#define SERVE_REST_MS 30000 /* behind an error */
-
-#define SERVE_PACK_MS 40   /* of packing at a time, when there is time */
-#define SERVE_PACK_S  3600 /* between two times through all documents */
-
-/* A number of the config; 0 where it cannot be read. */
-static json_int_t serve_setting(struct cli *cli, const char *key)
-{
-    json_t *config = NULL;
-    json_int_t number = 0;
-
-    if (cli_call(cli, json_pack("{s:s}", "do", "config"), &config) == CLI_OK) {
-        number = cli_int(config, key);
-    }
-    json_decref(config);
-    return number;
-}
-
-struct serve_pack {
-    json_int_t after; /* where it goes on */
-    time_t next;      /* when it begins again */
-};
-
-/* Nothing waits: pack a little of what is old, where the config wants that. */
-static void serve_pack(struct cli *cli, struct serve_pack *pack)
-{
-    json_t *reply = NULL;
-    time_t now = time(NULL);
-
-    if (now < pack->next) {
-        return;
-    }
-    pack->next = now + SERVE_PACK_S;
-
-    json_int_t days = serve_setting(cli, "compactDays");
-
-    if (days > 0 && cli_call(cli,
-                             json_pack("{s:s s:I s:I s:I}", "do", "compact",
-                                       "days", days, "after", pack->after,
-                                       "slice", (json_int_t)SERVE_PACK_MS),
-                             &reply) == CLI_OK) {
-        pack->after = cli_int(reply, "next");
-        pack->next = json_object_get(reply, "next") != NULL ? 0 : pack->next;
-    }
-    json_decref(reply);
-}
-
-/* Documents verified again, so many a second; the setting is looked at now and
- * then. */
-struct serve_scrub {
-    time_t next, look;
-    json_int_t rate, at;
-};
-
-static void serve_scrub(struct cli *cli, struct serve_scrub *scrub)
-{
-    json_t *reply = NULL;
-    time_t now = time(NULL);
-
-    if (now < scrub->next) {
-        return;
-    }
-    scrub->next = now + 1;
-    if (now >= scrub->look) {
-        scrub->look = now + SERVE_PACK_S;
-        scrub->rate = serve_setting(cli, "scrub");
-    }
-    if (scrub->rate > 0 &&
-        cli_call(cli,
-                 json_pack("{s:s s:I s:I}", "do", "scrub", "documents",
-                           scrub->rate, "from", scrub->at),
-                 &reply) == CLI_OK) {
-        bool over = json_is_true(json_object_get(reply, "over"));
-
-        scrub->at = over ? 0 : cli_int(reply, "next");
-        scrub->next = over ? now + SERVE_PACK_S : scrub->next;
-        if (json_array_size(json_object_get(reply, "damaged")) > 0 &&
-            !cli->quiet) {
-            fputs("a document is damaged and was put aside; `cove check` says "
-                  "more\n",
-                  stderr);
-        }
-    }
-    json_decref(reply);
-}
-
-/* Work off what is queued, a little at a time, until the signal comes. Sync has
- * its own thread; between two batches it has the store for itself. */
-static void serve_sweep(struct cli *cli, const sigset_t *set)
-{
-    struct serve_pack pack = {0};
-    struct serve_scrub scrub = {0};
-
-    for (;;) {
-        json_t *request = json_pack("{s:s}", "do", "migrate.sweep");
-        json_t *reply = NULL;
-        json_int_t wait_ms = SERVE_LOOK_MS;
-
-        if (cli_call(cli, request, &reply) != CLI_OK) {
-            wait_ms = SERVE_REST_MS; /* it was said; the disk is full, say */
-        } else if (cli_int(reply, "waitMs") >= 0 &&
-                   cli_int(reply, "waitMs") < wait_ms) {
-            wait_ms = cli_int(reply, "waitMs");
-        }
-        json_decref(reply);
-        if (wait_ms == SERVE_LOOK_MS) {
-            serve_pack(cli, &pack);
-            serve_scrub(cli, &scrub);
-        }
-
-        reply = NULL;
-        request = json_pack("{s:s}", "do", "index.work");
-        if (cli_call(cli, request, &reply) == CLI_OK &&
-            json_is_true(json_object_get(reply, "left"))) {
-            wait_ms = 0;
-        }
-        json_decref(reply);
-
-        struct timespec ts = {.tv_sec = (time_t)(wait_ms / 1000),
-                              .tv_nsec = (long)(wait_ms % 1000 + 1) * 999999};
-
-        if (sigtimedwait(set, NULL, &ts) >= 0) {
-            return;
-        }
-    }
-}
-
-int cli_serve(struct cli *cli)
-{
-    sigset_t set;
-    bool bad = false;
-    const char *listen = cli_option(cli, "--listen", &bad);
-    int code = cli_end(cli, bad), err;
-
-    if (code != CLI_OK) {
-        return code;
-    }
-    serve_signals(&set);
-    if (!cli->quiet) {
-        cove_set_log(cli->store, serve_log, NULL);
-    }
-    err = cove_listen(cli->store, listen != NULL ? listen : "127.0.0.1:0");
-    if (err == 0) {
-        err = cove_thread_start(cli->store);
-    }
-    if (err != 0) {
-        return cli_failed(cli, err);
-    }
-    if (cli->json) {
-        printf("{\"listening\":\"%s\"}\n", cove_address(cli->store));
-    } else {
-        printf("listening on %s\n", cove_address(cli->store));
-    }
-    fflush(stdout);
-    serve_sweep(cli, &set);
-    cove_thread_stop(cli->store);
-    return CLI_OK;
+                               "dial, peer list, or peer want KEY");
 }
 
 /* --------------------------------------------------------------- sync, wait */
@@ -524,6 +359,7 @@ static void human_status(const json_t *reply)
         puts("peers");
         human_peers(reply);
     }
+    cli_human_daemon(reply);
 }
 
 int cli_status(struct cli *cli)
@@ -543,5 +379,13 @@ int cli_status(struct cli *cli)
     if (scan) {
         json_object_set_new(request, "scan", json_true());
     }
-    return cli_answer(cli, request, human_status);
+    json_t *reply = NULL;
+
+    code = cli_call(cli, request, &reply);
+    if (code == CLI_OK) {
+        cli_add_daemon(cli, reply);
+        cli_say(cli, reply, human_status);
+    }
+    json_decref(reply);
+    return code;
 }

@@ -52,6 +52,10 @@ static void sync_look(void *ctx, struct cove_edge *edge)
     cove_edge_look(edge, &state, state_conn, j);
     node_json_close(j, ']');
     state_number(j, "turnedMs", state.turned_ms);
+    if (state.error != 0) {
+        node_json_key(j, "error");
+        node_json_cstr(j, cove_error_text(state.error));
+    }
     state_number(j, "accepted", state.accepted);
     state_number(j, "dialled", state.dialled);
     state_number(j, "opened", state.opened);

@@ -156,6 +156,7 @@ static void edge_look(struct cove_edge *edge, uint64_t now_ms)
     edge->peers_due = true;
     edge->look_due = true;
     err = cove_engine_changed(edge->engine, now_ms);
+    edge->look_error = err;
     if (err != 0) {
         edge_error(edge, err, "cannot look what changed");
     }

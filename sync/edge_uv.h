@@ -84,6 +84,7 @@ struct cove_edge_state {
     uint64_t accepted, dialled, opened; /* connections, ever */
     uint64_t failed;                    /* that did not end well */
     uint64_t turned_away;               /* accepted, and no room for them */
+    int error; /* of its last look at the store; 0: it could be read */
     size_t listening;
     char addresses[COVE_EDGE_LISTEN][COVE_EDGE_ADDRESS];
     size_t conns;

@@ -115,7 +115,8 @@ struct cove_edge {
     struct edge_view view;
     struct {
         uint64_t accepted, dialled, opened, failed, turned_away;
-    } counts; /* of connections, ever */
+    } counts;       /* of connections, ever */
+    int look_error; /* of the last look at the store, or 0 */
     struct edge_conn *conns;
     size_t conn_count;
     struct edge_peer *peers;

@@ -81,6 +81,7 @@ static void view_copy(struct cove_edge *edge, uint64_t now_ms)
     view->state.opened = edge->counts.opened;
     view->state.failed = edge->counts.failed;
     view->state.turned_away = edge->counts.turned_away;
+    view->state.error = edge->look_error;
     uv_mutex_unlock(&view->lock);
 }
 

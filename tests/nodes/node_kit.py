@@ -155,6 +155,7 @@ class Node:
     def __init__(self, cove, base, name):
         self.cove, self.name, self.dir = cove, name, pathlib.Path(base) / name
         self.daemon, self.address = None, None
+        self.flags, self.env = [], {}       # of the daemon
         self.log = pathlib.Path(base) / f"{name}.log"
         made = self.json("init")
         self.key, self.account = made["device"], made["account"]
@@ -246,8 +247,8 @@ class Node:
         with open(self.log, "a", encoding="utf-8") as log:
             # pylint: disable-next=consider-using-with
             self.daemon = subprocess.Popen(
-                self.command("serve", "--listen", address),
-                env={**ENV, "COVE_LOG": "1"}, stdout=subprocess.PIPE, stderr=log,
+                self.command("serve", "--listen", address, *self.flags),
+                env={**ENV, **self.env}, stdout=subprocess.PIPE, stderr=log,
                 encoding="utf-8")
         STARTED.append(self.daemon)
         ready, _, _ = select.select([self.daemon.stdout], [], [], DEADLINE)
