@@ -403,9 +403,12 @@ int cli_serve(struct cli *cli)
     struct serve_complain complain = {serve_tell, NULL};
     struct serve *serve = calloc(1, sizeof(*serve));
     bool check = cli_flag(cli, "--check-config");
-    int code = serve == NULL ? cli_fail(CLI_ERROR, "out of memory")
-                             : serve_flags_take(cli, &serve->flags);
+    int code;
 
+    if (serve == NULL) {
+        return cli_fail(CLI_ERROR, "out of memory");
+    }
+    code = serve_flags_take(cli, &serve->flags);
     if (code == CLI_OK) {
         code = serve_config_read(cli->dir, &serve->flags, &complain,
                                  &serve->config);

@@ -85,14 +85,14 @@ enum serve_type {
     SERVE_T_TOKEN
 };
 struct serve_setting {
-    const char *name; /* the flag is --name, the variable COVE_NAME */
-    enum serve_type type;
+    const char *name;     /* the flag is --name, the variable COVE_NAME */
     const char *standard; /* the default */
     const char *words;    /* "full group" */
+    const char *help;
     long min, max;
+    enum serve_type type;
     bool live;    /* SIGHUP changes it */
     bool no_flag; /* what `ps` shows would give it away */
-    const char *help;
 };
 extern const struct serve_setting serve_settings[SERVE_KEYS];
 /* NULL where the value will do, else what is allowed. `room` has SERVE_VALUE
