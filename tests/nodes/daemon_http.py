@@ -2,16 +2,18 @@
 """/metrics, /healthz and /readyz of a real daemon: what they say, and what they
 refuse."""
 import contextlib
+import fcntl
 import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
 
-from daemon_kit import HTTP_DEADLINE, frozen, get, http_port, logged, raw, serve
-from node_kit import ENV, Skipped, check, converge, link, main, nodes_of, until
+from daemon_kit import HTTP_DEADLINE, Manager, frozen, get, http_port, logged, raw, serve
+from node_kit import ENV, STARTED, Skipped, check, converge, link, main, nodes_of, until
 
 SAMPLE = re.compile(r'^(cove_[a-z_]+)(\{(?:[a-z]+="(?:[^"\\\n]|\\[\\"n])*",?)*\})? '
                     r'-?\d+(?:\.\d+)?$')
@@ -104,6 +106,31 @@ def health_and_readiness_tell_what_they_should(cove):
             check(get(port, "/readyz") == (503, "the daemon is ending\n"), "not ready")
             check(get(port, "/metrics")[0] == 503, "the store is let go")
             check(a.gone() == 0, "and ends well")
+
+
+def while_the_store_is_opened_it_lives_and_is_not_ready(cove):
+    """And the service manager hears that it needs more time."""
+    with nodes_of(cove, "a") as (a,), open(a.dir / "open.lock", "r+b") as lock:
+        # As who makes the file anew: whoever opens the store waits.
+        fcntl.fcntl(lock, fcntl.F_OFD_SETLK,
+                    struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 1, 1 << 31, 0))
+        manager = Manager(a.dir.parent / "notify")
+        a.log.write_text("")
+        with open(a.log, "a", encoding="utf-8") as log:
+            a.daemon = subprocess.Popen(
+                a.command("serve", "--http", "127.0.0.1:0"), encoding="utf-8", stderr=log,
+                env={**ENV, "NOTIFY_SOCKET": manager.path}, stdout=subprocess.PIPE)
+        STARTED.append(a.daemon)
+        port = int(logged(a, "http", "metrics and health on")["msg"].rsplit(":", 1)[1])
+        check(get(port, "/healthz") == (200, "ok\n"), "it lives")
+        for path in ("/readyz", "/metrics"):
+            check(get(port, path) == (503, "the store is being opened\n"), path)
+        check(int(manager.until("EXTEND_TIMEOUT_USEC=").split("=")[1]) > 10_000_000, "time")
+        fcntl.fcntl(lock, fcntl.F_OFD_SETLK,
+                    struct.pack("hhqqi4x", fcntl.F_UNLCK, os.SEEK_SET, 1, 1 << 31, 0))
+        until("it is ready", lambda: get(port, "/readyz")[0] == 200)
+        manager.until("READY=1")
+        a.stop()
 
 
 def a_store_that_cannot_be_read_is_not_ready_and_says_why(cove):
@@ -288,6 +315,7 @@ if __name__ == "__main__":
     sys.exit(main([
         metrics_are_in_the_format_of_prometheus_and_say_what_stats_says,
         health_and_readiness_tell_what_they_should,
+        while_the_store_is_opened_it_lives_and_is_not_ready,
         a_store_that_cannot_be_read_is_not_ready_and_says_why,
         many_scrapes_at_a_time_are_all_answered,
         other_hosts_methods_and_bodies_are_refused,
