@@ -17,6 +17,7 @@
 #define COVE_CLI_SERVE_H
 
 #include <stdatomic.h>
+#include <time.h>
 #include <uv.h>
 
 #include "cli/serve_config.h"
@@ -26,6 +27,10 @@ enum serve_level { SERVE_DEBUG, SERVE_INFO, SERVE_WARN, SERVE_ERROR };
 struct serve_log {
     atomic_int level; /* enum serve_level: what is worse is logged */
     atomic_bool json; /* else logfmt */
+    /* Of lines that strangers cause: in this second, so many. The thread's that
+     * syncs. */
+    time_t second;
+    unsigned strange;
 };
 struct serve_line {
     enum serve_level level;
@@ -42,7 +47,8 @@ void serve_say(const struct serve_log *log, enum serve_level level,
                const char *event, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* A line of the library's (cove_set_log): its words as msg, and what they say
- * of a peer, an address or a document. ctx: struct serve_log. */
+ * of a peer, an address or a document. Of connections that came to nothing, at
+ * most 20 a second; then how many more there were. ctx: struct serve_log. */
 void serve_log_library(void *ctx, const char *text);
 
 /* --- serve_notify.c */

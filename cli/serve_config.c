@@ -63,7 +63,11 @@ static void config_variable(enum serve_key key, char out[64])
     size_t len = (size_t)snprintf(out, 64, "COVE_%s", name);
 
     for (size_t i = 0; i < len; i++) {
-        out[i] = out[i] == '-' ? '_' : (char)toupper((unsigned char)out[i]);
+        if (out[i] == '-') {
+            out[i] = '_';
+        } else {
+            out[i] = (char)toupper((unsigned char)out[i]);
+        }
     }
 }
 

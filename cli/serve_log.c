@@ -13,9 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOG_LINE 8192
-#define LOG_TEXT 1536 /* bytes of a sentence */
-#define LOG_ID   52   /* bytes of a document's id as text, with the NUL */
+#define LOG_LINE    8192
+#define LOG_TEXT    1536 /* bytes of a sentence */
+#define LOG_ID      52   /* bytes of a document's id as text, with the NUL */
+#define LOG_STRANGE 20   /* lines a second of what strangers do */
 
 static const char *const log_levels[] = {"debug", "info", "warn", "error"};
 
@@ -175,13 +176,11 @@ void serve_log_line(const struct serve_log *log, const struct serve_line *line)
 void serve_say(const struct serve_log *log, enum serve_level level,
                const char *event, const char *format, ...)
 {
-    char text[LOG_TEXT];
+    char text[LOG_TEXT] = "";
     va_list args;
 
     va_start(args, format);
-    if (vsnprintf(text, sizeof(text), format, args) < 0) {
-        text[0] = '\0';
-    }
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     serve_log_line(
         log, &(struct serve_line){.level = level, .event = event, .msg = text});
@@ -254,6 +253,25 @@ static void log_document(const char *text, char out[LOG_ID])
     }
 }
 
+/* Is it one of too many? A disk that is full of what a stranger did would be
+ * his doing. */
+static bool log_is_too_much(struct serve_log *log)
+{
+    time_t now = time(NULL);
+
+    if (now != log->second) {
+        if (log->strange > LOG_STRANGE) {
+            serve_say(log, SERVE_WARN, "refused",
+                      "and %u more connections that came to nothing",
+                      log->strange - LOG_STRANGE);
+        }
+        log->second = now;
+        log->strange = 0;
+    }
+    log->strange++;
+    return log->strange > LOG_STRANGE;
+}
+
 void serve_log_library(void *ctx, const char *text)
 {
     char peer[80], address[80], document[LOG_ID];
@@ -269,6 +287,9 @@ void serve_log_library(void *ctx, const char *text)
     while (strncmp(what, log_kinds[kind].begin,
                    strlen(log_kinds[kind].begin)) != 0) {
         kind++;
+    }
+    if (strcmp(log_kinds[kind].event, "refused") == 0 && log_is_too_much(ctx)) {
+        return;
     }
     serve_log_line(ctx, &(struct serve_line){.level = log_kinds[kind].level,
                                              .event = log_kinds[kind].event,

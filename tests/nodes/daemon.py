@@ -453,6 +453,10 @@ def peers_meet_over_ipv6_and_v4_at_a_time(cove):
             node.run("peer", "add", a.key, address)
             node.run("sync")
             check(node.has(ident, "n", 6), address)
+        port = a.address.rsplit(":", 1)[1]
+        a.stop()
+        serve(a, "--listen", f"[::]:{port}")        # v6 alone, so v4 is not taken
+        check(a.json("stats")["daemon"]["listening"] == [a.address, f"[::]:{port}"], "both")
 
 
 if __name__ == "__main__":

@@ -169,6 +169,35 @@ START_TEST(a_sentence_of_any_length_is_one_whole_line)
 }
 END_TEST
 
+static size_t lines_of(const char *text)
+{
+    size_t lines = 0;
+
+    while ((text = strchr(text, '\n')) != NULL) {
+        lines++;
+        text++;
+    }
+    return lines;
+}
+
+START_TEST(strangers_do_not_fill_the_log)
+{
+    time_t begin = time(NULL);
+
+    for (int i = 0; i < 5000; i++) {
+        serve_log_library(&logger, "connection from 10.0.0.9:1 ended: no");
+    }
+    ck_assert_uint_le(lines_of(taken()), 21 * (size_t)(time(NULL) - begin + 1));
+    serve_log_library(&logger, "peer 00ff00ff00ff00ff: disconnected");
+    assert_has(taken(), "event=disconnected"); /* what is known still gets in */
+    logger.second--;
+    logger.strange = 25;
+    serve_log_library(&logger, "connection from 10.0.0.9:1 ended: no");
+    assert_has(taken(),
+               "msg=\"and 5 more connections that came to nothing\"\n");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("serve_log");
@@ -179,6 +208,7 @@ int main(void)
     tcase_add_test(tc, what_a_sentence_is_about_is_read_off_it);
     tcase_add_test(tc, what_is_below_the_level_is_not_written);
     tcase_add_test(tc, a_sentence_of_any_length_is_one_whole_line);
+    tcase_add_test(tc, strangers_do_not_fill_the_log);
     suite_add_tcase(suite, tc);
     return harness_run(suite);
 }
