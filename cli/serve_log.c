@@ -198,10 +198,11 @@ enum serve_level serve_level_of(const char *word)
 
 /* ------------------------------------------------- the library's sentences */
 
-/* How a sentence begins, without who it is about. The first that fits; the last
- * always does. */
+/* How a sentence begins, or, with '*', what is in it; without who it is about.
+ * The first that fits; what fits none and is about a peer is why a call to it,
+ * or a connection, came to an end. */
 static const struct {
-    const char *begin;
+    const char *words;
     const char *event;
     enum serve_level level;
 } log_kinds[] = {
@@ -217,10 +218,29 @@ static const struct {
     {"in sync at ", "in-sync", SERVE_DEBUG},
     {"refused ", "document-refused", SERVE_WARN},
     {"the peer refused ", "document-refused", SERVE_WARN},
+    {"* transactions without the right", "document-refused", SERVE_WARN},
+    {"* was removed, and is no longer", "document-removed", SERVE_INFO},
     {"a document is damaged", "damaged", SERVE_ERROR},
     {"another store calls", "two-stores", SERVE_WARN},
-    {"", "sync", SERVE_INFO},
 };
+
+static void log_kind(const char *what, struct serve_line *line)
+{
+    bool peer = line->peer[0] != '\0';
+
+    line->level = SERVE_INFO;
+    line->event = peer ? "lost" : "sync";
+    for (size_t i = 0; i < sizeof(log_kinds) / sizeof(log_kinds[0]); i++) {
+        const char *words = log_kinds[i].words;
+
+        if (words[0] == '*' ? strstr(what, words + 1) != NULL
+                            : strncmp(what, words, strlen(words)) == 0) {
+            line->level = log_kinds[i].level;
+            line->event = log_kinds[i].event;
+            return;
+        }
+    }
+}
 
 /* The word that follows `begin`, up to one of the ends. */
 static const char *log_word(const char *text, const char *begin,
@@ -275,8 +295,9 @@ static bool log_is_too_much(struct serve_log *log)
 void serve_log_library(void *ctx, const char *text)
 {
     char peer[80], address[80], document[LOG_ID];
+    struct serve_line line = {
+        .peer = peer, .address = address, .document = document, .msg = text};
     const char *what = log_word(text, "peer ", ": ", peer, sizeof(peer));
-    size_t kind = 0;
 
     what += peer[0] != '\0' && strncmp(what, ": ", 2) == 0 ? 2 : 0;
     (void)log_word(what, "listening on ", " ", address, sizeof(address));
@@ -284,17 +305,8 @@ void serve_log_library(void *ctx, const char *text)
         (void)log_word(what, "connection from ", " ", address, sizeof(address));
     }
     log_document(what, document);
-    while (strncmp(what, log_kinds[kind].begin,
-                   strlen(log_kinds[kind].begin)) != 0) {
-        kind++;
+    log_kind(what, &line);
+    if (strcmp(line.event, "refused") != 0 || !log_is_too_much(ctx)) {
+        serve_log_line(ctx, &line);
     }
-    if (strcmp(log_kinds[kind].event, "refused") == 0 && log_is_too_much(ctx)) {
-        return;
-    }
-    serve_log_line(ctx, &(struct serve_line){.level = log_kinds[kind].level,
-                                             .event = log_kinds[kind].event,
-                                             .peer = peer,
-                                             .address = address,
-                                             .document = document,
-                                             .msg = text});
 }

@@ -370,9 +370,11 @@ def a_socket_that_was_left_is_taken_over_and_a_living_one_is_not(cove):
         check(path.is_socket() and "daemon" not in a.json("stats"), "left over")
         serve(a)
         first = a.daemon.pid
-        other = subprocess.Popen(a.command("serve"), env=ENV, stdout=subprocess.PIPE,
+        other = subprocess.Popen(a.command("--json", "serve"), env=ENV, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, encoding="utf-8")
-        check("listening on" in other.stdout.readline(), "a second daemon")
+        line = json.loads(other.stdout.readline())
+        check(line["listening"].startswith("127.0.0.1:") and
+              line["addresses"] == [line["listening"]], "a second daemon", line)
         check(a.json("stats")["daemon"]["pid"] == first, "the first answers")
         other.terminate()
         said = other.communicate()[1]

@@ -119,7 +119,14 @@ START_TEST(what_a_sentence_is_about_is_read_off_it)
         {"3 readers of dead processes cleared away", "level=info event=sync"},
         {"", "event=sync"},
         {"peer ", "event=sync msg=\"peer \""},
-        {"peer x", "event=sync"},
+        {"peer x", "event=lost peer=x"},
+        {"peer 00ff00ff00ff00ff: connection refused: cannot connect to h:1",
+         "level=info event=lost peer=00ff00ff00ff00ff msg="},
+        {"peer 00ff00ff00ff00ff: co_zabc was removed, and is no longer here",
+         "level=info event=document-removed peer=00ff00ff00ff00ff "
+         "document=co_zabc"},
+        {"peer 00ff00ff00ff00ff: 3 transactions without the right to write",
+         "level=warn event=document-refused"},
     };
 
     for (size_t i = 0; i < COVE_ARRAY_LEN(cases); i++) {
