@@ -176,11 +176,13 @@ void serve_log_line(const struct serve_log *log, const struct serve_line *line)
 void serve_say(const struct serve_log *log, enum serve_level level,
                const char *event, const char *format, ...)
 {
-    char text[LOG_TEXT] = "";
+    char text[LOG_TEXT];
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    if (vsnprintf(text, sizeof(text), format, args) < 0) {
+        text[0] = '\0';
+    }
     va_end(args);
     serve_log_line(
         log, &(struct serve_line){.level = level, .event = event, .msg = text});
@@ -281,9 +283,14 @@ static bool log_is_too_much(struct serve_log *log)
 
     if (now != log->second) {
         if (log->strange > LOG_STRANGE) {
-            serve_say(log, SERVE_WARN, "refused",
-                      "and %u more connections that came to nothing",
-                      log->strange - LOG_STRANGE);
+            char more[80];
+
+            snprintf(more, sizeof(more),
+                     "and %u more connections that came to nothing",
+                     log->strange - LOG_STRANGE);
+            serve_log_line(log, &(struct serve_line){.level = SERVE_WARN,
+                                                     .event = "refused",
+                                                     .msg = more});
         }
         log->second = now;
         log->strange = 0;
