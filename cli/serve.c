@@ -127,11 +127,17 @@ json_t *serve_state(struct serve *serve)
 /* ------------------------------------------------------------------- the end
  */
 
-static void serve_close(uv_handle_t *handle)
+/* Close all that the loop has; then it ends. */
+static void serve_shut(struct serve *serve)
 {
-    if (!uv_is_closing(handle)) {
-        uv_close(handle, NULL);
+    serve_socket_close(serve->socket);
+    serve_http_close(serve->http);
+    for (size_t i = 0; i < 3; i++) {
+        uv_close((uv_handle_t *)&serve->signals[i], NULL);
     }
+    uv_close((uv_handle_t *)&serve->moved, NULL);
+    uv_close((uv_handle_t *)&serve->beat, NULL);
+    uv_close((uv_handle_t *)&serve->limit, NULL);
 }
 
 /* The worker is told once nobody else reads the store. */
@@ -307,14 +313,7 @@ static void serve_on_moved(uv_async_t *moved)
         }
         serve_announce(serve);
     } else if (phase == SERVE_ENDED) {
-        serve_socket_close(serve->socket);
-        serve_http_close(serve->http);
-        for (size_t i = 0; i < 3; i++) {
-            serve_close((uv_handle_t *)&serve->signals[i]);
-        }
-        serve_close((uv_handle_t *)&serve->moved);
-        serve_close((uv_handle_t *)&serve->beat);
-        serve_close((uv_handle_t *)&serve->limit);
+        serve_shut(serve);
     }
 }
 
@@ -371,23 +370,28 @@ static int serve_run(struct serve *serve)
 {
     struct cli *cli = serve->cli;
     int code = serve_init(serve);
+    bool works = false;
 
-    if (code != CLI_OK) {
-        return code;
-    }
-    if (!serve_is(&serve->config, SERVE_HTTP, "off")) {
-        code = serve_http_open(serve, &serve->http);
-    }
     if (code != CLI_OK) {
         return code;
     }
     cli->level =
         serve_is(&serve->config, SERVE_LEVEL, "group") ? COVE_GROUP : COVE_FULL;
-    if (uv_thread_create(&serve->thread, serve_work, serve) != 0) {
-        return cli_fail(CLI_ERROR, "cannot start a thread");
+    if (!serve_is(&serve->config, SERVE_HTTP, "off")) {
+        code = serve_http_open(serve, &serve->http);
+    }
+    if (code == CLI_OK) {
+        works = uv_thread_create(&serve->thread, serve_work, serve) == 0;
+        code = works ? CLI_OK : cli_fail(CLI_ERROR, "cannot start a thread");
+    }
+    if (!works) {
+        serve_shut(serve);
     }
     uv_run(&serve->loop, UV_RUN_DEFAULT);
-    uv_thread_join(&serve->thread);
+    if (works) {
+        uv_thread_join(&serve->thread);
+        code = serve->code;
+    }
     if (serve->ending) {
         serve_say(&serve->log, SERVE_INFO, "ended", "ended in %llu ms",
                   (unsigned long long)(uv_now(&serve->loop) - serve->ended_ms));
@@ -395,7 +399,7 @@ static int serve_run(struct serve *serve)
     uv_mutex_destroy(&serve->lock);
     uv_cond_destroy(&serve->wake);
     uv_loop_close(&serve->loop);
-    return serve->code;
+    return code;
 }
 
 int cli_serve(struct cli *cli)

@@ -54,6 +54,10 @@ static const struct {
     {"map", "store_map_bytes", "Bytes that the file may grow to as mapped."},
     {"readers", "store_readers", "Readers at this moment, of all processes."},
     {"readersMax", "store_readers_max", "Readers that there may be."},
+    {"readersOthers", "store_readers_others", "Those of other processes."},
+    {"readersStale", "store_readers_stale", "Those of dead processes."},
+    {"readersBehind", "store_readers_behind",
+     "Commits since the oldest began: what it sees cannot be used again."},
     {"held", "store_documents", "Documents, groups and journals included."},
     {"chunks", "store_log_chunks", "Pieces of logs."},
     {"checkpoints", "store_checkpoints", "Checkpoints of lists and texts."},
@@ -76,6 +80,12 @@ static void metrics_store(FILE *out, const json_t *stats)
         metric_one(out, metric_gauges[i].name, "gauge", metric_gauges[i].help,
                    cli_int(stats, metric_gauges[i].key));
     }
+    metric_one(out, "store_transactions", "gauge",
+               "Transactions of the daemon that are open.",
+               cli_int(json_object_get(stats, "transactions"), "open"));
+    metric_one(out, "store_transactions_oldest_ms", "gauge",
+               "For so long the oldest of them has been.",
+               cli_int(json_object_get(stats, "transactions"), "oldestMs"));
 }
 
 static void metrics_states(FILE *out, const json_t *counts, const char *schema)
