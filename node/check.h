@@ -13,7 +13,7 @@ struct check {
     bool deep, repair;
     uint64_t shown, lost, derived, fixed, pages;
     uint64_t waiting; /* of lost: put aside before, and not there again */
-    int64_t told_ms; /* when progress was said last */
+    int64_t told_ms;  /* when progress was said last */
 };
 
 /* A finding, as an item of the list that is open. */

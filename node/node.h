@@ -13,34 +13,11 @@
 #include "crdt/stream.h"
 #include "migrate/publish.h"
 #include "node/json_out.h"
+#include "node/worker.h"
 #include "sync/engine.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-/* A repo and a catalog for one transaction at a time. Neither is made for two
- * threads, and a plan must outlive a transaction that reads through it. */
-struct node_worker {
-    struct cove_repo *repo;
-    struct cove_catalog *catalog;
-    struct cove_indexes *indexes; /* migrate/index.h */
-    struct node_use *uses;        /* as of the transaction's begin, and … */
-    size_t use_count;
-    uint64_t uses_as_of;       /* … how many changes there were by then */
-    uint64_t uses_seen;        /* which versions indexes were last made for */
-    struct cove_arena arena;   /* lent to the transaction, for its chunk */
-    struct node_seat *seat;    /* that it was taken at */
-    _Atomic(int64_t) began_ms; /* CLOCK_MONOTONIC, when it was; 0: it is free */
-    atomic_bool stays;         /* with whoever syncs: no transaction */
-    struct node_worker *next, *prev; /* of all */
-};
-
-#define NODE_SEATS 16
-struct node_seat { /* worker.c */
-    _Atomic(struct node_worker *) idle;
-    atomic_uint busy;  /* who took a worker here, or is about to */
-    uint8_t apart[64]; /* threads do not share a line */
-};
 
 #define NODE_VERSION COVE_HEX_LEN(32)
 #define NODE_RENEWED "renewed" /* record: the session was ended at an open */
