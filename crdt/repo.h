@@ -71,16 +71,6 @@ COVE_MUST_CHECK int cove_repo_create(struct cove_repo *repo,
 COVE_MUST_CHECK int cove_repo_number(struct cove_repo *repo,
                                      struct cove_store_txn *txn,
                                      const struct cove_id *id, cove_num *out);
-/* The same, of a map that is written to at once: the document as if loaded.
- * Where it is not held, nothing of it is in the store before its first append,
- * which is to come before anything else is created. Errors: as above, and
- * header_encode's. */
-COVE_MUST_CHECK int cove_repo_make(struct cove_repo *repo,
-                                   struct cove_store_txn *txn,
-                                   const struct cove_header *header,
-                                   struct cove_arena *arena,
-                                   struct cove_doc *out,
-                                   struct cove_diag *diag);
 /* Errors: COVE_ENOTFOUND. */
 COVE_MUST_CHECK int cove_repo_find(struct cove_repo *repo,
                                    struct cove_store_txn *txn,

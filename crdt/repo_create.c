@@ -2,6 +2,7 @@
 #include <assert.h>
 
 #include "crdt/repo_internal.h"
+#include "crdt/repo_make.h"
 
 static bool create_is_local(const struct cove_repo *repo,
                             const struct cove_id *id,

@@ -2,6 +2,7 @@
  * native transaction with the head as its epoch. */
 #include "core/cbor.h"
 #include "core/value.h"
+#include "crdt/repo_make.h"
 #include "migrate/kin.h"
 
 /* ------------------------------------------------------------------ judging */
