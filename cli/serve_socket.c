@@ -21,6 +21,7 @@
 
 #define SOCKET_NAME    "serve.sock"
 #define SOCKET_CLIENTS 8
+#define SOCKET_BACKLOG 64 /* who waits for a place; then connecting waits */
 #define SOCKET_LINE    1024
 #define SOCKET_MS      2000 /* for a question and its answer */
 
@@ -281,7 +282,7 @@ static const char *socket_listen(struct serve_socket *socket)
     err = uv_pipe_bind(&socket->listener, socket->path);
     (void)umask(mask);
     if (err == 0) {
-        err = uv_listen((uv_stream_t *)&socket->listener, SOCKET_CLIENTS,
+        err = uv_listen((uv_stream_t *)&socket->listener, SOCKET_BACKLOG,
                         socket_on_call);
     }
     return err == 0 ? NULL : uv_strerror(err);

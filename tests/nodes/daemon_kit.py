@@ -103,8 +103,8 @@ class Ask:
 
     def __init__(self, node):
         self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(node.dir / "serve.sock"))     # waits for room
         self.sock.settimeout(HTTP_DEADLINE)
-        self.sock.connect(str(node.dir / "serve.sock"))
 
     def __call__(self, line):
         with self.sock, contextlib.suppress(BrokenPipeError, ConnectionResetError):
