@@ -318,8 +318,8 @@ static int follow_found(void *ctx, const struct cove_id *id)
     err = follow_grow(f->in->alloc, &array, f->count, &f->cap);
     f->found = array;
     if (err == 0) {
-        f->found[f->count].id = *id;
-        f->found[f->count++].steps = f->steps;
+        f->found[f->count++] =
+            (struct cove_interest_doc){.id = *id, .steps = f->steps};
     }
     return err;
 }
