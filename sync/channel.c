@@ -87,6 +87,13 @@ static int channel_take_goodbye(struct cove_channel *ch)
         ch->wire_written = 0;
         return 0;
     case COVE_BYE_UNKNOWN:
+        if (ch->has_invite) {
+            return cove_fail(&ch->diag, COVE_EPEER,
+                             "the peer does not take this invite: it was used, "
+                             "has expired or was revoked there; ask for "
+                             "another, or run there: cove peer add %s",
+                             mine);
+        }
         return cove_fail(&ch->diag, COVE_EPEER,
                          "the peer does not know this device: there, run "
                          "cove peer add %s",
@@ -227,6 +234,10 @@ int cove_channel_new(const struct cove_channel_options *opt,
     ch->has_expect = opt->expect != NULL;
     if (ch->has_expect) {
         ch->expect = *opt->expect;
+    }
+    ch->has_invite = opt->invite != NULL;
+    if (ch->has_invite) {
+        memcpy(ch->invite, opt->invite, sizeof(ch->invite));
     }
     cove_diag_clear(&ch->diag);
     cove_buf_init(&ch->partial, ch->alloc);

@@ -19,6 +19,7 @@
 
 #define COVE_PROTOCOL_VERSION     0
 #define COVE_CHANNEL_HANDSHAKE_MS 5000
+#define COVE_CHANNEL_INVITE       16 /* bytes of an invite's secret */
 #define COVE_CHANNEL_MESSAGE_MS   30000
 #define COVE_CHANNEL_QUEUE_STOP   (4u << 20)  /* sender stops generating */
 #define COVE_CHANNEL_QUEUE_RESUME (1u << 20)  /* and goes on */
@@ -68,8 +69,12 @@ struct cove_channel_options {
     enum cove_channel_role role;
     const uint8_t *network_key;    /* 32 bytes, or NULL */
     const struct cove_key *expect; /* the one peer to accept, or NULL */
-    /* Asked once the peer's device key is proven; 0 accepts. May be NULL. */
-    int (*admit)(void *ctx, const struct cove_key *peer);
+    /* The secret of an invite for the peer to see, COVE_CHANNEL_INVITE bytes,
+     * or NULL; copied. It goes out once the peer has proven to be `expect`. */
+    const uint8_t *invite;
+    /* Asked once the peer's device key is proven, with the secret it presents
+     * or NULL; 0 accepts. May be NULL. */
+    int (*admit)(void *ctx, const struct cove_key *peer, const uint8_t *invite);
     void *admit_ctx;
     uint64_t now_ms; /* monotonic */
     /* Records and bytes after which a key is changed; both sides must have the

@@ -7,7 +7,7 @@
  *                       ←            preamble
  *   [psk] e             →
  *                       ←            e, ee, s, es, certificate
- *   s, se, certificate  →
+ *   s, se, certificate  →    [and the secret of an invite]
  *
  * Who is refused for what is known only after the last message gets to hear
  * why, sealed; everybody else gets silence. docs/PROTOCOL.md "Handshake".
@@ -15,6 +15,8 @@
 #include "sync/channel_internal.h"
 
 #include <assert.h>
+
+#include "core/cbor.h"
 
 #define CHANNEL_HANDSHAKE_MAX                                                  \
     1024 /* bytes one side sends before it is open                             \
@@ -26,6 +28,10 @@
 _Static_assert(COVE_PREAMBLE_LEN + 2 * (COVE_RECORD_HEAD + CHANNEL_NOISE_MAX) <
                    CHANNEL_HANDSHAKE_MAX,
                "no handshake can be longer than the protocol allows");
+
+/* A secret behind the certificate: the head of a byte string, and its bytes. */
+#define CHANNEL_INVITE_HEAD (0x40 | COVE_CHANNEL_INVITE)
+#define CHANNEL_INVITE_LEN  (1 + COVE_CHANNEL_INVITE)
 
 void cove_channel_queue_preamble(struct cove_channel *ch)
 {
@@ -60,12 +66,31 @@ static void channel_begin_noise(struct cove_channel *ch,
     cove_crypto_wipe(ephemeral, sizeof(ephemeral));
 }
 
-/* Write our next message; all but the very first carry the certificate. */
+/* All messages but the very first carry the certificate, the initiator's has
+ * the secret of an invite behind it. Gives the length. */
+static size_t channel_payload(const struct cove_channel *ch,
+                              uint8_t out[COVE_CERTIFICATE_MAX])
+{
+    size_t len = ch->identity->certificate_len;
+
+    if (ch->noise.message == 0) {
+        return 0;
+    }
+    memcpy(out, ch->identity->certificate, len);
+    if (ch->has_invite && ch->role == COVE_CHANNEL_INITIATOR) {
+        assert(len + CHANNEL_INVITE_LEN <= COVE_CERTIFICATE_MAX);
+        out[len++] = CHANNEL_INVITE_HEAD;
+        memcpy(out + len, ch->invite, sizeof(ch->invite));
+        len += sizeof(ch->invite);
+    }
+    return len;
+}
+
+/* Write our next message. */
 static int channel_write_noise(struct cove_channel *ch)
 {
-    struct cove_bytes payload =
-        cove_bytes(ch->identity->certificate,
-                   ch->noise.message == 0 ? 0 : ch->identity->certificate_len);
+    uint8_t room[COVE_CERTIFICATE_MAX];
+    struct cove_bytes payload = cove_bytes(room, channel_payload(ch, room));
     size_t len = payload.len + cove_noise_overhead(&ch->noise);
 
     if (cove_buf_reserve(&ch->wire, COVE_RECORD_HEAD + len) != 0) {
@@ -119,7 +144,7 @@ static void channel_open(struct cove_channel *ch)
 }
 
 /* The peer has proven its device key: is it one that may come in? */
-static int channel_admit(struct cove_channel *ch,
+static int channel_admit(struct cove_channel *ch, const uint8_t *invite,
                          enum cove_channel_bye_reason *reason)
 {
     char theirs[COVE_HEX_LEN(32)], other[COVE_HEX_LEN(32)];
@@ -140,7 +165,8 @@ static int channel_admit(struct cove_channel *ch,
                          theirs);
     }
 
-    int err = ch->admit != NULL ? ch->admit(ch->admit_ctx, &ch->peer) : 0;
+    int err =
+        ch->admit != NULL ? ch->admit(ch->admit_ctx, &ch->peer, invite) : 0;
 
     if (err != 0) {
         return cove_fail(&ch->diag, COVE_EPEER, "device %s is not admitted: %s",
@@ -149,15 +175,33 @@ static int channel_admit(struct cove_channel *ch,
     return 0;
 }
 
+/* Cut the secret of an invite off the payload; NULL where there is none. What
+ * else is behind the certificate is left to be refused with it. */
+static const uint8_t *channel_take_invite(const struct cove_channel *ch,
+                                          struct cove_bytes *payload)
+{
+    size_t len = 0;
+
+    if (ch->role == COVE_CHANNEL_INITIATOR ||
+        cove_cbor_check(*payload, 1, &len, NULL) != 0 ||
+        payload->len - len != CHANNEL_INVITE_LEN ||
+        payload->at[len] != CHANNEL_INVITE_HEAD) {
+        return NULL;
+    }
+    payload->len = len;
+    return payload->at + len + 1;
+}
+
 static int channel_check_peer(struct cove_channel *ch,
-                              struct cove_bytes certificate,
+                              struct cove_bytes payload,
                               enum cove_channel_bye_reason *reason)
 {
     struct cove_certificate cert;
     struct cove_diag why;
+    const uint8_t *invite = channel_take_invite(ch, &payload);
 
     cove_diag_clear(&why);
-    if (cove_certificate_check(certificate, ch->noise.rs,
+    if (cove_certificate_check(payload, ch->noise.rs,
                                ch->env->now_ms(ch->env->ctx), &cert,
                                &why) != 0) {
         *reason = COVE_BYE_CERTIFICATE;
@@ -166,7 +210,7 @@ static int channel_check_peer(struct cove_channel *ch,
     }
     ch->peer = cert.device;
 
-    int err = channel_admit(ch, reason);
+    int err = channel_admit(ch, invite, reason);
 
     ch->has_peer = err == 0;
     return err;
@@ -174,11 +218,10 @@ static int channel_check_peer(struct cove_channel *ch,
 
 /* Open the door, or, where the last message of the handshake was read, say
  * behind it why it stays closed. */
-static int channel_finish(struct cove_channel *ch,
-                          struct cove_bytes certificate)
+static int channel_finish(struct cove_channel *ch, struct cove_bytes payload)
 {
     enum cove_channel_bye_reason reason = COVE_BYE_PROTOCOL;
-    int err = channel_check_peer(ch, certificate, &reason);
+    int err = channel_check_peer(ch, payload, &reason);
 
     if (err == 0 && cove_noise_my_turn(&ch->noise)) {
         err = channel_write_noise(ch);

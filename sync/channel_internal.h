@@ -16,9 +16,10 @@ struct cove_channel {
     const struct cove_env *env;
     const struct cove_identity *identity;
     enum cove_channel_role role;
-    int (*admit)(void *ctx, const struct cove_key *peer);
+    int (*admit)(void *ctx, const struct cove_key *peer, const uint8_t *invite);
     void *admit_ctx;
-    bool has_network_key, has_expect;
+    bool has_network_key, has_expect, has_invite;
+    uint8_t invite[COVE_CHANNEL_INVITE]; /* ours, to present */
     uint8_t network_key[32];
     struct cove_key expect;
     uint64_t rekey_records, rekey_bytes;

@@ -103,7 +103,8 @@ int conn_send(struct cove_conn *conn, enum cove_channel_lane lane)
 /* --- beginning */
 
 /* May this device connect? Its key is proven. */
-static int conn_admit(void *ctx, const struct cove_key *key)
+static int conn_admit(void *ctx, const struct cove_key *key,
+                      const uint8_t *invite)
 {
     struct cove_conn *conn = ctx;
     struct cove_engine *engine = conn->engine;
@@ -111,6 +112,7 @@ static int conn_admit(void *ctx, const struct cove_key *key)
     struct cove_peer_record record;
     int err = 0;
 
+    (void)invite;
     if (conn->expected) {
         return 0;
     }

@@ -579,8 +579,10 @@ START_TEST(an_unexpected_responder_does_not_learn_who_called)
 }
 END_TEST
 
-static int admit_nobody(void *ctx, const struct cove_key *peer)
+static int admit_nobody(void *ctx, const struct cove_key *peer,
+                        const uint8_t *invite)
 {
+    ck_assert_ptr_null(invite);
     memcpy(ctx, peer->b, 32);
     return COVE_ENOTFOUND;
 }
@@ -601,6 +603,103 @@ START_TEST(who_is_not_admitted_hears_which_command_helps)
     expect_failed(A, COVE_EPEER, "cove peer add");
     expect_failed(A, COVE_EPEER, hex);
     kit_expect_none(&kit, A);
+}
+END_TEST
+
+static int admit_invited(void *ctx, const struct cove_key *peer,
+                         const uint8_t *invite)
+{
+    ck_assert_ptr_nonnull(invite);
+    memcpy(ctx, invite, COVE_CHANNEL_INVITE);
+    return peer->b[0] == invite[0] ? 0 : COVE_ENOTFOUND;
+}
+
+START_TEST(who_is_invited_says_the_secret_before_it_is_let_in)
+{
+    uint8_t secret[COVE_CHANNEL_INVITE] = {kit.side[A].device.b[0], 1, 2, 3};
+    uint8_t heard[COVE_CHANNEL_INVITE] = {0};
+
+    kit.side[A].opt.invite = secret;
+    kit.side[B].opt.admit = admit_invited;
+    kit.side[B].opt.admit_ctx = heard;
+    kit_open(&kit);
+    ck_assert_mem_eq(heard, secret, sizeof(secret));
+    ck_assert_ptr_null(
+        memmem(kit.side[A].wire, kit.side[A].written, secret, sizeof(secret)));
+}
+END_TEST
+
+START_TEST(a_secret_that_is_not_taken_is_named_to_who_has_it)
+{
+    uint8_t secret[COVE_CHANNEL_INVITE] = {0};
+    uint8_t heard[COVE_CHANNEL_INVITE];
+
+    secret[0] = (uint8_t)(kit.side[A].device.b[0] + 1);
+    kit.side[A].opt.invite = secret;
+    kit.side[B].opt.admit = admit_invited;
+    kit.side[B].opt.admit_ctx = heard;
+    kit_make(&kit);
+    kit_pump(&kit);
+    expect_failed(B, COVE_EPEER, "not admitted");
+    expect_failed(A, COVE_EPEER, "does not take this invite");
+    expect_failed(A, COVE_EPEER, "cove peer add");
+}
+END_TEST
+
+START_TEST(a_secret_is_said_to_nobody_but_who_is_meant)
+{
+    uint8_t secret[COVE_CHANNEL_INVITE] = {1, 2, 3};
+    struct cove_key other = {{7}};
+
+    kit.side[A].opt.invite = secret;
+    kit.side[A].opt.expect = &other;
+    kit_make(&kit);
+    kit_pump(&kit);
+    expect_failed(A, COVE_EPEER, "expected device");
+    /* The preamble and one ephemeral key. */
+    ck_assert_uint_eq(kit.side[A].written, COVE_PREAMBLE_LEN + 2 + 32);
+}
+END_TEST
+
+START_TEST(anything_else_behind_a_certificate_is_refused)
+{
+    static const struct {
+        uint8_t bytes[18];
+        size_t len;
+    } tails[] = {
+        {{0x00}, 1},        /* another item */
+        {{0x4f}, 16},       /* a shorter secret */
+        {{0x51}, 18},       /* a longer one */
+        {{0x50}, 16},       /* one that is cut */
+        {{0x50}, 18},       /* one with something behind it */
+        {{0x70}, 17},       /* a text */
+        {{0x81, 0x4f}, 17}, /* a list */
+        {{0xff}, 17},       /* nothing at all */
+    };
+    struct cove_identity *identity = &kit.side[A].identity;
+    size_t len = identity->certificate_len;
+
+    for (size_t i = 0; i < COVE_ARRAY_LEN(tails); i++) {
+        memcpy(identity->certificate + len, tails[i].bytes, tails[i].len);
+        identity->certificate_len = len + tails[i].len;
+        kit_make(&kit);
+        kit_pump(&kit);
+        expect_failed(B, COVE_EHANDSHAKE, "not well-formed");
+        expect_failed(A, COVE_EPEER, "certificate");
+        kit_clear(&kit);
+    }
+}
+END_TEST
+
+START_TEST(a_responder_that_presents_a_secret_is_refused)
+{
+    struct cove_identity *identity = &kit.side[B].identity;
+
+    memset(identity->certificate + identity->certificate_len, 0x50, 17);
+    identity->certificate_len += 17;
+    kit_make(&kit);
+    kit_pump(&kit);
+    expect_failed(A, COVE_EHANDSHAKE, "not well-formed");
 }
 END_TEST
 
@@ -795,6 +894,34 @@ START_TEST(the_worked_example_of_the_protocol_is_what_happens)
 }
 END_TEST
 
+/* The same session, with an invite: only the last message is another. */
+START_TEST(the_worked_example_of_an_invite_is_what_happens)
+{
+    uint8_t secret[COVE_CHANNEL_INVITE], heard[COVE_CHANNEL_INVITE];
+    char text[1024] = "";
+
+    memset(secret, 0xbc, sizeof(secret));
+    kit_use_network_key(&kit);
+    example_identities();
+    kit.env.env.random = example_random;
+    example_ephemeral = 0xc1;
+    kit.side[A].opt.invite = secret;
+    kit.side[B].opt.admit = admit_invited;
+    kit.side[B].opt.admit_ctx = heard;
+    ck_assert_uint_eq(kit.side[A].device.b[0], secret[0]);
+    kit_open(&kit);
+    ck_assert_mem_eq(heard, secret, sizeof(secret));
+    example_add(text, sizeof(text), "initiator: length, s, certificate, secret",
+                kit.side[A].wire + 66, kit.side[A].written - 66);
+
+    char *document = document_load();
+    bool there = strstr(document, text) != NULL;
+
+    free(document);
+    ck_assert_msg(there, "docs/PROTOCOL.md should have:\n%s", text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("channel");
@@ -831,11 +958,17 @@ int main(void)
     ADD(another_peer_than_the_expected_is_refused_and_both_are_named);
     ADD(an_unexpected_responder_does_not_learn_who_called);
     ADD(who_is_not_admitted_hears_which_command_helps);
+    ADD(who_is_invited_says_the_secret_before_it_is_let_in);
+    ADD(a_secret_that_is_not_taken_is_named_to_who_has_it);
+    ADD(a_secret_is_said_to_nobody_but_who_is_meant);
+    ADD(anything_else_behind_a_certificate_is_refused);
+    ADD(a_responder_that_presents_a_secret_is_refused);
     ADD(a_peer_with_our_own_key_is_refused);
     ADD(the_handshake_has_five_seconds);
     ADD(a_goodbye_before_it_is_open_just_ends_it);
     ADD(each_allocation_that_fails_leaves_no_leak);
     ADD(the_worked_example_of_the_protocol_is_what_happens);
+    ADD(the_worked_example_of_an_invite_is_what_happens);
 #undef ADD
     suite_add_tcase(suite, tc);
     return harness_run(suite);
