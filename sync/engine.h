@@ -47,7 +47,8 @@ COVE_MUST_CHECK int cove_engine_new(const struct cove_engine_options *opt,
 void cove_engine_free(struct cove_engine *engine); /* and all connections */
 
 /* A connection begins. expect: the peer that was dialled, or NULL: then any
- * peer with a record in COVE_RECORDS_PEERS is admitted. */
+ * peer with a record in COVE_RECORDS_PEERS is admitted, and who presents the
+ * secret of a living invite, which gives it one. */
 COVE_MUST_CHECK int cove_engine_connect(struct cove_engine *engine,
                                         uint64_t now_ms,
                                         enum cove_channel_role role,
@@ -120,6 +121,8 @@ COVE_MUST_CHECK int cove_peer_get(struct cove_repo *repo,
 COVE_MUST_CHECK int cove_peer_put(struct cove_repo *repo,
                                   struct cove_store_txn *txn,
                                   struct cove_peer_record *peer);
+/* With all that is remembered of it; invites by which it came and that have
+ * uses left are revoked, since it knows their secret. */
 COVE_MUST_CHECK int cove_peer_remove(struct cove_repo *repo,
                                      struct cove_store_txn *txn,
                                      const struct cove_key *key);

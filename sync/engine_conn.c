@@ -102,32 +102,6 @@ int conn_send(struct cove_conn *conn, enum cove_channel_lane lane)
 
 /* --- beginning */
 
-/* May this device connect? Its key is proven. */
-static int conn_admit(void *ctx, const struct cove_key *key,
-                      const uint8_t *invite)
-{
-    struct cove_conn *conn = ctx;
-    struct cove_engine *engine = conn->engine;
-    struct cove_store_txn *txn = engine->txn;
-    struct cove_peer_record record;
-    int err = 0;
-
-    (void)invite;
-    if (conn->expected) {
-        return 0;
-    }
-    if (txn == NULL) {
-        err = cove_store_begin(engine->opt.store, false, &txn);
-    }
-    if (err == 0) {
-        err = cove_peer_get(engine->opt.repo, txn, key, &record);
-    }
-    if (txn != NULL && txn != engine->txn) {
-        cove_store_abort(txn);
-    }
-    return err == COVE_ENOTFOUND ? COVE_EPEER : err;
-}
-
 int cove_engine_connect(struct cove_engine *engine, uint64_t now_ms,
                         enum cove_channel_role role,
                         const struct cove_key *expect, struct cove_conn **out)
@@ -147,6 +121,14 @@ int cove_engine_connect(struct cove_engine *engine, uint64_t now_ms,
     conn_give_init(conn);
     conn_take_init(conn);
 
+    uint8_t secret[COVE_INVITE_SECRET];
+    int err = expect != NULL ? engine_join_load(conn, expect, secret) : 0;
+
+    if (err != 0) {
+        conn_free(conn);
+        return err;
+    }
+
     struct cove_channel_options opt = {
         .alloc = engine->opt.alloc,
         .env = engine->opt.env,
@@ -154,12 +136,13 @@ int cove_engine_connect(struct cove_engine *engine, uint64_t now_ms,
         .role = role,
         .network_key = engine->opt.network_key,
         .expect = expect,
-        .admit = conn_admit,
+        .invite = conn->joins ? secret : NULL,
+        .admit = engine_admit,
         .admit_ctx = conn,
         .now_ms = now_ms,
     };
-    int err = cove_channel_new(&opt, &conn->channel);
-
+    err = cove_channel_new(&opt, &conn->channel);
+    cove_crypto_wipe(secret, sizeof(secret));
     if (err != 0) {
         conn_free(conn);
         return err;
@@ -224,6 +207,10 @@ static int conn_open(struct cove_conn *conn, uint64_t now_ms)
         return err;
     }
     conn->opened_ms = now_ms;
+    if (conn->invited_by != 0) {
+        conn_event(conn, "a new peer, by invite %u",
+                   (unsigned)conn->invited_by);
+    }
     if (conn_count(conn) > ENGINE_CONNS) {
         return conn_fail(conn, COVE_ELIMIT,
                          "the device has %d connections already", ENGINE_CONNS);

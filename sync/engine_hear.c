@@ -133,9 +133,9 @@ int take_hello(struct cove_conn *conn, uint64_t now_ms,
         conn->greeted = true;
         conn_event(conn, "connected, %.*s", (int)hello->client.len,
                    (const char *)hello->client.at);
-        err = engine_ask_aside(conn);
+        err = engine_joined(conn, now_ms);
     }
-    return err;
+    return err == 0 ? engine_ask_aside(conn) : err;
 }
 
 /* --- the other kinds */

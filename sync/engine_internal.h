@@ -12,6 +12,7 @@
  *   engine_sums_take.c  sums that come
  *   engine_interest.c  what a peer wants to be told of
  *   engine_aside.c   what is damaged here
+ *   engine_admit.c   which device may come in
  *
  * Taking happens in cove_conn_input and writes; giving happens in the pump,
  * never while a write transaction is open, and so reads only what is durable.
@@ -23,6 +24,7 @@
 #include "sync/engine_give.h"
 #include "sync/engine_peer.h"
 #include "sync/engine_take.h"
+#include "sync/invite.h"
 
 #define ENGINE_CREDIT        (1u << 20) /* first credit to a peer */
 #define ENGINE_TXN_BYTES     (4u << 20)
@@ -41,6 +43,8 @@ struct cove_conn {
     struct cove_identity identity;
     bool expected;            /* it was dialled */
     struct engine_peer *peer; /* from the handshake's end on */
+    bool joins;               /* it presents the secret of an invite */
+    uint32_t invited_by;      /* the number of the one it came by, or 0 */
     bool greeted;             /* the peer's hello came */
     bool done;
     bool was_in_sync;
@@ -118,6 +122,18 @@ bool interest_is_current(const struct cove_conn *conn);
 /* engine_aside.c: ask for what is put aside here, where that was not done yet.
  */
 COVE_MUST_CHECK int engine_ask_aside(struct cove_conn *conn);
+
+/* engine_admit.c */
+/* May this device connect? Its key is proven, `secret` is what it presents, or
+ * NULL. ctx: the connection. */
+int engine_admit(void *ctx, const struct cove_key *key, const uint8_t *secret);
+/* The secret to present to the peer, where there is one: conn->joins. */
+COVE_MUST_CHECK int engine_join_load(struct cove_conn *conn,
+                                     const struct cove_key *peer,
+                                     uint8_t secret[COVE_INVITE_SECRET]);
+/* The peer has said hello, so it has let us in: the secret is of no more use.
+ */
+COVE_MUST_CHECK int engine_joined(struct cove_conn *conn, uint64_t now_ms);
 
 /* engine_conn.c */
 /* End a connection; the peer is told why. Returns code. */

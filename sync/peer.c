@@ -7,6 +7,7 @@
 
 #include "core/cbor.h"
 #include "sync/interest.h"
+#include "sync/invite.h"
 
 #define PEER_VERSION 0
 #define PEER_ITEMS   16
@@ -333,6 +334,9 @@ int cove_peer_remove(struct cove_repo *repo, struct cove_store_txn *txn,
     }
     if (err == 0) {
         err = refused_del(repo, txn, COVE_REFUSED_THERE, key);
+    }
+    if (err == 0) {
+        err = cove_invite_forget(repo, txn, key);
     }
     return err == 0 ? cove_interest_forget(repo, txn, key) : err;
 }

@@ -1,0 +1,117 @@
+/* engine_admit.c: which device may come in, and the secret with which this one
+ * asks to be let in elsewhere. docs/PROTOCOL.md "Invites".
+ */
+#include "sync/engine_internal.h"
+
+/* A transaction to read in: the turn's, or one of its own. */
+static int admit_begin(struct cove_engine *engine, struct cove_store_txn **txn)
+{
+    *txn = engine->txn;
+    return *txn != NULL ? 0 : cove_store_begin(engine->opt.store, false, txn);
+}
+
+static void admit_end(const struct cove_engine *engine,
+                      struct cove_store_txn *txn)
+{
+    if (txn != engine->txn) {
+        cove_store_abort(txn);
+    }
+}
+
+/* Is it a peer, or does it know a secret? COVE_ENOTFOUND: neither. */
+static int admit_look(struct cove_engine *engine, const struct cove_key *key,
+                      const uint8_t *secret, bool *known)
+{
+    struct cove_repo *repo = engine->opt.repo;
+    struct cove_peer_record record;
+    struct cove_invite invite;
+    struct cove_store_txn *txn;
+    int err = admit_begin(engine, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    err = cove_peer_get(repo, txn, key, &record);
+    *known = err == 0;
+    if (err == COVE_ENOTFOUND && secret != NULL) {
+        err = cove_invite_find(repo, txn,
+                               engine->opt.env->now_ms(engine->opt.env->ctx),
+                               secret, &invite);
+    }
+    admit_end(engine, txn);
+    return err;
+}
+
+/* It knows a secret, or did a moment ago: it is a peer from here on. Only who
+ * does makes this store write. */
+static int admit_invited(struct cove_conn *conn, const struct cove_key *key,
+                         const uint8_t *secret)
+{
+    struct cove_engine *engine = conn->engine;
+    struct cove_invite invite;
+    int err = engine_write(engine, engine->now_ms);
+
+    if (err != 0) {
+        return err;
+    }
+    err = cove_invite_find(engine->opt.repo, engine->txn,
+                           engine->opt.env->now_ms(engine->opt.env->ctx),
+                           secret, &invite);
+    if (err != 0) {
+        return err;
+    }
+    err = cove_invite_use(engine->opt.repo, engine->txn, &invite, key);
+    if (err != 0) { /* half of it is in the transaction */
+        return engine_abort(engine, err, "an invite could not be counted");
+    }
+    conn->invited_by = invite.number;
+    return 0;
+}
+
+int engine_admit(void *ctx, const struct cove_key *key, const uint8_t *secret)
+{
+    struct cove_conn *conn = ctx;
+    bool known = false;
+    int err;
+
+    if (conn->expected) {
+        return 0;
+    }
+    err = admit_look(conn->engine, key, secret, &known);
+    if (err == 0 && !known) {
+        err = admit_invited(conn, key, secret);
+    }
+    return err == COVE_ENOTFOUND ? COVE_EPEER : err;
+}
+
+int engine_join_load(struct cove_conn *conn, const struct cove_key *peer,
+                     uint8_t secret[COVE_INVITE_SECRET])
+{
+    struct cove_engine *engine = conn->engine;
+    struct cove_store_txn *txn;
+    int err = admit_begin(engine, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    err = cove_join_get(engine->opt.repo, txn, peer, secret);
+    admit_end(engine, txn);
+    conn->joins = err == 0;
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+int engine_joined(struct cove_conn *conn, uint64_t now_ms)
+{
+    struct cove_engine *engine = conn->engine;
+    int err;
+
+    if (!conn->joins) {
+        return 0;
+    }
+    conn->joins = false;
+    err = engine_write(engine, now_ms);
+    if (err == 0) {
+        err = cove_join_drop(engine->opt.repo, engine->txn, &conn->peer->key);
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
