@@ -81,6 +81,7 @@ int engine_admit(void *ctx, const struct cove_key *key, const uint8_t *secret)
     if (err == 0 && !known) {
         err = admit_invited(conn, key, secret);
     }
+    conn->known = err == 0;
     return err == COVE_ENOTFOUND ? COVE_EPEER : err;
 }
 
@@ -88,12 +89,14 @@ int engine_join_load(struct cove_conn *conn, const struct cove_key *peer,
                      uint8_t secret[COVE_INVITE_SECRET])
 {
     struct cove_engine *engine = conn->engine;
+    struct cove_peer_record record;
     struct cove_store_txn *txn;
     int err = admit_begin(engine, &txn);
 
     if (err != 0) {
         return err;
     }
+    conn->known = cove_peer_get(engine->opt.repo, txn, peer, &record) == 0;
     err = cove_join_get(engine->opt.repo, txn, peer, secret);
     admit_end(engine, txn);
     conn->joins = err == 0;

@@ -43,6 +43,7 @@ struct cove_conn {
     struct cove_identity identity;
     bool expected;            /* it was dialled */
     struct engine_peer *peer; /* from the handshake's end on */
+    bool known;               /* its device has a record, or had */
     bool joins;               /* it presents the secret of an invite */
     uint32_t invited_by;      /* the number of the one it came by, or 0 */
     bool greeted;             /* the peer's hello came */

@@ -26,9 +26,10 @@ static void peer_free(struct cove_engine *engine, struct engine_peer *peer)
     cove_alloc_free(engine->opt.alloc, peer);
 }
 
-/* Take over what is recorded; a peer that was dialled gets a record. */
+/* Take over what is recorded; a peer that was dialled gets a record, but for
+ * one that had one (`known`): it was removed since. */
 static int peer_load(struct cove_engine *engine, uint64_t now_ms,
-                     struct engine_peer *peer)
+                     struct engine_peer *peer, bool known)
 {
     struct cove_repo *repo = engine->opt.repo;
     struct cove_peer_record record;
@@ -57,7 +58,7 @@ static int peer_load(struct cove_engine *engine, uint64_t now_ms,
     if (txn != engine->txn) {
         cove_store_abort(txn);
     }
-    if (err == COVE_ENOTFOUND) {
+    if (err == COVE_ENOTFOUND && !known) {
         memset(&record, 0, sizeof(record));
         record.key = peer->key;
         err = engine_write(engine, now_ms);
@@ -91,7 +92,7 @@ int engine_peer_attach(struct cove_engine *engine, uint64_t now_ms,
         cove_buf_init(&peer->wish, engine->opt.alloc);
         cove_buf_init(&peer->theirs, engine->opt.alloc);
 
-        int err = peer_load(engine, now_ms, peer);
+        int err = peer_load(engine, now_ms, peer, conn->known);
 
         if (err != 0) {
             peer_free(engine, peer);

@@ -379,6 +379,37 @@ START_TEST(who_is_forgotten_comes_back_by_no_invite_it_knows)
 }
 END_TEST
 
+/* The answer to a call must not bring back who is forgotten since. */
+START_TEST(who_is_forgotten_while_it_connects_stays_forgotten)
+{
+    struct node *ends[] = {&alice, &bob};
+
+    for (unsigned i = 0; i < 2; i++) { /* by who is called, by who calls */
+        struct node *end = ends[i], *far = ends[!i];
+        struct cove_store_txn *txn;
+        struct cove_peer_record record;
+
+        node_know(&alice, &bob.kit.device);
+        node_know(&bob, &alice.kit.device);
+        ck_assert_int_eq(link_dial(&wire, &bob, &alice), 0);
+        for (unsigned k = 0; k < 4 - i; k++) {
+            (void)link_carry(&wire, k % 2);
+        }
+        txn = kit_begin(&end->kit, true);
+        ck_assert_int_eq(cove_peer_remove(end->kit.repo, txn, &far->kit.device),
+                         0);
+        kit_commit(txn);
+        (void)link_settle(&wire);
+        txn = kit_begin(&end->kit, false);
+        ck_assert_int_eq(
+            cove_peer_get(end->kit.repo, txn, &far->kit.device, &record),
+            COVE_ENOTFOUND);
+        cove_store_abort(txn);
+        link_cut(&wire);
+    }
+}
+END_TEST
+
 START_TEST(sixty_four_invites_live_at_once)
 {
     struct cove_invite made = {.made_ms = 1000, .expires_ms = 2000, .uses = 1};
@@ -485,6 +516,7 @@ int main(void)
     ADD(two_that_call_at_once_share_no_use);
     ADD(what_is_revoked_while_it_connects_is_revoked);
     ADD(who_is_forgotten_comes_back_by_no_invite_it_knows);
+    ADD(who_is_forgotten_while_it_connects_stays_forgotten);
     ADD(sixty_four_invites_live_at_once);
     ADD(every_allocation_of_an_admission_may_fail);
     ADD(every_call_of_the_store_in_an_admission_may_fail);
