@@ -212,6 +212,7 @@ static const struct {
     {"connection from ", "refused", SERVE_WARN},
     {"cannot watch ", "watch", SERVE_WARN},
     {"cannot ", "failed", SERVE_ERROR},
+    {"a new peer, ", "admitted", SERVE_INFO},
     {"connected", "connected", SERVE_INFO},
     {"disconnected", "disconnected", SERVE_INFO},
     {"removed", "removed", SERVE_INFO},

@@ -333,9 +333,21 @@ const struct cli_verb cli_verbs[] = {
      "commits and by\n`cove serve`; work does what is left now, rebuild begins "
      "them anew.\nExample:\n  cove index list Task"},
     {"peer", true, false, cli_peer,
-     "add KEY [HOST:PORT] | rm KEY | dial | list | want KEY",
+     "add KEY [HOST:PORT] | invite | join INVITE | rm KEY | dial | list | "
+     "want KEY",
      "whom to sync with",
      "  --name TEXT      a word for it\n"
+     "peer invite prints a line to hand to a friend, who says `cove peer join "
+     "LINE` and is a\npeer here when it calls; whoever has the line may\n"
+     "  --address HOST:PORT  where to call; else where the daemon listens\n"
+     "  --expires TIME   30m, 12h, 7d (as it begins), at most 365d\n"
+     "  --uses N         by so many devices, 1 as it begins, at most 64\n"
+     "  --name TEXT      a word for who comes by it\n"
+     "  --list           the invites there are; --revoke N: it is none any "
+     "more\n"
+     "peer join - reads the line from standard input.\n"
+     "peer rm forgets a device: it is sent away, and invites by which it could "
+     "come back are\nrevoked. What it has it keeps.\n"
      "dial lets the daemon call those that are away now, whatever the pause.\n"
      "peer want KEY: what of the peer's documents comes here\n"
      "  --all            everything that this device may read (as it begins)\n"

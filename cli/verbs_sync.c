@@ -35,6 +35,19 @@ static void human_peers(const json_t *reply)
     }
 }
 
+static void human_removed(const json_t *reply)
+{
+    json_t *number;
+    size_t i;
+
+    json_array_foreach(json_object_get(reply, "revoked"), i, number)
+    {
+        printf("invite %" JSON_INTEGER_FORMAT
+               " is revoked: the device could have come back by it\n",
+               json_integer_value(number));
+    }
+}
+
 static int peer_change(struct cli *cli, const char *verb)
 {
     json_t *request = json_pack("{s:s}", "do", verb);
@@ -52,6 +65,10 @@ static int peer_change(struct cli *cli, const char *verb)
         json_decref(request);
         return code;
     }
+    if (add && address == NULL && strncmp(key, "cove_i", 6) == 0) {
+        json_decref(request); /* an invite has key and address in it */
+        return cli_peer_join_by(cli, key, name);
+    }
     json_object_set_new(request, "key", json_string(key));
     if (address != NULL) {
         json_object_set_new(request, "address", json_string(address));
@@ -59,7 +76,7 @@ static int peer_change(struct cli *cli, const char *verb)
     if (name != NULL) {
         json_object_set_new(request, "name", json_string(name));
     }
-    code = cli_answer(cli, request, human_none);
+    code = cli_answer(cli, request, add ? human_none : human_removed);
     if (code == CLI_OK) { /* a daemon need not wait for its next look */
         json_decref(cli_ask_daemon(cli, "redial"));
     }
@@ -149,6 +166,12 @@ int cli_peer(struct cli *cli)
     if (word != NULL && strcmp(word, "add") == 0) {
         return peer_change(cli, "peer.add");
     }
+    if (word != NULL && strcmp(word, "invite") == 0) {
+        return cli_peer_invite(cli);
+    }
+    if (word != NULL && strcmp(word, "join") == 0) {
+        return cli_peer_join(cli);
+    }
     if (word != NULL && strcmp(word, "want") == 0) {
         return peer_want(cli);
     }
@@ -166,8 +189,9 @@ int cli_peer(struct cli *cli)
     if (word != NULL && strcmp(word, "dial") == 0) {
         return peer_dial(cli);
     }
-    return cli_fail(CLI_USAGE, "peer add KEY [HOST:PORT], peer rm KEY, peer "
-                               "dial, peer list, or peer want KEY");
+    return cli_fail(CLI_USAGE,
+                    "peer add KEY [HOST:PORT], peer invite, peer join INVITE, "
+                    "peer rm KEY, peer dial, peer list, or peer want KEY");
 }
 
 /* --------------------------------------------------------------- sync, wait */

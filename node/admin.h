@@ -140,12 +140,21 @@ int admin_removed_history(struct admin *a);
 
 /* --- admin_peer.c: the member "key", of another device */
 int admin_peer_key(struct admin *a, struct cove_key *out);
+/* A member into an array of `cap` bytes, left as it is where absent. */
+int admin_peer_text(struct admin *a, const char *key, char *out, size_t cap);
+/* Is it "host:port", to be dialled? Errors: COVE_EUSAGE. */
+int admin_peer_address(struct admin *a, const char *address);
+/* --- admin_invite.c: "revoked", the numbers of the living invites by which the
+ * peer came */
+int admin_invites_of_json(struct admin *a, struct cove_txn *txn,
+                          const struct cove_key *peer);
 /* --- admin_want.c: what one wants of the other, as a member */
 int node_interest_json(struct cove_txn *txn, enum cove_interest_record which,
                        const struct cove_key *peer, const char *key,
                        struct node_json *j);
 
 extern const struct admin_verb admin_want_verbs[];
+extern const struct admin_verb admin_invite_verbs[];
 extern const struct admin_verb admin_gone_verbs[];
 extern const struct admin_verb admin_doc_verbs[];
 extern const struct admin_verb admin_history_verbs[];

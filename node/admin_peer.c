@@ -39,7 +39,17 @@ static bool address_good(const char *address)
     return *end == '\0' && end != colon + 1 && port >= 1 && port <= 65535;
 }
 
-static int peer_text(struct admin *a, const char *key, char *out, size_t cap)
+int admin_peer_address(struct admin *a, const char *address)
+{
+    return address_good(address)
+               ? 0
+               : cove_fail(&a->diag, COVE_EUSAGE,
+                           "\"%s\" is no address: host:port, as the peer's "
+                           "`cove serve` prints",
+                           address);
+}
+
+int admin_peer_text(struct admin *a, const char *key, char *out, size_t cap)
 {
     const char *text = NULL;
     int err = admin_text(a, key, &text);
@@ -74,15 +84,13 @@ static int verb_peer_add(struct admin *a)
         peer.state = COVE_PEER_OFFLINE;
         err = 0;
     }
-    err = err != 0
-              ? err
-              : peer_text(a, "address", peer.address, sizeof(peer.address));
-    err = err != 0 ? err : peer_text(a, "name", peer.name, sizeof(peer.name));
-    if (err == 0 && peer.address[0] != '\0' && !address_good(peer.address)) {
-        err = cove_fail(&a->diag, COVE_EUSAGE,
-                        "\"%s\" is no address: host:port, as the peer's `cove "
-                        "serve` prints",
-                        peer.address);
+    err = err != 0 ? err
+                   : admin_peer_text(a, "address", peer.address,
+                                     sizeof(peer.address));
+    err = err != 0 ? err
+                   : admin_peer_text(a, "name", peer.name, sizeof(peer.name));
+    if (err == 0 && peer.address[0] != '\0') {
+        err = admin_peer_address(a, peer.address);
     }
     if (err == 0) {
         err = cove_peer_put(txn->worker->repo, txn->txn, &peer);
@@ -108,7 +116,8 @@ static int verb_peer_remove(struct admin *a)
     if (err != 0) {
         return err;
     }
-    err = cove_peer_remove(txn->worker->repo, txn->txn, &key);
+    err = admin_invites_of_json(a, txn, &key);
+    err = err != 0 ? err : cove_peer_remove(txn->worker->repo, txn->txn, &key);
     txn->wrote = true;
     if (err == COVE_ENOTFOUND) {
         cove_fail(&a->diag, err, "no such peer; `cove peer list` shows them");
