@@ -246,6 +246,8 @@ int cli_index(struct cli *cli);
 int cli_peer(struct cli *cli);
 int cli_peer_invite(struct cli *cli);
 int cli_peer_join(struct cli *cli);
+int cli_peer_refused(struct cli *cli);
+int cli_peer_trust(struct cli *cli);
 int cli_peer_join_by(struct cli *cli, const char *token, const char *name);
 int cli_serve(struct cli *cli);
 int cli_sync(struct cli *cli);

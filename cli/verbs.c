@@ -333,8 +333,8 @@ const struct cli_verb cli_verbs[] = {
      "commits and by\n`cove serve`; work does what is left now, rebuild begins "
      "them anew.\nExample:\n  cove index list Task"},
     {"peer", true, false, cli_peer,
-     "add KEY [HOST:PORT] | invite | join INVITE | rm KEY | dial | list | "
-     "want KEY",
+     "add KEY [HOST:PORT] | invite | join INVITE | trust KEY | rm KEY | dial | "
+     "list | want KEY",
      "whom to sync with",
      "  --name TEXT      a word for it\n"
      "peer invite prints a line to hand to a friend, who says `cove peer join "
@@ -346,6 +346,9 @@ const struct cli_verb cli_verbs[] = {
      "  --list           the invites there are; --revoke N: it is none any "
      "more\n"
      "peer join - reads the line from standard input.\n"
+     "peer list --refused: devices that called the daemon and are no peers, "
+     "the "
+     "last 16;\npeer trust KEY takes one of these, by 8 digits or more\n"
      "peer rm forgets a device: it is sent away, and invites by which it could "
      "come back are\nrevoked. What it has it keeps.\n"
      "dial lets the daemon call those that are away now, whatever the pause.\n"

@@ -65,7 +65,7 @@ static int peer_change(struct cli *cli, const char *verb)
         json_decref(request);
         return code;
     }
-    if (add && address == NULL && strncmp(key, "cove_i", 6) == 0) {
+    if (add && key != NULL && address == NULL && strncmp(key, "cove_i", 6) == 0) {
         json_decref(request); /* an invite has key and address in it */
         return cli_peer_join_by(cli, key, name);
     }
@@ -178,20 +178,27 @@ int cli_peer(struct cli *cli)
     if (word != NULL && strcmp(word, "rm") == 0) {
         return peer_change(cli, "peer.remove");
     }
+    if (word != NULL && strcmp(word, "trust") == 0) {
+        return cli_peer_trust(cli);
+    }
     if (word != NULL && strcmp(word, "list") == 0) {
+        bool refused = cli_flag(cli, "--refused");
         int code = cli_end(cli, false);
 
-        return code != CLI_OK
-                   ? code
+        return code != CLI_OK ? code
+               : refused
+                   ? cli_peer_refused(cli)
                    : cli_answer(cli, json_pack("{s:s}", "do", "peer.list"),
                                 human_peers);
     }
     if (word != NULL && strcmp(word, "dial") == 0) {
         return peer_dial(cli);
     }
-    return cli_fail(CLI_USAGE,
-                    "peer add KEY [HOST:PORT], peer invite, peer join INVITE, "
-                    "peer rm KEY, peer dial, peer list, or peer want KEY");
+    return cli_fail(
+        CLI_USAGE,
+        "peer add KEY [HOST:PORT], peer invite, peer join INVITE, "
+        "peer rm KEY, peer dial, peer list, peer trust KEY, or peer want "
+        "KEY");
 }
 
 /* --------------------------------------------------------------- sync, wait */

@@ -42,6 +42,20 @@ static void state_conn(void *ctx, const struct cove_edge_seen *seen)
     node_json_close(j, '}');
 }
 
+static void state_stranger(struct node_json *j,
+                           const struct cove_edge_stranger *stranger)
+{
+    node_json_open(j, '{');
+    node_json_key(j, "key");
+    node_json_hex(j, stranger->key.b, sizeof(stranger->key.b));
+    node_json_key(j, "address");
+    node_json_cstr(j, stranger->address);
+    node_json_key(j, "time");
+    node_json_int(j, stranger->time_ms);
+    state_number(j, "calls", stranger->calls);
+    node_json_close(j, '}');
+}
+
 static void sync_look(void *ctx, struct cove_edge *edge)
 {
     struct node_json *j = ctx;
@@ -65,6 +79,12 @@ static void sync_look(void *ctx, struct cove_edge *edge)
     node_json_open(j, '[');
     for (size_t i = 0; i < state.listening; i++) {
         node_json_cstr(j, state.addresses[i]);
+    }
+    node_json_close(j, ']');
+    node_json_key(j, "strangers");
+    node_json_open(j, '[');
+    for (size_t i = 0; i < state.stranger_count; i++) {
+        state_stranger(j, &state.strangers[i]);
     }
     node_json_close(j, ']');
 }

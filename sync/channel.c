@@ -505,6 +505,11 @@ const struct cove_key *cove_channel_peer(const struct cove_channel *channel)
     return channel->has_peer ? &channel->peer : NULL;
 }
 
+const struct cove_key *cove_channel_stranger(const struct cove_channel *channel)
+{
+    return channel->is_stranger ? &channel->peer : NULL;
+}
+
 const struct cove_hash *cove_channel_binding(const struct cove_channel *channel)
 {
     return &channel->binding;

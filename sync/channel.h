@@ -126,6 +126,9 @@ COVE_MUST_CHECK int cove_channel_tick(struct cove_channel *channel,
 enum cove_channel_state cove_channel_state(const struct cove_channel *channel);
 /* The peer's device key, once it is proven; before NULL. */
 const struct cove_key *cove_channel_peer(const struct cove_channel *channel);
+/* The device that proved its key and was not admitted (COVE_EPEER), or NULL. */
+const struct cove_key *cove_channel_stranger(
+    const struct cove_channel *channel);
 /* A hash of the whole handshake: the same on both sides, of no other
  * connection, chosen by neither; no secret. Zeros before the channel is open.
  */

@@ -168,6 +168,7 @@ static int channel_admit(struct cove_channel *ch, const uint8_t *invite,
     int err =
         ch->admit != NULL ? ch->admit(ch->admit_ctx, &ch->peer, invite) : 0;
 
+    ch->is_stranger = err == COVE_EPEER;
     if (err != 0) {
         return cove_fail(&ch->diag, COVE_EPEER, "device %s is not admitted: %s",
                          theirs, cove_error_text(err));

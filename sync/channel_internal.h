@@ -31,7 +31,7 @@ struct cove_channel {
     struct cove_noise noise;
     unsigned version;
     struct cove_key peer;
-    bool has_peer;
+    bool has_peer, is_stranger; /* `peer` is admitted, is not */
     struct cove_hash binding;
 
     struct cove_buf partial; /* the front of a unit */

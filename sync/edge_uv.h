@@ -79,6 +79,14 @@ struct cove_edge_seen {
     bool open;                       /* the handshake is done */
     uint64_t age_ms;                 /* since it was opened; 0 before */
 };
+/* A device that called and is no peer here. */
+#define COVE_EDGE_STRANGERS 16 /* the last ones are remembered, in memory */
+struct cove_edge_stranger {
+    struct cove_key key;
+    int64_t time_ms;                 /* wall clock, of its last call */
+    uint64_t calls;                  /* since it is remembered */
+    char address[COVE_EDGE_ADDRESS]; /* of that call */
+};
 struct cove_edge_state {
     uint64_t turned_ms;                 /* so long ago the loop last turned */
     uint64_t accepted, dialled, opened; /* connections, ever */
@@ -88,6 +96,8 @@ struct cove_edge_state {
     size_t listening;
     char addresses[COVE_EDGE_LISTEN][COVE_EDGE_ADDRESS];
     size_t conns;
+    size_t stranger_count;
+    struct cove_edge_stranger strangers[COVE_EDGE_STRANGERS]; /* any order */
 };
 /* How all is, at most a second old; each, which may be NULL, is told of every
  * connection and must not call back. Threads: as wake. */

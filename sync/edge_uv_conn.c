@@ -74,6 +74,11 @@ static void conn_end(struct edge_conn *c, int code, const char *sentence)
                    sentence);
     }
     if (c->conn != NULL) {
+        const struct cove_key *key = cove_conn_stranger(c->conn);
+
+        if (key != NULL) {
+            edge_view_stranger(c->edge, key, c->address);
+        }
         cove_conn_closed(c->conn);
         c->conn = NULL;
     }

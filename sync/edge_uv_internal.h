@@ -144,6 +144,9 @@ void edge_listeners_close(struct cove_edge *edge);
 /* edge_uv_state.c */
 COVE_MUST_CHECK int edge_view_init(struct cove_edge *edge);
 void edge_view_clear(struct cove_edge *edge);
+/* This device called and is no peer here. */
+void edge_view_stranger(struct cove_edge *edge, const struct cove_key *key,
+                        const char *address);
 /* It listens, or no longer: seen at once. */
 void edge_view_listening(struct cove_edge *edge);
 /* A turn is over: let others see how all is, at most so often. */

@@ -99,6 +99,42 @@ void edge_view_listening(struct cove_edge *edge)
     uv_mutex_unlock(&edge->view.lock);
 }
 
+/* Its place: where it was, a free one, or that of who called longest ago. */
+static struct cove_edge_stranger *view_stranger(struct cove_edge_state *state,
+                                                const struct cove_key *key)
+{
+    struct cove_edge_stranger *oldest = &state->strangers[0];
+
+    for (size_t i = 0; i < state->stranger_count; i++) {
+        struct cove_edge_stranger *at = &state->strangers[i];
+
+        if (memcmp(&at->key, key, sizeof(*key)) == 0) {
+            return at;
+        }
+        oldest = at->time_ms < oldest->time_ms ? at : oldest;
+    }
+    if (state->stranger_count < COVE_EDGE_STRANGERS) {
+        oldest = &state->strangers[state->stranger_count++];
+    }
+    memset(oldest, 0, sizeof(*oldest));
+    oldest->key = *key;
+    return oldest;
+}
+
+void edge_view_stranger(struct cove_edge *edge, const struct cove_key *key,
+                        const char *address)
+{
+    struct cove_edge_stranger *at;
+
+    uv_mutex_lock(&edge->view.lock);
+    at = view_stranger(&edge->view.state, key);
+    at->time_ms = edge->opt.env->now_ms(edge->opt.env->ctx);
+    at->calls++;
+    memset(at->address, 0, sizeof(at->address));
+    memcpy(at->address, address, strlen(address));
+    uv_mutex_unlock(&edge->view.lock);
+}
+
 void edge_view_turn(struct cove_edge *edge, uint64_t now_ms)
 {
     struct edge_view *view = &edge->view;

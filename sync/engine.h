@@ -70,6 +70,8 @@ int cove_conn_end(struct cove_conn *conn);
 /* Why the connection ended; the code is 0 while it has not, and where it ended
  * well. */
 const struct cove_diag *cove_conn_diag(const struct cove_conn *conn);
+/* The device that called, proved its key and is no peer here, or NULL. */
+const struct cove_key *cove_conn_stranger(const struct cove_conn *conn);
 /* The socket is gone: free the connection. */
 void cove_conn_closed(struct cove_conn *conn);
 

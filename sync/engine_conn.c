@@ -353,6 +353,11 @@ const struct cove_diag *cove_conn_diag(const struct cove_conn *conn)
     return &conn->diag;
 }
 
+const struct cove_key *cove_conn_stranger(const struct cove_conn *conn)
+{
+    return cove_channel_stranger(conn->channel);
+}
+
 void conn_free(struct cove_conn *conn)
 {
     const struct cove_alloc *alloc = conn->engine->opt.alloc;

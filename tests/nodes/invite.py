@@ -102,6 +102,28 @@ def who_is_forgotten_is_sent_away_and_does_not_come_back(cove):
         a.run("peer", "rm", b.key, code=5)
 
 
+def who_called_and_was_refused_can_be_trusted(cove):
+    """By its key, from the list of the last sixteen; no list without a daemon."""
+    with nodes_of(cove, "a", "b") as (a, b):
+        a.run("peer", "list", "--refused", code=3)
+        a.run("peer", "trust", b.key, code=3)
+        a.serve()
+        b.serve()
+        check(a.json("peer", "list", "--refused")["refused"] == [], "nobody called")
+        a.run("peer", "trust", b.key, code=5)
+        b.knows(a)
+        seen = until("b is refused", lambda: a.json("peer", "list", "--refused")["refused"])
+        check(len(seen) == 1 and seen[0]["key"] == b.key and seen[0]["calls"] >= 1
+              and seen[0]["address"].startswith("127.0.0.1:"), seen)
+        check(b.key in a.run("peer", "list", "--refused"), "for people")
+        a.run("peer", "trust", b.key[:7], code=2)
+        a.run("peer", "trust", b.key[:8], "--name", "Berta")
+        b.run("peer", "dial")
+        idle(a, b)
+        check(a.peer(b)["name"] == "Berta", a.peer(b))
+        check(a.json("peer", "list", "--refused")["refused"] == [], "a peer is no stranger")
+
+
 def a_line_that_is_none_is_refused_with_a_sentence(cove):
     """Cut, of this device, expired, no line at all, and wishes beyond bounds."""
     with nodes_of(cove, "a", "b") as (a, b):
@@ -139,5 +161,6 @@ if __name__ == "__main__":
         a_friend_comes_in_by_a_line_of_text_and_stays,
         a_line_that_is_used_or_revoked_admits_nobody,
         who_is_forgotten_is_sent_away_and_does_not_come_back,
+        who_called_and_was_refused_can_be_trusted,
         a_line_that_is_none_is_refused_with_a_sentence,
     ]))

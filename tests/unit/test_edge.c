@@ -135,6 +135,11 @@ void cove_conn_closed(struct cove_conn *conn)
     free(conn);
 }
 
+const struct cove_key *cove_conn_stranger(const struct cove_conn *conn)
+{
+    return cove_channel_stranger(conn->ch);
+}
+
 void cove_conn_stats(const struct cove_conn *conn, struct cove_conn_stats *out)
 {
     const struct cove_key *peer = cove_channel_peer(conn->ch);
@@ -1092,6 +1097,42 @@ static void stop_async(uv_async_t *async)
     uv_close((uv_handle_t *)async, NULL);
 }
 
+START_TEST(the_last_sixteen_strangers_are_remembered)
+{
+    static struct cove_edge edge;
+    struct harness_env env;
+    struct cove_edge_state state;
+    struct cove_key key = {{0}};
+
+    harness_env_init(&env, 1);
+    memset(&edge, 0, sizeof(edge));
+    edge.opt.env = &env.env;
+    ck_assert_int_eq(edge_view_init(&edge), 0);
+    for (uint8_t i = 0; i < COVE_EDGE_STRANGERS; i++) {
+        key.b[0] = i;
+        env.now_ms++;
+        edge_view_stranger(&edge, &key, "192.0.2.1:4000");
+    }
+    cove_edge_look(&edge, &state, NULL, NULL);
+    ck_assert_uint_eq(state.stranger_count, COVE_EDGE_STRANGERS);
+    key.b[0] = 0; /* it calls again, so the next to go is another */
+    env.now_ms++;
+    edge_view_stranger(&edge, &key, "192.0.2.9:1");
+    key.b[0] = 99;
+    env.now_ms++;
+    edge_view_stranger(&edge, &key, "[2001:db8::1]:7");
+    cove_edge_look(&edge, &state, NULL, NULL);
+    ck_assert_uint_eq(state.stranger_count, COVE_EDGE_STRANGERS);
+    ck_assert_uint_eq(state.strangers[0].calls, 2);
+    ck_assert_str_eq(state.strangers[0].address, "192.0.2.9:1");
+    ck_assert_uint_eq(state.strangers[1].key.b[0], 99);
+    ck_assert_uint_eq(state.strangers[1].calls, 1);
+    ck_assert_int_eq(state.strangers[1].time_ms, env.now_ms);
+    edge.opt.alloc = &cove_alloc_libc;
+    edge_view_clear(&edge);
+}
+END_TEST
+
 START_TEST(it_runs_on_a_thread_of_its_own_and_is_woken_from_another)
 {
     uv_thread_t thread;
@@ -1152,6 +1193,7 @@ int main(void)
     ADD(stopping_says_goodbye_behind_what_waits);
     ADD(stopping_waits_for_a_peer_that_never_reads_as_long_as_was_said);
     ADD(how_all_is_can_be_looked_at);
+    ADD(the_last_sixteen_strangers_are_remembered);
     ADD(a_redial_does_not_wait_for_the_pause);
     ADD(an_edge_that_never_started_stops_too);
     ADD(stopping_while_a_name_is_looked_up_leaks_nothing);
