@@ -80,9 +80,10 @@ int cove_salvage_filled(struct cove_salvage *s,
     int err = s->fill != NULL ? cove_store_commit(s->fill) : 0;
 
     s->fill = NULL;
-    s->broken = *broken;
-    s->broken.documents = broken->documents || broken->root;
-    s->broken.ids = broken->ids || broken->root;
+    s->broken.root = broken->root;
+    s->broken.documents =
+        s->broken.documents || broken->documents || broken->root;
+    s->broken.ids = s->broken.ids || broken->ids || broken->root;
     s->sum.complete = !s->broken.documents;
     check_forget(s->from);
     return err;
@@ -120,7 +121,7 @@ static int tree_next(struct cove_salvage *s, unsigned tree, cove_num after,
         }
     }
     cove_store_cursor_close(cursor);
-    return err == COVE_ECORRUPT ? COVE_ENOTFOUND : err;
+    return err;
 }
 
 static int salvage_next(struct cove_salvage *s, cove_num after, cove_num *out)

@@ -57,9 +57,10 @@ void cove_salvage_free(struct cove_salvage *salvage);
 COVE_MUST_CHECK int cove_salvage_entry(struct cove_salvage *salvage,
                                        unsigned tree, bool loose,
                                        const struct cove_entry *entry);
-/* All was given. What was not whole: the root of all trees, so that what they
- * say may be of some time ago; the tree of documents, or that of ids, so that a
- * document may be there which they do not name. */
+/* All was given. What was not whole, beside what the entries show: the root of
+ * all trees, so that what they say may be of some time ago; the tree of
+ * documents, or that of ids, so that a document may be there which they do not
+ * name. */
 struct cove_salvage_broken {
     bool root, documents, ids;
 };

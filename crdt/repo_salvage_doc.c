@@ -16,6 +16,7 @@
 struct doc_save {
     struct cove_salvage *s;
     cove_num num;
+    bool named; /* the tree has a record of that number, whole or not */
     bool there; /* a header was found */
     bool whole; /* the record in the tree can be read, rows too */
     struct repo_record record; /* header, id */
@@ -303,6 +304,7 @@ static int record_in_place(struct doc_save *d)
     size_t parts;
     int err = repo_blob_read(&d->s->work, REPO_DOCS, d->num, &bytes, &parts);
 
+    d->named = err != COVE_ENOTFOUND;
     if (err == 0) {
         err = cove_arena_copy(&d->s->arena, bytes, &bytes);
     }
@@ -413,7 +415,7 @@ static int doc_is_removed(struct doc_save *d, bool *out)
     int err = 0;
 
     *out = false;
-    if (!d->whole && !d->s->broken.ids) {
+    if (!d->named && !d->s->broken.ids) {
         err = repo_num_said(d->s->work.txn, &d->record.id, &num);
         *out = num != d->num;
     }

@@ -261,16 +261,48 @@ static int fill_by_form(struct cove_salvage *s, const struct cove_entry *entry)
     return err;
 }
 
+/* A record has its number for a key, and its parts come behind it. Another key
+ * was a record's once: nothing else says that there is one less. */
+static bool fill_is_document(struct cove_salvage *s, struct cove_bytes key)
+{
+    uint64_t numbers[3] = {0, 0, 0};
+    size_t left = 0;
+    size_t count = form_numbers(key, numbers, &left);
+
+    if (count == 1 && left == 0) {
+        s->fill_num = numbers[0];
+    }
+    return left == 0 && numbers[0] == s->fill_num &&
+           (count == 1 || (count == 2 && numbers[1] > 0));
+}
+
+/* Does the key belong into the tree? Where one does not, something that the
+ * tree had is not there. */
+static bool fill_belongs(struct cove_salvage *s, unsigned tree,
+                         struct cove_bytes key)
+{
+    if (tree == REPO_DOCS && !fill_is_document(s, key)) {
+        s->broken.documents = true;
+        return false;
+    }
+    if (tree == REPO_IDS && key.len != sizeof(struct cove_id)) {
+        s->broken.ids = true;
+        return false;
+    }
+    return true;
+}
+
 int cove_salvage_entry(struct cove_salvage *s, unsigned tree, bool loose,
                        const struct cove_entry *entry)
 {
     int err = fill_txn(s, entry->key.len + entry->value.len);
+    bool belongs = !loose && fill_belongs(s, tree, entry->key);
 
     if (err != 0 || entry->key.len == 0 ||
         entry->key.len > COVE_STORE_MAX_KEY) {
         return err;
     }
-    if (loose) {
+    if (!belongs) {
         return fill_by_form(s, entry);
     }
     switch (tree) {

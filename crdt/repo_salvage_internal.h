@@ -28,6 +28,7 @@ struct cove_salvage {
     struct cove_repo *from, *to;
     struct cove_store_txn *fill; /* of the scratch store, while it is filled */
     size_t fill_bytes;
+    cove_num fill_num; /* of the record that came last from its tree */
     struct cove_salvage_broken broken;
     bool rights;  /* the pass that takes groups and accounts alone is over */
     cove_num num; /* the document looked at last */

@@ -1,7 +1,7 @@
 /* A store whose file is damaged in any way: the check says so, what is whole is
  * saved into a new store, and nothing in that is what its author did not write.
  *
- *   test_salvage [SEEDS]   random damage, so many times
+ *   test_salvage [SEEDS [FROM]]   random damage, so many times
  */
 #define DAMAGE_WRITES 280
 
@@ -14,7 +14,7 @@
 
 #define PAGE 4096
 
-static unsigned seeds = 80;
+static unsigned seeds = 80, seeds_from;
 static struct damage_said said; /* large */
 
 /* --- what the whole store holds */
@@ -494,35 +494,63 @@ static void spoil(struct truth *t, int fd, struct sim_random *random)
     }
 }
 
+/* Gives how many documents are whole; *said: the check found something. */
+static unsigned survive(struct truth *t, unsigned seed, bool *found)
+{
+    struct sim_random random = {.state = seed};
+    int fd = truth_write(t);
+    struct rescue r;
+    unsigned whole;
+
+    spoil(t, fd, &random);
+    while (random_chance(&random, 30)) {
+        spoil(t, fd, &random);
+    }
+    close(fd);
+    if (getenv("SALVAGE_SAY") != NULL) {
+        fprintf(stderr, "seed %u\n", seed);
+    }
+    *found = look_at(t);
+    rescue_run(&r, t);
+    whole = rescue_assert(&r, t);
+    if (seed % 8 == 0) {
+        rescue_sync(&r, t);
+    }
+    rescue_end(&r);
+    return whole;
+}
+
 START_TEST(whatever_is_damaged_nothing_wrong_is_shown_as_right)
 {
     static struct truth t;
-    struct rescue r;
     unsigned silent = 0, whole = 0;
 
     truth_open(&t, _i == 1);
-    for (unsigned seed = 0; seed < seeds; seed++) {
-        struct sim_random random = {.state = seed};
-        int fd = truth_write(&t);
+    for (unsigned i = 0; i < seeds; i++) {
+        bool found;
 
-        spoil(&t, fd, &random);
-        while (random_chance(&random, 30)) {
-            spoil(&t, fd, &random);
-        }
-        close(fd);
-        if (getenv("SALVAGE_SAY") != NULL) {
-            fprintf(stderr, "seed %u\n", seed);
-        }
-        silent += !look_at(&t);
-        rescue_run(&r, &t);
-        whole += rescue_assert(&r, &t);
-        if (seed % 8 == 0) {
-            rescue_sync(&r, &t);
-        }
-        rescue_end(&r);
+        whole += survive(&t, seeds_from + i, &found);
+        silent += !found;
     }
     printf("# %u seeds, %u of them harmless, %.2f of %d documents whole\n",
            seeds, silent, (double)whole / seeds, DAMAGE_DOCS);
+    truth_close(&t);
+}
+END_TEST
+
+/* Keys of the tree of documents that are none. */
+START_TEST(what_was_once_shown_as_right_is_named)
+{
+    static const struct {
+        bool packed;
+        unsigned seed;
+    } once[] = {{true, 2512}, {true, 7000}, {false, 2351}};
+    static struct truth t;
+    bool found;
+
+    truth_open(&t, once[_i].packed);
+    (void)survive(&t, once[_i].seed, &found);
+    ck_assert(found);
     truth_close(&t);
 }
 END_TEST
@@ -542,6 +570,7 @@ static Suite *salvage_suite(void)
                         2);
     tcase_add_loop_test(
         saving, whatever_is_damaged_nothing_wrong_is_shown_as_right, 0, 2);
+    tcase_add_loop_test(saving, what_was_once_shown_as_right_is_named, 0, 3);
     suite_add_tcase(suite, saving);
     return suite;
 }
@@ -550,6 +579,9 @@ int main(int argc, char **argv)
 {
     if (argc > 1) {
         seeds = (unsigned)strtoul(argv[1], NULL, 10);
+    }
+    if (argc > 2) {
+        seeds_from = (unsigned)strtoul(argv[2], NULL, 10);
     }
     return harness_run(salvage_suite());
 }
