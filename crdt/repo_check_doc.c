@@ -242,6 +242,33 @@ static int doc_check_named(struct doc_check *d, bool has,
     return err;
 }
 
+/* Who is told of it, and is it gone? Of what was removed one row is left, that
+ * of who did it. */
+static int doc_check_flags(struct doc_check *d)
+{
+    struct repo_record *record = &d->record;
+    bool local = repo_create_is_local(d->c->repo, &record->id, &record->header);
+    bool gone = record->row_count == 1 && record->rows[0].tomb;
+    unsigned flags = record->flags & ~(unsigned)COVE_DOC_LOCAL;
+    int err;
+
+    flags |= local ? COVE_DOC_LOCAL : 0;
+    if (!gone) {
+        flags &= ~(unsigned)COVE_DOC_REMOVED;
+    }
+    if (flags == record->flags) {
+        return 0;
+    }
+    err = check_derived(d->c, "record-field", record,
+                        "the record says that the document was removed, or "
+                        "stays on this device, or not, and it is otherwise");
+    if (err == 0 && d->c->opt.repair) {
+        record->flags = flags;
+        d->dirty = d->c->wrote = true;
+    }
+    return err;
+}
+
 /* --- logs */
 
 static int row_say(struct doc_check *d, const struct repo_row *row,
@@ -260,6 +287,17 @@ static int row_say(struct doc_check *d, const struct repo_row *row,
     return check_say(d->c, &f, &d->record);
 }
 
+/* Does the row say how its log begins? By that a document is removed, or what
+ * follows is of a branch. */
+static bool row_begins(const struct repo_row *row,
+                       const struct check_row *found)
+{
+    return !found->begun ||
+           (row->tomb == found->tomb && row->has_branch == found->has_branch &&
+            (!row->has_branch ||
+             memcmp(&row->branch, &found->branch, sizeof(row->branch)) == 0));
+}
+
 /* Does the row say what its log says? */
 static int row_fields(struct doc_check *d, struct repo_row *row,
                       const struct check_row *found)
@@ -269,13 +307,13 @@ static int row_fields(struct doc_check *d, struct repo_row *row,
     bool head = memcmp(&row->pub.head, &reach->head, sizeof(reach->head)) == 0;
     int err;
 
-    if (!found->longer && tail && head &&
+    if (!found->longer && tail && head && row_begins(row, found) &&
         row->pub.last_hlc == reach->last_hlc && row->epoch == reach->epoch) {
         return 0;
     }
     err = check_derived(
         d->c, head && !found->longer ? "record-field" : "digest", &d->record,
-        "the record says another end of a log than the log");
+        "the record says another end of a log than the log, or beginning");
     if (err == 0 && d->c->opt.repair) {
         bool all = row->pub.folded == row->pub.len;
 
@@ -285,6 +323,11 @@ static int row_fields(struct doc_check *d, struct repo_row *row,
         row->pub.last_hlc = reach->last_hlc;
         row->epoch = reach->epoch;
         row->tail = row->inline_chunk.len > 0 ? 0 : reach->tail;
+        if (found->begun) {
+            row->tomb = found->tomb;
+            row->has_branch = found->has_branch;
+            row->branch = found->branch;
+        }
         d->cut = d->dirty = true;
         d->session = row->num;
         d->from = reach->len;
@@ -493,9 +536,15 @@ int check_document(struct cove_check *c, cove_num num)
         return err;
     }
     doc_note(&d);
-    err = doc_trees(&d);
+    err = doc_check_flags(&d);
+    if (err == 0) {
+        err = doc_trees(&d);
+    }
     if (err == 0) {
         err = doc_check_rows(&d);
+    }
+    if (err == 0 && d.cut) { /* it may be the row of who removed it */
+        err = doc_check_flags(&d);
     }
     if (err == 0) {
         err = doc_check_state(&d);

@@ -93,6 +93,9 @@ struct check_row {
                         what is whole; UINT32_MAX: none */
     bool derived;    /* the log is whole, and `kind` a fault of the record */
     bool longer;     /* the log goes beyond what the record says */
+    /* What its first transaction says; only where that could be read. */
+    bool begun, tomb, has_branch;
+    struct cove_session_id branch;
 };
 COVE_MUST_CHECK int check_row(struct cove_check *c,
                               const struct repo_record *record,

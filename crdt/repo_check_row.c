@@ -54,6 +54,21 @@ static void row_absent(struct row_walk *w, bool before)
     }
 }
 
+/* What the row repeats of the first transaction. */
+static int row_begin(struct row_walk *w, struct cove_bytes bytes)
+{
+    struct cove_tx tx;
+    int err = cove_tx_decode(bytes, &w->c->piece, &tx, NULL);
+
+    if (err == 0) {
+        w->out->begun = true;
+        w->out->tomb = tx.has_remove;
+        w->out->has_branch = tx.has_branch;
+        w->out->branch = tx.branch.id;
+    }
+    return check_is_damage(err) ? 0 : err;
+}
+
 /* The next chunk, verified or doubted. *end: there is nothing to go on with. */
 static int row_chunk(struct row_walk *w, bool *end)
 {
@@ -90,12 +105,13 @@ static int row_chunk(struct row_walk *w, bool *end)
         row_settle(w);
     }
     w->doubted = w->doubted || err != 0;
+    if (err == 0 && w->out->kind == NULL) {
+        w->out->reach = taken.reach;
+    }
+    err = err == 0 && w->reach.len == 0 ? row_begin(w, taken.txs[0]) : 0;
     w->reach = taken.reach;
     w->tail = taken.reach.tail;
-    if (err == 0 && w->out->kind == NULL) {
-        w->out->reach = w->reach;
-    }
-    return 0;
+    return err;
 }
 
 /* Does another chunk of the session go on where this one does not? */

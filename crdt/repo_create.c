@@ -4,9 +4,9 @@
 #include "crdt/repo_internal.h"
 #include "crdt/repo_make.h"
 
-static bool create_is_local(const struct cove_repo *repo,
-                            const struct cove_id *id,
-                            const struct cove_header *header)
+bool repo_create_is_local(const struct cove_repo *repo,
+                          const struct cove_id *id,
+                          const struct cove_header *header)
 {
     const struct cove_id *owner = header->has_owner ? &header->owner : id;
 
@@ -72,7 +72,7 @@ static int create_record(struct repo_work *work, struct cove_bytes bytes,
         }
     }
     record->flags = known ? 0 : COVE_DOC_OWNER_MISSING;
-    if (create_is_local(work->repo, id, header)) {
+    if (repo_create_is_local(work->repo, id, header)) {
         record->flags |= COVE_DOC_LOCAL;
     }
     return err;
@@ -296,7 +296,8 @@ int cove_repo_ingest_header(struct cove_repo *repo, struct cove_store_txn *txn,
         return err;
     }
     err = cove_header_decode(header, &decoded, diag);
-    if (err == 0 && create_is_local(repo, id, &decoded) && !repo->mending) {
+    if (err == 0 && repo_create_is_local(repo, id, &decoded) &&
+        !repo->mending) {
         err = cove_fail(diag, COVE_EFORMAT,
                         "the header belongs to this device's local documents, "
                         "which no peer can have");

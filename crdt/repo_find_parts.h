@@ -49,5 +49,9 @@ COVE_MUST_CHECK int repo_next_record(struct cove_store_txn *txn, cove_num after,
  * its number, and its place among those of its schema. */
 COVE_MUST_CHECK int repo_create_keep(struct repo_work *work,
                                      struct repo_record *record);
+/* Does it stay on this device? Its header says so. */
+bool repo_create_is_local(const struct cove_repo *repo,
+                          const struct cove_id *id,
+                          const struct cove_header *header);
 
 #endif

@@ -255,6 +255,9 @@ static int gone_keep(struct repo_work *work, const struct repo_record *record,
     if (err == 0) {
         err = cove_tx_decode(bytes, work->arena, tx, NULL);
     }
+    if (err == 0 && !tx->has_remove) { /* nothing goes by a damaged row */
+        err = COVE_ECORRUPT;
+    }
     cove_buf_init(&buf, work->repo->opt.alloc);
     if (err == 0) {
         err = repo_chunk_encode(&walk.chunk, &buf);

@@ -207,6 +207,49 @@ static void plant_length(struct damage *d) /* D9 */
     plant_row(d, BOBS, change_length);
 }
 
+static void change_tomb(struct repo_row *row)
+{
+    row->tomb = true;
+}
+
+static void plant_tomb(struct damage *d)
+{
+    plant_row(d, 4, change_tomb);
+}
+
+static void change_branch(struct repo_row *row)
+{
+    row->has_branch = true;
+    row->branch.b[3] = 7;
+}
+
+static void plant_branch(struct damage *d)
+{
+    plant_row(d, LONG, change_branch);
+}
+
+/* A bit of what stands before all in a record. */
+static void plant_flag(struct damage *d, size_t at, uint8_t bit)
+{
+    static struct damage_entry e;
+    struct cove_place place;
+
+    ck_assert(damage_take(d, REPO_DOCS, damage_prefix(&place, damage_num(d, 3)),
+                          0, &e));
+    e.value[at] ^= bit;
+    damage_put(d, REPO_DOCS, &e);
+}
+
+static void plant_removed(struct damage *d)
+{
+    plant_flag(d, 2, COVE_DOC_REMOVED >> 7);
+}
+
+static void plant_local(struct damage *d)
+{
+    plant_flag(d, 1, COVE_DOC_LOCAL);
+}
+
 static const struct {
     const char *kind;
     void (*plant)(struct damage *d);
@@ -220,6 +263,10 @@ static const struct {
     {"id-entry", plant_id},
     {"digest", plant_digest}, /* D10 */
     {"record-field", plant_last},
+    {"record-field", plant_tomb},
+    {"record-field", plant_branch},
+    {"record-field", plant_removed},
+    {"record-field", plant_local},
     {"length-ahead", plant_length}, /* D9 */
     {"tally", plant_tally},
     {"group-count", plant_group_count},
@@ -228,6 +275,27 @@ static const struct {
     {"clock", plant_clock}, /* D17 */
     {"counters", plant_numbers},
 };
+
+/* Whoever would obey looks at what the author signed first. */
+START_TEST(nothing_is_removed_because_a_bit_says_so)
+{
+    struct cove_store_txn *txn;
+    struct cove_doc doc;
+    struct damage d;
+
+    damage_open(&d, FIXTURE_MEMORY);
+    plant_tomb(&d);
+    txn = kit_begin(&d.alice, true);
+    ck_assert_int_eq(cove_repo_load(d.alice.repo, txn,
+                                    kit_num(&d.alice, txn, &d.docs[4]),
+                                    &d.alice.arena, &doc, NULL),
+                     COVE_ECORRUPT);
+    kit_commit(txn);
+    damage_check(&d, true, &said);
+    damage_assert_same(&d);
+    damage_close(&d);
+}
+END_TEST
 
 START_TEST(what_was_derived_is_named_and_made_again)
 {
@@ -508,6 +576,7 @@ static Suite *check_suite(void)
 
     tcase_set_timeout(check, 60);
     tcase_add_loop_test(check, a_whole_store_is_found_whole, 0, FIXTURE_KINDS);
+    tcase_add_test(check, nothing_is_removed_because_a_bit_says_so);
     tcase_add_loop_test(check, what_was_derived_is_named_and_made_again, 0,
                         (int)COVE_ARRAY_LEN(derived));
     tcase_add_loop_test(check,

@@ -538,13 +538,14 @@ START_TEST(whatever_is_damaged_nothing_wrong_is_shown_as_right)
 }
 END_TEST
 
-/* Keys of the tree of documents that are none. */
+/* Keys of the tree of documents that are none; a record that says its document
+ * was removed. */
 START_TEST(what_was_once_shown_as_right_is_named)
 {
     static const struct {
         bool packed;
         unsigned seed;
-    } once[] = {{true, 2512}, {true, 7000}, {false, 2351}};
+    } once[] = {{true, 2512}, {true, 7000}, {false, 2351}, {false, 817}};
     static struct truth t;
     bool found;
 
@@ -570,7 +571,7 @@ static Suite *salvage_suite(void)
                         2);
     tcase_add_loop_test(
         saving, whatever_is_damaged_nothing_wrong_is_shown_as_right, 0, 2);
-    tcase_add_loop_test(saving, what_was_once_shown_as_right_is_named, 0, 3);
+    tcase_add_loop_test(saving, what_was_once_shown_as_right_is_named, 0, 4);
     suite_add_tcase(suite, saving);
     return suite;
 }
