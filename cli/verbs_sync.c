@@ -65,7 +65,8 @@ static int peer_change(struct cli *cli, const char *verb)
         json_decref(request);
         return code;
     }
-    if (add && key != NULL && address == NULL && strncmp(key, "cove_i", 6) == 0) {
+    if (add && key != NULL && address == NULL &&
+        strncmp(key, "cove_i", 6) == 0) {
         json_decref(request); /* an invite has key and address in it */
         return cli_peer_join_by(cli, key, name);
     }
