@@ -134,6 +134,16 @@ void pages_meta_read(int fd, unsigned which, size_t page_bytes,
     *out = m;
 }
 
+bool pages_metas_follow(const struct pages_meta metas[2])
+{
+    uint64_t even = metas[0].txn;
+    uint64_t odd = metas[1].txn;
+
+    return metas[0].page_bytes == metas[1].page_bytes &&
+           ((even == 0 && odd == 0) || /* nothing was written yet */
+            (even % 2 == 0 && (odd == even + 1 || even == odd + 1)));
+}
+
 /* --- pages and nodes */
 
 unsigned pages_flags(const uint8_t *page)
@@ -439,7 +449,8 @@ static int probe_file(int fd, const char *dir, bool *stale,
             page_bytes = (size_t)metas[0].page_bytes;
         }
     }
-    good = metas[0].newer || (metas[0].whole && metas[1].whole);
+    good = metas[0].newer ||
+           (metas[0].whole && metas[1].whole && pages_metas_follow(metas));
     p.number = metas[0].whole;
     p.what = "is not one that a store begins with";
     if (good && !metas[0].newer) { /* that of another LMDB it refuses */

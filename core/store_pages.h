@@ -51,7 +51,9 @@ struct cove_pages_sum {
     uint64_t free;
     uint64_t lost; /* neither: nobody will use them again */
     uint64_t faults;
-    bool has_root; /* one of the two first pages is whole */
+    uint64_t stale; /* in a tree, and free: that may be an older tree */
+    bool has_root;  /* one of the two first pages is whole */
+    bool newest;    /* … and nothing says that its trees are not the newest */
     struct cove_pages_tree {
         uint64_t branches, leaves, overflow, entries; /* as they were found */
         uint64_t bytes;                               /* of keys and values */

@@ -70,6 +70,10 @@ bool pages_read(int fd, uint64_t page, size_t page_bytes, uint8_t *out);
 /* Take one of the two first pages apart. */
 void pages_meta_read(int fd, unsigned which, size_t page_bytes,
                      struct pages_meta *out);
+/* Is one of the two that of the transaction before the other's? LMDB writes
+ * them in turn, and takes that with the higher number for the newer: where a
+ * number is damaged, that may be the older one. */
+bool pages_metas_follow(const struct pages_meta metas[2]);
 struct pages_db pages_db_read(const uint8_t *at, bool free);
 /* What is wrong with a page that should be a branch or a leaf; NULL: nothing.
  */

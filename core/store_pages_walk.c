@@ -157,6 +157,7 @@ static int free_compare(struct walk *w)
     w->tree = COVE_PAGES_FREE;
     for (uint64_t i = 2; i < w->pages->sum.pages && err == 0; i++) {
         if (pages_bit(w->free, i) && pages_bit(w->pages->seen, i)) {
+            w->pages->sum.stale++;
             err = walk_fault(w, i, "is in use and listed as free", NULL);
         }
     }
@@ -401,6 +402,11 @@ static int walk_roots(struct walk *w)
             err = walk_fault(w, i, torn, NULL);
         }
     }
+    if (err == 0 && metas[0].whole && metas[1].whole &&
+        !pages_metas_follow(metas)) {
+        err = walk_fault(w, 1, "and page 0 are not of two transactions in turn",
+                         NULL);
+    }
     return err;
 }
 
@@ -431,6 +437,8 @@ int cove_pages_walk(struct cove_pages *pages,
             err = free_compare(w);
         }
         walk_count(pages);
+        pages->sum.newest = pages->sum.stale == 0 &&
+                            pages->sum.tree[COVE_PAGES_NAMES].faults == 0;
     }
     if (w != NULL) {
         cove_alloc_free(pages->alloc, w->free);

@@ -167,10 +167,10 @@ static int recover_gather(struct recover *r)
     }
     sum = cove_pages_sum(pages);
     if (err == 0) {
-        struct cove_salvage_broken broken = {
-            .root = !sum->has_root || sum->tree[COVE_PAGES_NAMES].faults > 0,
-            .documents = sum->tree[2].faults > 0,
-            .ids = sum->tree[1].faults > 0};
+        struct cove_salvage_broken broken = {.root = !sum->newest,
+                                             .documents =
+                                                 sum->tree[2].faults > 0,
+                                             .ids = sum->tree[1].faults > 0};
 
         err = cove_salvage_filled(r->salvage, &broken);
     }

@@ -12,7 +12,9 @@
 #include "tests/sim/random.h"
 #include "tests/unit/damage_kit.h"
 
-#define PAGE 4096
+#define PAGE       4096
+#define ROOT_AT    16 /* of MDB_meta in its page */
+#define ROOT_BYTES 136
 
 static unsigned seeds = 80, seeds_from;
 static struct damage_said said; /* large */
@@ -182,7 +184,7 @@ static void rescue_gather(struct rescue *r)
     r->loose = true;
     ck_assert_int_eq(cove_pages_rest(pages, &visit), 0);
     sum = cove_pages_sum(pages);
-    broken.root = !sum->has_root || sum->tree[COVE_PAGES_NAMES].faults > 0;
+    broken.root = !sum->newest;
     broken.documents = sum->tree[REPO_DOCS].faults > 0;
     broken.ids = sum->tree[REPO_IDS].faults > 0;
     ck_assert_int_eq(cove_salvage_filled(r->salvage, &broken), 0);
@@ -467,6 +469,30 @@ START_TEST(of_a_file_cut_short_what_is_there_is_saved) /* D19 */
 }
 END_TEST
 
+/* What the two first pages say: where the trees begin, and which is newer. */
+START_TEST(whatever_bit_of_the_roots_is_damaged_it_is_said)
+{
+    static struct truth t;
+    size_t step = seeds > 1000 ? 1 : 61;
+    struct rescue r;
+
+    truth_open(&t, false);
+    for (size_t bit = 0; bit < ROOT_BYTES * 8; bit += step) {
+        off_t at = (off_t)_i * PAGE + ROOT_AT + (off_t)bit / 8;
+        uint8_t byte = t.file[at] ^ (uint8_t)(1u << bit % 8);
+        int fd = truth_write(&t);
+
+        ck_assert_int_eq(pwrite(fd, &byte, 1, at), 1);
+        close(fd);
+        (void)look_at(&t);
+        rescue_run(&r, &t);
+        (void)rescue_assert(&r, &t);
+        rescue_end(&r);
+    }
+    truth_close(&t);
+}
+END_TEST
+
 static void spoil(struct truth *t, int fd, struct sim_random *random)
 {
     static uint8_t noise[PAGE];
@@ -531,6 +557,10 @@ START_TEST(whatever_is_damaged_nothing_wrong_is_shown_as_right)
 
         whole += survive(&t, seeds_from + i, &found);
         silent += !found;
+        if ((i + 1) % 1000 == 0) {
+            printf("# %u seeds so far\n", i + 1);
+            fflush(stdout);
+        }
     }
     printf("# %u seeds, %u of them harmless, %.2f of %d documents whole\n",
            seeds, silent, (double)whole / seeds, DAMAGE_DOCS);
@@ -569,6 +599,8 @@ static Suite *salvage_suite(void)
         saving, of_a_store_without_any_one_page_the_rest_is_saved, 0, 2);
     tcase_add_loop_test(saving, of_a_file_cut_short_what_is_there_is_saved, 0,
                         2);
+    tcase_add_loop_test(saving, whatever_bit_of_the_roots_is_damaged_it_is_said,
+                        0, 2);
     tcase_add_loop_test(
         saving, whatever_is_damaged_nothing_wrong_is_shown_as_right, 0, 2);
     tcase_add_loop_test(saving, what_was_once_shown_as_right_is_named, 0, 4);
