@@ -75,7 +75,7 @@ static bool read_docs(struct cove_reader *r, struct cove_interest_doc *out,
     }
     *count = cove_reader_list(r);
     for (size_t i = 0; i < *count && *count <= COVE_INTEREST_DOCUMENTS; i++) {
-        struct cove_interest_doc doc;
+        struct cove_interest_doc doc = {.told = false};
         uint64_t steps;
 
         if (cove_reader_peek(r) != COVE_CBOR_LIST || cove_reader_list(r) != 2 ||
