@@ -11,7 +11,6 @@
 
 #include "crdt/repo_internal.h"
 
-
 struct append {
     struct repo_work work;
     struct repo_record record;
