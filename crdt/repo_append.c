@@ -6,7 +6,6 @@
  * is signed before that transaction is committed, with all others in it
  * (repo_group.c).
  */
-#include <assert.h>
 #include <inttypes.h>
 
 #include "crdt/repo_internal.h"
@@ -239,8 +238,7 @@ static int append_join(struct append *a)
     if (err == 0 && a->row == NULL) {
         err = repo_record_insert(&a->work, &a->record, &a->session,
                                  a->session_num, &a->row);
-        assert(err != 0 || a->row != NULL);
-        if (err == 0) {
+        if (err == 0 && a->row != NULL) { /* which it is then */
             a->row->pub.role = a->record.my_role;
             a->row->has_branch = a->tx.has_branch;
             a->row->branch = *a->branch;
