@@ -127,11 +127,14 @@ void network_dial(struct world *world, unsigned from, unsigned to)
     err = cove_engine_connect(dials->engine, world->now_ms,
                               COVE_CHANNEL_INITIATOR, &listens->device,
                               &link->side[0].conn);
-    if (err == 0) {
-        err = cove_engine_connect(listens->engine, world->now_ms,
-                                  COVE_CHANNEL_RESPONDER, NULL,
-                                  &link->side[1].conn);
+    if (err != 0) { /* who dials reads its store; it dials again */
+        device_must(world, from, err, "dial");
+        link->used = false;
+        return;
     }
+    err =
+        cove_engine_connect(listens->engine, world->now_ms,
+                            COVE_CHANNEL_RESPONDER, NULL, &link->side[1].conn);
     if (err != 0) {
         world_fail(world, "connect: %d", err);
         return;
