@@ -57,6 +57,30 @@ static int node_keep(struct sum_growth *g, const struct cove_sum_path *path,
     return sums_node_write(&g->work, &g->group, path, node);
 }
 
+typedef int grow_fn(struct sum_growth *g, const struct cove_sum_path *path,
+                    const struct sum_item *items, size_t count,
+                    struct cove_hash *out);
+
+/* Let the items down the ways that they go, and the node know what came of it.
+ */
+static int grow_below(struct sum_growth *g, const struct cove_sum_path *path,
+                      const struct sum_item *items, size_t count,
+                      grow_fn *below, struct cove_sum_node *node)
+{
+    int err = 0;
+
+    for (size_t at = 0, n; at < count && err == 0; at += n) {
+        unsigned way = id_way(&items[at].id, path->depth);
+        struct cove_sum_path down = *path;
+
+        n = items_alike(items + at, count - at, path->depth);
+        cove_sum_path_down(&down, way);
+        node->mask |= (uint16_t)(1u << way);
+        err = below(g, &down, items + at, n, &node->child[way]);
+    }
+    return err;
+}
+
 /* A node for these, where there was none, or a leaf that is too small. */
 static int grow_new(struct sum_growth *g, const struct cove_sum_path *path,
                     const struct sum_item *items, size_t count,
@@ -71,14 +95,8 @@ static int grow_new(struct sum_growth *g, const struct cove_sum_path *path,
     if (!node.leaf && path->depth == COVE_SUM_DEPTH) {
         return COVE_ELIMIT; /* 33 ids that begin with the same 128 bits */
     }
-    for (size_t at = 0, n; !node.leaf && at < count && err == 0; at += n) {
-        unsigned way = id_way(&items[at].id, path->depth);
-        struct cove_sum_path down = *path;
-
-        n = items_alike(items + at, count - at, path->depth);
-        cove_sum_path_down(&down, way);
-        node.mask |= (uint16_t)(1u << way);
-        err = grow_new(g, &down, items + at, n, &node.child[way]);
+    if (!node.leaf) {
+        err = grow_below(g, path, items, count, grow_new, &node);
     }
     return err != 0 ? err : node_keep(g, path, &node, out);
 }
@@ -171,14 +189,8 @@ static int grow(struct sum_growth *g, const struct cove_sum_path *path,
     if (err == 0 && path->depth == COVE_SUM_DEPTH) {
         err = COVE_ECORRUPT;
     }
-    for (size_t at = 0, n; at < count && err == 0; at += n) {
-        unsigned way = id_way(&items[at].id, path->depth);
-        struct cove_sum_path down = *path;
-
-        n = items_alike(items + at, count - at, path->depth);
-        cove_sum_path_down(&down, way);
-        node.mask |= (uint16_t)(1u << way);
-        err = grow(g, &down, items + at, n, &node.child[way]);
+    if (err == 0) {
+        err = grow_below(g, path, items, count, grow, &node);
     }
     return err != 0 ? err : node_keep(g, path, &node, out);
 }
