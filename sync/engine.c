@@ -16,23 +16,30 @@ static int64_t engine_wall(const struct cove_engine *engine)
     return engine->opt.env->now_ms(engine->opt.env->ctx);
 }
 
-int engine_look(struct cove_engine *engine)
+int engine_read(struct cove_engine *engine, struct cove_store_txn **txn)
 {
-    struct cove_store_txn *txn = engine->txn;
-    int err = 0;
+    *txn = engine->txn;
+    return *txn != NULL ? 0 : cove_store_begin(engine->opt.store, false, txn);
+}
 
-    if (txn == NULL) {
-        err = cove_store_begin(engine->opt.store, false, &txn);
-    }
-    if (err == 0) {
-        err = cove_repo_sequence(engine->opt.repo, txn, &engine->sequence);
-    }
-    if (err == 0) {
-        err = cove_repo_sums_position(engine->opt.repo, txn, &engine->sums);
-    }
-    if (txn != NULL && txn != engine->txn) {
+void engine_read_end(const struct cove_engine *engine,
+                     struct cove_store_txn *txn)
+{
+    if (txn != engine->txn) {
         cove_store_abort(txn);
     }
+}
+
+int engine_look(struct cove_engine *engine)
+{
+    struct cove_store_txn *txn;
+    int err = engine_read(engine, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    err = cove_repo_sequence(engine->opt.repo, txn, &engine->sequence);
+    engine_read_end(engine, txn);
     return err;
 }
 
@@ -66,6 +73,7 @@ int cove_engine_new(const struct cove_engine_options *opt,
 
     int err = engine_look(engine);
 
+    err = err != 0 ? err : engine_sums_look(engine);
     if (err != 0) {
         cove_engine_free(engine);
         return err;

@@ -3,21 +3,6 @@
  */
 #include "sync/engine_internal.h"
 
-/* A transaction to read in: the turn's, or one of its own. */
-static int admit_begin(struct cove_engine *engine, struct cove_store_txn **txn)
-{
-    *txn = engine->txn;
-    return *txn != NULL ? 0 : cove_store_begin(engine->opt.store, false, txn);
-}
-
-static void admit_end(const struct cove_engine *engine,
-                      struct cove_store_txn *txn)
-{
-    if (txn != engine->txn) {
-        cove_store_abort(txn);
-    }
-}
-
 /* Is it a peer, or does it know a secret? COVE_ENOTFOUND: neither. */
 static int admit_look(struct cove_engine *engine, const struct cove_key *key,
                       const uint8_t *secret, bool *known)
@@ -26,7 +11,7 @@ static int admit_look(struct cove_engine *engine, const struct cove_key *key,
     struct cove_peer_record record;
     struct cove_invite invite;
     struct cove_store_txn *txn;
-    int err = admit_begin(engine, &txn);
+    int err = engine_read(engine, &txn);
 
     if (err != 0) {
         return err;
@@ -38,7 +23,7 @@ static int admit_look(struct cove_engine *engine, const struct cove_key *key,
                                engine->opt.env->now_ms(engine->opt.env->ctx),
                                secret, &invite);
     }
-    admit_end(engine, txn);
+    engine_read_end(engine, txn);
     return err;
 }
 
@@ -91,14 +76,14 @@ int engine_join_load(struct cove_conn *conn, const struct cove_key *peer,
     struct cove_engine *engine = conn->engine;
     struct cove_peer_record record;
     struct cove_store_txn *txn;
-    int err = admit_begin(engine, &txn);
+    int err = engine_read(engine, &txn);
 
     if (err != 0) {
         return err;
     }
     conn->known = cove_peer_get(engine->opt.repo, txn, peer, &record) == 0;
     err = cove_join_get(engine->opt.repo, txn, peer, secret);
-    admit_end(engine, txn);
+    engine_read_end(engine, txn);
     conn->joins = err == 0;
     return err == COVE_ENOTFOUND ? 0 : err;
 }

@@ -43,22 +43,18 @@ static int aside_each(struct cove_conn *conn, struct cove_store_txn *txn,
 int engine_ask_aside(struct cove_conn *conn)
 {
     struct cove_engine *engine = conn->engine;
-    struct cove_store_txn *txn = engine->txn;
+    struct cove_store_txn *txn;
     uint64_t sum = 0;
-    int err = 0;
+    int err = engine_read(engine, &txn);
 
-    if (txn == NULL) {
-        err = cove_store_begin(engine->opt.store, false, &txn);
+    if (err != 0) {
+        return err;
     }
-    if (err == 0) {
-        err = aside_each(conn, txn, false, &sum);
-    }
+    err = aside_each(conn, txn, false, &sum);
     if (err == 0 && sum != conn->aside) {
         conn->aside = sum;
         err = aside_each(conn, txn, sum != 0, &sum);
     }
-    if (txn != NULL && txn != engine->txn) {
-        cove_store_abort(txn);
-    }
+    engine_read_end(engine, txn);
     return err;
 }

@@ -122,7 +122,7 @@ int take_hello(struct cove_conn *conn, uint64_t now_ms,
     }
     hello_theirs(conn, now_ms, hello);
 
-    int err = interest_hello(conn, now_ms, hello->interest);
+    int err = interest_take(conn, now_ms, hello->interest);
 
     err = err != 0 ? err : hello_ours(conn, now_ms, hello);
 

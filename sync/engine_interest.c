@@ -85,22 +85,17 @@ static int wish_say(struct cove_conn *conn, uint64_t now_ms)
 int interest_look(struct cove_conn *conn, uint64_t now_ms)
 {
     struct cove_engine *engine = conn->engine;
-    struct cove_store_txn *txn = engine->txn;
+    struct cove_store_txn *txn;
     struct cove_buf now;
-    int err = 0;
+    int err = engine_read(engine, &txn);
 
-    if (txn == NULL) {
-        err = cove_store_begin(engine->opt.store, false, &txn);
-    }
     if (err != 0) {
         return err;
     }
     cove_buf_init(&now, engine->opt.alloc);
     err = cove_interest_get(engine->opt.repo, txn, COVE_INTEREST_WANTED,
                             &conn->peer->key, &now);
-    if (txn != engine->txn) {
-        cove_store_abort(txn);
-    }
+    engine_read_end(engine, txn);
     if (err == 0 && !cove_bytes_equal(cove_buf_bytes(&now),
                                       cove_buf_bytes(&conn->peer->wish))) {
         conn->peer->wish.len = 0;
@@ -128,8 +123,8 @@ bool interest_is_current(const struct cove_conn *conn)
     return conn->interest_serial == conn->peer->theirs_serial;
 }
 
-static int theirs_take(struct cove_conn *conn, uint64_t now_ms,
-                       struct cove_bytes encoded)
+int interest_take(struct cove_conn *conn, uint64_t now_ms,
+                  struct cove_bytes encoded)
 {
     struct engine_peer *peer = conn->peer;
     int err = cove_interest_decode(&conn->interest, encoded, &conn->diag);
@@ -148,15 +143,6 @@ static int theirs_take(struct cove_conn *conn, uint64_t now_ms,
     return err;
 }
 
-int interest_hello(struct cove_conn *conn, uint64_t now_ms,
-                   struct cove_bytes encoded)
-{
-    static const uint8_t everything[] = {0xf6};
-
-    return theirs_take(conn, now_ms,
-                       encoded.len > 0 ? encoded : cove_bytes(everything, 1));
-}
-
 int interest_hear(struct cove_conn *conn, uint64_t now_ms,
                   struct cove_bytes encoded)
 {
@@ -170,7 +156,7 @@ int interest_hear(struct cove_conn *conn, uint64_t now_ms,
         return conn_fail(conn, COVE_ELIMIT,
                          "the peer changes its interest too often");
     }
-    err = theirs_take(conn, now_ms, encoded);
+    err = interest_take(conn, now_ms, encoded);
     if (err != 0) {
         return err;
     }

@@ -90,6 +90,12 @@ struct cove_engine {
 /* engine.c */
 /* The certificate for a new connection, a fresh one when it has aged. */
 void engine_identity(struct cove_engine *engine, struct cove_identity *out);
+/* A transaction to read in: the turn's, or one of its own; ended where that
+ * began well. */
+COVE_MUST_CHECK int engine_read(struct cove_engine *engine,
+                                struct cove_store_txn **txn);
+void engine_read_end(const struct cove_engine *engine,
+                     struct cove_store_txn *txn);
 /* Look at how far the store has come. */
 COVE_MUST_CHECK int engine_look(struct cove_engine *engine);
 /* Commit the turn's transaction, records of peers included. */
@@ -111,8 +117,8 @@ COVE_MUST_CHECK int interest_write(struct cove_engine *engine,
 /* Has the user changed it? Then the peer is told. */
 COVE_MUST_CHECK int interest_look(struct cove_conn *conn, uint64_t now_ms);
 /* The peer says what it wants, in its hello or later. */
-COVE_MUST_CHECK int interest_hello(struct cove_conn *conn, uint64_t now_ms,
-                                   struct cove_bytes encoded);
+COVE_MUST_CHECK int interest_take(struct cove_conn *conn, uint64_t now_ms,
+                                  struct cove_bytes encoded);
 COVE_MUST_CHECK int interest_hear(struct cove_conn *conn, uint64_t now_ms,
                                   struct cove_bytes encoded);
 /* The peer has heard ours: what it tells from now on follows from it. */

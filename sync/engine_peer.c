@@ -33,12 +33,9 @@ static int peer_load(struct cove_engine *engine, uint64_t now_ms,
 {
     struct cove_repo *repo = engine->opt.repo;
     struct cove_peer_record record;
-    struct cove_store_txn *txn = engine->txn;
-    int err = 0;
+    struct cove_store_txn *txn;
+    int err = engine_read(engine, &txn);
 
-    if (txn == NULL) {
-        err = cove_store_begin(engine->opt.store, false, &txn);
-    }
     if (err != 0) {
         return err;
     }
@@ -55,9 +52,7 @@ static int peer_load(struct cove_engine *engine, uint64_t now_ms,
         peer->have = peer->saved_have = record.have;
         err = interest_load(engine, txn, peer);
     }
-    if (txn != engine->txn) {
-        cove_store_abort(txn);
-    }
+    engine_read_end(engine, txn);
     if (err == COVE_ENOTFOUND && !known) {
         memset(&record, 0, sizeof(record));
         record.key = peer->key;

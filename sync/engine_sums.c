@@ -178,30 +178,23 @@ static int node_tell(struct cove_conn *conn, const struct sums_todo *todo,
     struct sums_walk *walk = conn->give.walk;
     struct sums_told *told =
         &walk->told[(walk->told_first + walk->told_count) % ENGINE_SUMS_OPEN];
-    uint8_t marks[COVE_SUM_LEAF * COVE_MESSAGE_MARK];
+    uint8_t marks[COVE_SUM_LEAF][COVE_MESSAGE_MARK];
     struct cove_message_sum sum = {.depth = todo->path.depth,
                                    .mask = node->leaf ? 0 : node->mask};
+    size_t ways = 0;
 
     memcpy(sum.bits, todo->path.bits, sizeof(sum.bits));
     told->at = *todo;
     told->leaf = node->leaf;
-    told->count = 0;
-    for (unsigned way = 0; !node->leaf && way < COVE_SUM_WAYS; way++) {
-        const struct cove_hash *child = &node->child[way];
-
-        if (node->mask >> way & 1) {
-            sums_wire_mark(conn, cove_bytes(child->b, sizeof(child->b)),
-                           marks + told->count * COVE_MESSAGE_MARK);
-            told->ways[told->count++] = (uint8_t)way;
-        }
-    }
-    for (size_t i = 0; node->leaf && i < node->count; i++) {
-        sums_wire_mark(conn, cove_bytes(node->mark[i], COVE_SUM_MARK),
-                       marks + told->count * COVE_MESSAGE_MARK);
-        told->nums[told->count++] = node->num[i];
-    }
+    told->count = sums_wire_marks(conn, node, marks);
     if (told->count == 0) {
         return COVE_ECORRUPT;
+    }
+    memcpy(told->nums, node->num, node->count * sizeof(node->num[0]));
+    for (unsigned way = 0; way < COVE_SUM_WAYS; way++) {
+        if (node->mask >> way & 1) {
+            told->ways[ways++] = (uint8_t)way;
+        }
     }
     sum.marks = cove_bytes(marks, told->count * COVE_MESSAGE_MARK);
 

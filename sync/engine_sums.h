@@ -62,10 +62,13 @@ COVE_MUST_CHECK int sums_answered(struct cove_conn *conn,
 /* Keep a message of sums until it can be answered. */
 COVE_MUST_CHECK int sums_hear(struct cove_conn *conn, struct cove_bytes bytes);
 COVE_MUST_CHECK int sums_answer(struct cove_conn *conn);
-/* What stands for a hash on this connection: nobody can have looked for two
- * that are alike before it began. */
-void sums_wire_mark(const struct cove_conn *conn, struct cove_bytes hash,
-                    uint8_t out[COVE_MESSAGE_MARK]);
+/* The marks of what is below a node, in order, as this connection has them.
+ * Gives how many. */
+size_t sums_wire_marks(const struct cove_conn *conn,
+                       const struct cove_sum_node *node,
+                       uint8_t out[COVE_SUM_LEAF][COVE_MESSAGE_MARK]);
+/* Look at how far they are; a check may have dropped them. */
+COVE_MUST_CHECK int engine_sums_look(struct cove_engine *engine);
 /* Bring the store's sums on, where somebody waits for them, in the turn's write
  * transaction. */
 COVE_MUST_CHECK int engine_sums(struct cove_engine *engine, uint64_t now_ms);

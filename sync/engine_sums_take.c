@@ -9,8 +9,10 @@
  */
 #include "sync/engine_internal.h"
 
-void sums_wire_mark(const struct cove_conn *conn, struct cove_bytes hash,
-                    uint8_t out[COVE_MESSAGE_MARK])
+/* Nobody can have looked for two hashes with one mark before the connection
+ * began. */
+static void wire_mark(const struct cove_conn *conn, struct cove_bytes hash,
+                      uint8_t out[COVE_MESSAGE_MARK])
 {
     const struct cove_hash *binding = cove_channel_binding(conn->channel);
     const struct cove_bytes parts[] = {
@@ -19,6 +21,26 @@ void sums_wire_mark(const struct cove_conn *conn, struct cove_bytes hash,
         cove_hash_parts("cove/sum-mark", parts, COVE_ARRAY_LEN(parts));
 
     memcpy(out, mark.b, COVE_MESSAGE_MARK);
+}
+
+size_t sums_wire_marks(const struct cove_conn *conn,
+                       const struct cove_sum_node *node,
+                       uint8_t out[COVE_SUM_LEAF][COVE_MESSAGE_MARK])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; node->leaf && i < node->count; i++) {
+        wire_mark(conn, cove_bytes(node->mark[i], COVE_SUM_MARK), out[count++]);
+    }
+    for (unsigned way = 0; !node->leaf && way < COVE_SUM_WAYS; way++) {
+        const struct cove_hash *child = &node->child[way];
+
+        if (node->mask >> way & 1) {
+            wire_mark(conn, cove_bytes(child->b, sizeof(child->b)),
+                      out[count++]);
+        }
+    }
+    return count;
 }
 
 int sums_hear(struct cove_conn *conn, struct cove_bytes bytes)
@@ -30,54 +52,34 @@ int sums_hear(struct cove_conn *conn, struct cove_bytes bytes)
         return conn_fail(conn, COVE_EPROTOCOL,
                          "the peer tells more sums than are answered");
     }
+    int err = engine_sums_look(engine);
+
     engine->sums_due = engine->sums_due || (!engine->sums_damaged &&
                                             engine->sums < engine->sequence);
-    return cove_message_add_bytes(sums, bytes);
+    return err != 0 ? err : cove_message_add_bytes(sums, bytes);
 }
 
 /* --- answering */
 
-/* Is there below the node here what the peer has below its own? */
-static bool sum_has(const struct cove_conn *conn,
-                    const struct cove_sum_node *node,
-                    const struct cove_message_sum *sum, unsigned way,
-                    const uint8_t *theirs)
-{
-    uint8_t ours[COVE_MESSAGE_MARK];
-
-    if (node->leaf != (sum->mask == 0)) {
-        return false;
-    }
-    if (!node->leaf) {
-        const struct cove_hash *child = &node->child[way];
-
-        sums_wire_mark(conn, cove_bytes(child->b, sizeof(child->b)), ours);
-        return (node->mask >> way & 1) &&
-               memcmp(ours, theirs, sizeof(ours)) == 0;
-    }
-    for (size_t i = 0; i < node->count; i++) {
-        sums_wire_mark(conn, cove_bytes(node->mark[i], COVE_SUM_MARK), ours);
-        if (memcmp(ours, theirs, sizeof(ours)) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
+/* What of the node is not here. A mark is found wherever it stands: it is equal
+ * only where all below is, and that has but one place. */
 static int answer_node(struct cove_conn *conn, const struct cove_sum_node *node,
                        const struct cove_message_sum *sum,
                        struct cove_message_list *out)
 {
     uint8_t bits[COVE_MESSAGE_SUM_LEAF / 8] = {0};
+    uint8_t ours[COVE_SUM_LEAF][COVE_MESSAGE_MARK];
     size_t count = sum->marks.len / COVE_MESSAGE_MARK;
-    unsigned way = 0;
+    size_t held = sums_wire_marks(conn, node, ours);
 
-    for (size_t i = 0; i < count; i++, way++) {
-        while (sum->mask != 0 && (sum->mask >> way & 1) == 0) {
-            way++;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *theirs = sum->marks.at + i * COVE_MESSAGE_MARK;
+        size_t at = 0;
+
+        while (at < held && memcmp(ours[at], theirs, sizeof(ours[at])) != 0) {
+            at++;
         }
-        if (!sum_has(conn, node, sum, way,
-                     sum->marks.at + i * COVE_MESSAGE_MARK)) {
+        if (at == held) {
             bits[i / 8] |= (uint8_t)(1u << i % 8);
         }
     }
@@ -172,6 +174,19 @@ int sums_answer(struct cove_conn *conn)
 }
 
 /* --- keeping up */
+
+int engine_sums_look(struct cove_engine *engine)
+{
+    struct cove_store_txn *txn;
+    int err = engine_read(engine, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    err = cove_repo_sums_position(engine->opt.repo, txn, &engine->sums);
+    engine_read_end(engine, txn);
+    return err;
+}
 
 int engine_sums(struct cove_engine *engine, uint64_t now_ms)
 {

@@ -383,12 +383,12 @@ static int take_send_know(struct cove_conn *conn)
 static int take_look(struct cove_conn *conn)
 {
     struct cove_engine *engine = conn->engine;
-    struct cove_store_txn *txn = engine->txn;
+    struct cove_store_txn *txn;
     struct conn_take *take = &conn->take;
-    int err = 0;
+    int err = engine_read(engine, &txn);
 
-    if (txn == NULL) {
-        err = cove_store_begin(engine->opt.store, false, &txn);
+    if (err != 0) {
+        return err;
     }
     while (err == 0 && take_may_ask(take)) {
         struct take_have have = take->haves[take->have_first];
@@ -402,9 +402,7 @@ static int take_look(struct cove_conn *conn)
             err = take_send_know(conn);
         }
     }
-    if (txn != NULL && txn != engine->txn) {
-        cove_store_abort(txn);
-    }
+    engine_read_end(engine, txn);
     return err;
 }
 

@@ -171,23 +171,29 @@ static int tell_change(struct cove_conn *conn, struct cove_store_txn *txn,
     return err;
 }
 
-/* What the peer refused is told again first; perhaps its time has come. */
-static int tell_refused(struct cove_conn *conn, struct cove_store_txn *txn)
+/* The digest of a document, where it is here and the peer may read it. */
+static int tell_digest(struct cove_conn *conn, struct cove_store_txn *txn,
+                       const struct cove_id *id)
 {
-    struct conn_give *give = &conn->give;
     struct cove_doc_outline outline;
     cove_num num;
-    bool may;
-    int err = cove_repo_find(conn->engine->opt.repo, txn,
-                             &conn->peer->there.ids[give->retold++], &num);
+    bool may = false;
+    int err = cove_repo_find(conn->engine->opt.repo, txn, id, &num);
 
     if (err == 0) {
         err = give_outline(conn, txn, num, &outline, &may);
     }
     if (err == 0 && may) {
-        err = cove_message_add_have(&give->haves, &outline.id, &outline.digest);
+        err = cove_message_add_have(&conn->give.haves, &outline.id,
+                                    &outline.digest);
     }
     return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+/* What the peer refused is told again first; perhaps its time has come. */
+static int tell_refused(struct cove_conn *conn, struct cove_store_txn *txn)
+{
+    return tell_digest(conn, txn, &conn->peer->there.ids[conn->give.retold++]);
 }
 
 /* --- the round */
@@ -337,10 +343,7 @@ static int round_sum(struct cove_conn *conn, struct cove_store_txn *txn)
 static int tell_directly(struct cove_conn *conn, struct cove_store_txn *txn)
 {
     struct conn_give *give = &conn->give;
-    struct cove_doc_outline outline;
     bool over = false;
-    bool may = false;
-    cove_num num = 0;
     int err = give_job_step(conn, txn, give->telling, &over);
 
     if (err != 0 ||
@@ -348,16 +351,7 @@ static int tell_directly(struct cove_conn *conn, struct cove_store_txn *txn)
         return err;
     }
     if (!over) {
-        err = cove_repo_find(conn->engine->opt.repo, txn, &give->telling->id,
-                             &num);
-        if (err == 0) {
-            err = give_outline(conn, txn, num, &outline, &may);
-        }
-        if (err == 0 && may) {
-            err = cove_message_add_have(&give->haves, &outline.id,
-                                        &outline.digest);
-        }
-        err = err == COVE_ENOTFOUND ? 0 : err;
+        err = tell_digest(conn, txn, &give->telling->id);
     }
     if (err == 0) {
         cove_alloc_free(conn->engine->opt.alloc, give->telling);

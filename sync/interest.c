@@ -2,12 +2,18 @@
 #include "sync/interest.h"
 
 #include "crdt/repo_refs.h"
+#include "sync/message.h"
 
 #include <stdlib.h>
 
 #define INTEREST_ITEMS 3
 
-static const uint8_t everything[] = {0xf6}; /* null */
+struct cove_bytes cove_interest_everything(void)
+{
+    static const uint8_t null[] = {0xf6};
+
+    return cove_bytes(null, sizeof(null));
+}
 
 void cove_interest_init(struct cove_interest *in,
                         const struct cove_alloc *alloc)
@@ -27,21 +33,6 @@ void cove_interest_clear(struct cove_interest *in)
 
 /* --- its form */
 
-static bool read_id(struct cove_reader *r, struct cove_id *out)
-{
-    struct cove_bytes bytes;
-
-    if (cove_reader_peek(r) != COVE_CBOR_BYTES) {
-        return false;
-    }
-    bytes = cove_reader_bytes(r);
-    if (bytes.len != sizeof(out->b)) {
-        return false;
-    }
-    memcpy(out->b, bytes.at, sizeof(out->b));
-    return true;
-}
-
 /* A list of ids, ascending; into `out` where that is not NULL. */
 static bool read_ids(struct cove_reader *r, size_t max, struct cove_id *out,
                      size_t *count)
@@ -53,7 +44,7 @@ static bool read_ids(struct cove_reader *r, size_t max, struct cove_id *out,
     }
     *count = cove_reader_list(r);
     for (size_t i = 0; i < *count && *count <= max; i++) {
-        if (!read_id(r, &id) ||
+        if (!cove_message_next_id(r, &id) ||
             (i > 0 && memcmp(&last, &id, sizeof(id)) >= 0)) {
             return false;
         }
@@ -79,7 +70,8 @@ static bool read_docs(struct cove_reader *r, struct cove_interest_doc *out,
         uint64_t steps;
 
         if (cove_reader_peek(r) != COVE_CBOR_LIST || cove_reader_list(r) != 2 ||
-            !read_id(r, &doc.id) || cove_reader_peek(r) != COVE_CBOR_UINT) {
+            !cove_message_next_id(r, &doc.id) ||
+            cove_reader_peek(r) != COVE_CBOR_UINT) {
             return false;
         }
         steps = cove_reader_uint(r);
@@ -333,6 +325,7 @@ static int follow_join(struct follow *f)
     if (f->count == 0) {
         return 0;
     }
+    in->followed = false; /* what these refer to is not known */
     qsort(f->found, f->count, sizeof(*f->found), id_order);
     for (size_t i = 0; i < f->count; i++) { /* each once, and new ones only */
         struct cove_interest_doc *doc = doc_find(in, &f->found[i].id);
@@ -358,34 +351,27 @@ static int follow_join(struct follow *f)
     return 0;
 }
 
-/* Everything that documents with exactly so many steps left refer to. */
-static int follow_step(struct cove_interest *in, struct cove_repo *repo,
-                       struct cove_store_txn *txn, uint8_t steps,
-                       const struct cove_id *only)
+/* What one document refers to. */
+static int follow_one(struct follow *f, struct cove_repo *repo,
+                      struct cove_store_txn *txn, const struct cove_id *id)
 {
-    struct follow f = {.in = in, .steps = (uint8_t)(steps - 1)};
     struct cove_arena arena;
-    int err = 0;
+    cove_num num;
+    int err = cove_repo_find(repo, txn, id, &num);
 
-    cove_arena_init(&arena, in->alloc);
-    for (size_t i = 0; i < in->doc_count && err == 0; i++) {
-        cove_num num;
-
-        if (in->docs[i].steps != steps ||
-            (only != NULL && id_order(only, &in->docs[i]) != 0)) {
-            continue;
-        }
-        err = cove_repo_find(repo, txn, &in->docs[i].id, &num);
-        if (err == 0) {
-            cove_arena_reset(&arena);
-            err = cove_repo_refs(repo, txn, num, &arena, follow_found, &f);
-        }
-        /* What is not here yet is followed when it comes. */
-        err = err == COVE_ENOTFOUND || err == COVE_ECORRUPT ? 0 : err;
+    cove_arena_init(&arena, f->in->alloc);
+    if (err == 0) {
+        err = cove_repo_refs(repo, txn, num, &arena, follow_found, f);
     }
     cove_arena_clear(&arena);
-    err = err != 0 ? err : follow_join(&f);
-    cove_alloc_free(in->alloc, f.found);
+    /* What is not here yet is followed when it comes. */
+    return err == COVE_ENOTFOUND || err == COVE_ECORRUPT ? 0 : err;
+}
+
+static int follow_end(struct follow *f, int err)
+{
+    err = err != 0 ? err : follow_join(f);
+    cove_alloc_free(f->in->alloc, f->found);
     return err;
 }
 
@@ -394,8 +380,16 @@ int cove_interest_follow(struct cove_interest *in, struct cove_repo *repo,
 {
     int err = 0;
 
+    /* From the most steps down: what is found has one less. */
     for (uint8_t steps = COVE_INTEREST_STEPS; steps > 0 && err == 0; steps--) {
-        err = follow_step(in, repo, txn, steps, NULL);
+        struct follow f = {.in = in, .steps = (uint8_t)(steps - 1)};
+
+        for (size_t i = 0; i < in->doc_count && err == 0; i++) {
+            if (in->docs[i].steps == steps) {
+                err = follow_one(&f, repo, txn, &in->docs[i].id);
+            }
+        }
+        err = follow_end(&f, err);
     }
     in->followed = err == 0;
     return err;
@@ -405,17 +399,13 @@ int cove_interest_changed(struct cove_interest *in, struct cove_repo *repo,
                           struct cove_store_txn *txn, const struct cove_id *id)
 {
     const struct cove_interest_doc *doc = doc_find(in, id);
-    size_t before = in->doc_count;
-    int err;
+    struct follow f = {.in = in};
 
     if (doc == NULL || doc->steps == 0) {
         return 0;
     }
-    err = follow_step(in, repo, txn, doc->steps, id);
-    if (err == 0 && in->doc_count > before) {
-        in->followed = false; /* and what those refer to */
-    }
-    return err;
+    f.steps = (uint8_t)(doc->steps - 1);
+    return follow_end(&f, follow_one(&f, repo, txn, id));
 }
 
 /* --- records */
@@ -448,7 +438,7 @@ int cove_interest_get(struct cove_repo *repo, struct cove_store_txn *txn,
                                    record_key(which, peer, key), &value);
 
     if (err == COVE_ENOTFOUND) {
-        value = cove_bytes(everything, sizeof(everything));
+        value = cove_interest_everything();
         err = 0;
     }
     return err != 0 ? err : cove_buf_append(out, value);
@@ -458,11 +448,10 @@ int cove_interest_put(struct cove_repo *repo, struct cove_store_txn *txn,
                       enum cove_interest_record which,
                       const struct cove_key *peer, struct cove_bytes encoded)
 {
-    struct cove_bytes none = cove_bytes(everything, sizeof(everything));
     uint8_t key[RECORD_KEY];
     int err;
 
-    if (!cove_bytes_equal(encoded, none)) {
+    if (!cove_bytes_equal(encoded, cove_interest_everything())) {
         return cove_repo_record_put(repo, txn, COVE_RECORDS_META,
                                     record_key(which, peer, key), encoded);
     }
@@ -479,7 +468,7 @@ int cove_interest_forget(struct cove_repo *repo, struct cove_store_txn *txn,
     for (int which = COVE_INTEREST_WANTED;
          which <= COVE_INTEREST_THEIRS && err == 0; which++) {
         err = cove_interest_put(repo, txn, (enum cove_interest_record)which,
-                                peer, cove_bytes(everything, 1));
+                                peer, cove_interest_everything());
     }
     return err;
 }

@@ -38,6 +38,8 @@ void cove_interest_init(struct cove_interest *in,
                         const struct cove_alloc *alloc); /* everything */
 void cove_interest_clear(struct cove_interest *in);      /* frees: everything */
 
+/* What stands for everything: null, encoded. */
+struct cove_bytes cove_interest_everything(void);
 /* Check hostile bytes, null or [schemas, groups, [id, steps]], each list
  * ascending without repetition, and take them. Errors: COVE_EPROTOCOL with a
  * sentence, COVE_ENOMEM; it is then as it was. */

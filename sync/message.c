@@ -315,7 +315,7 @@ static int decode_hello(struct message_decoder *d, size_t items,
 
     int err = decode_list(d, &rule_refused_ids, &out->refused);
 
-    out->interest = cove_bytes(NULL, 0);
+    out->interest = cove_interest_everything();
     if (err == 0 && items > HELLO_ITEMS &&
         !cove_interest_check(r, &out->interest)) {
         err = message_bad(d, "the interest in the hello is malformed");

@@ -64,7 +64,8 @@ struct cove_hello {
     uint64_t credit;        /* content bytes that the receiver may send */
     struct cove_bytes client;
     struct cove_message_items refused; /* ids: not held, in spite of `have` */
-    struct cove_bytes interest;        /* encoded; empty: not said */
+    struct cove_bytes interest;        /* encoded: sync/interest.h; written as
+                                          everything where empty */
 };
 
 struct cove_message_row { /* a session as its holder has it */
