@@ -20,42 +20,53 @@ static int want_bad(struct want *w, const char *member)
                      member);
 }
 
-/* A document that need not be here: whole, or by prefix where it is. */
-static int want_id(struct want *w, struct cove_bytes item, struct cove_id *out)
+/* A text that names a document: its id, which is all there need be; *text is
+ * NULL then, else what else it says. */
+static int want_text(struct want *w, struct cove_bytes item,
+                     struct cove_id *out, const char **text)
 {
-    struct cove_bytes text;
+    struct cove_bytes copy;
     int err;
 
     if (cove_value_kind(item) != COVE_KIND_TEXT) {
         return COVE_EUSAGE;
     }
-    err = cove_arena_copy(&w->a->arena, cove_value_text(item), &text);
-    if (err != 0 || cove_id_parse((const char *)text.at, out) == 0) {
-        return err;
+    err = cove_arena_copy(&w->a->arena, cove_value_text(item), &copy);
+    *text = (const char *)copy.at;
+    if (err == 0 && cove_id_parse(*text, out) == 0) {
+        *text = NULL;
     }
-    return cove_repo_resolve(w->txn->worker->repo, w->txn->txn,
-                             (const char *)text.at, out, &w->txn->diag);
+    return err;
+}
+
+/* A document, whole or by prefix where it is here. */
+static int want_id(struct want *w, struct cove_bytes item, struct cove_id *out)
+{
+    const char *text;
+    int err = want_text(w, item, out, &text);
+
+    return err != 0 || text == NULL
+               ? err
+               : cove_repo_resolve(w->txn->worker->repo, w->txn->txn, text, out,
+                                   &w->txn->diag);
 }
 
 /* A schema by its name, or by the id of its journal. */
 static int want_schema(struct want *w, struct cove_bytes item,
                        struct cove_id *out)
 {
-    struct cove_bytes text;
+    const char *text;
     cove_num num;
-    int err;
+    int err = want_text(w, item, out, &text);
 
-    if (cove_value_kind(item) != COVE_KIND_TEXT) {
-        return COVE_EUSAGE;
+    if (err == 0 && text != NULL) {
+        err = cove_catalog_find(w->txn->worker->catalog, w->txn->txn, text,
+                                &num, &w->txn->diag);
+        err = err != 0
+                  ? err
+                  : cove_repo_id(w->txn->worker->repo, w->txn->txn, num, out);
     }
-    err = cove_arena_copy(&w->a->arena, cove_value_text(item), &text);
-    if (err != 0 || cove_id_parse((const char *)text.at, out) == 0) {
-        return err;
-    }
-    err = cove_catalog_find(w->txn->worker->catalog, w->txn->txn,
-                            (const char *)text.at, &num, &w->txn->diag);
-    return err != 0 ? err
-                    : cove_repo_id(w->txn->worker->repo, w->txn->txn, num, out);
+    return err;
 }
 
 static int want_document(struct want *w, struct cove_bytes item,
