@@ -351,46 +351,33 @@ int mend_record(struct cove_check *c, struct repo_record *record,
 static int remove_tree(struct cove_check *c, unsigned tree, cove_num num,
                        const struct cove_aside *as)
 {
-    struct cove_store_cursor *cursor;
     struct cove_aside aside = *as;
+    struct repo_first first;
     struct cove_place place;
-    struct cove_entry entry;
     int err = 0;
 
     cove_place_start(&place);
     cove_place_number(&place, num);
-    for (;;) {
-        uint8_t key[COVE_STORE_MAX_KEY];
+    while (err == 0) {
         struct cove_bytes value = {NULL, 0};
-        size_t len = 0;
 
-        err = cove_store_cursor_open(c->work.txn, tree, &cursor);
-        if (err != 0) {
-            return err;
-        }
-        err = cove_store_cursor_seek(cursor, cove_place_bytes(&place), &entry);
-        if (err == 0) {
-            len = entry.key.len;
-            memcpy(key, entry.key.at, len);
-            cove_arena_reset(&c->piece);
-            err = cove_arena_copy(&c->piece, entry.value, &value);
-        }
-        cove_store_cursor_close(cursor);
-        if (err == COVE_ENOTFOUND || len < place.len ||
-            memcmp(key, place.b, place.len) != 0) {
-            return err == COVE_ENOTFOUND ? 0 : err;
+        err = repo_first_under(c->work.txn, tree, cove_place_bytes(&place),
+                               &first);
+        if (err == COVE_ENOTFOUND) {
+            return 0;
         }
         if (err == 0 && tree != REPO_STATES) {
-            err = mend_aside(c, &aside, value);
+            cove_arena_reset(&c->piece);
+            err = cove_arena_copy(&c->piece, first.value, &value);
+            err = err != 0 ? err : mend_aside(c, &aside, value);
             aside.from++;
         }
         if (err == 0) {
-            err = cove_store_del(c->work.txn, tree, cove_bytes(key, len));
-        }
-        if (err != 0) {
-            return err;
+            err = cove_store_del(c->work.txn, tree,
+                                 cove_bytes(first.key, first.len));
         }
     }
+    return err;
 }
 
 int mend_remove(struct cove_check *c, cove_num num, const struct cove_id *id)

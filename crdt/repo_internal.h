@@ -306,6 +306,16 @@ COVE_MUST_CHECK int repo_removal_note(struct repo_work *work,
 /* repo_index.c: take a document out of all indexes. */
 COVE_MUST_CHECK int repo_index_remove(struct repo_work *work, cove_num num);
 
+/* repo_remove.c: the first entry under a prefix; its value is borrowed until
+ * the next write. Errors: COVE_ENOTFOUND. */
+struct repo_first {
+    uint8_t key[COVE_STORE_MAX_KEY];
+    size_t len;
+    struct cove_bytes value;
+};
+COVE_MUST_CHECK int repo_first_under(struct cove_store_txn *txn, unsigned tree,
+                                     struct cove_bytes prefix,
+                                     struct repo_first *out);
 /* repo_remove.c: all that is kept of a document beside its record, its number
  * and its change. */
 COVE_MUST_CHECK int repo_remove_content(struct repo_work *work,

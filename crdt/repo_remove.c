@@ -110,52 +110,68 @@ static int remove_inline(struct repo_work *work,
     return err;
 }
 
+int repo_first_under(struct cove_store_txn *txn, unsigned tree,
+                     struct cove_bytes prefix, struct repo_first *out)
+{
+    struct cove_store_cursor *cursor;
+    struct cove_entry entry;
+    int err = cove_store_cursor_open(txn, tree, &cursor);
+
+    if (err != 0) {
+        return err;
+    }
+    err = cove_store_cursor_seek(cursor, prefix, &entry);
+    if (err == 0 && (entry.key.len < prefix.len ||
+                     (prefix.len > 0 &&
+                      memcmp(entry.key.at, prefix.at, prefix.len) != 0))) {
+        err = COVE_ENOTFOUND;
+    }
+    if (err == 0) {
+        out->len = entry.key.len;
+        memcpy(out->key, entry.key.at, out->len);
+        out->value = entry.value;
+    }
+    cove_store_cursor_close(cursor);
+    return err;
+}
+
+/* Nothing of a log names its group any more. */
+static int remove_chunk(struct repo_work *work, const struct repo_first *first,
+                        size_t prefix)
+{
+    struct cove_bytes rest =
+        cove_bytes(first->key + prefix, first->len - prefix);
+    uint64_t session;
+    int err = cove_place_take(&rest, &session);
+
+    return err != 0 ? err
+                    : repo_log_release(work, (uint32_t)session, first->value);
+}
+
 /* All entries whose keys begin with the number. */
 static int remove_under(struct repo_work *work, unsigned tree, uint64_t num)
 {
+    struct repo_first first;
     struct cove_place place;
-    int err;
+    int err = 0;
 
     cove_place_start(&place);
     cove_place_number(&place, num);
-    for (;;) {
-        struct cove_store_cursor *cursor;
-        struct cove_entry entry;
-        uint8_t key[COVE_STORE_MAX_KEY];
-        size_t len = 0;
-
-        err = cove_store_cursor_open(work->txn, tree, &cursor);
-        if (err != 0) {
-            return err;
+    while (err == 0) {
+        err =
+            repo_first_under(work->txn, tree, cove_place_bytes(&place), &first);
+        if (err == COVE_ENOTFOUND) {
+            return 0;
         }
-        err = cove_store_cursor_seek(cursor, cove_place_bytes(&place), &entry);
+        if (err == 0 && tree == REPO_LOG) {
+            err = remove_chunk(work, &first, place.len);
+        }
         if (err == 0) {
-            len = entry.key.len;
-            memcpy(key, entry.key.at, len);
-        }
-        cove_store_cursor_close(cursor);
-        if (err != 0 || len < place.len ||
-            memcmp(key, place.b, place.len) != 0) {
-            return err == COVE_ENOTFOUND ? 0 : err;
-        }
-        if (tree == REPO_LOG) {
-            struct cove_bytes rest =
-                cove_bytes(key + place.len, len - place.len);
-            uint64_t session;
-
-            err = cove_place_take(&rest, &session);
-            if (err == 0) {
-                err = repo_log_release(work, (uint32_t)session, entry.value);
-            }
-            if (err != 0) {
-                return err;
-            }
-        }
-        err = cove_store_del(work->txn, tree, cove_bytes(key, len));
-        if (err != 0) {
-            return err;
+            err = cove_store_del(work->txn, tree,
+                                 cove_bytes(first.key, first.len));
         }
     }
+    return err;
 }
 
 static int remove_index(struct repo_work *work,

@@ -385,15 +385,15 @@ int sums_position_put(struct repo_work *work, uint64_t position)
 
 int cove_repo_sums_drop(struct cove_repo *repo, struct cove_store_txn *txn)
 {
-    uint8_t key[COVE_STORE_MAX_KEY];
-    size_t len = 0;
+    struct repo_first first;
     int err = 0;
 
     (void)repo;
     while (err == 0) {
-        err = sums_seek(txn, cove_bytes(NULL, 0), key, &len);
+        err = repo_first_under(txn, REPO_SUMS, cove_bytes(NULL, 0), &first);
         if (err == 0) {
-            err = cove_store_del(txn, REPO_SUMS, cove_bytes(key, len));
+            err = cove_store_del(txn, REPO_SUMS,
+                                 cove_bytes(first.key, first.len));
         }
     }
     return err == COVE_ENOTFOUND ? 0 : err;
