@@ -349,7 +349,7 @@ struct faults {
     long tries, tolerated;
     uint64_t seen[4096]; /* contents that were checked */
     size_t seen_count;
-    char why[400];
+    char why[600];
 };
 
 static bool faults_say(struct faults *f, const char *what, int err,
