@@ -395,3 +395,16 @@ int cove_batch_decode(struct cove_bytes in, struct cove_arena *arena,
     }
     return err;
 }
+
+bool cove_batch_is_alone(struct cove_bytes in)
+{
+    struct cove_reader r;
+    size_t len = 2 + sizeof(struct cove_signature); /* as the last item */
+
+    if (in.len < len) {
+        return false;
+    }
+    cove_reader_init(&r, cove_bytes(in.at + in.len - len, len));
+    return cove_reader_peek(&r) == COVE_CBOR_BYTES &&
+           cove_reader_bytes(&r).len == sizeof(struct cove_signature);
+}

@@ -30,6 +30,8 @@ struct cove_proof { /* what signs a session head */
     const struct cove_group *group; /* shared: that one, or NULL: unknown */
     uint64_t kept; /* read from a repo: cove_repo_group knows it by this; 0 =
                       it cannot be shared */
+    const struct cove_hash *proven;  /* the head that it was found to sign, in
+                                        another thread, or NULL */
     struct cove_signature signature; /* over the head, or over the root */
     /* grouped only: */
     uint32_t leaf;          /* index of this head's leaf */
@@ -70,6 +72,10 @@ COVE_MUST_CHECK int cove_batch_decode(struct cove_bytes in,
                                       struct cove_arena *arena,
                                       struct cove_batch *out,
                                       struct cove_diag *diag);
+
+/* Does it end as one does that is signed plainly? A guess without decoding, for
+ * who plans the work. */
+bool cove_batch_is_alone(struct cove_bytes in);
 
 /* Sign a session head plainly. */
 void cove_head_sign(const struct cove_secret *secret,

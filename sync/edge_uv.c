@@ -67,6 +67,7 @@ void edge_closed(struct cove_edge *edge)
     void (*done)(void *ctx) = edge->done;
     void *ctx = edge->done_ctx;
 
+    cove_engine_verify_by(edge->engine, NULL, NULL);
     edge_peers_free(edge);
     edge_view_clear(edge);
     cove_alloc_free(edge->opt.alloc, edge);
@@ -291,6 +292,7 @@ int cove_edge_new(struct uv_loop_s *loop, struct cove_engine *engine,
     edge->check.data = edge;
     edge->watch.data = edge;
     edge->handles = 4;
+    cove_engine_verify_by(engine, edge_verify, edge);
     (void)uv_check_start(&edge->check, edge_on_check);
     *out = edge;
     return 0;

@@ -133,6 +133,25 @@ static void conn_on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init(c->edge->read, sizeof(c->edge->read));
 }
 
+static void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+
+/* Read, or do not, as the engine would have it. */
+static void conn_listen(struct edge_conn *c)
+{
+    bool deaf = c->conn != NULL && cove_conn_waits(c->conn);
+
+    if (deaf != c->deaf && c->stage != EDGE_CLOSING) {
+        c->deaf = deaf;
+        if (deaf) {
+            (void)uv_read_stop((uv_stream_t *)&c->tcp);
+        } else {
+            /* Of a socket that was read before: it can only be closed. */
+            (void)uv_read_start((uv_stream_t *)&c->tcp, conn_on_alloc,
+                                conn_on_read);
+        }
+    }
+}
+
 static void conn_input(struct edge_conn *c, size_t len)
 {
     struct cove_conn_stats stats;
@@ -150,6 +169,7 @@ static void conn_input(struct edge_conn *c, size_t len)
             edge_peer_opened(c, &stats.peer);
         }
     }
+    conn_listen(c);
 }
 
 static void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -193,6 +213,7 @@ static void conn_linger(struct edge_conn *c)
         return;
     }
     c->stage = EDGE_LINGERING;
+    conn_listen(c);
     c->deadline_ms = edge_now(c->edge) + EDGE_LINGER_MS;
     if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, conn_on_shutdown) !=
         0) {
@@ -246,6 +267,7 @@ static void conn_write_later(struct edge_conn *c, struct cove_bytes out)
 
 void edge_conn_pump(struct edge_conn *c)
 {
+    conn_listen(c);
     for (int i = 0; c->stage == EDGE_OPEN && !c->writing; i++) {
         struct cove_bytes out = cove_conn_output(c->conn);
 

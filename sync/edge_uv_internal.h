@@ -5,6 +5,7 @@
  *   edge_uv_conn.c     one socket, from accept or dial to its end
  *   edge_uv_peer.c     whom to dial, when, and what their records say
  *   edge_uv_state.c    how all is, for other threads to ask
+ *   edge_uv_verify.c   signatures, in libuv's threads
  *   edge_uv_address.c  "host:port" and socket addresses
  */
 #ifndef COVE_SYNC_EDGE_UV_INTERNAL_H
@@ -65,6 +66,7 @@ struct edge_conn {
     bool open;  /* the handshake is done */
     bool spoke; /* something was written */
     bool writing;
+    bool deaf; /* the engine takes no more now: the socket is not read */
     bool resolving;
     unsigned holds;       /* callbacks of libuv that will still look at this */
     uint64_t deadline_ms; /* of resolving, connecting, lingering */
@@ -163,6 +165,10 @@ void edge_conn_bye(struct edge_conn *c);
 void edge_conn_close(struct edge_conn *c);
 /* Enforce the deadlines of all; the earliest that is left. */
 uint64_t edge_conns_tick(struct cove_edge *edge, uint64_t now_ms);
+
+/* edge_uv_verify.c; ctx: the edge */
+struct cove_verify;
+COVE_MUST_CHECK int edge_verify(void *ctx, struct cove_verify *verify);
 
 /* edge_uv_peer.c */
 /* Read the records again: dial who is new, part from who is gone. */

@@ -106,6 +106,14 @@ void cove_engine_free(struct cove_engine *engine)
     cove_alloc_free(alloc, engine);
 }
 
+void cove_engine_verify_by(struct cove_engine *engine,
+                           int (*begin)(void *ctx, struct cove_verify *verify),
+                           void *ctx)
+{
+    engine->verify = begin;
+    engine->verify_ctx = ctx;
+}
+
 void engine_identity(struct cove_engine *engine, struct cove_identity *out)
 {
     int64_t now = engine_wall(engine);

@@ -22,6 +22,7 @@
 
 struct cove_engine;
 struct cove_conn;
+struct cove_verify;
 
 struct cove_engine_options {
     const struct cove_alloc *alloc;
@@ -74,6 +75,20 @@ const struct cove_diag *cove_conn_diag(const struct cove_conn *conn);
 const struct cove_key *cove_conn_stranger(const struct cove_conn *conn);
 /* The socket is gone: free the connection. */
 void cove_conn_closed(struct cove_conn *conn);
+
+/* Let signatures be verified elsewhere, where a message has many
+ * (sync/verify.h). begin is given a message, has its parts run, in any thread,
+ * and then calls cove_engine_verified in this one; always, and before the
+ * engine is freed. Where it gives an error it does not. NULL: they are verified
+ * here. */
+void cove_engine_verify_by(struct cove_engine *engine,
+                           int (*begin)(void *ctx, struct cove_verify *verify),
+                           void *ctx);
+void cove_engine_verified(struct cove_engine *engine, uint64_t now_ms,
+                          struct cove_verify *verify);
+/* Does the connection wait for that? What else comes from its socket should
+ * stay there. */
+bool cove_conn_waits(const struct cove_conn *conn);
 
 /* The store changed, by this process or another. */
 COVE_MUST_CHECK int cove_engine_changed(struct cove_engine *engine,

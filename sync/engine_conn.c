@@ -272,7 +272,8 @@ static int conn_messages(struct cove_conn *conn, uint64_t now_ms)
     struct cove_bytes bytes;
     int err = 0;
 
-    while (err == 0 && cove_channel_receive(conn->channel, &bytes) == 0) {
+    while (err == 0 && conn->take.verify == NULL &&
+           cove_channel_receive(conn->channel, &bytes) == 0) {
         err = conn_message(conn, now_ms, bytes);
         if (err == 0) {
             err = conn_answer(conn);
@@ -282,6 +283,22 @@ static int conn_messages(struct cove_conn *conn, uint64_t now_ms)
         err = take_settle(conn, now_ms);
     }
     return err;
+}
+
+/* Take what has come, up to the goodbye. */
+static int conn_go_on(struct cove_conn *conn, uint64_t now_ms)
+{
+    int err = conn->peer != NULL ? conn_messages(conn, now_ms) : 0;
+
+    if (err != 0) {
+        return conn_fail(conn, err, "%s", cove_error_text(err));
+    }
+    if (conn->take.verify == NULL &&
+        cove_channel_state(conn->channel) == COVE_CHANNEL_GOODBYE) {
+        conn->done = true;
+        conn_event(conn, "closed by the peer");
+    }
+    return 0;
 }
 
 int cove_conn_input(struct cove_conn *conn, uint64_t now_ms,
@@ -303,17 +320,36 @@ int cove_conn_input(struct cove_conn *conn, uint64_t now_ms,
         cove_channel_state(conn->channel) == COVE_CHANNEL_OPEN) {
         err = conn_open(conn, now_ms);
     }
-    if (err == 0 && conn->peer != NULL) {
-        err = conn_messages(conn, now_ms);
+    return err != 0 ? conn_fail(conn, err, "%s", cove_error_text(err))
+                    : conn_go_on(conn, now_ms);
+}
+
+bool cove_conn_waits(const struct cove_conn *conn)
+{
+    return conn->take.verify != NULL && !conn->done;
+}
+
+void cove_engine_verified(struct cove_engine *engine, uint64_t now_ms,
+                          struct cove_verify *verify)
+{
+    struct cove_conn *conn = engine->conns;
+
+    while (conn != NULL && conn->take.verify != verify) {
+        conn = conn->next;
     }
-    if (err != 0) {
-        return conn_fail(conn, err, "%s", cove_error_text(err));
+    engine->now_ms = now_ms;
+    if (conn != NULL && !conn->done) { /* else nobody waits any more */
+        int err = ingest_verified(conn, verify);
+
+        conn->take.verify = NULL;
+        err = err == 0 ? conn_answer(conn) : err;
+        /* An error has ended the connection, or ends it here. */
+        (void)!(err != 0 ? conn_fail(conn, err, "%s", cove_error_text(err))
+                         : conn_go_on(conn, now_ms));
+    } else if (conn != NULL) {
+        conn->take.verify = NULL;
     }
-    if (cove_channel_state(conn->channel) == COVE_CHANNEL_GOODBYE) {
-        conn->done = true;
-        conn_event(conn, "closed by the peer");
-    }
-    return 0;
+    cove_verify_free(verify);
 }
 
 struct cove_bytes cove_conn_output(struct cove_conn *conn)

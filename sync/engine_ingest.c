@@ -23,6 +23,7 @@ struct ingest {
     cove_num first_new;      /* of the documents that are new in this message */
     struct cove_id last;     /* document that was counted last */
     struct cove_group group; /* that stood last in the message; count 0: none */
+    const struct cove_verify *verify; /* what was verified before, or NULL */
 };
 
 /* --- refusing */
@@ -334,15 +335,18 @@ static int ingest_verdict(struct ingest *in, const struct cove_batch *batch,
     }
 }
 
-/* A group is for the batches behind it; its bytes lie in the message. */
-static int ingest_group(struct ingest *in, struct cove_bytes bytes)
+/* Item n, a group, is for the batches behind it; its bytes lie in the message.
+ */
+static int ingest_group(struct ingest *in, size_t n, struct cove_bytes bytes)
 {
     struct cove_group group;
     int err = cove_group_decode(bytes, &group, &in->diag);
 
     in->group.count = 0;
     if (err == 0) {
-        err = cove_group_verify(&group);
+        group.verified =
+            in->verify != NULL && cove_verify_group_holds(in->verify, n);
+        err = group.verified ? 0 : cove_group_verify(&group);
     }
     if (err != 0) {
         return ingest_refuse(in, NULL, err, true);
@@ -351,7 +355,7 @@ static int ingest_group(struct ingest *in, struct cove_bytes bytes)
     return 0;
 }
 
-static int ingest_batch(struct ingest *in, struct cove_bytes bytes)
+static int ingest_batch(struct ingest *in, size_t n, struct cove_bytes bytes)
 {
     struct cove_engine *engine = in->engine;
     struct cove_ingest_result result;
@@ -362,7 +366,7 @@ static int ingest_batch(struct ingest *in, struct cove_bytes bytes)
         return err;
     }
     if (cove_group_is(bytes)) {
-        return ingest_group(in, bytes);
+        return ingest_group(in, n, bytes);
     }
     err = cove_batch_decode(bytes, &engine->arena, &batch, &in->diag);
     if (err != 0) {
@@ -371,15 +375,19 @@ static int ingest_batch(struct ingest *in, struct cove_bytes bytes)
     if (batch.proof.shared && in->group.count > 0) {
         batch.proof.group = &in->group;
     }
+    batch.proof.proven =
+        in->verify != NULL ? cove_verify_head(in->verify, n) : NULL;
     err = cove_repo_ingest(engine->opt.repo, engine->txn, &batch,
                            in->conn->peer->number, &result, &in->diag);
     return err == 0 ? ingest_taken(in, &batch, &result)
                     : ingest_verdict(in, &batch, err);
 }
 
-int ingest_content(struct cove_conn *conn, const struct cove_message *message)
+static int ingest_take(struct cove_conn *conn,
+                       const struct cove_message *message,
+                       const struct cove_verify *verify)
 {
-    struct ingest in = {.conn = conn, .engine = conn->engine};
+    struct ingest in = {.conn = conn, .engine = conn->engine, .verify = verify};
     struct cove_reader walk = cove_message_walk(&message->headers);
     struct cove_bytes bytes;
     struct cove_id id;
@@ -392,7 +400,7 @@ int ingest_content(struct cove_conn *conn, const struct cove_message *message)
     walk = cove_message_walk(&message->batches);
     for (size_t i = 0; i < message->batches.count && err == 0; i++) {
         (void)cove_message_next_bytes(&walk, &bytes);
-        err = ingest_batch(&in, bytes);
+        err = ingest_batch(&in, i, bytes);
     }
     walk = cove_message_walk(&message->done);
     for (size_t i = 0; i < message->done.count && err == 0; i++) {
@@ -400,4 +408,26 @@ int ingest_content(struct cove_conn *conn, const struct cove_message *message)
         err = take_done(conn, &id);
     }
     return err;
+}
+
+int ingest_content(struct cove_conn *conn, const struct cove_message *message)
+{
+    struct cove_engine *engine = conn->engine;
+    struct cove_verify *verify;
+
+    if (engine->verify == NULL || !cove_verify_pays(message) ||
+        cove_verify_new(engine->opt.alloc, message, &verify) != 0) {
+        return ingest_take(conn, message, NULL);
+    }
+    if (engine->verify(engine->verify_ctx, verify) != 0) {
+        cove_verify_free(verify);
+        return ingest_take(conn, message, NULL);
+    }
+    conn->take.verify = verify;
+    return 0;
+}
+
+int ingest_verified(struct cove_conn *conn, const struct cove_verify *verify)
+{
+    return ingest_take(conn, cove_verify_message(verify), verify);
 }

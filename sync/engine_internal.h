@@ -25,6 +25,7 @@
 #include "sync/engine_peer.h"
 #include "sync/engine_take.h"
 #include "sync/invite.h"
+#include "sync/verify.h"
 
 #define ENGINE_CREDIT        (1u << 20) /* first credit to a peer */
 #define ENGINE_TXN_BYTES     (4u << 20)
@@ -70,6 +71,8 @@ struct cove_conn {
 
 struct cove_engine {
     struct cove_engine_options opt;
+    int (*verify)(void *ctx, struct cove_verify *verify); /* or NULL */
+    void *verify_ctx;
     int64_t identity_ms;
     uint64_t now_ms; /* as last told */
     uint8_t store_id[16];

@@ -61,6 +61,8 @@ struct conn_take {
     bool fresh;         /* something came since the last acknowledgement */
     unsigned interests; /* said and not answered: no position counts */
     bool stuck; /* too much was refused: no position is reached any more */
+    struct cove_verify *verify; /* a message whose signatures are verified;
+                                   nothing behind it is taken until then */
     struct take_suspect *suspects;
     size_t suspect_count;
     unsigned strikes, refused;
@@ -100,7 +102,11 @@ COVE_MUST_CHECK int take_acknowledge(struct cove_conn *conn);
 /* engine_ingest.c */
 bool ingest_suspects(const struct cove_conn *conn, const struct cove_id *id,
                      const struct cove_session_id *session);
+/* Take a message of content, now or when its signatures are verified. */
 COVE_MUST_CHECK int ingest_content(struct cove_conn *conn,
                                    const struct cove_message *message);
+/* They are: take it. */
+COVE_MUST_CHECK int ingest_verified(struct cove_conn *conn,
+                                    const struct cove_verify *verify);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "core/store.h"
 #include "sync/edge_uv_internal.h"
+#include "sync/verify.h"
 #include "tests/unit/harness.h"
 
 #define PEERS 4
@@ -24,6 +25,7 @@ struct cove_conn {
     struct cove_conn *next;
     struct cove_channel *ch;
     bool bye;
+    bool waits; /* until signatures are verified */
     size_t received;
 };
 
@@ -34,6 +36,14 @@ struct cove_engine {
     size_t received;
     int fail_flush;
     uint64_t age_ms; /* of connections when they begin */
+    int (*begin)(void *ctx, struct cove_verify *verify);
+    void *begin_ctx;
+    unsigned verified;
+};
+
+struct cove_verify {
+    size_t parts;
+    atomic_uint runs;
 };
 
 struct cove_repo {
@@ -133,6 +143,42 @@ void cove_conn_closed(struct cove_conn *conn)
     conn->engine->closes++;
     cove_channel_free(conn->ch);
     free(conn);
+}
+
+bool cove_conn_waits(const struct cove_conn *conn)
+{
+    return conn->waits;
+}
+
+void cove_engine_verify_by(struct cove_engine *engine,
+                           int (*begin)(void *ctx, struct cove_verify *verify),
+                           void *ctx)
+{
+    engine->begin = begin;
+    engine->begin_ctx = ctx;
+}
+
+void cove_engine_verified(struct cove_engine *engine, uint64_t now,
+                          struct cove_verify *verify)
+{
+    (void)now;
+    for (struct cove_conn *conn = engine->conns; conn != NULL;
+         conn = conn->next) {
+        conn->waits = false;
+    }
+    ck_assert_uint_eq(atomic_load(&verify->runs), verify->parts);
+    engine->verified++;
+}
+
+size_t cove_verify_parts(const struct cove_verify *verify)
+{
+    return verify->parts;
+}
+
+void cove_verify_run(struct cove_verify *verify, size_t part)
+{
+    (void)part;
+    (void)atomic_fetch_add(&verify->runs, 1);
 }
 
 const struct cove_key *cove_conn_stranger(const struct cove_conn *conn)
@@ -1009,6 +1055,61 @@ static bool a_dialled_again(void)
     return a.edge->counts.dialled >= 2;
 }
 
+static size_t as_much;
+
+static bool b_received(void)
+{
+    return b.engine.received == as_much;
+}
+
+static bool b_verified(void)
+{
+    return b.engine.verified > 0;
+}
+
+static void a_says(size_t len)
+{
+    static const uint8_t zeros[65536];
+
+    ck_assert_int_eq(cove_channel_send(a.engine.conns->ch, COVE_LANE_CONTENT,
+                                       cove_bytes(zeros, len)),
+                     0);
+    cove_edge_wake(a.edge);
+}
+
+START_TEST(a_socket_is_not_read_while_signatures_are_verified)
+{
+    struct cove_verify verify = {.parts = COVE_VERIFY_PARTS};
+
+    connect_both();
+    a_says(100);
+    as_much = 100;
+    ck_assert(turn_until(b_received, 2000));
+    b.engine.conns->waits = true;
+    a_says(1); /* is read, and then no more */
+    as_much = 101;
+    ck_assert(turn_until(b_received, 2000));
+    a_says(1000);
+    ck_assert(!turn_until(never, 50));
+    ck_assert_uint_eq(b.engine.received, 101);
+    ck_assert_int_eq(b.engine.begin(b.engine.begin_ctx, &verify), 0);
+    ck_assert(turn_until(b_verified, 2000));
+    as_much = 1101;
+    ck_assert(turn_until(b_received, 2000));
+}
+END_TEST
+
+START_TEST(stopping_waits_for_signatures_and_leaks_nothing)
+{
+    struct cove_verify verify = {.parts = COVE_VERIFY_PARTS};
+
+    connect_both();
+    ck_assert_int_eq(b.engine.begin(b.engine.begin_ctx, &verify), 0);
+    cove_edge_stop(b.edge, on_stopped, &b);
+    ck_assert(turn_until(b_verified, 2000));
+}
+END_TEST
+
 START_TEST(a_redial_does_not_wait_for_the_pause)
 {
     device_peer(&a, 0, &b, "127.0.0.1:1"); /* nobody is there */
@@ -1194,6 +1295,8 @@ int main(void)
     ADD(stopping_waits_for_a_peer_that_never_reads_as_long_as_was_said);
     ADD(how_all_is_can_be_looked_at);
     ADD(the_last_sixteen_strangers_are_remembered);
+    ADD(a_socket_is_not_read_while_signatures_are_verified);
+    ADD(stopping_waits_for_signatures_and_leaks_nothing);
     ADD(a_redial_does_not_wait_for_the_pause);
     ADD(an_edge_that_never_started_stops_too);
     ADD(stopping_while_a_name_is_looked_up_leaks_nothing);
