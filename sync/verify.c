@@ -59,7 +59,7 @@ int cove_verify_new(const struct cove_alloc *alloc,
     }
     verify->alloc = alloc;
     verify->message = *content;
-    verify->parts = count < COVE_VERIFY_PARTS * COVE_VERIFY_LEAST
+    verify->parts = count < (size_t)COVE_VERIFY_PARTS * COVE_VERIFY_LEAST
                         ? count / COVE_VERIFY_LEAST + 1
                         : COVE_VERIFY_PARTS;
     verify->bytes = cove_alloc_new(alloc, len + 1);

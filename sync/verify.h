@@ -14,8 +14,8 @@
 
 #include "sync/message.h"
 
-#define COVE_VERIFY_PARTS 4  /* of a job, at most */
-#define COVE_VERIFY_LEAST 16 /* signatures, below which nothing is gained */
+#define COVE_VERIFY_PARTS 4u  /* of a job, at most */
+#define COVE_VERIFY_LEAST 16u /* signatures, below which nothing is gained */
 
 struct cove_verify;
 
