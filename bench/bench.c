@@ -83,6 +83,9 @@ static void bench_rounds(struct bench *b)
         if (bench_wants(b, "peers")) {
             bench_peers(b);
         }
+        if (bench_wants(b, "relay")) {
+            bench_relay(b);
+        }
         if (bench_wants(b, "schema")) {
             bench_schema(b);
         }
@@ -97,12 +100,12 @@ static void bench_rounds(struct bench *b)
 
 static int bench_usage(void)
 {
-    fprintf(
-        stderr,
-        "usage: bench [--rounds 1..%d] [--only documents|import|"
-        "peers|schema|watch|writers|large|queries] [--large N] [DOCUMENTS]\n"
-        "       bench [--own-time] --sizes MOST\n",
-        BENCH_ROUNDS_MAX);
+    fprintf(stderr,
+            "usage: bench [--rounds 1..%d] [--only documents|import|"
+            "peers|relay|schema|watch|writers|large|queries] [--large N] "
+            "[DOCUMENTS]\n"
+            "       bench [--own-time] --sizes MOST\n",
+            BENCH_ROUNDS_MAX);
     return 2;
 }
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #define BENCH_ROUNDS_MAX 15
-#define BENCH_LINES      32
+#define BENCH_LINES      48
 #define BENCH_COMMIT     100 /* documents a commit */
 
 struct bench_line { /* figures of one kind, one a round */
@@ -61,6 +61,8 @@ void bench_documents(struct bench *b);
 void bench_import(struct bench *b);
 /* peers.c: first sync, an edit seen, reconnect. */
 void bench_peers(struct bench *b);
+/* relay.c: a relay with many idle and some busy devices. */
+void bench_relay(struct bench *b);
 /* writers.c: commits of several threads and processes, reads beside them. */
 void bench_writers(struct bench *b);
 /* schema.c: a plan, a long chain of versions. */
