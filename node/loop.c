@@ -9,7 +9,29 @@
 #include "node/sync.h"
 #include "node/watch.h"
 
+#include <signal.h>
 #include <sys/epoll.h>
+#include <time.h>
+
+/* libuv writes to sockets without MSG_NOSIGNAL: one whose peer is gone raises
+ * SIGPIPE, which by default ends the program. It is blocked meanwhile; one that
+ * was pending before stays. */
+void node_loop_turn(uv_loop_t *loop, bool once)
+{
+    static const struct timespec now = {0, 0};
+    sigset_t broken, before, pending;
+    bool was;
+
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    (void)sigpending(&pending);
+    was = sigismember(&pending, SIGPIPE) == 1;
+    (void)pthread_sigmask(SIG_BLOCK, &broken, &before);
+    uv_run(loop, once ? UV_RUN_NOWAIT : UV_RUN_DEFAULT);
+    while (!was && sigtimedwait(&broken, NULL, &now) > 0) {
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
 
 /* ----------------------------------------------------------- a descriptor */
 
@@ -74,7 +96,7 @@ int cove_dispatch(struct cove *store)
     uv_loop_t *loop = node_watch_telling(store) ? NULL : node_sync_turns(store);
 
     if (loop != NULL) {
-        uv_run(loop, UV_RUN_NOWAIT);
+        node_loop_turn(loop, true);
     }
     return node_watch_turn(store);
 }

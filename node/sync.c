@@ -164,7 +164,7 @@ static void sync_parts_free(struct node_sync *s)
         node_worker_give(s->store, s->worker);
     }
     if (s->loop == &s->own) {
-        uv_run(&s->own, UV_RUN_NOWAIT);
+        node_loop_turn(&s->own, true);
         uv_loop_close(&s->own);
     }
     cove_alloc_free(s->store->alloc, s);
@@ -273,7 +273,7 @@ void node_sync_free(struct cove *store)
     if (s->threaded) {
         pthread_join(s->thread, NULL);
     } else {
-        uv_run(&s->own, UV_RUN_DEFAULT);
+        node_loop_turn(&s->own, false);
     }
     sync_gone(s);
     sync_parts_free(s);
@@ -354,7 +354,7 @@ static void *sync_thread(void *arg)
 {
     struct node_sync *s = arg;
 
-    uv_run(&s->own, UV_RUN_DEFAULT);
+    node_loop_turn(&s->own, false);
     return NULL;
 }
 

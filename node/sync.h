@@ -25,7 +25,11 @@ bool node_sync_runs(struct cove *store);
 bool node_sync_ask(struct cove *store,
                    void (*ask)(void *ctx, struct cove_edge *edge), void *ctx);
 
-/* --- loop.c: cove_dispatch does not turn sync's loop any longer. */
+/* --- loop.c */
+/* Run the loop, until it has nothing to do or once without waiting; a socket
+ * that is gone does not end the program. */
+void node_loop_turn(struct uv_loop_s *loop, bool once);
+/* cove_dispatch does not turn sync's loop any longer. */
 void node_loop_leave(struct cove *store);
 
 #endif

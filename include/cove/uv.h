@@ -12,7 +12,9 @@ extern "C" {
 
 /* Attach the store's sync (unless opened with COVE_OPEN_NO_SYNC) and the
  * callbacks of subscriptions to a loop; its handles are closed by detach, whose
- * callback comes on the loop. Errors: COVE_EBUSY (attached or running). */
+ * callback comes on the loop. libuv writes to sockets that may be gone: ignore
+ * SIGPIPE, as any program with a loop of its own does. Errors: COVE_EBUSY
+ * (attached or running). */
 COVE_API int cove_uv_attach(struct cove *store, uv_loop_t *loop);
 COVE_API void cove_uv_detach(struct cove *store, void (*done)(void *ctx),
                              void *ctx);

@@ -3,9 +3,12 @@
 #include <uv.h>
 
 #include "cove/uv.h"
+#include "node/sync.h"
 #include "node/watch.h"
 #include "tests/node_api/watch_kit.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -16,6 +19,58 @@ static const char OPEN[] =
     "{\"watch\":\"documents\",\"schema\":\"Task\",\"where\":{\"done\":false}}";
 
 static const char *program; /* to be run again, as another process */
+
+/* ---------------------------------------------------------------- the loop */
+
+static int broken[2]; /* a pipe that nobody reads */
+
+static void write_on_broken(uv_idle_t *idle)
+{
+    ck_assert_int_eq((int)write(broken[1], "x", 1), -1);
+    ck_assert_int_eq(errno, EPIPE);
+    uv_close((uv_handle_t *)idle, NULL);
+}
+
+static bool sigpipe_pends(void)
+{
+    sigset_t pending;
+
+    ck_assert_int_eq(sigpending(&pending), 0);
+    return sigismember(&pending, SIGPIPE) == 1;
+}
+
+/* Its default would end the app that syncs in a thread or by cove_dispatch. */
+START_TEST(a_socket_whose_peer_is_gone_does_not_end_the_program)
+{
+    uv_idle_t idle;
+    uv_loop_t loop;
+    sigset_t set, before;
+
+    signal(SIGPIPE, SIG_DFL);
+    ck_assert_int_eq(pipe(broken), 0);
+    close(broken[0]);
+    ck_assert_int_eq(uv_loop_init(&loop), 0);
+    for (int once = 0; once < 2; once++) {
+        (void)uv_idle_init(&loop, &idle);
+        (void)uv_idle_start(&idle, write_on_broken);
+        node_loop_turn(&loop, once != 0);
+        ck_assert(!sigpipe_pends());
+    }
+    /* The app blocks it, and has one of its own to come: that one stays. */
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    ck_assert_int_eq(pthread_sigmask(SIG_BLOCK, &set, &before), 0);
+    ck_assert_int_eq(raise(SIGPIPE), 0);
+    node_loop_turn(&loop, false);
+    ck_assert(sigpipe_pends());
+    signal(SIGPIPE, SIG_IGN);
+    ck_assert(!sigpipe_pends());
+    ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+    signal(SIGPIPE, SIG_DFL);
+    ck_assert_int_eq(uv_loop_close(&loop), 0);
+    close(broken[1]);
+}
+END_TEST
 
 /* ------------------------------------------------------------------ the set */
 
@@ -550,6 +605,7 @@ static Suite *suite(void)
     TCase *tc = tcase_create("memory");
     TCase *disk = tcase_create("disk");
 
+    tcase_add_test(set, a_socket_whose_peer_is_gone_does_not_end_the_program);
     tcase_add_test(set, the_set_holds_what_was_put_and_not_dropped);
     tcase_add_test(set, a_member_of_the_set_costs_8_to_16_bytes);
     suite_add_tcase(s, set);
