@@ -66,6 +66,9 @@ int cove_engine_new(const struct cove_engine_options *opt,
     if (engine->opt.sums_least == 0) {
         engine->opt.sums_least = ENGINE_SUMS_LEAST;
     }
+    if (engine->opt.verify_least == 0) {
+        engine->opt.verify_least = COVE_VERIFY_LEAST;
+    }
     engine->identity_ms = engine_wall(engine);
     cove_repo_store_id(opt->repo, engine->store_id);
     cove_arena_init(&engine->arena, opt->alloc);

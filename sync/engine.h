@@ -35,6 +35,8 @@ struct cove_engine_options {
     size_t message_bytes;       /* content in a message, about; 0 = 256 KiB */
     uint64_t sums_least; /* changes from which on sums are compared instead of
                             telling each; 0 = 1,024 */
+    size_t
+        verify_least; /* signatures from which on others verify them; 0 = 16 */
     /* Called after each commit made here, so that the edge can tell other
      * processes; may be NULL. */
     void (*committed)(void *ctx);

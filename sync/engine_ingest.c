@@ -415,7 +415,8 @@ int ingest_content(struct cove_conn *conn, const struct cove_message *message)
     struct cove_engine *engine = conn->engine;
     struct cove_verify *verify;
 
-    if (engine->verify == NULL || !cove_verify_pays(message) ||
+    if (engine->verify == NULL ||
+        !cove_verify_pays(message, engine->opt.verify_least) ||
         cove_verify_new(engine->opt.alloc, message, &verify) != 0) {
         return ingest_take(conn, message, NULL);
     }

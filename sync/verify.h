@@ -19,8 +19,8 @@
 
 struct cove_verify;
 
-/* Are there many batches signed alone? Only a look at the form of each. */
-bool cove_verify_pays(const struct cove_message *content);
+/* Are there so many batches signed alone? Only a look at the form of each. */
+bool cove_verify_pays(const struct cove_message *content, size_t least);
 /* Keeps a copy of the message. alloc must serve any thread.
  * Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_verify_new(const struct cove_alloc *alloc,
