@@ -131,6 +131,39 @@ void device_init(struct world *world, unsigned index)
     device_must(world, index, err, "open");
 }
 
+static int device_verify(void *ctx, struct cove_verify *verify)
+{
+    struct sim_peer *peer = ctx;
+    struct world *world = peer->world;
+
+    if (peer->verify_count == SIM_VERIFIES ||
+        random_chance(&world->beside, 20)) {
+        return COVE_ENOMEM;
+    }
+    peer->verify[peer->verify_count++] = verify;
+    world_at(world, random_below(&world->beside, 60), SIM_VERIFY, peer->index,
+             0);
+    return 0;
+}
+
+void device_verified(struct world *world, unsigned index)
+{
+    struct sim_peer *peer = &world->peers[index];
+    struct cove_verify *verify = peer->verify[0];
+
+    peer->verify_count--;
+    memmove(peer->verify, peer->verify + 1,
+            peer->verify_count * sizeof(peer->verify[0]));
+    for (size_t i = 0; i < cove_verify_parts(verify); i++) {
+        if (random_chance(&world->beside, 90)) { /* else it had no memory */
+            cove_verify_run(verify, i);
+        }
+    }
+    world->verified++;
+    cove_engine_verified(peer->engine, world->now_ms, verify);
+    device_turn(world, index);
+}
+
 void device_start(struct world *world, unsigned index)
 {
     struct sim_peer *peer = &world->peers[index];
@@ -149,10 +182,14 @@ void device_start(struct world *world, unsigned index)
         opt.message_bytes = random_chance(&world->random, 30)
                                 ? 1 + random_below(&world->random, 3000)
                                 : 0;
+        opt.verify_least = 1;
         opt.sums_least = random_chance(&world->random, 50) ? 1 : 0;
         cove_identity_make(&peer->secret, &peer->device, &peer->env, 30,
                            &opt.identity);
         err = cove_engine_new(&opt, &peer->engine);
+    }
+    if (err == 0 && world->threads) {
+        cove_engine_verify_by(peer->engine, device_verify, peer);
     }
     device_must(world, index, err, "start");
     memset(peer->acked, 0, sizeof(peer->acked));
@@ -174,6 +211,10 @@ void device_crash(struct world *world, unsigned index)
     /* With what was taken in this turn and not committed. */
     cove_engine_free(peer->engine);
     peer->engine = NULL;
+    for (unsigned i = 0; i < peer->verify_count; i++) {
+        cove_verify_free(peer->verify[i]);
+    }
+    peer->verify_count = 0;
     network_crash(world, index);
     cove_repo_close(peer->repo);
     peer->repo = NULL;

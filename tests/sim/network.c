@@ -157,6 +157,11 @@ void network_deliver(struct world *world, unsigned index, unsigned side)
         world_at(world, 500, SIM_DELIVER, index, side);
         return;
     }
+    if (to->conn != NULL && cove_conn_waits(to->conn)) {
+        /* It stays in the socket until the signatures are verified. */
+        world_at(world, 5, SIM_DELIVER, index, side);
+        return;
+    }
     to->first = segment->next;
     if (to->first == NULL) {
         to->last = NULL;

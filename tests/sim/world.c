@@ -72,6 +72,7 @@ static uint64_t event_life(const struct world *world, enum sim_event_kind kind,
     case SIM_TICK:
     case SIM_FLUSH:
     case SIM_NOTICE:
+    case SIM_VERIFY:
         return world->peers[a].life;
     case SIM_DIAL:
     case SIM_WRITE:
@@ -246,6 +247,9 @@ static void happen(struct world *world, const struct sim_event *event)
         break;
     case SIM_NOTICE:
         device_notice(world, a);
+        break;
+    case SIM_VERIFY:
+        device_verified(world, a);
         break;
     case SIM_DIAL:
         happen_dial(world, a, event->b);
@@ -425,6 +429,8 @@ bool world_run(struct world *world, uint64_t seed, bool verbose)
     world->seed = seed;
     world->removes = seed % 4 == 3;
     world->packs = seed % 3 == 1;
+    world->threads = seed % 5 == 2;
+    world->beside.state = seed;
     world->verbose = verbose;
     world->random.state = seed * 0x2545f4914f6cdd1d + 1;
     world->heap.alloc.resize = world_resize;

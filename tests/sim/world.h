@@ -11,6 +11,7 @@
 #define COVE_TESTS_SIM_WORLD_H
 
 #include "sync/engine.h"
+#include "sync/verify.h"
 #include "tests/promises/naive.h"
 #include "tests/sim/random.h"
 
@@ -19,6 +20,7 @@
 #define SIM_GROUPS   4
 #define SIM_DOCS     48
 #define SIM_OPS      512
+#define SIM_VERIFIES 8 /* messages of a peer whose signatures are verified */
 #define SIM_BASE_MS  1750000000000
 #define SIM_LIMIT_MS 600000 /* after healing; then it is stuck */
 
@@ -28,6 +30,7 @@ enum sim_event_kind {
     SIM_TICK,    /* peer */
     SIM_FLUSH,   /* peer */
     SIM_NOTICE,  /* peer: its store changed */
+    SIM_VERIFY,  /* peer: other threads have verified signatures */
     SIM_DIAL,    /* peer, other */
     SIM_WRITE,   /* peer */
     SIM_CRASH,   /* peer */
@@ -92,9 +95,11 @@ struct sim_peer {
     struct cove_repo *witness; /* of the oracle; stays open */
     struct cove_repo *repo;
     struct cove_engine *engine;
-    unsigned fault_in;         /* calls of the store until one fails; 0: none */
-    bool faulty;               /* one has failed in this event */
-    uint64_t tick_ms;          /* the tick that is due, or UINT64_MAX */
+    unsigned fault_in; /* calls of the store until one fails; 0: none */
+    bool faulty;       /* one has failed in this event */
+    uint64_t tick_ms;  /* the tick that is due, or UINT64_MAX */
+    struct cove_verify *verify[SIM_VERIFIES]; /* the oldest first */
+    unsigned verify_count;
     uint64_t acked[SIM_PEERS]; /* as last looked at */
 };
 
@@ -139,13 +144,15 @@ struct world {
     bool busy;     /* all write the same few documents */
     bool removes;  /* documents are removed, too */
     bool packs;    /* logs are packed */
+    bool threads;  /* signatures are verified beside */
+    struct sim_random beside; /* of that, so that it changes no other seed */
     struct sim_group groups[SIM_GROUPS];
     unsigned group_count;
     struct sim_doc docs[SIM_DOCS];
     unsigned doc_count;
     struct sim_op *ops;
     unsigned op_count;
-    unsigned handshakes, acks_checked, removed, packed, gone_checked;
+    unsigned handshakes, acks_checked, removed, packed, gone_checked, verified;
     uint64_t trace; /* a hash of everything that happened */
     bool verbose;
     bool failed;
@@ -190,6 +197,8 @@ void device_notice(struct world *world, unsigned peer);
 void device_free(struct world *world, unsigned peer);
 int64_t device_now(void *ctx); /* ctx: struct sim_peer */
 void device_random(void *ctx, void *out, size_t len);
+/* The oldest message's signatures are verified. */
+void device_verified(struct world *world, unsigned peer);
 /* Nothing but a fault that was planted may fail. */
 void device_must(struct world *world, unsigned peer, int err, const char *what);
 
