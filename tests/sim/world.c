@@ -305,7 +305,10 @@ static void world_peers(struct world *world)
 {
     struct sim_random *r = &world->random;
 
-    world->peer_count = 2 + random_below(r, SIM_PEERS - 1);
+    world->peer_count = 2 + random_below(r, SIM_FEW - 1);
+    if (world->seed % 7 == 5) {
+        world->peer_count = 6 + (unsigned)(world->seed / 7 % 2);
+    }
     for (unsigned i = 0; i < world->peer_count; i++) {
         struct sim_peer *peer = &world->peers[i];
         uint8_t seed[32];

@@ -15,7 +15,8 @@
 #include "tests/promises/naive.h"
 #include "tests/sim/random.h"
 
-#define SIM_PEERS    5
+#define SIM_PEERS    7
+#define SIM_FEW      5 /* at most, in most worlds */
 #define SIM_LINKS    64
 #define SIM_GROUPS   4
 #define SIM_DOCS     48
