@@ -8,7 +8,8 @@
  *   socket ⇄ edge ⇄ cove_conn ⇄ engine
  *
  * Threads: everything here is called on the loop's thread, but for
- * cove_edge_wake, cove_edge_redial, cove_edge_stop_within and cove_edge_look.
+ * cove_edge_wake, cove_edge_redial, cove_edge_stop_within, cove_edge_open and
+ * cove_edge_look.
  * The engine, and the repo it was made with, belong to that thread while the
  * edge lives. The loop may be the caller's or run in a thread of its own; only
  * the edge's own handles are touched.
@@ -71,6 +72,9 @@ void cove_edge_redial(struct cove_edge *edge);
 /* How long a stop may take to say goodbye. Threads: as wake. */
 void cove_edge_stop_within(struct cove_edge *edge, unsigned within_ms);
 
+/* May any device connect from now on (cove_engine_open)? Threads: as wake. */
+void cove_edge_open(struct cove_edge *edge, bool open);
+
 /* A connection, as it was a moment ago. */
 struct cove_edge_seen {
     struct cove_conn_stats stats;
@@ -93,6 +97,7 @@ struct cove_edge_state {
     uint64_t failed;                    /* that did not end well */
     uint64_t turned_away;               /* accepted, and no room for them */
     int error; /* of its last look at the store; 0: it could be read */
+    bool open; /* any device may connect */
     size_t listening;
     char addresses[COVE_EDGE_LISTEN][COVE_EDGE_ADDRESS];
     size_t conns;

@@ -98,6 +98,7 @@ struct edge_view {
     atomic_uint_fast64_t turned_ns; /* uv_hrtime of the last turn */
     atomic_uint stop_ms;
     atomic_bool redial;
+    atomic_bool open; /* any device may connect */
 };
 
 struct cove_edge {
@@ -114,6 +115,7 @@ struct cove_edge {
     bool started, stopping, closing;
     bool dirty;   /* the engine was given something in this turn */
     bool changed; /* the store, as we hear */
+    bool open;    /* as the engine was told */
     struct edge_view view;
     struct {
         uint64_t accepted, dialled, opened, failed, turned_away;

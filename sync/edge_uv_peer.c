@@ -95,6 +95,7 @@ static enum cove_peer_state peer_state_after(int code)
     case COVE_ENOSPC:
         return COVE_PEER_OFFLINE;
     case COVE_EPEER:
+    case COVE_ENOTFOUND:
     case COVE_EHANDSHAKE:
         return COVE_PEER_FAILED; /* until somebody changes something */
     default:
@@ -148,13 +149,16 @@ static void peer_part_doubled(struct cove_edge *edge, struct edge_peer *peer)
 void edge_peer_opened(struct edge_conn *c, const struct cove_key *key)
 {
     struct cove_edge *edge = c->edge;
+    struct cove_conn_stats stats;
 
     if (c->peer == NULL) {
         c->peer = peer_find(edge, key);
     }
-    if (c->peer == NULL) { /* its record is newer than our list */
+    if (c->peer == NULL) { /* its record is newer than our list, or a guest
+                              has none yet, and may never have one */
+        cove_conn_stats(c->conn, &stats);
         edge->peers_due = true;
-        edge->peers_ms = 0;
+        edge->peers_ms = stats.guest ? edge->peers_ms : 0;
         return;
     }
     c->peer->open++;

@@ -17,6 +17,7 @@ int edge_view_init(struct cove_edge *edge)
     atomic_init(&view->turned_ns, uv_hrtime());
     atomic_init(&view->stop_ms, EDGE_STOP_MS);
     atomic_init(&view->redial, false);
+    atomic_init(&view->open, false);
     return 0;
 }
 
@@ -135,6 +136,18 @@ void edge_view_stranger(struct cove_edge *edge, const struct cove_key *key,
     uv_mutex_unlock(&edge->view.lock);
 }
 
+static void view_open(struct cove_edge *edge, uint64_t now_ms)
+{
+    int err = cove_engine_open(edge->engine, now_ms, edge->open);
+
+    edge_event(edge, edge->open ? "open: any device may connect and leave "
+                                  "documents here"
+                                : "closed to devices that nobody named");
+    if (err != 0) { /* who is connected may stay; nobody else comes in */
+        edge_error(edge, err, "cannot tell who is a guest");
+    }
+}
+
 void edge_view_turn(struct cove_edge *edge, uint64_t now_ms)
 {
     struct edge_view *view = &edge->view;
@@ -147,6 +160,16 @@ void edge_view_turn(struct cove_edge *edge, uint64_t now_ms)
     if (atomic_exchange(&view->redial, false)) {
         edge_peers_redial(edge);
     }
+    if (atomic_load(&view->open) != edge->open) {
+        edge->open = !edge->open;
+        view_open(edge, now_ms);
+    }
+}
+
+void cove_edge_open(struct cove_edge *edge, bool open)
+{
+    atomic_store(&edge->view.open, open);
+    cove_edge_wake(edge);
 }
 
 void cove_edge_redial(struct cove_edge *edge)
@@ -174,5 +197,6 @@ void cove_edge_look(struct cove_edge *edge, struct cove_edge_state *out,
         each(ctx, &view->seen[i]);
     }
     uv_mutex_unlock(&view->lock);
+    out->open = atomic_load(&view->open);
     out->turned_ms = now_ns > turned_ns ? (now_ns - turned_ns) / VIEW_NS_MS : 0;
 }

@@ -221,6 +221,9 @@ int cove_engine_flush(struct cove_engine *engine, uint64_t now_ms)
             err = engine_commit(engine);
         }
     }
+    if (err == 0) {
+        engine_peers_settle(engine);
+    }
     for (struct cove_conn *conn = engine->conns; conn != NULL && err == 0;
          conn = conn->next) {
         if (conn->greeted && !conn->done) {

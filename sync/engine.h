@@ -51,7 +51,7 @@ void cove_engine_free(struct cove_engine *engine); /* and all connections */
 
 /* A connection begins. expect: the peer that was dialled, or NULL: then any
  * peer with a record in COVE_RECORDS_PEERS is admitted, and who presents the
- * secret of a living invite, which gives it one. */
+ * secret of a living invite, which gives it one; where it is open anybody. */
 COVE_MUST_CHECK int cove_engine_connect(struct cove_engine *engine,
                                         uint64_t now_ms,
                                         enum cove_channel_role role,
@@ -92,6 +92,13 @@ void cove_engine_verified(struct cove_engine *engine, uint64_t now_ms,
  * stay there. */
 bool cove_conn_waits(const struct cove_conn *conn);
 
+/* Is the store open: may any device connect? Each that nobody named is a
+ * *guest*: it may read and write what its groups let it, and gets a record when
+ * the first thing of it is kept, so that who only knocks leaves nothing. Closed
+ * again, which it is at first, guests are sent away. */
+COVE_MUST_CHECK int cove_engine_open(struct cove_engine *engine,
+                                     uint64_t now_ms, bool open);
+
 /* The store changed, by this process or another. */
 COVE_MUST_CHECK int cove_engine_changed(struct cove_engine *engine,
                                         uint64_t now_ms);
@@ -116,10 +123,12 @@ enum cove_peer_state {
     COVE_PEER_CRASHING,
     COVE_PEER_FAILED
 };
-#define COVE_PEER_SENTENCE 256 /* bytes of it, with the NUL */
+#define COVE_PEER_SENTENCE 256                 /* bytes of it, with the NUL */
+#define COVE_GUESTS_FROM   (UINT32_C(1) << 31) /* numbers of guests */
+#define COVE_GUESTS        1024 /* records of them; one more ends the oldest */
 struct cove_peer_record {
     struct cove_key key;
-    uint32_t number;         /* local, from 1 */
+    uint32_t number;         /* local, from 1; guests: from 2^31 */
     char name[64];           /* the user's word for it, "" */
     char address[128];       /* host:port, "" where it only calls us */
     uint8_t store_id[16];    /* of its store, as last seen */
@@ -136,7 +145,10 @@ COVE_MUST_CHECK int cove_peer_get(struct cove_repo *repo,
                                   struct cove_store_txn *txn,
                                   const struct cove_key *key,
                                   struct cove_peer_record *out);
-/* Adds or replaces; gives a new peer its number. */
+/* Did it come because the store was open, and nobody named it since? */
+bool cove_peer_is_guest(const struct cove_peer_record *peer);
+/* Adds or replaces; gives a new peer its number, and where number is 0 a guest
+ * that of a peer. */
 COVE_MUST_CHECK int cove_peer_put(struct cove_repo *repo,
                                   struct cove_store_txn *txn,
                                   struct cove_peer_record *peer);
@@ -167,6 +179,7 @@ const char *cove_peer_state_name(enum cove_peer_state state);
 struct cove_conn_stats {
     struct cove_key peer;
     bool open;
+    bool guest;
     bool in_sync; /* all told and wanted on both sides is done */
     uint64_t bytes_in, bytes_out, documents_in, documents_out;
     unsigned strikes; /* what it sent that no honest device would */

@@ -3,7 +3,8 @@
  */
 #include "sync/engine_internal.h"
 
-/* Is it a peer, or does it know a secret? COVE_ENOTFOUND: neither. */
+/* Is it a peer that somebody named, or does it know a secret? COVE_ENOTFOUND:
+ * neither. */
 static int admit_look(struct cove_engine *engine, const struct cove_key *key,
                       const uint8_t *secret, bool *known)
 {
@@ -17,7 +18,8 @@ static int admit_look(struct cove_engine *engine, const struct cove_key *key,
         return err;
     }
     err = cove_peer_get(repo, txn, key, &record);
-    *known = err == 0;
+    *known = err == 0 && !cove_peer_is_guest(&record);
+    err = err == 0 && !*known ? COVE_ENOTFOUND : err;
     if (err == COVE_ENOTFOUND && secret != NULL) {
         err = cove_invite_find(repo, txn,
                                engine->opt.env->now_ms(engine->opt.env->ctx),
@@ -66,6 +68,8 @@ int engine_admit(void *ctx, const struct cove_key *key, const uint8_t *secret)
     if (err == 0 && !known) {
         err = admit_invited(conn, key, secret);
     }
+    conn->guest = err == COVE_ENOTFOUND && conn->engine->open;
+    err = conn->guest ? 0 : err;
     conn->known = err == 0;
     return err == COVE_ENOTFOUND ? COVE_EPEER : err;
 }

@@ -215,6 +215,12 @@ static int conn_open(struct cove_conn *conn, uint64_t now_ms)
         return conn_fail(conn, COVE_ELIMIT,
                          "the device has %d connections already", ENGINE_CONNS);
     }
+    if (conn->guest && !engine_guest_fits(conn)) {
+        return conn_fail(conn, COVE_ELIMIT,
+                         "there are %d connections of devices that nobody "
+                         "named already",
+                         ENGINE_GUESTS);
+    }
     return conn_hello(conn);
 }
 
@@ -539,6 +545,7 @@ void cove_conn_stats(const struct cove_conn *conn, struct cove_conn_stats *out)
         out->peer = *key;
     }
     out->open = conn->greeted && !conn->done;
+    out->guest = conn->guest;
     out->in_sync = conn_in_sync(conn);
     out->bytes_in = stats.bytes_in;
     out->bytes_out = stats.bytes_out;

@@ -131,8 +131,9 @@ int take_hello(struct cove_conn *conn, uint64_t now_ms,
             (int64_t)(hello->credit < ENGINE_CREDIT_MAX ? hello->credit
                                                         : ENGINE_CREDIT_MAX);
         conn->greeted = true;
-        conn_event(conn, "connected, %.*s", (int)hello->client.len,
-                   (const char *)hello->client.at);
+        conn_event(conn, "%s, %.*s",
+                   conn->guest ? "a guest connected" : "connected",
+                   (int)hello->client.len, (const char *)hello->client.at);
         err = engine_joined(conn, now_ms);
     }
     return err == 0 ? engine_ask_aside(conn) : err;

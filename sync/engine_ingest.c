@@ -261,7 +261,8 @@ static int ingest_header(struct ingest *in, struct cove_bytes bytes)
         in->conn->take.fresh = true;
         in->conn->documents_in++;
         in->first_new = in->first_new == 0 ? num : in->first_new;
-        err = ingest_relate(in, &id, bytes);
+        err = engine_guest_record(in->conn);
+        err = err != 0 ? err : ingest_relate(in, &id, bytes);
         return err == 0 || in->conn->done ? err : ingest_fatal(in, err);
     case COVE_EHASH:
     case COVE_EFORMAT:
@@ -279,6 +280,11 @@ static int ingest_taken(struct ingest *in, const struct cove_batch *batch,
     struct cove_conn *conn = in->conn;
 
     if (result->added > 0) {
+        int err = engine_guest_record(conn);
+
+        if (err != 0) {
+            return ingest_fatal(in, err);
+        }
         conn->take.fresh = true;
         if ((in->first_new == 0 || result->num < in->first_new) &&
             memcmp(&in->last, &batch->document, sizeof(in->last)) != 0) {
@@ -360,6 +366,7 @@ static int ingest_batch(struct ingest *in, size_t n, struct cove_bytes bytes)
     struct cove_engine *engine = in->engine;
     struct cove_ingest_result result;
     struct cove_batch batch;
+    uint32_t number = 0;
     int err = ingest_step(in, bytes);
 
     if (err != 0) {
@@ -377,8 +384,12 @@ static int ingest_batch(struct ingest *in, size_t n, struct cove_bytes bytes)
     }
     batch.proof.proven =
         in->verify != NULL ? cove_verify_head(in->verify, n) : NULL;
-    err = cove_repo_ingest(engine->opt.repo, engine->txn, &batch,
-                           in->conn->peer->number, &result, &in->diag);
+    err = engine_guest_number(in->conn, &number);
+    if (err != 0) {
+        return ingest_fatal(in, err);
+    }
+    err = cove_repo_ingest(engine->opt.repo, engine->txn, &batch, number,
+                           &result, &in->diag);
     return err == 0 ? ingest_taken(in, &batch, &result)
                     : ingest_verdict(in, &batch, err);
 }

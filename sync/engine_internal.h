@@ -13,6 +13,7 @@
  *   engine_interest.c  what a peer wants to be told of
  *   engine_aside.c   what is damaged here
  *   engine_admit.c   which device may come in
+ *   engine_guest.c   devices that nobody named, where the store is open
  *
  * Taking happens in cove_conn_input and writes; giving happens in the pump,
  * never while a write transaction is open, and so reads only what is durable.
@@ -33,7 +34,8 @@
 #define ENGINE_PING_MS       30000
 #define ENGINE_DEAD_MS       90000
 #define ENGINE_DOUBT_MS      5000
-#define ENGINE_CONNS         4 /* of one device */
+#define ENGINE_CONNS         4   /* of one device */
+#define ENGINE_GUESTS        192 /* connections of guests; the rest is kept */
 #define ENGINE_IDENTITY_DAYS 30
 #define ENGINE_IDENTITY_MS   (15ll * 86400 * 1000) /* then a new certificate */
 
@@ -45,6 +47,7 @@ struct cove_conn {
     bool expected;            /* it was dialled */
     struct engine_peer *peer; /* from the handshake's end on */
     bool known;               /* its device has a record, or had */
+    bool guest;               /* nobody named it: the store is open */
     bool joins;               /* it presents the secret of an invite */
     uint32_t invited_by;      /* the number of the one it came by, or 0 */
     bool greeted;             /* the peer's hello came */
@@ -84,6 +87,7 @@ struct cove_engine {
     uint64_t sequence;       /* of the store, committed, as last looked at */
     struct cove_conn *conns; /* newest first */
     struct engine_peer *peers;
+    bool open;         /* any device may connect */
     bool more;         /* the pump left something to do */
     uint64_t sums;     /* up to where the store is summed up */
     bool sums_due;     /* somebody waits for the rest */
@@ -144,6 +148,14 @@ COVE_MUST_CHECK int engine_join_load(struct cove_conn *conn,
 /* The peer has said hello, so it has let us in: the secret is of no more use.
  */
 COVE_MUST_CHECK int engine_joined(struct cove_conn *conn, uint64_t now_ms);
+
+/* engine_guest.c */
+/* The number under which a change that the peer brings is noted. */
+COVE_MUST_CHECK int engine_guest_number(struct cove_conn *conn, uint32_t *out);
+/* Something of the peer is kept: a guest gets its record, where it has none. */
+COVE_MUST_CHECK int engine_guest_record(struct cove_conn *conn);
+/* Is there room for one more of them? */
+bool engine_guest_fits(const struct cove_conn *conn);
 
 /* engine_conn.c */
 /* End a connection; the peer is told why. Returns code. */

@@ -7,6 +7,8 @@
  */
 #include "sync/engine_internal.h"
 
+#include <assert.h>
+
 static struct engine_peer *peer_find(const struct cove_engine *engine,
                                      const struct cove_key *key)
 {
@@ -27,9 +29,10 @@ static void peer_free(struct cove_engine *engine, struct engine_peer *peer)
 }
 
 /* Take over what is recorded; a peer that was dialled gets a record, but for
- * one that had one (`known`): it was removed since. */
+ * one that had one (`known`): it was removed since. A guest has none at first.
+ */
 static int peer_load(struct cove_engine *engine, uint64_t now_ms,
-                     struct engine_peer *peer, bool known)
+                     struct engine_peer *peer, const struct cove_conn *conn)
 {
     struct cove_repo *repo = engine->opt.repo;
     struct cove_peer_record record;
@@ -40,6 +43,11 @@ static int peer_load(struct cove_engine *engine, uint64_t now_ms,
         return err;
     }
     err = cove_peer_get(repo, txn, &peer->key, &record);
+    if (err == COVE_ENOTFOUND && (conn->guest || !conn->known)) {
+        memset(&record, 0, sizeof(record));
+        record.key = peer->key;
+        err = 0;
+    }
     if (err == 0) {
         err = cove_refused_get(repo, txn, COVE_REFUSED_HERE, &peer->key,
                                &peer->here);
@@ -53,9 +61,7 @@ static int peer_load(struct cove_engine *engine, uint64_t now_ms,
         err = interest_load(engine, txn, peer);
     }
     engine_read_end(engine, txn);
-    if (err == COVE_ENOTFOUND && !known) {
-        memset(&record, 0, sizeof(record));
-        record.key = peer->key;
+    if (err == 0 && record.number == 0 && !conn->guest) {
         err = engine_write(engine, now_ms);
         if (err == 0) {
             err = cove_peer_put(repo, engine->txn, &record);
@@ -87,7 +93,7 @@ int engine_peer_attach(struct cove_engine *engine, uint64_t now_ms,
         cove_buf_init(&peer->wish, engine->opt.alloc);
         cove_buf_init(&peer->theirs, engine->opt.alloc);
 
-        int err = peer_load(engine, now_ms, peer, conn->known);
+        int err = peer_load(engine, now_ms, peer, conn);
 
         if (err != 0) {
             peer_free(engine, peer);
@@ -145,8 +151,12 @@ static int peer_write(struct cove_engine *engine, struct engine_peer *peer)
 {
     struct cove_repo *repo = engine->opt.repo;
     struct cove_peer_record record;
-    int err = cove_peer_get(repo, engine->txn, &peer->key, &record);
+    int err;
 
+    if (peer->number == 0) {
+        return 0; /* a guest: see engine_guest_record */
+    }
+    err = cove_peer_get(repo, engine->txn, &peer->key, &record);
     if (err == COVE_ENOTFOUND) {
         peer->gone = true; /* removed meanwhile: not to be brought back */
         return 0;
@@ -215,6 +225,16 @@ static void peer_dismiss(struct cove_engine *engine,
     }
 }
 
+static void peer_written(struct engine_peer *peer)
+{
+    peer->saved_have = peer->have;
+    peer->bytes_in = peer->bytes_out = 0;
+    peer->documents_in = peer->documents_out = 0;
+    peer->here_changed = peer->there_changed = false;
+    peer->wish_changed = peer->theirs_changed = false;
+    peer->dirty = peer->owed = false;
+}
+
 void engine_peers_written(struct cove_engine *engine)
 {
     struct engine_peer **link = &engine->peers;
@@ -226,14 +246,29 @@ void engine_peers_written(struct cove_engine *engine)
             peer_dismiss(engine, peer);
         }
         if (peer->dirty) {
-            peer->saved_have = peer->have;
-            peer->bytes_in = peer->bytes_out = 0;
-            peer->documents_in = peer->documents_out = 0;
-            peer->here_changed = peer->there_changed = false;
-            peer->wish_changed = peer->theirs_changed = false;
-            peer->dirty = peer->owed = false;
+            peer_written(peer);
         }
         if (peer->conns == 0) {
+            *link = peer->next;
+            peer_free(engine, peer);
+        } else {
+            link = &peer->next;
+        }
+    }
+}
+
+void engine_peers_settle(struct cove_engine *engine)
+{
+    struct engine_peer **link = &engine->peers;
+
+    assert(engine->txn == NULL);
+    while (*link != NULL) {
+        struct engine_peer *peer = *link;
+
+        if (peer->number == 0 && peer->dirty) {
+            peer_written(peer);
+        }
+        if (peer->number == 0 && peer->conns == 0) {
             *link = peer->next;
             peer_free(engine, peer);
         } else {
@@ -256,7 +291,7 @@ uint64_t engine_peers_next(const struct cove_engine *engine)
         uint64_t due =
             peer->owed ? peer->dirty_ms : peer->dirty_ms + ENGINE_LAZY_MS;
 
-        if (peer->dirty && due < next) {
+        if (peer->dirty && peer->number != 0 && due < next) {
             next = due;
         }
     }

@@ -12,7 +12,8 @@ struct engine_peer { /* one device, however many connections it has */
     struct engine_peer *next;
     struct cove_key key;
     unsigned conns;
-    uint32_t number;
+    uint32_t number;   /* 0: a guest that has no record yet … */
+    uint32_t reserved; /* … and will have this number, or 0 */
     uint8_t store_id[16];
     uint64_t have, saved_have; /* its position that we hold; as recorded */
     uint64_t acked;            /* our position that it holds */
@@ -41,6 +42,9 @@ void engine_peer_touch(struct engine_peer *peer, uint64_t now_ms, bool owed);
 COVE_MUST_CHECK int engine_peers_write(struct cove_engine *engine);
 /* They are durable. Frees peers without connections. */
 void engine_peers_written(struct cove_engine *engine);
+/* All that is in the store is durable: so is what guests without a record hold
+ * of it, of whom nothing is to be written. */
+void engine_peers_settle(struct cove_engine *engine);
 /* The transaction was aborted: what they believe to hold is not held. */
 void engine_peers_forget(struct cove_engine *engine);
 /* Is a record to be written now; when is the next one? */

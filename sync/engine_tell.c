@@ -79,6 +79,14 @@ void tell_skip(struct cove_conn *conn)
 
 /* --- one document */
 
+/* Did the change come from this taker? A guest without a record has brought
+ * nothing; 0 is this device. */
+static bool tell_is_from(const struct cove_conn *conn,
+                         const struct cove_change *change)
+{
+    return change->peer != 0 && change->peer == conn->peer->number;
+}
+
 /* Has the peer the piece that changed last? It came from there, or is a header
  * that came from somebody, and is not worth sending unasked. */
 static bool tell_has_piece(const struct cove_conn *conn,
@@ -86,7 +94,7 @@ static bool tell_has_piece(const struct cove_conn *conn,
 {
     static const struct cove_session_id none;
 
-    return change->peer == conn->peer->number ||
+    return tell_is_from(conn, change) ||
            (!change->by_peer &&
             memcmp(&change->session, &none, sizeof(none)) == 0);
 }
@@ -145,7 +153,7 @@ static int tell_change(struct cove_conn *conn, struct cove_store_txn *txn,
     int err;
 
     if (change->sequence > give->skip_from && change->by_peer &&
-        change->peer == conn->peer->number) {
+        tell_is_from(conn, change)) {
         return 0;
     }
     err = give_outline(conn, txn, change->num, &outline, &may);

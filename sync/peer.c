@@ -1,7 +1,8 @@
 /* peer.c: peers as records. docs/PROTOCOL.md "Peer record".
  *
  * A record is one CBOR list, kept under the device key. Numbers are given from
- * a counter of their own and never again, since changes remember them.
+ * a counter of their own and never again, since changes remember them; those of
+ * guests from another, so that no stranger uses up the first.
  */
 #include "sync/peer.h"
 
@@ -14,6 +15,7 @@
 #define PEER_DEPTH   2
 
 static const char PEER_NEXT[] = "sync.next-peer";
+static const char GUEST_NEXT[] = "sync.next-guest";
 
 /* --- one record */
 
@@ -133,28 +135,27 @@ int cove_peer_next(struct cove_repo *repo, struct cove_store_txn *txn,
     return err == 0 ? peer_decode(entry.key, entry.value, out) : err;
 }
 
-/* The number for a new peer, from the counter. */
-static int peer_number(struct cove_repo *repo, struct cove_store_txn *txn,
-                       uint32_t *out)
+/* The next of the numbers first … last, from a counter. */
+static int peer_count(struct cove_repo *repo, struct cove_store_txn *txn,
+                      const char *counter, uint32_t first, uint32_t last,
+                      uint32_t *out)
 {
-    struct cove_bytes key = cove_bytes_text(PEER_NEXT);
+    struct cove_bytes key = cove_bytes_text(counter);
     struct cove_bytes value;
-    uint8_t next[4] = {0, 0, 0, 1};
+    uint32_t number = first;
+    uint8_t next[4];
     int err = cove_repo_record_get(repo, txn, COVE_RECORDS_META, key, &value);
 
     if (err == 0 && value.len != sizeof(next)) {
         return COVE_ECORRUPT;
     }
     if (err == 0) {
-        memcpy(next, value.at, sizeof(next));
+        number = (uint32_t)value.at[0] << 24 | (uint32_t)value.at[1] << 16 |
+                 (uint32_t)value.at[2] << 8 | value.at[3];
     } else if (err != COVE_ENOTFOUND) {
         return err;
     }
-
-    uint32_t number = (uint32_t)next[0] << 24 | (uint32_t)next[1] << 16 |
-                      (uint32_t)next[2] << 8 | next[3];
-
-    if (number == UINT32_MAX) {
+    if (number >= last) {
         return COVE_ELIMIT;
     }
     for (unsigned i = 0; i < sizeof(next); i++) {
@@ -168,6 +169,17 @@ static int peer_number(struct cove_repo *repo, struct cove_store_txn *txn,
     return err;
 }
 
+int cove_guest_number(struct cove_repo *repo, struct cove_store_txn *txn,
+                      uint32_t *out)
+{
+    return peer_count(repo, txn, GUEST_NEXT, COVE_GUESTS_FROM, UINT32_MAX, out);
+}
+
+bool cove_peer_is_guest(const struct cove_peer_record *peer)
+{
+    return peer->number >= COVE_GUESTS_FROM;
+}
+
 int cove_peer_put(struct cove_repo *repo, struct cove_store_txn *txn,
                   struct cove_peer_record *peer)
 {
@@ -179,10 +191,11 @@ int cove_peer_put(struct cove_repo *repo, struct cove_store_txn *txn,
 
     if (number == 0) {
         err = cove_peer_get(repo, txn, &peer->key, &old);
-        if (err == 0) {
+        if (err == 0 && !cove_peer_is_guest(&old)) {
             number = old.number;
-        } else if (err == COVE_ENOTFOUND) {
-            err = peer_number(repo, txn, &number);
+        } else if (err == 0 || err == COVE_ENOTFOUND) {
+            err = peer_count(repo, txn, PEER_NEXT, 1, COVE_GUESTS_FROM - 1,
+                             &number);
         }
         if (err != 0) {
             return err;

@@ -10,6 +10,12 @@
 #include "sync/engine.h"
 #include "sync/message.h"
 
+/* The number for a guest's record, and for the changes that it brings. Errors:
+ * COVE_ELIMIT: there were 2^31. */
+COVE_MUST_CHECK int cove_guest_number(struct cove_repo *repo,
+                                      struct cove_store_txn *txn,
+                                      uint32_t *out);
+
 enum cove_refused_side {
     COVE_REFUSED_HERE, /* documents of the peer that this store refused */
     COVE_REFUSED_THERE /* documents of ours that the peer refused */

@@ -36,6 +36,7 @@ struct cove_engine {
     size_t received;
     int fail_flush;
     uint64_t age_ms; /* of connections when they begin */
+    bool open;
     int (*begin)(void *ctx, struct cove_verify *verify);
     void *begin_ctx;
     unsigned verified;
@@ -202,6 +203,13 @@ int cove_engine_changed(struct cove_engine *engine, uint64_t now)
 {
     (void)now;
     engine->looks++;
+    return 0;
+}
+
+int cove_engine_open(struct cove_engine *engine, uint64_t now, bool open)
+{
+    (void)now;
+    engine->open = open;
     return 0;
 }
 
@@ -1125,6 +1133,32 @@ START_TEST(a_redial_does_not_wait_for_the_pause)
 }
 END_TEST
 
+static bool a_is_open(void)
+{
+    return a.engine.open;
+}
+
+static bool a_is_closed(void)
+{
+    return !a.engine.open;
+}
+
+START_TEST(the_engine_is_told_whether_any_device_may_connect)
+{
+    struct cove_edge_state state;
+
+    ck_assert_int_eq(cove_edge_start(a.edge), 0);
+    cove_edge_look(a.edge, &state, NULL, NULL);
+    ck_assert(!state.open && !a.engine.open);
+    cove_edge_open(a.edge, true);
+    cove_edge_look(a.edge, &state, NULL, NULL);
+    ck_assert(state.open);
+    ck_assert(turn_until(a_is_open, 1000));
+    cove_edge_open(a.edge, false);
+    ck_assert(turn_until(a_is_closed, 1000));
+}
+END_TEST
+
 START_TEST(an_edge_that_never_started_stops_too)
 {
     cove_edge_stop(a.edge, on_stopped, &a);
@@ -1298,6 +1332,7 @@ int main(void)
     ADD(a_socket_is_not_read_while_signatures_are_verified);
     ADD(stopping_waits_for_signatures_and_leaks_nothing);
     ADD(a_redial_does_not_wait_for_the_pause);
+    ADD(the_engine_is_told_whether_any_device_may_connect);
     ADD(an_edge_that_never_started_stops_too);
     ADD(stopping_while_a_name_is_looked_up_leaks_nothing);
     ADD(a_failing_commit_is_reported_and_sync_goes_on);
