@@ -199,6 +199,22 @@ static void serve_end(struct serve *serve, int number)
 /* ------------------------------------------------------------------- reload
  */
 
+/* Sync is told whether any device may connect; once it is ready. */
+static void serve_open(struct serve *serve)
+{
+    bool open = serve_is(&serve->config, SERVE_OPEN, "yes");
+
+    if (serve_phase_now(serve) != SERVE_READY || open == serve->open) {
+        return;
+    }
+    serve->open = open;
+    json_decref(serve_ask(
+        serve, json_pack("{s:s s:b}", "do", "sync.open", "open", (int)open)));
+    if (open) {
+        serve_say(&serve->log, SERVE_WARN, "open", SERVE_OPEN_WORDS);
+    }
+}
+
 static void serve_apply(struct serve *serve)
 {
     atomic_store(&serve->log.level,
@@ -209,6 +225,7 @@ static void serve_apply(struct serve *serve)
                  serve_number(&serve->config, SERVE_COMPACT_DAYS));
     atomic_store(&serve->scrub, serve_number(&serve->config, SERVE_SCRUB));
     atomic_store(&serve->drain_ms, serve_number(&serve->config, SERVE_DRAIN));
+    serve_open(serve);
 }
 
 /* Take over what may change now; say what waits for the next start. */
@@ -281,7 +298,8 @@ static void serve_announce(struct serve *serve)
 
     if (serve->cli->json) {
         json_t *reply =
-            json_pack("{s:s s:O?}", "listening", first, "addresses", listening);
+            json_pack("{s:s s:O? s:b}", "listening", first, "addresses",
+                      listening, "open", (int)serve->open);
 
         if (http[0] != '\0') {
             json_object_set_new(reply, "http", json_string(http));
@@ -296,9 +314,13 @@ static void serve_announce(struct serve *serve)
         if (http[0] != '\0') {
             printf("http on %s\n", http);
         }
+        if (serve->open) {
+            puts(SERVE_OPEN_WORDS);
+        }
     }
     fflush(stdout);
-    serve_notify_send(&serve->notify, "READY=1\nSTATUS=listening on %s", first);
+    serve_notify_send(&serve->notify, "READY=1\nSTATUS=listening on %s%s",
+                      first, serve->open ? ", OPEN to any device" : "");
     json_decref(sync);
 }
 
@@ -311,6 +333,7 @@ static void serve_on_moved(uv_async_t *moved)
         if (serve_is(&serve->config, SERVE_SOCKET, "on")) {
             serve->socket = serve_socket_open(serve);
         }
+        serve_open(serve);
         serve_announce(serve);
     } else if (phase == SERVE_ENDED) {
         serve_shut(serve);

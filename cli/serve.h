@@ -63,6 +63,10 @@ void serve_notify_send(const struct serve_notify *n, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void serve_notify_clear(struct serve_notify *n);
 
+#define SERVE_OPEN_WORDS                                                       \
+    "OPEN: any device that can reach this may connect and leave documents "    \
+    "here; open = no ends that"
+
 enum serve_phase { SERVE_OPENING, SERVE_READY, SERVE_ENDING, SERVE_ENDED };
 
 struct serve_http;
@@ -82,6 +86,7 @@ struct serve {
     uv_timer_t beat;  /* for the service manager */
     uv_timer_t limit; /* of the end */
     time_t since;
+    bool open;         /* sync was told that any device may connect */
     bool ending;       /* told to */
     int end_signal;    /* by which */
     uint64_t ended_ms; /* when */

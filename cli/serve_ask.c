@@ -103,7 +103,7 @@ void cli_add_daemon(const struct cli *cli, json_t *reply)
 static void human_connection(const json_t *c)
 {
     printf("  %-16.16s %s %-21s %-9s %6" JSON_INTEGER_FORMAT
-           " s  in %" JSON_INTEGER_FORMAT "  out %" JSON_INTEGER_FORMAT,
+           " s  in %" JSON_INTEGER_FORMAT "  out %" JSON_INTEGER_FORMAT "%s",
            cli_text(c, "peer"),
            json_is_true(json_object_get(c, "dialled")) ? "to  " : "from",
            cli_text(c, "address"),
@@ -111,7 +111,8 @@ static void human_connection(const json_t *c)
            : json_is_true(json_object_get(c, "inSync")) ? "in sync"
                                                         : "busy",
            cli_int(c, "ageMs") / 1000, cli_int(c, "bytesIn"),
-           cli_int(c, "bytesOut"));
+           cli_int(c, "bytesOut"),
+           json_is_true(json_object_get(c, "guest")) ? "  guest" : "");
     if (cli_int(c, "strikes") > 0) {
         printf("  strikes %" JSON_INTEGER_FORMAT, cli_int(c, "strikes"));
     }
@@ -135,6 +136,9 @@ void cli_human_daemon(const json_t *reply)
         printf("%s%s", i == 0 ? ", on " : " ", json_string_value(one));
     }
     putchar('\n');
+    if (json_is_true(json_object_get(daemon, "open"))) {
+        puts("  OPEN: any device may connect and leave documents here");
+    }
     if (cli_text(daemon, "why")[0] != '\0') {
         fputs("  not ready: ", stdout);
         cli_print_text(cli_text(daemon, "why"));

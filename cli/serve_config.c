@@ -364,12 +364,16 @@ int serve_flags_take(struct cli *cli, struct serve_flags *out)
     memset(out, 0, sizeof(*out));
     code = flags_listen(cli, out);
     out->config = cli_option(cli, "--config", &bad);
-    for (enum serve_key key = SERVE_LEVEL; key < SERVE_KEYS; key++) {
+    for (enum serve_key key = SERVE_OPEN; key < SERVE_KEYS; key++) {
         if (serve_settings[key].no_flag) {
             continue;
         }
         snprintf(name, sizeof(name), "--%s", serve_settings[key].name);
-        out->text[key] = cli_option(cli, name, &bad);
+        if (!serve_settings[key].bare) {
+            out->text[key] = cli_option(cli, name, &bad);
+        } else if (cli_flag(cli, name)) {
+            out->text[key] = "yes";
+        }
     }
     if (out->text[SERVE_LEVEL] == NULL && cli->level_said) {
         out->text[SERVE_LEVEL] = cli->level == COVE_GROUP ? "group" : "full";

@@ -18,6 +18,7 @@
 
 enum serve_key {
     SERVE_LISTEN,
+    SERVE_OPEN,
     SERVE_LEVEL,
     SERVE_LOG_FORMAT,
     SERVE_LOG_LEVEL,
@@ -93,6 +94,7 @@ struct serve_setting {
     enum serve_type type;
     bool live;    /* SIGHUP changes it */
     bool no_flag; /* what `ps` shows would give it away */
+    bool bare;    /* the flag has no value: it means "yes" */
 };
 extern const struct serve_setting serve_settings[SERVE_KEYS];
 /* NULL where the value will do, else what is allowed. `room` has SERVE_VALUE

@@ -214,6 +214,9 @@ static const struct {
     {"cannot ", "failed", SERVE_ERROR},
     {"a new peer, ", "admitted", SERVE_INFO},
     {"connected", "connected", SERVE_INFO},
+    {"a guest connected", "guest", SERVE_INFO},
+    {"open: ", "open", SERVE_WARN},
+    {"closed to devices", "open", SERVE_INFO},
     {"disconnected", "disconnected", SERVE_INFO},
     {"removed", "removed", SERVE_INFO},
     {"closed by the peer", "closed", SERVE_DEBUG},
@@ -287,7 +290,7 @@ static bool log_is_too_much(struct serve_log *log)
             char more[80];
 
             snprintf(more, sizeof(more),
-                     "and %u more connections that came to nothing",
+                     "and %u more connections of devices that nobody named",
                      log->strange - LOG_STRANGE);
             serve_log_line(log, &(struct serve_line){.level = SERVE_WARN,
                                                      .event = "refused",
@@ -314,7 +317,9 @@ void serve_log_library(void *ctx, const char *text)
     }
     log_document(what, document);
     log_kind(what, &line);
-    if (strcmp(line.event, "refused") != 0 || !log_is_too_much(ctx)) {
+    if ((strcmp(line.event, "refused") != 0 &&
+         strcmp(line.event, "guest") != 0) ||
+        !log_is_too_much(ctx)) {
         serve_log_line(ctx, &line);
     }
 }

@@ -130,7 +130,7 @@ static void metrics_sync(FILE *out, const json_t *state)
         {"turnedAway", "sync_turned_away_total",
          "Connections for which there was no room."},
     };
-    json_int_t open = 0, strikes = 0;
+    json_int_t open = 0, strikes = 0, guests = 0;
     const json_t *conns = json_object_get(state, "connections");
     json_t *conn;
     size_t i;
@@ -139,12 +139,18 @@ static void metrics_sync(FILE *out, const json_t *state)
     {
         open += json_is_true(json_object_get(conn, "open"));
         strikes += cli_int(conn, "strikes");
+        guests += json_is_true(json_object_get(conn, "guest"));
     }
     metric_one(out, "sync_connections", "gauge", "Connections that are open.",
                open);
     metric_one(out, "sync_handshakes", "gauge",
                "Connections whose handshake is not done.",
                (json_int_t)json_array_size(conns) - open);
+    metric_one(out, "sync_open", "gauge",
+               "1 where any device may connect (open = yes).",
+               json_is_true(json_object_get(state, "open")));
+    metric_one(out, "sync_guests", "gauge",
+               "Connections of devices that nobody named.", guests);
     metric_one(out, "sync_strikes", "gauge",
                "What peers that are connected sent and no honest one would.",
                strikes);
@@ -221,11 +227,25 @@ static void metrics_peers(FILE *out, const json_t *peers)
          "When the peer was last seen, since 1970; 0: never.", "seen"},
     };
 
-    metrics_peer_states(out, peers);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        metrics_peer_number(out, peers, numbers[i].name, numbers[i].type,
+    json_t *named = json_array(), *peer;
+    size_t i;
+
+    /* Strangers are not to make series. */
+    json_array_foreach(peers, i, peer)
+    {
+        if (!json_is_true(json_object_get(peer, "open"))) {
+            json_array_append(named, peer);
+        }
+    }
+    metrics_peer_states(out, named);
+    for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        metrics_peer_number(out, named, numbers[i].name, numbers[i].type,
                             numbers[i].help, numbers[i].key);
     }
+    metric_one(out, "guests", "gauge",
+               "Devices that nobody named and that left something here.",
+               (json_int_t)(json_array_size(peers) - json_array_size(named)));
+    json_decref(named);
 }
 
 char *serve_metrics_text(const struct serve_metrics *m, size_t *len)

@@ -17,6 +17,15 @@ const struct serve_setting serve_settings[SERVE_KEYS] = {
                       .help = "where peers call: 1 to 8 of HOST:PORT, "
                               "[V6]:PORT, :PORT (all of v4 and v6); port 0 is "
                               "any that is free"},
+    [SERVE_OPEN] = {.name = "open",
+                    .type = SERVE_T_WORD,
+                    .standard = "no",
+                    .words = "no yes",
+                    .live = true,
+                    .bare = true,
+                    .help = "yes: any device may connect, read what its groups "
+                            "let it, and leave documents here; the flag is "
+                            "--open alone"},
     [SERVE_LEVEL] = {.name = "level",
                      .type = SERVE_T_WORD,
                      .standard = "full",

@@ -22,11 +22,14 @@ static void human_peers(const json_t *reply)
     {
         printf("%.16s  ", cli_text(p, "key"));
         cli_print_padded(cli_text(p, "name"), 12);
-        printf(" %-10s %-21s unsent %" JSON_INTEGER_FORMAT
-               "  in %" JSON_INTEGER_FORMAT "  out %" JSON_INTEGER_FORMAT "\n",
-               cli_text(p, "state"), cli_text(p, "address"),
-               cli_int(p, "unsent"), cli_int(p, "bytesIn"),
-               cli_int(p, "bytesOut"));
+        printf(" %-10s %-21s ", cli_text(p, "state"), cli_text(p, "address"));
+        if (json_is_true(json_object_get(p, "open"))) {
+            fputs("open", stdout); /* a guest: nobody named it */
+        } else {
+            printf("unsent %" JSON_INTEGER_FORMAT, cli_int(p, "unsent"));
+        }
+        printf("  in %" JSON_INTEGER_FORMAT "  out %" JSON_INTEGER_FORMAT "\n",
+               cli_int(p, "bytesIn"), cli_int(p, "bytesOut"));
         if (cli_text(p, "error")[0] != '\0') {
             printf("  ");
             cli_print_text(cli_text(p, "error"));

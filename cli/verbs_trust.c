@@ -7,7 +7,7 @@
 
 #define TRUST_DIGITS 8 /* of a key, at least */
 
-/* Is the device a peer? */
+/* Is the device a peer that somebody named? */
 static bool trust_known(const json_t *peers, const char *key)
 {
     json_t *peer;
@@ -16,7 +16,7 @@ static bool trust_known(const json_t *peers, const char *key)
     json_array_foreach(peers, i, peer)
     {
         if (strcmp(cli_text(peer, "key"), key) == 0) {
-            return true;
+            return !json_is_true(json_object_get(peer, "open"));
         }
     }
     return false;

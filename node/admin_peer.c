@@ -83,6 +83,8 @@ static int verb_peer_add(struct admin *a)
         peer.key = key;
         peer.state = COVE_PEER_OFFLINE;
         err = 0;
+    } else if (err == 0 && cove_peer_is_guest(&peer)) {
+        peer.number = 0; /* a peer like others from here on */
     }
     err = err != 0 ? err
                    : admin_peer_text(a, "address", peer.address,
@@ -160,11 +162,14 @@ int node_peer_unsent(struct cove_txn *txn, const struct cove_peer_record *peer,
     return err;
 }
 
+/* What a guest lacks is not counted: there may be very many of them, and of
+ * most documents they may read nothing. */
 static int peer_json(struct cove_txn *txn, const struct cove_peer_record *p,
                      struct node_json *j)
 {
-    uint64_t unsent;
-    int err = node_peer_unsent(txn, p, &unsent);
+    bool guest = cove_peer_is_guest(p);
+    uint64_t unsent = 0;
+    int err = guest ? 0 : node_peer_unsent(txn, p, &unsent);
 
     if (err != 0) {
         return err;
@@ -177,7 +182,6 @@ static int peer_json(struct cove_txn *txn, const struct cove_peer_record *p,
         {"seen", (uint64_t)p->last_seen_ms},
         {"acked", p->acked},
         {"have", p->have},
-        {"unsent", unsent},
         {"bytesIn", p->bytes_in},
         {"bytesOut", p->bytes_out},
         {"documentsIn", p->documents_in},
@@ -196,6 +200,13 @@ static int peer_json(struct cove_txn *txn, const struct cove_peer_record *p,
     for (size_t i = 0; i < COVE_ARRAY_LEN(numbers); i++) {
         node_json_key(j, numbers[i].key);
         node_json_int(j, (int64_t)numbers[i].value);
+    }
+    if (guest) {
+        node_json_key(j, "open");
+        node_json_bool(j, true);
+    } else {
+        node_json_key(j, "unsent");
+        node_json_int(j, (int64_t)unsent);
     }
     node_json_key(j, "error");
     node_json_cstr(j, p->error);

@@ -245,9 +245,13 @@ static int recover_peers(struct recover *r)
         if (err != 0) {
             break; /* a record that is damaged ends it, too */
         }
-        memset(&peer, 0, sizeof(peer));
-        peer.key = last = old.key;
+        last = old.key;
         after = &last;
+        if (cove_peer_is_guest(&old)) {
+            continue; /* nobody named it */
+        }
+        memset(&peer, 0, sizeof(peer));
+        peer.key = old.key;
         memcpy(peer.name, old.name, sizeof(peer.name));
         memcpy(peer.address, old.address, sizeof(peer.address));
         err = cove_peer_put(to, write, &peer);

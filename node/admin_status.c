@@ -234,6 +234,11 @@ static int status_unsent(struct cove_txn *txn, struct node_json *j)
         char hex[COVE_HEX_LEN(32)];
         uint64_t unsent;
 
+        last = peer.key;
+        after = &last;
+        if (cove_peer_is_guest(&peer)) {
+            continue;
+        }
         err = node_peer_unsent(txn, &peer, &unsent);
         if (err != 0) {
             return err;
@@ -241,8 +246,6 @@ static int status_unsent(struct cove_txn *txn, struct node_json *j)
         cove_hex(cove_bytes(peer.key.b, sizeof(peer.key.b)), hex);
         node_json_key(j, hex);
         node_json_int(j, (int64_t)unsent);
-        last = peer.key;
-        after = &last;
     }
     node_json_close(j, '}');
     return err == COVE_ENOTFOUND ? 0 : err;

@@ -1,4 +1,4 @@
-/* admin_sync.c: sync.state, sync.redial, sync.drain: the sync of this handle,
+/* admin_sync.c: sync.state, sync.redial, sync.drain, sync.open: of this handle,
  * which is in memory only; another process asks the daemon for it. */
 #include "node/admin.h"
 #include "node/sync.h"
@@ -33,6 +33,9 @@ static void state_conn(void *ctx, const struct cove_edge_seen *seen)
     state_flag(j, "dialled", seen->dialled);
     state_flag(j, "open", seen->open);
     state_flag(j, "inSync", seen->open && stats->in_sync);
+    if (stats->guest) {
+        state_flag(j, "guest", true);
+    }
     state_number(j, "ageMs", seen->age_ms);
     state_number(j, "bytesIn", stats->bytes_in);
     state_number(j, "bytesOut", stats->bytes_out);
@@ -65,6 +68,7 @@ static void sync_look(void *ctx, struct cove_edge *edge)
     node_json_open(j, '[');
     cove_edge_look(edge, &state, state_conn, j);
     node_json_close(j, ']');
+    state_flag(j, "open", state.open);
     state_number(j, "turnedMs", state.turned_ms);
     if (state.error != 0) {
         node_json_key(j, "error");
@@ -135,9 +139,29 @@ static int verb_sync_drain(struct admin *a)
     return err;
 }
 
+static void sync_open(void *ctx, struct cove_edge *edge)
+{
+    const bool *open = ctx;
+
+    cove_edge_open(edge, *open);
+}
+
+static int verb_sync_open(struct admin *a)
+{
+    bool open = false;
+    int err = admin_flag(a, "open", &open);
+
+    if (err == 0) {
+        state_flag(&a->reply, "running",
+                   node_sync_ask(a->store, sync_open, &open));
+    }
+    return err;
+}
+
 const struct admin_verb admin_sync_verbs[] = {
     {"sync.state", "", verb_sync_state},
     {"sync.redial", "", verb_sync_redial},
     {"sync.drain", "withinMs", verb_sync_drain},
+    {"sync.open", "open", verb_sync_open},
     {NULL, NULL, NULL},
 };

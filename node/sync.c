@@ -458,10 +458,13 @@ static int wait_look(struct wait *w, bool *done)
               : w->one
                   ? cove_peer_get(txn->worker->repo, txn->txn, &w->key, &peer)
                   : cove_peer_next(txn->worker->repo, txn->txn, after, &peer);
-        if (err == 0) {
+        if (err != 0) {
+            break;
+        }
+        last = peer.key;
+        after = &last;
+        if (w->one || !cove_peer_is_guest(&peer)) { /* those come and go */
             any = true;
-            last = peer.key;
-            after = &last;
             err = wait_peer(w, txn, &peer, done);
         }
     }

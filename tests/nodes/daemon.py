@@ -17,7 +17,7 @@ from daemon_kit import Ask, Manager, frozen, logged, records, serve
 from node_kit import ENV, Skipped, check, converge, link, main, nodes_of, until
 
 UNIT = pathlib.Path(__file__).resolve().parents[2] / "dist" / "cove.service.in"
-SETTINGS = ["listen", "level", "log-format", "log-level", "http", "http-name", "http-token",
+SETTINGS = ["listen", "open", "level", "log-format", "log-level", "http", "http-name", "http-token",
             "http-public", "socket", "drain-ms", "compact-days", "scrub"]
 
 
@@ -70,7 +70,7 @@ def all_that_is_wrong_in_a_file_is_named_with_its_line(cove):
                 "drain-ms = 60001\nlevel =\n= 3\n")
         said = config(a, text=text, code=9)
         conf = a.dir / "serve.conf"
-        for number, words in ((1, 'no setting "lisen"; there are listen, level'),
+        for number, words in ((1, 'no setting "lisen"; there are listen, open, level'),
                               (2, "log-level = loud: one of these words is wanted: debug info"),
                               (4, f"scrub is set a second time; the first is {conf}:3"),
                               (5, '"just words": a line is name = value'),
