@@ -165,15 +165,20 @@ COVE_MUST_CHECK int cove_peer_next(struct cove_repo *repo,
                                    struct cove_peer_record *out);
 /* How many documents the peer may read and has not acknowledged: a call goes
  * over some of the changes, so that many need no long transaction. */
+struct cove_interest;
 struct cove_unsent { /* zero at first */
     uint64_t documents;
-    uint64_t after; /* the change that was looked at last */
+    int64_t since_ms; /* when the oldest of them was written; 0: not known */
+    uint64_t after;   /* the change that was looked at last */
     bool begun, over;
+    bool timeless; /* none of the changes had a time yet */
+    struct cove_interest *wanted;
 };
 COVE_MUST_CHECK int cove_peer_unsent(struct cove_repo *repo,
                                      struct cove_store_txn *txn,
                                      const struct cove_peer_record *peer,
                                      struct cove_unsent *unsent);
+void cove_unsent_clear(struct cove_unsent *unsent); /* over, or given up */
 const char *cove_peer_state_name(enum cove_peer_state state);
 
 struct cove_conn_stats {
@@ -183,6 +188,8 @@ struct cove_conn_stats {
     bool in_sync; /* all told and wanted on both sides is done */
     uint64_t bytes_in, bytes_out, documents_in, documents_out;
     unsigned strikes; /* what it sent that no honest device would */
+    bool clock_known; /* its wall clock was compared with ours … */
+    int64_t clock_ms; /* … and is so far ahead; a few ms may be the way's */
 };
 void cove_conn_stats(const struct cove_conn *conn, struct cove_conn_stats *out);
 

@@ -207,6 +207,7 @@ static int conn_open(struct cove_conn *conn, uint64_t now_ms)
         return err;
     }
     conn->opened_ms = now_ms;
+    conn->clock_due_ms = now_ms + ENGINE_CLOCK_FIRST_MS;
     if (conn->invited_by != 0) {
         conn_event(conn, "a new peer, by invite %u",
                    (unsigned)conn->invited_by);
@@ -238,6 +239,7 @@ static int conn_answer(struct cove_conn *conn)
         err = cove_message_put_number(&engine->message, COVE_MESSAGE_PONG,
                                       conn->pong);
         err = err == 0 ? conn_send(conn, COVE_LANE_CONTROL) : err;
+        err = err == 0 ? clock_say(conn) : err;
     }
     if (take->refusals.count > 0 && err == 0) {
         err = cove_message_put_refused(&engine->message, &take->refusals);
@@ -467,14 +469,18 @@ static int conn_ping(struct cove_conn *conn, uint64_t now_ms, uint64_t *next_ms)
         conn->heard_ms > conn->pinged_ms ? conn->heard_ms : conn->pinged_ms;
     int err = 0;
 
-    if (conn->ping_due || now_ms - since >= ENGINE_PING_MS) {
+    if (conn->ping_due || now_ms - since >= ENGINE_PING_MS ||
+        now_ms >= conn->clock_due_ms) {
         conn->ping_due = false;
+        conn->clock_asked = true;
+        conn->clock_due_ms = now_ms + ENGINE_CLOCK_MS;
         conn->pinged_ms = since = now_ms;
         err = cove_message_put_number(&engine->message, COVE_MESSAGE_PING,
                                       now_ms);
         err = err == 0 ? conn_send(conn, COVE_LANE_CONTROL) : err;
     }
     *next_ms = since + ENGINE_PING_MS;
+    *next_ms = conn->clock_due_ms < *next_ms ? conn->clock_due_ms : *next_ms;
     return err;
 }
 
@@ -552,4 +558,6 @@ void cove_conn_stats(const struct cove_conn *conn, struct cove_conn_stats *out)
     out->documents_in = conn->documents_in;
     out->documents_out = conn->documents_out;
     out->strikes = conn->take.strikes;
+    out->clock_known = conn->clock_known;
+    out->clock_ms = conn->clock_ms;
 }

@@ -284,6 +284,9 @@ int take_message(struct cove_conn *conn, uint64_t now_ms,
         return sums_hear(conn, bytes);
     case COVE_MESSAGE_DIFFER:
         return sums_answered(conn, &message->differ);
+    case COVE_MESSAGE_CLOCK:
+        clock_heard(conn, now_ms, message->number);
+        return 0;
     case COVE_MESSAGE_PONG:
     case COVE_MESSAGE_HELLO:
     case COVE_MESSAGE_OTHER:

@@ -12,6 +12,7 @@
  *   engine_sums_take.c  sums that come
  *   engine_interest.c  what a peer wants to be told of
  *   engine_aside.c   what is damaged here
+ *   engine_clock.c   how the clocks of peers stand
  *   engine_admit.c   which device may come in
  *   engine_guest.c   devices that nobody named, where the store is open
  *
@@ -28,16 +29,18 @@
 #include "sync/invite.h"
 #include "sync/verify.h"
 
-#define ENGINE_CREDIT        (1u << 20) /* first credit to a peer */
-#define ENGINE_TXN_BYTES     (4u << 20)
-#define ENGINE_TXN_MS        20
-#define ENGINE_PING_MS       30000
-#define ENGINE_DEAD_MS       90000
-#define ENGINE_DOUBT_MS      5000
-#define ENGINE_CONNS         4   /* of one device */
-#define ENGINE_GUESTS        192 /* connections of guests; the rest is kept */
-#define ENGINE_IDENTITY_DAYS 30
-#define ENGINE_IDENTITY_MS   (15ll * 86400 * 1000) /* then a new certificate */
+#define ENGINE_CREDIT         (1u << 20) /* first credit to a peer */
+#define ENGINE_TXN_BYTES      (4u << 20)
+#define ENGINE_TXN_MS         20
+#define ENGINE_PING_MS        30000
+#define ENGINE_DEAD_MS        90000
+#define ENGINE_DOUBT_MS       5000
+#define ENGINE_CLOCK_FIRST_MS 1000   /* not on one that comes and goes */
+#define ENGINE_CLOCK_MS       600000 /* clocks are compared at least so often */
+#define ENGINE_CONNS          4      /* of one device */
+#define ENGINE_GUESTS         192 /* connections of guests; the rest is kept */
+#define ENGINE_IDENTITY_DAYS  30
+#define ENGINE_IDENTITY_MS    (15ll * 86400 * 1000) /* then a new certificate */
 
 struct cove_conn {
     struct cove_engine *engine;
@@ -56,7 +59,12 @@ struct cove_conn {
     struct cove_diag diag;
     uint64_t opened_ms, heard_ms, pinged_ms;
     bool ping_due;
-    bool doubted; /* since then it may be dead: see hello_is_double */
+    uint64_t clock_due_ms; /* ask for its clock then, at the latest */
+    bool clock_asked;      /* a ping is under way */
+    bool clock_known;
+    bool clock_warned;
+    int64_t clock_ms; /* the peer's before ours, where that is known */
+    bool doubted;     /* since then it may be dead: see hello_is_double */
     uint64_t doubted_ms;
     uint64_t pong;
     bool pong_due;
@@ -136,6 +144,12 @@ bool interest_is_current(const struct cove_conn *conn);
 /* engine_aside.c: ask for what is put aside here, where that was not done yet.
  */
 COVE_MUST_CHECK int engine_ask_aside(struct cove_conn *conn);
+
+/* engine_clock.c */
+/* The peer says what its clock shows, behind the answer to a ping. */
+void clock_heard(struct cove_conn *conn, uint64_t now_ms, uint64_t wall_ms);
+/* Say what ours shows. */
+COVE_MUST_CHECK int clock_say(struct cove_conn *conn);
 
 /* engine_admit.c */
 /* May this device connect? Its key is proven, `secret` is what it presents, or

@@ -375,6 +375,7 @@ static int decode_body(struct message_decoder *d, size_t items,
         [COVE_MESSAGE_PONG] = 2,     [COVE_MESSAGE_REFUSED] = 2,
         [COVE_MESSAGE_SUMS] = 5,     [COVE_MESSAGE_DIFFER] = 2,
         [COVE_MESSAGE_INTEREST] = 2, [COVE_MESSAGE_INTERESTED] = 1,
+        [COVE_MESSAGE_CLOCK] = 2,
     };
     int err;
 
@@ -400,6 +401,7 @@ static int decode_body(struct message_decoder *d, size_t items,
         err = decode_number(d, COVE_MESSAGE_MAX_NUMBER, &out->number);
         return err == 0 ? decode_list(d, &rule_refused_ids, &out->refused)
                         : err;
+    case COVE_MESSAGE_CLOCK:
     case COVE_MESSAGE_POSITION:
         return decode_number(d, COVE_MESSAGE_MAX_NUMBER, &out->number);
     case COVE_MESSAGE_CREDIT:

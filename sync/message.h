@@ -7,7 +7,7 @@
  * "Messages" is normative.
  *
  *   hello · have · know · content · position · ack · credit · ping · refused
- *   sums · differ
+ *   sums · differ · interest · interested · clock
  */
 #ifndef COVE_SYNC_MESSAGE_H
 #define COVE_SYNC_MESSAGE_H
@@ -46,7 +46,8 @@ enum cove_message_kind {
     COVE_MESSAGE_DIFFER = 17,
     COVE_MESSAGE_INTEREST = 32, /* to 39 */
     COVE_MESSAGE_INTERESTED = 33,
-    COVE_MESSAGE_OTHER = 64 /* this and all above: skipped where unknown */
+    COVE_MESSAGE_CLOCK = 64, /* from here on: skipped by who knows them not */
+    COVE_MESSAGE_OTHER = 65  /* this and all above: not known here */
 };
 
 /* Items one behind another, without the head that counts them: what a list of
@@ -97,8 +98,8 @@ struct cove_message {
     uint64_t settled;                  /* in know: haves that are dealt with */
     struct cove_message_items headers; /* in content, in this order */
     struct cove_message_items batches;
-    struct cove_message_items done;    /* ids: all that know asked for */
-    uint64_t number;                   /* position, ack, credit, ping, pong */
+    struct cove_message_items done; /* ids: all that know asked for */
+    uint64_t number; /* position, ack, credit, ping, pong, clock */
     struct cove_message_items refused; /* ids in ack, [id, code, text] in
                                           refused */
     struct cove_message_sums sums;
@@ -180,7 +181,7 @@ COVE_MUST_CHECK int cove_message_put_content(
     struct cove_buf *out, const struct cove_message_list *headers,
     const struct cove_message_list *batches,
     const struct cove_message_list *done);
-/* kind: position, credit, ping or pong. */
+/* kind: position, credit, ping, pong or clock. */
 COVE_MUST_CHECK int cove_message_put_number(struct cove_buf *out,
                                             enum cove_message_kind kind,
                                             uint64_t number);

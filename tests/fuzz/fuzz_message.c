@@ -134,6 +134,7 @@ static void again(const struct cove_message *m, struct cove_buf *out)
     case COVE_MESSAGE_CREDIT:
     case COVE_MESSAGE_PING:
     case COVE_MESSAGE_PONG:
+    case COVE_MESSAGE_CLOCK:
     case COVE_MESSAGE_OTHER:
         must(cove_message_put_number(out, (enum cove_message_kind)m->kind,
                                      m->number));

@@ -563,6 +563,7 @@ static void check_unsent(struct world *world, unsigned from, unsigned to)
             abort();
         }
     }
+    cove_unsent_clear(&unsent);
     cove_store_abort(txn);
     if (unsent.documents != 0) {
         world_fail(world,

@@ -96,8 +96,10 @@ static inline struct cove_peer_record node_record(struct node *node,
     return record;
 }
 
-static inline uint64_t node_unsent(struct node *node,
-                                   const struct cove_key *peer)
+/* since_ms may be NULL: when the oldest of them was written. */
+static inline uint64_t node_unsent_since(struct node *node,
+                                         const struct cove_key *peer,
+                                         int64_t *since_ms)
 {
     struct cove_store_txn *txn = kit_begin(&node->kit, false);
     struct cove_peer_record record;
@@ -109,7 +111,17 @@ static inline uint64_t node_unsent(struct node *node,
             cove_peer_unsent(node->kit.repo, txn, &record, &unsent), 0);
     }
     cove_store_abort(txn);
+    cove_unsent_clear(&unsent);
+    if (since_ms != NULL) {
+        *since_ms = unsent.since_ms;
+    }
     return unsent.documents;
+}
+
+static inline uint64_t node_unsent(struct node *node,
+                                   const struct cove_key *peer)
+{
+    return node_unsent_since(node, peer, NULL);
 }
 
 static inline bool node_saw(const struct node *node, const char *words)

@@ -837,6 +837,11 @@ START_TEST(a_quiet_peer_is_asked_at_30_s_and_lost_at_90)
     uint64_t next;
 
     client_is_up_to_date();
+    node_now += 1000; /* once, for its clock */
+    ck_assert_int_eq(cove_engine_tick(alice.engine, node_now, &next), 0);
+    client_carry(&client);
+    client_expect(&client, COVE_MESSAGE_PING);
+    client_say_number(&client, COVE_MESSAGE_PONG, client.message.number);
     node_now += 29999;
     ck_assert_int_eq(cove_engine_tick(alice.engine, node_now, &next), 0);
     ck_assert_uint_eq(next, node_now + 1);
@@ -882,6 +887,158 @@ START_TEST(a_ping_is_answered_and_a_goodbye_ends_it_well)
 }
 END_TEST
 
+/* --- lag */
+
+START_TEST(what_is_unsent_is_as_old_as_the_oldest_of_it)
+{
+    struct cove_id first;
+    int64_t begun_ms = alice.kit.env.now_ms, since_ms = 1;
+
+    bob_joins();
+    ck_assert_int_eq(link_dial(&wire, &bob, &alice), 0);
+    link_run(&wire);
+    ck_assert_uint_eq(node_unsent_since(&alice, &bob.kit.device, &since_ms), 0);
+    ck_assert_int_eq(since_ms, 0);
+    link_cut(&wire);
+    alice.kit.env.now_ms += 1000;
+    first = make(&alice, 1);
+    alice.kit.env.now_ms += 5000;
+    make(&alice, 2);
+    ck_assert_uint_eq(node_unsent_since(&alice, &bob.kit.device, &since_ms), 2);
+    ck_assert_int_eq(since_ms, begun_ms + 1000);
+    /* Written again it is younger, and the other one is the oldest. */
+    alice.kit.env.now_ms += 5000;
+    kit_set(&alice.kit, &first, "a", 3);
+    ck_assert_uint_eq(node_unsent_since(&alice, &bob.kit.device, &since_ms), 2);
+    ck_assert_int_eq(since_ms, begun_ms + 6000);
+    bob.kit.env.now_ms = alice.kit.env.now_ms;
+    ck_assert_int_eq(link_dial(&wire, &bob, &alice), 0);
+    link_run(&wire);
+    ck_assert_uint_eq(node_unsent_since(&alice, &bob.kit.device, &since_ms), 0);
+    ck_assert_int_eq(since_ms, 0);
+}
+END_TEST
+
+/* A header has no time: what is behind it counts. */
+START_TEST(a_document_in_which_nothing_was_written_has_no_age)
+{
+    struct cove_id id;
+    int64_t since_ms = 1;
+
+    take(&alice, COVE_DOC_COMAP, &group, 1, &id);
+    ck_assert_uint_eq(node_unsent_since(&alice, &bob.kit.device, &since_ms), 2);
+    ck_assert_int_eq(since_ms, 0);
+    make(&alice, 2);
+    ck_assert_uint_eq(node_unsent_since(&alice, &bob.kit.device, &since_ms), 3);
+    ck_assert_int_eq(since_ms, alice.kit.env.now_ms);
+}
+END_TEST
+
+/* --- clocks */
+
+static struct cove_conn_stats clock_of(const struct client *c)
+{
+    struct cove_conn_stats stats;
+
+    cove_conn_stats(c->conn, &stats);
+    return stats;
+}
+
+/* Alice asks; the answer and its clock come so much later. */
+static void clock_says(uint64_t way_ms, int64_t wall_ms)
+{
+    uint64_t next;
+
+    node_now += 30000;
+    ck_assert_int_eq(cove_engine_tick(alice.engine, node_now, &next), 0);
+    client_carry(&client);
+    client_expect(&client, COVE_MESSAGE_PING);
+    node_now += way_ms;
+    alice.kit.env.now_ms += (int64_t)way_ms;
+    client_say_number(&client, COVE_MESSAGE_PONG, client.message.number);
+    client_say_number(&client, COVE_MESSAGE_CLOCK, (uint64_t)wall_ms);
+}
+
+START_TEST(behind_a_pong_comes_what_the_clock_shows)
+{
+    client_is_up_to_date();
+    client_say_number(&client, COVE_MESSAGE_PING, 1);
+    client_expect(&client, COVE_MESSAGE_PONG);
+    client_expect_number(&client, COVE_MESSAGE_CLOCK,
+                         (uint64_t)alice.kit.env.now_ms);
+    alice.kit.env.now_ms = -5; /* of a machine without a battery */
+    client_say_number(&client, COVE_MESSAGE_PING, 2);
+    client_expect(&client, COVE_MESSAGE_PONG);
+    client_expect_number(&client, COVE_MESSAGE_CLOCK, 0);
+}
+END_TEST
+
+START_TEST(a_clock_is_compared_at_half_of_the_way_there_and_back)
+{
+    client_is_up_to_date();
+    ck_assert(!clock_of(&client).clock_known);
+    clock_says(200, alice.kit.env.now_ms + 100 + 5000);
+    ck_assert(clock_of(&client).clock_known);
+    ck_assert_int_eq(clock_of(&client).clock_ms, 5000);
+    clock_says(0, alice.kit.env.now_ms - 7000);
+    ck_assert_int_eq(clock_of(&client).clock_ms, -7000);
+    /* What nobody asked for counts for nothing. */
+    client_say_number(&client, COVE_MESSAGE_CLOCK, 1);
+    ck_assert_int_eq(clock_of(&client).clock_ms, -7000);
+}
+END_TEST
+
+START_TEST(a_clock_that_is_more_than_a_minute_off_is_warned_of_once)
+{
+    unsigned before;
+
+    client_is_up_to_date();
+    clock_says(0, alice.kit.env.now_ms + 60000);
+    ck_assert(!node_saw(&alice, "its clock"));
+    clock_says(0, alice.kit.env.now_ms + 60001);
+    ck_assert(node_saw(&alice, "its clock is 60 s ahead of the one here"));
+    before = alice.event_count;
+    clock_says(0, alice.kit.env.now_ms + 90000);
+    ck_assert_uint_eq(alice.event_count, before);
+    clock_says(0, alice.kit.env.now_ms - 60000); /* set right */
+    ck_assert_uint_eq(alice.event_count, before);
+    clock_says(0, alice.kit.env.now_ms - 61000);
+    ck_assert(node_saw(&alice, "its clock is 61 s behind the one here"));
+    ck_assert(!node_saw(&alice, "suspect")); /* it is one against one */
+    /* Nothing else follows: it is in sync as before, and the greatest number
+     * does no harm. */
+    clock_says(0, INT64_MAX);
+    ck_assert(!cove_conn_done(client.conn));
+}
+END_TEST
+
+START_TEST(several_that_are_ahead_make_the_clock_here_suspect)
+{
+    struct link second;
+    static struct node carol;
+    uint64_t next;
+
+    node_open(&carol, 3);
+    node_know(&carol, &alice.kit.device);
+    node_know(&alice, &carol.kit.device);
+    alice.kit.env.now_ms = bob.kit.env.now_ms - 240000;
+    ck_assert_int_eq(link_dial(&wire, &bob, &alice), 0);
+    link_run(&wire);
+    ck_assert_int_eq(link_dial(&second, &carol, &alice), 0);
+    link_run(&second);
+    node_now += 1000;
+    ck_assert_int_eq(cove_engine_tick(alice.engine, node_now, &next), 0);
+    link_run(&wire);
+    ck_assert(node_saw(&alice, "its clock is 2"));
+    ck_assert(!node_saw(&alice, "suspect"));
+    link_run(&second);
+    ck_assert(node_saw(&alice, "the clock here is suspect: 2 of 2 peers are "
+                               "ahead of it"));
+    link_cut(&second);
+    node_close(&carol);
+}
+END_TEST
+
 START_TEST(an_end_without_goodbye_is_connection_lost)
 {
     client_is_up_to_date();
@@ -923,6 +1080,7 @@ START_TEST(nothing_is_sent_without_credit)
     client_expect_silence(&client);
     client_say_number(&client, COVE_MESSAGE_PING, 1);
     client_expect(&client, COVE_MESSAGE_PONG);
+    client_expect(&client, COVE_MESSAGE_CLOCK);
     client_expect_silence(&client);
     /* one byte is enough for one message */
     client_say_number(&client, COVE_MESSAGE_CREDIT, 1);
@@ -1283,6 +1441,12 @@ int main(void)
     ADD(a_quiet_peer_is_asked_at_30_s_and_lost_at_90);
     ADD(who_says_no_hello_is_dropped_after_30_s);
     ADD(a_ping_is_answered_and_a_goodbye_ends_it_well);
+    ADD(what_is_unsent_is_as_old_as_the_oldest_of_it);
+    ADD(a_document_in_which_nothing_was_written_has_no_age);
+    ADD(behind_a_pong_comes_what_the_clock_shows);
+    ADD(a_clock_is_compared_at_half_of_the_way_there_and_back);
+    ADD(a_clock_that_is_more_than_a_minute_off_is_warned_of_once);
+    ADD(several_that_are_ahead_make_the_clock_here_suspect);
     ADD(an_end_without_goodbye_is_connection_lost);
     ADD(bye_says_goodbye_and_then_closes);
     ADD(a_daemon_that_runs_for_months_renews_its_certificate);

@@ -105,7 +105,7 @@ END_TEST
 
 START_TEST(kinds_of_later_versions_are_skipped)
 {
-    client_say_hex(&client, "831840a1616101f6");
+    client_say_hex(&client, "831860a1616101f6");
     client_say_number(&client, COVE_MESSAGE_PING, 1);
     client_expect(&client, COVE_MESSAGE_PONG);
 }

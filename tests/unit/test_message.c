@@ -212,6 +212,7 @@ START_TEST(every_message_is_in_the_document_byte_by_byte)
         {COVE_MESSAGE_CREDIT, 524288, "credit: 524288 more"},
         {COVE_MESSAGE_PING, 7, "ping: 7"},
         {COVE_MESSAGE_PONG, 7, "pong: 7"},
+        {COVE_MESSAGE_CLOCK, 1750000000000, "clock: 1750000000000"},
     };
     char *document = vectors_file("docs/PROTOCOL.md");
     char text[8192] = "";
@@ -609,10 +610,10 @@ START_TEST(a_message_has_at_most_a_mebibyte)
     uint8_t *bytes = calloc(1, COVE_MAX_MESSAGE + 1);
     size_t inner = COVE_MAX_MESSAGE - 8;
 
-    /* [64, a byte string that fills it] */
+    /* [96, a byte string that fills it] */
     bytes[0] = 0x82;
     bytes[1] = 0x18;
-    bytes[2] = 64;
+    bytes[2] = 96;
     bytes[3] = 0x5a;
     bytes[4] = (uint8_t)(inner >> 24);
     bytes[5] = (uint8_t)(inner >> 16);
@@ -635,13 +636,16 @@ START_TEST(unknown_kinds_below_64_break_the_protocol_and_others_do_not)
         snprintf(hex, sizeof(hex), kind < 24 ? "82%02x00" : "8218%02x00", kind);
         ck_assert_int_eq(decode_hex(hex), COVE_EPROTOCOL);
     }
-    for (unsigned kind = 64; kind < 256; kind++) {
-        snprintf(hex, sizeof(hex), "8218%02x00", kind);
+    for (unsigned kind = COVE_MESSAGE_OTHER; kind < 256; kind++) {
+        snprintf(hex, sizeof(hex), "8218%02xf6", kind);
         ck_assert_int_eq(decode_hex(hex), 0);
         ck_assert_uint_eq(message.kind, kind);
     }
     ck_assert_int_eq(decode_hex("821bffffffffffffffff00"), 0);
-    ck_assert_int_eq(decode_hex("811840"), 0);
+    ck_assert_int_eq(decode_hex("811860"), 0);
+    /* Known ones are looked at like those below. */
+    ck_assert_int_eq(decode_hex("821840f6"), COVE_EPROTOCOL);
+    ck_assert_int_eq(decode_hex("811840"), COVE_EPROTOCOL);
 }
 END_TEST
 
