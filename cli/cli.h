@@ -149,6 +149,8 @@ int cli_exported_use(struct cli *cli, const char *text);
 json_t *cli_ask_daemon(const struct cli *cli, const char *verb);
 /* Its state as the reply's member "daemon", where there is one; for people. */
 void cli_add_daemon(const struct cli *cli, json_t *reply);
+/* To the `peers` of a reply: what the daemon knows of their clocks. */
+void cli_add_clocks(json_t *reply, const json_t *state);
 void cli_human_daemon(const json_t *reply);
 
 /* --- call.c */

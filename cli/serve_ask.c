@@ -91,11 +91,31 @@ json_t *cli_ask_daemon(const struct cli *cli, const char *verb)
     return reply;
 }
 
+void cli_add_clocks(json_t *reply, const json_t *state)
+{
+    json_t *conn, *peer;
+    size_t i, k;
+
+    json_array_foreach(json_object_get(state, "connections"), i, conn)
+    {
+        json_t *clock = json_object_get(conn, "clockMs");
+
+        json_array_foreach(json_object_get(reply, "peers"), k, peer)
+        {
+            if (clock != NULL &&
+                strcmp(cli_text(peer, "key"), cli_text(conn, "peer")) == 0) {
+                json_object_set(peer, "clockMs", clock);
+            }
+        }
+    }
+}
+
 void cli_add_daemon(const struct cli *cli, json_t *reply)
 {
     json_t *state = cli_ask_daemon(cli, "state");
 
     if (state != NULL) {
+        cli_add_clocks(reply, state);
         json_object_set_new(reply, "daemon", state);
     }
 }

@@ -228,6 +228,8 @@ static const struct {
     {"* was removed, and is no longer", "document-removed", SERVE_INFO},
     {"a document is damaged", "damaged", SERVE_ERROR},
     {"another store calls", "two-stores", SERVE_WARN},
+    {"its clock is ", "clock", SERVE_WARN},
+    {"the clock here is suspect", "clock", SERVE_WARN},
 };
 
 static void log_kind(const char *what, struct serve_line *line)

@@ -179,6 +179,24 @@ static void metrics_peer_number(FILE *out, const json_t *peers,
     }
 }
 
+/* Where it is known, from milliseconds. */
+static void metrics_peer_seconds(FILE *out, const json_t *peers,
+                                 const char *name, const char *help,
+                                 const char *key)
+{
+    json_t *peer;
+    size_t i;
+
+    metric_head(out, name, "gauge", help);
+    json_array_foreach(peers, i, peer)
+    {
+        if (json_object_get(peer, key) != NULL) {
+            fprintf(out, "cove_%s{peer=\"%.16s\"} %.3f\n", name,
+                    cli_text(peer, "key"), (double)cli_int(peer, key) / 1000);
+        }
+    }
+}
+
 static void metrics_peer_states(FILE *out, const json_t *peers)
 {
     static const char *const states[] = {"stopped", "offline", "connecting",
@@ -226,6 +244,16 @@ static void metrics_peers(FILE *out, const json_t *peers)
         {"peer_seen_timestamp_ms", "gauge",
          "When the peer was last seen, since 1970; 0: never.", "seen"},
     };
+    static const struct {
+        const char *name, *help, *key;
+    } seconds[] = {
+        {"peer_lag_seconds",
+         "Since the oldest unsent document was written; 0: there is none.",
+         "lagMs"},
+        {"peer_clock_offset_seconds",
+         "The peer's clock ahead of this one, where it was compared.",
+         "clockMs"},
+    };
 
     json_t *named = json_array(), *peer;
     size_t i;
@@ -241,6 +269,10 @@ static void metrics_peers(FILE *out, const json_t *peers)
     for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         metrics_peer_number(out, named, numbers[i].name, numbers[i].type,
                             numbers[i].help, numbers[i].key);
+    }
+    for (i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+        metrics_peer_seconds(out, named, seconds[i].name, seconds[i].help,
+                             seconds[i].key);
     }
     metric_one(out, "guests", "gauge",
                "Devices that nobody named and that left something here.",

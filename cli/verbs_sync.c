@@ -6,11 +6,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CLOCK_WRONG_MS 60000
+
 /* --------------------------------------------------------------------- peer */
 
 static void human_none(const json_t *reply)
 {
     (void)reply;
+}
+
+/* For how long, in the unit that a person would take. */
+static void human_lag(json_int_t ms)
+{
+    static const struct {
+        json_int_t ms;
+        const char *name;
+    } units[] = {
+        {86400000, "days"}, {3600000, "h"}, {60000, "min"}, {1000, "s"}};
+    size_t i = 0;
+
+    while (i + 1 < sizeof(units) / sizeof(units[0]) && ms < 2 * units[i].ms) {
+        i++;
+    }
+    printf(" for %" JSON_INTEGER_FORMAT " %s", ms / units[i].ms, units[i].name);
+}
+
+/* The peer's clock; a warning where it is more than a minute off. */
+static void human_clock(json_int_t ms)
+{
+    json_int_t off = ms < 0 ? -ms : ms;
+
+    printf("  clock %+.1f s\n", (double)ms / 1000);
+    if (off > CLOCK_WRONG_MS) {
+        printf("  warning: its clock is %" JSON_INTEGER_FORMAT
+               " s %s the one here; set the wrong one right\n",
+               off / 1000, ms > 0 ? "ahead of" : "behind");
+    }
 }
 
 static void human_peers(const json_t *reply)
@@ -28,8 +59,16 @@ static void human_peers(const json_t *reply)
         } else {
             printf("unsent %" JSON_INTEGER_FORMAT, cli_int(p, "unsent"));
         }
-        printf("  in %" JSON_INTEGER_FORMAT "  out %" JSON_INTEGER_FORMAT "\n",
+        if (cli_int(p, "unsent") > 0) {
+            human_lag(cli_int(p, "lagMs"));
+        }
+        printf("  in %" JSON_INTEGER_FORMAT "  out %" JSON_INTEGER_FORMAT,
                cli_int(p, "bytesIn"), cli_int(p, "bytesOut"));
+        if (json_object_get(p, "clockMs") != NULL) {
+            human_clock(cli_int(p, "clockMs"));
+        } else {
+            putchar('\n');
+        }
         if (cli_text(p, "error")[0] != '\0') {
             printf("  ");
             cli_print_text(cli_text(p, "error"));
@@ -163,6 +202,26 @@ static int peer_want(struct cli *cli)
     return cli_answer(cli, request, human_none);
 }
 
+static int peer_list(struct cli *cli)
+{
+    bool refused = cli_flag(cli, "--refused");
+    int code = cli_end(cli, false);
+    json_t *reply = NULL, *state;
+
+    if (code != CLI_OK || refused) {
+        return code != CLI_OK ? code : cli_peer_refused(cli);
+    }
+    code = cli_call(cli, json_pack("{s:s}", "do", "peer.list"), &reply);
+    if (code == CLI_OK) {
+        state = cli_ask_daemon(cli, "state");
+        cli_add_clocks(reply, state);
+        json_decref(state);
+        cli_say(cli, reply, human_peers);
+    }
+    json_decref(reply);
+    return code;
+}
+
 int cli_peer(struct cli *cli)
 {
     const char *word = cli_word(cli);
@@ -186,14 +245,7 @@ int cli_peer(struct cli *cli)
         return cli_peer_trust(cli);
     }
     if (word != NULL && strcmp(word, "list") == 0) {
-        bool refused = cli_flag(cli, "--refused");
-        int code = cli_end(cli, false);
-
-        return code != CLI_OK ? code
-               : refused
-                   ? cli_peer_refused(cli)
-                   : cli_answer(cli, json_pack("{s:s}", "do", "peer.list"),
-                                human_peers);
+        return peer_list(cli);
     }
     if (word != NULL && strcmp(word, "dial") == 0) {
         return peer_dial(cli);

@@ -1,6 +1,7 @@
 /* admin_peer.c: peer.add, peer.remove, peer.list. */
 #include "node/admin.h"
 #include "node/sync.h"
+#include "sync/edge_uv.h"
 #include "sync/interest.h"
 
 #include <stdlib.h>
@@ -144,9 +145,10 @@ enum cove_peer_state node_peer_state(struct cove_txn *txn,
     return peer->state;
 }
 
-int node_peer_unsent(struct cove_txn *txn, const struct cove_peer_record *peer,
-                     uint64_t *out)
+int node_peer_lag(struct cove_txn *txn, const struct cove_peer_record *peer,
+                  uint64_t *out, int64_t *lag_ms)
 {
+    const struct cove_env *env = txn->store->env;
     struct cove_unsent unsent = {.documents = 0};
     int err = 0;
 
@@ -156,20 +158,73 @@ int node_peer_unsent(struct cove_txn *txn, const struct cove_peer_record *peer,
                        : cove_peer_unsent(txn->worker->repo, txn->txn, peer,
                                           &unsent);
     }
+    cove_unsent_clear(&unsent);
     if (err == 0) {
+        *lag_ms =
+            unsent.since_ms != 0 ? env->now_ms(env->ctx) - unsent.since_ms : 0;
+        *lag_ms = *lag_ms > 0 ? *lag_ms : 0;
         *out = unsent.documents;
     }
     return err;
 }
 
+int node_peer_unsent(struct cove_txn *txn, const struct cove_peer_record *peer,
+                     uint64_t *out)
+{
+    int64_t lag_ms;
+
+    return node_peer_lag(txn, peer, out, &lag_ms);
+}
+
+/* --- clocks, where this handle syncs */
+
+struct peer_clocks {
+    struct {
+        struct cove_key key;
+        int64_t ms;
+    } at[COVE_EDGE_CONNS];
+    size_t count;
+};
+
+static void clocks_add(void *ctx, const struct cove_edge_seen *seen)
+{
+    struct peer_clocks *clocks = ctx;
+
+    if (seen->open && seen->stats.clock_known &&
+        clocks->count < COVE_EDGE_CONNS) {
+        clocks->at[clocks->count].key = seen->stats.peer;
+        clocks->at[clocks->count++].ms = seen->stats.clock_ms;
+    }
+}
+
+static void clocks_look(void *ctx, struct cove_edge *edge)
+{
+    struct cove_edge_state state;
+
+    cove_edge_look(edge, &state, clocks_add, ctx);
+}
+
+static void clocks_json(const struct peer_clocks *clocks,
+                        const struct cove_key *key, struct node_json *j)
+{
+    for (size_t i = 0; i < clocks->count; i++) {
+        if (memcmp(&clocks->at[i].key, key, sizeof(*key)) == 0) {
+            node_json_key(j, "clockMs");
+            node_json_int(j, clocks->at[i].ms);
+            return;
+        }
+    }
+}
+
 /* What a guest lacks is not counted: there may be very many of them, and of
  * most documents they may read nothing. */
 static int peer_json(struct cove_txn *txn, const struct cove_peer_record *p,
-                     struct node_json *j)
+                     const struct peer_clocks *clocks, struct node_json *j)
 {
     bool guest = cove_peer_is_guest(p);
     uint64_t unsent = 0;
-    int err = guest ? 0 : node_peer_unsent(txn, p, &unsent);
+    int64_t lag_ms = 0;
+    int err = guest ? 0 : node_peer_lag(txn, p, &unsent, &lag_ms);
 
     if (err != 0) {
         return err;
@@ -207,7 +262,10 @@ static int peer_json(struct cove_txn *txn, const struct cove_peer_record *p,
     } else {
         node_json_key(j, "unsent");
         node_json_int(j, (int64_t)unsent);
+        node_json_key(j, "lagMs");
+        node_json_int(j, lag_ms);
     }
+    clocks_json(clocks, &p->key, j);
     node_json_key(j, "error");
     node_json_cstr(j, p->error);
     err = node_interest_json(txn, COVE_INTEREST_WANTED, &p->key, "wants", j);
@@ -224,8 +282,10 @@ int node_peers_json(struct cove_txn *txn, struct node_json *j)
     struct cove_peer_record peer;
     const struct cove_key *after = NULL;
     struct cove_key last;
+    struct peer_clocks clocks = {.count = 0};
     int err;
 
+    (void)node_sync_ask(txn->store, clocks_look, &clocks);
     node_json_key(j, "peers");
     node_json_open(j, '[');
     for (;;) {
@@ -233,7 +293,7 @@ int node_peers_json(struct cove_txn *txn, struct node_json *j)
         if (err != 0) {
             break;
         }
-        err = peer_json(txn, &peer, j);
+        err = peer_json(txn, &peer, &clocks, j);
         if (err != 0) {
             return err;
         }

@@ -42,6 +42,10 @@ static void state_conn(void *ctx, const struct cove_edge_seen *seen)
     state_number(j, "documentsIn", stats->documents_in);
     state_number(j, "documentsOut", stats->documents_out);
     state_number(j, "strikes", stats->strikes);
+    if (stats->clock_known) {
+        node_json_key(j, "clockMs");
+        node_json_int(j, stats->clock_ms);
+    }
     node_json_close(j, '}');
 }
 

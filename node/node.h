@@ -300,6 +300,10 @@ enum cove_peer_state node_peer_state(struct cove_txn *txn,
  * transactions as that takes, see node_renew. */
 int node_peer_unsent(struct cove_txn *txn, const struct cove_peer_record *peer,
                      uint64_t *out);
+/* The same, and for how long the oldest of them has been written; 0 where there
+ * are none. */
+int node_peer_lag(struct cove_txn *txn, const struct cove_peer_record *peer,
+                  uint64_t *out, int64_t *lag_ms);
 /* "peers": [...], of an object that is open. */
 int node_peers_json(struct cove_txn *txn, struct node_json *j);
 

@@ -346,6 +346,29 @@ def status_and_stats_tell_how_the_living_daemon_is(cove):
         check("daemon" not in a.json("stats"), "gone")
 
 
+def a_peer_that_is_away_lags_and_one_that_is_there_shows_its_clock(cove):
+    """In peer list, stats and the metrics; nothing of it once it has all."""
+    with nodes_of(cove, "a", "b") as (a, b):
+        ident = pair(a, b)
+        check(a.peer(b)["unsent"] == 0 and a.peer(b)["lagMs"] == 0, a.peer(b))
+        clock = until("the clocks are compared", lambda: "clockMs" in a.peer(b) and a.peer(b))
+        check(abs(clock["clockMs"]) < 5000, clock)
+        check(" clock " in a.run("peer", "list"), a.run("peer", "list"))
+        check("warning" not in a.run("peer", "list"), "it is right")
+        stats = a.json("stats")
+        check("clockMs" in stats["peers"][0] and "lagMs" in stats["peers"][0], stats["peers"])
+        check("clockMs" in stats["daemon"]["connections"][0], stats["daemon"])
+        b.stop()
+        a.run("set", ident, "n:=7")
+        time.sleep(1.1)
+        lag = a.peer(b)
+        check(lag["unsent"] == 1 and 1000 < lag["lagMs"] < 60000, lag)
+        check("unsent 1 for " in a.run("peer", "list"), a.run("peer", "list"))
+        b.serve()
+        a.wait(b)
+        check(a.peer(b)["lagMs"] == 0, a.peer(b))
+
+
 def peer_add_acts_at_once_and_dial_needs_a_daemon(cove):
     """Exit 3 without one."""
     with nodes_of(cove, "a", "b") as (a, b):
@@ -479,6 +502,7 @@ if __name__ == "__main__":
         no_watchdog_is_fed_for_another_process_or_without_one,
         the_unit_is_hardened_and_of_type_notify,
         status_and_stats_tell_how_the_living_daemon_is,
+        a_peer_that_is_away_lags_and_one_that_is_there_shows_its_clock,
         peer_add_acts_at_once_and_dial_needs_a_daemon,
         a_socket_that_was_left_is_taken_over_and_a_living_one_is_not,
         a_long_name_of_a_directory_is_no_reason_not_to_serve,

@@ -77,6 +77,8 @@ def metrics_are_in_the_format_of_prometheus_and_say_what_stats_says(cove):
             check(f'cove_store_bytes{{part="{part}"}}' in values, part, size)
         check(values["cove_ready"] == 1 and values["cove_sync_accepted_total"] >= 1, values)
         check(values[f"cove_peer_unsent_documents{peer}"] == 0, values)
+        check(values[f"cove_peer_lag_seconds{peer}"] == 0, values)
+        check(values["cove_sync_open"] == 0 and values["cove_guests"] == 0, values)
         check(values[f"cove_peer_sent_documents_total{peer}"] > 0, values)
         check(sum(value for series, value in values.items()
                   if series.startswith("cove_peer_state{")) == 1, "one state")
