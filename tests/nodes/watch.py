@@ -115,6 +115,31 @@ def a_change_of_a_peer_reaches_a_watcher_beside_the_daemon(cove):
         peers.end(signal.SIGINT)
 
 
+def a_peer_that_refuses_connects_and_is_in_step_is_told_each_time(cove):
+    """The states of `peers`, with why; and that it is forgotten."""
+    with nodes_of(cove, "a", "b") as (a, b):
+        a.serve()
+        b.serve()
+        peers = Watcher(b, "--peers").ready()
+
+        def told(state, words=""):
+            peers.until(f"that the peer is {state}", lambda events: any(
+                e["event"] == "peer" and e["detail"]["state"] == state
+                and words in e["detail"].get("error", "") for e in events))
+            del peers.events[:]
+
+        b.knows(a)
+        told("failed", "does not know this device")
+        a.run("peer", "add", b.key)
+        b.run("peer", "dial")
+        told("idle")
+        a.run("peer", "rm", b.key)
+        told("failed")
+        b.run("peer", "rm", a.key)
+        told("removed")
+        peers.end(signal.SIGINT)
+
+
 def a_daemon_that_is_killed_leaves_no_event_behind(cove):
     """kill -9 of the daemon while a peer's documents come in, at any point:
     what it committed is told, though nobody commits after it."""
@@ -247,6 +272,7 @@ def it_ends_after_so_many_events_and_when_the_time_is_over(cove):
 if __name__ == "__main__":
     sys.exit(main([
         a_change_of_a_peer_reaches_a_watcher_beside_the_daemon,
+        a_peer_that_refuses_connects_and_is_in_step_is_told_each_time,
         a_daemon_that_is_killed_leaves_no_event_behind,
         a_slow_watcher_gets_each_document_once_and_in_order,
         who_was_away_is_told_what_changed_since,
