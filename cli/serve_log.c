@@ -229,6 +229,7 @@ static const struct {
     {"a document is damaged", "damaged", SERVE_ERROR},
     {"another store calls", "two-stores", SERVE_WARN},
     {"its clock is ", "clock", SERVE_WARN},
+    {"this store and the peer's differ", "differ", SERVE_WARN},
     {"the clock here is suspect", "clock", SERVE_WARN},
 };
 

@@ -232,9 +232,12 @@ int cove_engine_flush(struct cove_engine *engine, uint64_t now_ms)
         if (err == 0 && conn->greeted && !conn->done) {
             err = sums_answer(conn);
         }
+        if (err == 0 && conn->greeted && !conn->done) {
+            err = sweep_step(conn);
+        }
     }
     err = err != 0 ? err : engine_pump(engine);
-    engine->more = engine->more || engine->sums_due;
+    engine->more = engine->more || engine->sums_due || engine_sweeps(engine);
     return err;
 }
 

@@ -511,13 +511,18 @@ void conn_tick(struct cove_conn *conn, uint64_t now_ms, uint64_t *next_ms)
         (void)conn_fail(conn, err, "%s", cove_error_text(err));
         return;
     }
+    if (conn->greeted) {
+        uint64_t sweep = sweep_tick(conn, now_ms);
+
+        *next_ms = sweep < *next_ms ? sweep : *next_ms;
+    }
     *next_ms = deadline < *next_ms ? deadline : *next_ms;
     *next_ms = ping < *next_ms ? ping : *next_ms;
 }
 
 /* --- how it stands */
 
-static bool conn_in_sync(const struct cove_conn *conn)
+bool conn_in_sync(const struct cove_conn *conn)
 {
     const struct conn_take *take = &conn->take;
     const struct engine_peer *peer = conn->peer;

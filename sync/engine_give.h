@@ -105,5 +105,9 @@ void tell_restart(struct cove_conn *conn);
 /* What the peer acknowledged on another connection need not be told here. */
 void tell_skip(struct cove_conn *conn);
 bool tell_is_due(const struct cove_conn *conn);
+/* Is it the connection on which the peer is told what is new? */
+bool tell_is_newest(const struct cove_conn *conn);
+/* Go through all that there is again, by sums; false while it is busy. */
+COVE_MUST_CHECK int tell_again(struct cove_conn *conn, bool *begun);
 
 #endif

@@ -131,6 +131,7 @@ int take_hello(struct cove_conn *conn, uint64_t now_ms,
             (int64_t)(hello->credit < ENGINE_CREDIT_MAX ? hello->credit
                                                         : ENGINE_CREDIT_MAX);
         conn->greeted = true;
+        sweep_init(conn, now_ms);
         conn_event(conn, "%s, %.*s",
                    conn->guest ? "a guest connected" : "connected",
                    (int)hello->client.len, (const char *)hello->client.at);
@@ -284,6 +285,11 @@ int take_message(struct cove_conn *conn, uint64_t now_ms,
         return sums_hear(conn, bytes);
     case COVE_MESSAGE_DIFFER:
         return sums_answered(conn, &message->differ);
+    case COVE_MESSAGE_WHOLE:
+        sweep_whole(conn, now_ms, message->whole);
+        return 0;
+    case COVE_MESSAGE_UNLIKE:
+        return sweep_unlike(conn);
     case COVE_MESSAGE_CLOCK:
         clock_heard(conn, now_ms, message->number);
         return 0;

@@ -10,6 +10,7 @@
  *   engine_tell.c    what changed here, in rounds
  *   engine_sums.c    the same by sums, where very much changed
  *   engine_sums_take.c  sums that come
+ *   engine_sweep.c   the same now and then, where nothing seems to differ
  *   engine_interest.c  what a peer wants to be told of
  *   engine_aside.c   what is damaged here
  *   engine_clock.c   how the clocks of peers stand
@@ -25,6 +26,7 @@
 #include "core/arena.h"
 #include "sync/engine_give.h"
 #include "sync/engine_peer.h"
+#include "sync/engine_sweep.h"
 #include "sync/engine_take.h"
 #include "sync/invite.h"
 #include "sync/verify.h"
@@ -76,6 +78,7 @@ struct cove_conn {
     unsigned interest_serial;       /* the peer's, as of which that is */
     unsigned interests;             /* how often it changed since … */
     uint64_t interests_ms;
+    struct conn_sweep sweep;
     struct conn_give give;
     struct conn_take take;
 };
@@ -181,6 +184,8 @@ COVE_MUST_CHECK int conn_send(struct cove_conn *conn,
                               enum cove_channel_lane lane);
 void conn_free(struct cove_conn *conn);
 void conn_tick(struct cove_conn *conn, uint64_t now_ms, uint64_t *next_ms);
+/* Is all done that was told and wanted on both sides? */
+bool conn_in_sync(const struct cove_conn *conn);
 void conn_watch_sync(struct cove_conn *conn);
 
 #endif

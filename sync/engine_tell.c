@@ -21,7 +21,7 @@
  */
 #include "sync/engine_internal.h"
 
-static bool tell_is_newest(const struct cove_conn *conn)
+bool tell_is_newest(const struct cove_conn *conn)
 {
     for (const struct cove_conn *c = conn->engine->conns; c != NULL;
          c = c->next) {
@@ -292,6 +292,28 @@ void tell_restart(struct cove_conn *conn)
     give->told = give->stated = 0;
     give->skip_from = UINT64_MAX;
     give->wish_next = 0;
+}
+
+int tell_again(struct cove_conn *conn, bool *begun)
+{
+    struct conn_give *give = &conn->give;
+    int err;
+
+    *begun = false;
+    if (give->round || give->telling != NULL || give->walk != NULL ||
+        conn->engine->sums_damaged) {
+        return 0;
+    }
+    err = sums_begin(conn);
+    if (err == 0) {
+        /* The round is over all that was told; where the sums turn out to be
+         * damaged, there is nothing else behind it. */
+        give->round = *begun = true;
+        give->end = give->cursor = give->told;
+        give->pass = COVE_CLASS_RIGHTS;
+        give->classes = 0;
+    }
+    return err;
 }
 
 /* A document that cannot be read leaves the position where it is. */

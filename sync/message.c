@@ -375,7 +375,8 @@ static int decode_body(struct message_decoder *d, size_t items,
         [COVE_MESSAGE_PONG] = 2,     [COVE_MESSAGE_REFUSED] = 2,
         [COVE_MESSAGE_SUMS] = 5,     [COVE_MESSAGE_DIFFER] = 2,
         [COVE_MESSAGE_INTEREST] = 2, [COVE_MESSAGE_INTERESTED] = 1,
-        [COVE_MESSAGE_CLOCK] = 2,
+        [COVE_MESSAGE_CLOCK] = 2,    [COVE_MESSAGE_WHOLE] = 2,
+        [COVE_MESSAGE_UNLIKE] = 1,
     };
     int err;
 
@@ -416,7 +417,12 @@ static int decode_body(struct message_decoder *d, size_t items,
         return cove_interest_check(&d->r, &out->interest)
                    ? 0
                    : message_bad(d, "the interest is malformed");
+    case COVE_MESSAGE_WHOLE:
+        return item_fixed(&d->r, out->whole, sizeof(out->whole))
+                   ? 0
+                   : message_bad(d, "the sum over all is malformed");
     case COVE_MESSAGE_INTERESTED:
+    case COVE_MESSAGE_UNLIKE:
         return 0;
     case COVE_MESSAGE_DIFFER:
         return decode_list(d, &rule_differ, &out->differ);

@@ -7,7 +7,7 @@
  * "Messages" is normative.
  *
  *   hello · have · know · content · position · ack · credit · ping · refused
- *   sums · differ · interest · interested · clock
+ *   sums · differ · interest · interested · clock · whole · unlike
  */
 #ifndef COVE_SYNC_MESSAGE_H
 #define COVE_SYNC_MESSAGE_H
@@ -30,6 +30,7 @@
 #define COVE_MESSAGE_SUM_LEAF    32u /* documents in a leaf */
 #define COVE_MESSAGE_MARK        12u /* bytes of a mark */
 #define COVE_MESSAGE_CLASSES     4
+#define COVE_MESSAGE_WHOLE_LEN   16u /* bytes of a sum over all */
 
 enum cove_message_kind {
     COVE_MESSAGE_HELLO = 0,
@@ -47,7 +48,9 @@ enum cove_message_kind {
     COVE_MESSAGE_INTEREST = 32, /* to 39 */
     COVE_MESSAGE_INTERESTED = 33,
     COVE_MESSAGE_CLOCK = 64, /* from here on: skipped by who knows them not */
-    COVE_MESSAGE_OTHER = 65  /* this and all above: not known here */
+    COVE_MESSAGE_WHOLE = 65,
+    COVE_MESSAGE_UNLIKE = 66,
+    COVE_MESSAGE_OTHER = 67 /* this and all above: not known here */
 };
 
 /* Items one behind another, without the head that counts them: what a list of
@@ -103,7 +106,8 @@ struct cove_message {
     struct cove_message_items refused; /* ids in ack, [id, code, text] in
                                           refused */
     struct cove_message_sums sums;
-    struct cove_bytes interest;       /* encoded: sync/interest.h */
+    struct cove_bytes interest; /* encoded: sync/interest.h */
+    uint8_t whole[COVE_MESSAGE_WHOLE_LEN];
     struct cove_message_items differ; /* a bit for each mark of a node, the
                                          first one is the lowest */
 };
@@ -197,6 +201,9 @@ COVE_MUST_CHECK int cove_message_put_sums(
 COVE_MUST_CHECK int cove_message_put_interest(struct cove_buf *out,
                                               struct cove_bytes interest);
 COVE_MUST_CHECK int cove_message_put_interested(struct cove_buf *out);
+COVE_MUST_CHECK int cove_message_put_whole(
+    struct cove_buf *out, const uint8_t whole[COVE_MESSAGE_WHOLE_LEN]);
+COVE_MUST_CHECK int cove_message_put_unlike(struct cove_buf *out);
 COVE_MUST_CHECK int cove_message_put_differ(
     struct cove_buf *out, const struct cove_message_list *differ);
 

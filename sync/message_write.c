@@ -292,6 +292,26 @@ int cove_message_put_interest(struct cove_buf *out, struct cove_bytes interest)
     return message_end(&w, start);
 }
 
+int cove_message_put_whole(struct cove_buf *out,
+                           const uint8_t whole[COVE_MESSAGE_WHOLE_LEN])
+{
+    size_t start = out->len;
+    struct cove_writer w;
+
+    message_begin(&w, out, 2, COVE_MESSAGE_WHOLE);
+    cove_writer_bytes(&w, whole, COVE_MESSAGE_WHOLE_LEN);
+    return message_end(&w, start);
+}
+
+int cove_message_put_unlike(struct cove_buf *out)
+{
+    size_t start = out->len;
+    struct cove_writer w;
+
+    message_begin(&w, out, 1, COVE_MESSAGE_UNLIKE);
+    return message_end(&w, start);
+}
+
 int cove_message_put_interested(struct cove_buf *out)
 {
     size_t start = out->len;

@@ -130,6 +130,12 @@ static void again(const struct cove_message *m, struct cove_buf *out)
     case COVE_MESSAGE_INTERESTED:
         must(cove_message_put_interested(out));
         break;
+    case COVE_MESSAGE_WHOLE:
+        must(cove_message_put_whole(out, m->whole));
+        break;
+    case COVE_MESSAGE_UNLIKE:
+        must(cove_message_put_unlike(out));
+        break;
     case COVE_MESSAGE_POSITION:
     case COVE_MESSAGE_CREDIT:
     case COVE_MESSAGE_PING:

@@ -157,6 +157,7 @@ static void example_sums(char *text, size_t cap)
 static void example_interest(char *text, size_t cap)
 {
     struct cove_id schema = id_of(0x5c), doc = id_of(0xd0);
+    uint8_t whole[COVE_MESSAGE_WHOLE_LEN];
     struct cove_buf interest;
     struct cove_writer w;
 
@@ -179,6 +180,11 @@ static void example_interest(char *text, size_t cap)
     cove_buf_clear(&interest);
     ck_assert_int_eq(cove_message_put_interested(&out), 0);
     example(text, cap, "interested");
+    memset(whole, 0x3a, sizeof(whole));
+    ck_assert_int_eq(cove_message_put_whole(&out, whole), 0);
+    example(text, cap, "whole");
+    ck_assert_int_eq(cove_message_put_unlike(&out), 0);
+    example(text, cap, "unlike");
 }
 
 static void example_refused(char *text, size_t cap)
