@@ -241,21 +241,50 @@ int cove_engine_flush(struct cove_engine *engine, uint64_t now_ms)
     return err;
 }
 
+/* What a change of the store may be beside documents, looked at once for all
+ * connections: something was put aside, the user wants something else. */
+struct engine_news {
+    uint64_t aside;
+    bool wishes;
+};
+
+static int engine_look_beside(struct cove_engine *engine,
+                              struct engine_news *news)
+{
+    struct cove_store_txn *txn;
+    uint64_t wishes = 0;
+    int err = engine_read(engine, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    err = engine_aside_sum(engine, txn, &news->aside);
+    err =
+        err != 0 ? err : cove_interest_changes(engine->opt.repo, txn, &wishes);
+    engine_read_end(engine, txn);
+    if (err == 0) {
+        news->wishes = wishes != engine->wishes;
+        engine->wishes = wishes;
+    }
+    return err;
+}
+
 int cove_engine_changed(struct cove_engine *engine, uint64_t now_ms)
 {
+    struct engine_news news;
     int err = engine_look(engine);
 
+    err = err != 0 ? err : engine_look_beside(engine, &news);
     for (struct cove_conn *conn = engine->conns; conn != NULL && err == 0;
          conn = conn->next) {
-        if (conn->greeted && !conn->done) {
-            err = engine_ask_aside(conn);
-            if (err == 0) {
-                err = interest_look(conn, now_ms);
-            }
-            if (err == 0) {
-                err = take_settle(conn, now_ms);
-            }
+        if (!conn->greeted || conn->done) {
+            continue;
         }
+        err = news.aside != conn->aside ? engine_ask_aside(conn) : 0;
+        if (err == 0 && news.wishes) {
+            err = interest_look(conn, now_ms);
+        }
+        err = err != 0 ? err : take_settle(conn, now_ms);
     }
     return err == 0 ? cove_engine_flush(engine, now_ms) : err;
 }

@@ -17,8 +17,9 @@ static uint64_t aside_mix(const struct cove_aside *aside)
     return v * UINT64_C(0x9E3779B97F4A7C15) + aside->from + 1;
 }
 
-static int aside_each(struct cove_conn *conn, struct cove_store_txn *txn,
-                      bool ask, uint64_t *sum)
+/* conn: who is asked, or NULL. */
+static int aside_each(struct cove_engine *engine, struct cove_store_txn *txn,
+                      struct cove_conn *conn, uint64_t *sum)
 {
     static const struct cove_id nameless;
     const struct cove_aside *after = NULL;
@@ -27,17 +28,23 @@ static int aside_each(struct cove_conn *conn, struct cove_store_txn *txn,
 
     *sum = 0;
     for (int i = 0; i < ASIDE_MOST && err == 0; i++) {
-        err = cove_aside_next(conn->engine->opt.repo, txn, after, &aside);
+        err = cove_aside_next(engine->opt.repo, txn, after, &aside);
         after = &aside;
         if (err != 0 || memcmp(&aside.id, &nameless, sizeof(nameless)) == 0) {
             continue;
         }
         *sum += aside_mix(&aside);
-        if (ask) {
+        if (conn != NULL) {
             err = take_miss(conn, &aside.id);
         }
     }
     return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+int engine_aside_sum(struct cove_engine *engine, struct cove_store_txn *txn,
+                     uint64_t *out)
+{
+    return aside_each(engine, txn, NULL, out);
 }
 
 int engine_ask_aside(struct cove_conn *conn)
@@ -50,10 +57,10 @@ int engine_ask_aside(struct cove_conn *conn)
     if (err != 0) {
         return err;
     }
-    err = aside_each(conn, txn, false, &sum);
+    err = aside_each(engine, txn, NULL, &sum);
     if (err == 0 && sum != conn->aside) {
         conn->aside = sum;
-        err = aside_each(conn, txn, sum != 0, &sum);
+        err = sum != 0 ? aside_each(engine, txn, conn, &sum) : 0;
     }
     engine_read_end(engine, txn);
     return err;

@@ -98,6 +98,7 @@ struct cove_engine {
     uint64_t sequence;       /* of the store, committed, as last looked at */
     struct cove_conn *conns; /* newest first */
     struct engine_peer *peers;
+    uint64_t wishes;   /* how often what is wanted was changed, as looked at */
     bool open;         /* any device may connect */
     bool more;         /* the pump left something to do */
     uint64_t sums;     /* up to where the store is summed up */
@@ -147,6 +148,9 @@ bool interest_is_current(const struct cove_conn *conn);
 /* engine_aside.c: ask for what is put aside here, where that was not done yet.
  */
 COVE_MUST_CHECK int engine_ask_aside(struct cove_conn *conn);
+/* A sum over what is put aside, to compare with conn->aside. */
+COVE_MUST_CHECK int engine_aside_sum(struct cove_engine *engine,
+                                     struct cove_store_txn *txn, uint64_t *out);
 
 /* engine_clock.c */
 /* The peer says what its clock shows, behind the answer to a ping. */

@@ -444,6 +444,46 @@ int cove_interest_get(struct cove_repo *repo, struct cove_store_txn *txn,
     return err != 0 ? err : cove_buf_append(out, value);
 }
 
+/* --- how often what is wanted was changed, so that who syncs need not look at
+ * each peer whenever anything in the store changes */
+
+static const char WISHES[] = "interest.changes";
+
+int cove_interest_changes(struct cove_repo *repo, struct cove_store_txn *txn,
+                          uint64_t *out)
+{
+    struct cove_bytes value;
+    int err = cove_repo_record_get(repo, txn, COVE_RECORDS_META,
+                                   cove_bytes_text(WISHES), &value);
+
+    *out = 0;
+    if (err == 0 && value.len != sizeof(*out)) {
+        return COVE_ECORRUPT;
+    }
+    for (size_t i = 0; err == 0 && i < value.len; i++) {
+        *out = *out << 8 | value.at[i];
+    }
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+static int interest_count(struct cove_repo *repo, struct cove_store_txn *txn)
+{
+    uint8_t value[sizeof(uint64_t)];
+    uint64_t changes;
+    int err = cove_interest_changes(repo, txn, &changes);
+
+    if (err != 0) {
+        return err;
+    }
+    changes++;
+    for (size_t i = 0; i < sizeof(value); i++) {
+        value[i] = (uint8_t)(changes >> (56 - 8 * i));
+    }
+    return cove_repo_record_put(repo, txn, COVE_RECORDS_META,
+                                cove_bytes_text(WISHES),
+                                cove_bytes(value, sizeof(value)));
+}
+
 int cove_interest_put(struct cove_repo *repo, struct cove_store_txn *txn,
                       enum cove_interest_record which,
                       const struct cove_key *peer, struct cove_bytes encoded)
@@ -451,12 +491,16 @@ int cove_interest_put(struct cove_repo *repo, struct cove_store_txn *txn,
     uint8_t key[RECORD_KEY];
     int err;
 
-    if (!cove_bytes_equal(encoded, cove_interest_everything())) {
-        return cove_repo_record_put(repo, txn, COVE_RECORDS_META,
-                                    record_key(which, peer, key), encoded);
+    if (cove_bytes_equal(encoded, cove_interest_everything())) {
+        err = cove_repo_record_del(repo, txn, COVE_RECORDS_META,
+                                   record_key(which, peer, key));
+    } else {
+        err = cove_repo_record_put(repo, txn, COVE_RECORDS_META,
+                                   record_key(which, peer, key), encoded);
     }
-    err = cove_repo_record_del(repo, txn, COVE_RECORDS_META,
-                               record_key(which, peer, key));
+    if (err == 0 && which == COVE_INTEREST_WANTED) {
+        err = interest_count(repo, txn);
+    }
     return err == COVE_ENOTFOUND ? 0 : err;
 }
 

@@ -90,6 +90,10 @@ COVE_MUST_CHECK int cove_interest_put(struct cove_repo *repo,
                                       enum cove_interest_record which,
                                       const struct cove_key *peer,
                                       struct cove_bytes encoded);
+/* How often what is wanted of any peer was changed. */
+COVE_MUST_CHECK int cove_interest_changes(struct cove_repo *repo,
+                                          struct cove_store_txn *txn,
+                                          uint64_t *out);
 COVE_MUST_CHECK int cove_interest_forget(struct cove_repo *repo,
                                          struct cove_store_txn *txn,
                                          const struct cove_key *peer);

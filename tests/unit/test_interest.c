@@ -375,6 +375,31 @@ START_TEST(who_changes_its_interest_all_the_time_is_dropped)
 }
 END_TEST
 
+/* Whenever it is, from the first byte on. */
+START_TEST(an_interest_that_changes_while_they_connect_is_heard)
+{
+    for (unsigned at = 0; at < 10; at++) {
+        struct wish wish = {.group_count = 1};
+        struct cove_id in, out;
+
+        teardown();
+        setup();
+        ck_assert_int_eq(link_dial(&wire, &bob, &alice), 0);
+        for (unsigned i = 0; i < at; i++) {
+            (void)link_carry(&wire, i % 2);
+        }
+        wish.groups[0] = other;
+        bob_wants(wish);
+        link_changed(&wire, 0);
+        link_run(&wire);
+        in = make(&other, 1);
+        out = make(&group, 2);
+        go_on();
+        ck_assert_msg(bob_has(&in) && !bob_has(&out), "at %u", at);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("interest");
@@ -388,6 +413,7 @@ int main(void)
         who_wants_a_document_is_told_what_it_refers_to_as_far_as_it_says);
     tcase_add_test(tcase, what_a_document_comes_to_refer_to_is_told_then);
     tcase_add_test(tcase, an_interest_changes_while_connected);
+    tcase_add_test(tcase, an_interest_that_changes_while_they_connect_is_heard);
     tcase_add_test(tcase,
                    an_interest_that_changed_offline_is_told_what_it_lacks);
     tcase_add_test(tcase, who_wants_little_is_not_told_of_the_rest);
