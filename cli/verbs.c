@@ -415,13 +415,17 @@ const struct cli_verb cli_verbs[] = {
     {"stats", true, false, cli_stats, "",
      "where the bytes are, and how much there is",
      "From counts that are kept: it takes as long in a large store."},
-    {"recover", false, false, cli_recover, "SRC DEST",
+    {"recover", false, false, cli_recover, "[--reissue] SRC DEST",
      "save what is whole in a damaged store into a new one",
      "SRC is read only, page by page, whatever its damage; DEST is a new "
      "directory. Each\nheader, log and signature is verified; the device's key "
      "is kept, the session is a\nnew one. What was lost peers send again: "
      "sync. "
-     "Exit 9 where something was lost.\nExample:\n  cove recover alice "
+     "Exit 9 where something was lost.\n"
+     "  --reissue        fields that this device wrote with a clock that was "
+     "ahead are set\n                   again now, when the clock is right: "
+     "others see them at once, and\n                   the new store can be "
+     "written again\nExample:\n  cove recover alice "
      "alice-saved && cove -d alice-saved sync"},
     {"backup", false, false, cli_backup,
      "DIR | list [PARENT] | verify DIR | restore DIR [--to NEWDIR] |\n    "

@@ -119,6 +119,28 @@ int cli_check(struct cli *cli)
 
 /* ----------------------------------------------------------------- recover */
 
+static void human_reissued(const json_t *reissued)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(reissued, "left"), i, one)
+    {
+        printf("stays %s, written ", cli_text(one, "id"));
+        cli_print_time(cli_int(one, "time"));
+        fputs(": ", stdout);
+        cli_print_text(cli_text(one, "why"));
+        putchar('\n');
+    }
+    if (reissued != NULL) {
+        printf("%" JSON_INTEGER_FORMAT " fields of %" JSON_INTEGER_FORMAT
+               " documents written again, %" JSON_INTEGER_FORMAT
+               " documents with something that waits for its time\n",
+               cli_int(reissued, "fields"), cli_int(reissued, "documents"),
+               cli_int(reissued, "leftCount"));
+    }
+}
+
 static void human_recover(const json_t *reply)
 {
     json_t *d;
@@ -145,6 +167,7 @@ static void human_recover(const json_t *reply)
            cli_int(reply, "whole"), cli_int(reply, "part"),
            cli_int(reply, "lost"), cli_int(reply, "transactions"),
            cli_int(reply, "transactionsLost"));
+    human_reissued(json_object_get(reply, "reissued"));
     if (!json_is_true(json_object_get(reply, "complete"))) {
         puts("the list of documents was damaged: there may have been others");
     }
@@ -156,6 +179,7 @@ static void human_recover(const json_t *reply)
 /* It needs no store but those that it names: one in memory stands for it. */
 int cli_recover(struct cli *cli)
 {
+    bool reissue = cli_flag(cli, "--reissue");
     const char *from = cli_word(cli);
     const char *to = cli_word(cli);
     struct cli_progress progress;
@@ -173,10 +197,10 @@ int cli_recover(struct cli *cli)
     }
     cli_progress_begin(&progress, cli, "entries", 0);
     cove_set_log(cli->store, check_log, &progress);
-    code = cli_call(
-        cli,
-        json_pack("{s:s s:s s:s}", "do", "recover", "from", from, "to", to),
-        &reply);
+    code = cli_call(cli,
+                    json_pack("{s:s s:s s:s s:b}", "do", "recover", "from",
+                              from, "to", to, "reissue", (int)reissue),
+                    &reply);
     cove_set_log(cli->store, NULL, NULL);
     cli_progress_end(&progress);
     if (code == CLI_OK) {

@@ -7,6 +7,7 @@
 #include "crdt/repo_salvage.h"
 #include "node/backup.h"
 #include "node/check.h"
+#include "node/reissue.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,8 @@ struct recover {
     uint64_t shown;
     bool loose; /* what is read lies beside the trees */
     uint64_t faults, peers;
+    bool reissue;
+    struct node_reissued reissued;
 };
 
 /* ------------------------------------------------------------- directories */
@@ -223,7 +226,8 @@ static int recover_save(struct recover *r)
     return err;
 }
 
-/* Whom to sync with; what they had and were told of is to be found out anew. */
+/* Whom to sync with; what they had and were told of is to be found out anew.
+ * And for which sessions was this done before? */
 static int recover_peers(struct recover *r)
 {
     struct cove_repo *from = cove_salvage_from(r->salvage);
@@ -257,8 +261,12 @@ static int recover_peers(struct recover *r)
         err = cove_peer_put(to, write, &peer);
         r->peers += err == 0;
     }
-    cove_store_abort(read);
     if (err == COVE_ENOTFOUND || err == COVE_ECORRUPT) {
+        err = node_reissued_copy(from, read, to, write);
+        err = err == COVE_ECORRUPT ? 0 : err;
+    }
+    cove_store_abort(read);
+    if (err == 0) {
         return cove_store_commit(write);
     }
     cove_store_abort(write);
@@ -266,6 +274,25 @@ static int recover_peers(struct recover *r)
 }
 
 /* -------------------------------------------------------------------- verb */
+
+static void reissued_reply(struct recover *r)
+{
+    struct node_json *j = &r->a->reply;
+
+    node_json_key(j, "reissued");
+    node_json_open(j, '{');
+    node_json_key(j, "documents");
+    node_json_int(j, (int64_t)r->reissued.documents);
+    node_json_key(j, "fields");
+    node_json_int(j, (int64_t)r->reissued.fields);
+    node_json_key(j, "leftCount");
+    node_json_int(j, (int64_t)r->reissued.left_count);
+    node_json_key(j, "left");
+    node_json_open(j, '[');
+    node_json_raw(j, cove_buf_bytes(&r->reissued.left.out));
+    node_json_close(j, ']');
+    node_json_close(j, '}');
+}
 
 static void recover_reply(struct recover *r)
 {
@@ -298,6 +325,9 @@ static void recover_reply(struct recover *r)
     node_json_bool(j, sum->complete);
     node_json_key(j, "damaged");
     node_json_raw(j, cove_buf_bytes(&r->list.out));
+    if (r->reissue) {
+        reissued_reply(r);
+    }
 }
 
 static int recover_run(struct recover *r)
@@ -325,7 +355,12 @@ static int recover_run(struct recover *r)
     if (err == 0) {
         err = recover_save(r);
     }
-    return err != 0 ? err : recover_peers(r);
+    err = err != 0 ? err : recover_peers(r);
+    return err != 0 || !r->reissue
+               ? err
+               : node_reissue(cove_salvage_to(r->salvage), r->store,
+                              opt.env->now_ms(opt.env->ctx), &r->reissued,
+                              &r->a->diag);
 }
 
 static int recover_all(struct recover *r)
@@ -338,6 +373,7 @@ static int recover_all(struct recover *r)
     r->room = recover_path(r, r->to, RECOVER_ROOM);
     err = r->room == NULL ? COVE_ENOMEM : recover_key(r);
     node_json_init(&r->list, r->a->store->alloc);
+    node_json_init(&r->reissued.left, r->a->store->alloc);
     node_json_open(&r->list, '[');
     if (err == 0) {
         err = recover_run(r);
@@ -353,6 +389,7 @@ static int recover_all(struct recover *r)
     cove_store_close(r->scratch);
     cove_store_close(r->store);
     cove_buf_clear(&r->list.out);
+    cove_buf_clear(&r->reissued.left.out);
     if (r->room != NULL) {
         backup_undo(r->room);
     }
@@ -368,6 +405,7 @@ static int verb_recover(struct admin *a)
     int err = admin_text(a, "from", &r.from);
 
     err = err != 0 ? err : admin_text(a, "to", &r.to);
+    err = err != 0 ? err : admin_flag(a, "reissue", &r.reissue);
     err = err != 0 ? err : admin_need(a, "from", r.from);
     err = err != 0 ? err : admin_need(a, "to", r.to);
     err = err != 0 ? err : recover_in_use(&r);
@@ -377,6 +415,6 @@ static int verb_recover(struct admin *a)
 }
 
 const struct admin_verb admin_recover_verbs[] = {
-    {"recover", "from to", verb_recover},
+    {"recover", "from to reissue", verb_recover},
     {NULL, NULL, NULL},
 };
