@@ -309,8 +309,10 @@ static bool sync_unreachable(struct cli *cli, const char *peer)
     {
         const char *state = cli_text(p, "state");
 
-        if ((peer == NULL || strcmp(cli_text(p, "key"), peer) == 0) &&
-            strcmp(state, "idle") != 0 && strcmp(state, "busy") != 0) {
+        bool meant = peer == NULL ? !json_is_true(json_object_get(p, "open"))
+                                  : strcmp(cli_text(p, "key"), peer) == 0;
+
+        if (meant && strcmp(state, "idle") != 0 && strcmp(state, "busy") != 0) {
             away = true;
         }
     }

@@ -111,18 +111,21 @@ static int sessions_done(struct reissue *r)
 
 /* --- one document */
 
+struct reissue_field {
+    const struct cove_event *event;
+};
+
 struct reissue_doc {
     struct cove_doc doc;
-    struct cove_event *
-        *fields; /* the last write to each, if it is to be done */
+    struct reissue_field *fields; /* the last write to each that is to be set */
     size_t count;
     uint64_t left_hlc; /* of the last that is left, or 0 */
 };
 
 static int field_order(const void *left, const void *right)
 {
-    const struct cove_event *a = *(struct cove_event *const *)left;
-    const struct cove_event *b = *(struct cove_event *const *)right;
+    const struct cove_event *a = ((const struct reissue_field *)left)->event;
+    const struct cove_event *b = ((const struct reissue_field *)right)->event;
     int order = cove_bytes_compare(a->reg, b->reg);
 
     return order != 0 ? order : cove_op_id_compare(&a->id, &b->id);
@@ -162,8 +165,9 @@ static void fields_last(struct reissue_doc *d)
 
     qsort(d->fields, d->count, sizeof(*d->fields), field_order);
     for (size_t i = 0; i < d->count; i++) {
-        bool last = i + 1 == d->count ||
-                    !cove_bytes_equal(d->fields[i]->reg, d->fields[i + 1]->reg);
+        bool last =
+            i + 1 == d->count || !cove_bytes_equal(d->fields[i].event->reg,
+                                                   d->fields[i + 1].event->reg);
 
         if (last) {
             d->fields[kept++] = d->fields[i];
@@ -201,7 +205,7 @@ static int fields_find(struct reissue *r, struct reissue_doc *d)
             continue;
         }
         if (event_is_field(&events[i])) {
-            d->fields[d->count++] = &events[i];
+            d->fields[d->count++].event = &events[i];
         } else {
             d->left_hlc = events[i].id.hlc;
         }
@@ -222,7 +226,7 @@ static bool same_epoch(const struct cove_event *a, const struct cove_event *b)
  * that are in it are taken out. */
 static int fields_write(struct reissue *r, struct reissue_doc *d)
 {
-    const struct cove_event *first = d->fields[0];
+    const struct cove_event *first = d->fields[0].event;
     struct cove_tx_op ops[REISSUE_OPS];
     struct cove_tx tx = {.kind = COVE_TX_NATIVE,
                          .has_epoch = first->has_epoch,
@@ -231,11 +235,11 @@ static int fields_write(struct reissue *r, struct reissue_doc *d)
     size_t kept = 0, bytes = 0;
 
     for (size_t i = 0; i < d->count; i++) {
-        struct cove_event *e = d->fields[i];
+        const struct cove_event *e = d->fields[i].event;
 
         if (tx.op_count == REISSUE_OPS || !same_epoch(first, e) ||
             (tx.op_count > 0 && bytes + e->value.len > REISSUE_BYTES)) {
-            d->fields[kept++] = e;
+            d->fields[kept++].event = e;
             continue;
         }
         bytes += e->value.len;
@@ -275,7 +279,8 @@ static int reissue_document(struct reissue *r, cove_num num)
         err = fields_write(r, &d);
     }
     if (refusal_is_of_document(err)) {
-        reissue_leave(r, &d.doc.id, d.fields[0]->id.hlc, cove_error_text(err));
+        reissue_leave(r, &d.doc.id, d.fields[0].event->id.hlc,
+                      cove_error_text(err));
         cove_diag_clear(&r->diag);
         err = 0;
     }
