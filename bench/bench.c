@@ -83,6 +83,9 @@ static void bench_rounds(struct bench *b)
         if (bench_wants(b, "peers")) {
             bench_peers(b);
         }
+        if (bench_wants(b, "reads")) {
+            bench_reads(b);
+        }
         if (bench_wants(b, "relay")) {
             bench_relay(b);
         }
@@ -102,7 +105,7 @@ static int bench_usage(void)
 {
     fprintf(stderr,
             "usage: bench [--rounds 1..%d] [--only documents|import|"
-            "peers|relay|schema|watch|writers|large|queries] [--large N] "
+            "peers|reads|relay|schema|watch|writers|large|queries] [--large N] "
             "[DOCUMENTS]\n"
             "       bench [--own-time] --sizes MOST\n",
             BENCH_ROUNDS_MAX);

@@ -69,6 +69,8 @@ void bench_writers(struct bench *b);
 void bench_schema(struct bench *b);
 /* watch.c: a change seen by another process. */
 void bench_watch(struct bench *b);
+/* reads.c: reads of small documents, one by one and out of the cache. */
+void bench_reads(struct bench *b);
 /* reader.c: reads while a run to the newest version works on b->store. */
 void bench_reader(struct bench *b);
 /* large.c: a store of many documents, opened by a process of its own. */

@@ -16,6 +16,11 @@ void bench_own_time(void);
  * durable commit, keys in order; then get them in random order. */
 double raw_lmdb_put(const char *dir, long count, size_t len, long commit);
 double raw_lmdb_get(const char *dir, long count);
+/* Fill a fresh file with so many documents of three short fields, encoded, in
+ * one commit; 0, or a negative number where it failed. Then get and decode them
+ * in random order, 256 a transaction, by one thread or two. */
+int raw_lmdb_fill(const char *dir, long count);
+double raw_lmdb_decode(const char *dir, long count, int passes, int threads);
 /* Milliseconds, `count` times, from the beginning of a durable put of `len`
  * bytes until another process, woken by a byte in a pipe behind it, runs.
  * 0, or a negative number where it failed; *dir* is made. */

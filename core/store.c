@@ -142,6 +142,12 @@ uint64_t cove_store_generation(const struct cove_store_txn *txn)
     return txn->generation;
 }
 
+uint64_t cove_store_seen(const struct cove_store_txn *txn)
+{
+    assert(!txn->write);
+    return txn->store->table->seen(txn);
+}
+
 uint64_t cove_store_losses(const struct cove_store *store)
 {
     return atomic_load(&store->group.losses);

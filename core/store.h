@@ -130,6 +130,9 @@ const void *cove_store_owner(const struct cove_store_txn *txn);
  * begin of this one. What is remembered of an earlier number must be forgotten.
  */
 uint64_t cove_store_generation(const struct cove_store_txn *txn);
+/* Which commit one that reads sees: two of one generation with the same number
+ * see the same. */
+uint64_t cove_store_seen(const struct cove_store_txn *txn);
 /* How often, at level group, commits that had returned were lost. */
 uint64_t cove_store_losses(const struct cove_store *store);
 /* Level group: wait until what was committed before is on the disk; the other

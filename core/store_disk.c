@@ -158,6 +158,11 @@ static int disk_begin(struct cove_store *base, struct cove_store_txn **out)
     return 0;
 }
 
+static uint64_t disk_seen(const struct cove_store_txn *txn)
+{
+    return cove_lmdb_number(((const struct disk_txn *)txn)->mdb);
+}
+
 static void disk_end(struct cove_store_txn *base)
 {
     struct disk_txn *txn = (struct disk_txn *)base;
@@ -279,6 +284,7 @@ static const struct cove_store_table disk_table = {
     .durable = true,
     .close = disk_close,
     .begin = disk_begin,
+    .seen = disk_seen,
     .end = disk_end,
     .writer = disk_writer,
     .get = disk_get,

@@ -101,6 +101,11 @@ static void mem_leave(struct mem_store *store, struct mem_txn *txn)
     cove_treap_reclaim(store->base.alloc, &store->retired, oldest);
 }
 
+static uint64_t mem_seen(const struct cove_store_txn *txn)
+{
+    return ((const struct mem_txn *)txn)->seen;
+}
+
 static void mem_end(struct cove_store_txn *base)
 {
     struct mem_store *store = mem_store(base);
@@ -277,6 +282,7 @@ static const struct cove_store_table mem_table = {
     .durable = false,
     .close = mem_close,
     .begin = mem_begin,
+    .seen = mem_seen,
     .end = mem_end,
     .writer = mem_writer,
     .get = mem_get,

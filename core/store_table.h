@@ -23,6 +23,7 @@ struct cove_store_table {
     /* Gives a read transaction whose base fields store.c sets; end frees it. */
     int (*begin)(struct cove_store *store, struct cove_store_txn **out);
     void (*end)(struct cove_store_txn *txn);
+    uint64_t (*seen)(const struct cove_store_txn *txn); /* of one that reads */
     /* The write transaction of the member that has the pen. */
     struct cove_store_txn *(*writer)(struct cove_store *store);
     int (*get)(struct cove_store_txn *txn, unsigned tree, struct cove_bytes key,

@@ -90,7 +90,13 @@ COVE_MUST_CHECK int cove_repo_load(struct cove_repo *repo,
                                    struct cove_arena *arena,
                                    struct cove_doc *out,
                                    struct cove_diag *diag);
-/* As above, what a branch of it shows and writes; crdt/branch.h makes them.
+/* The record of a document as it lies in the store, borrowed: what changes in a
+ * document changes these bytes, but for what its flags say may come by itself
+ * (held, owner missing). Errors: COVE_ENOTFOUND, COVE_ELIMIT where it is of
+ * several parts. */
+COVE_MUST_CHECK int cove_repo_record(struct cove_store_txn *txn, cove_num num,
+                                     struct cove_bytes *out);
+/* As load, what a branch of it shows and writes; crdt/branch.h makes them.
  * Errors: COVE_ENOTFOUND (no such branch). */
 COVE_MUST_CHECK int cove_repo_load_branch(
     struct cove_repo *repo, struct cove_store_txn *txn, cove_num num,

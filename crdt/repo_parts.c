@@ -59,6 +59,26 @@ int repo_blob_write(struct repo_work *work, unsigned tree, uint64_t num,
     return err;
 }
 
+int cove_repo_record(struct cove_store_txn *txn, cove_num num,
+                     struct cove_bytes *out)
+{
+    struct cove_place place;
+    struct cove_bytes value;
+
+    blob_place(&place, num, 0);
+
+    int err = cove_store_get(txn, REPO_DOCS, cove_place_bytes(&place), &value);
+
+    if (err != 0) {
+        return err;
+    }
+    if (value.len == 0 || value.at[0] != 0) { /* how many more parts */
+        return COVE_ELIMIT;
+    }
+    *out = value;
+    return 0;
+}
+
 static int blob_join(struct repo_work *work, unsigned tree, uint64_t num,
                      struct cove_bytes first, size_t more,
                      struct cove_bytes *out)

@@ -33,6 +33,7 @@ struct catalog_entry *cove_catalog_entry_new(struct cove_catalog *catalog)
     struct catalog_entry *e = cove_alloc_zero(catalog->alloc, 1, sizeof(*e));
 
     if (e != NULL) {
+        e->doc.serial = ++catalog->serials;
         cove_arena_init(&e->arena, catalog->alloc);
     }
     return e;

@@ -37,6 +37,7 @@ struct cove_heads {
  * a later call gives may say more. */
 struct cove_schema_doc {
     cove_num num;
+    uint64_t serial; /* one that says anything else has another */
     struct cove_id id;
     struct cove_id owner;
     struct cove_bytes name; /* of the schema */

@@ -51,6 +51,7 @@ struct cove_catalog {
     struct catalog_entry *entries;
     struct catalog_entry *stale; /* replaced, but perhaps still borrowed */
     struct catalog_named named;
+    uint64_t serials; /* of the entry made last */
 };
 
 /* An empty entry, and one that was filled in its place among the others. */

@@ -12,6 +12,7 @@
 #include "crdt/counter.h"
 #include "crdt/stream.h"
 #include "migrate/publish.h"
+#include "node/cache.h"
 #include "node/json_out.h"
 #include "node/worker.h"
 #include "sync/engine.h"
@@ -60,7 +61,10 @@ struct cove {
     struct node_worker *workers;  /* … all, taken or not */
     atomic_ullong losses;         /* that an app was told of */
     atomic_ullong use_changes;    /* how often a use was added or changed */
-    pthread_mutex_t lock;         /* guards what is below */
+    size_t cache_most;            /* bytes of cache.h, of all workers … */
+    atomic_size_t cache_bytes;    /* … and how many these are */
+    atomic_uint caches;
+    pthread_mutex_t lock; /* guards what is below */
     struct cove_diag diag;
     bool unsure; /* the disk may not keep what is written: node_shrink */
     struct node_use *uses;
@@ -83,6 +87,7 @@ struct node_doc { /* a document that a transaction has loaded */
     struct cove_compose *compose; /* edits of a list or text; or NULL */
     bool composing;               /* some are not appended yet */
     struct node_gather *gather;   /* of other types; or NULL */
+    bool offered;                 /* to cache.h */
     struct cove_blob_place place; /* where a blob was read last */
     struct node_doc *next;
 };
@@ -105,9 +110,10 @@ struct cove_txn {
     struct cove_arena arena;   /* lives as long as the transaction */
     struct cove_arena scratch; /* of one call */
     struct node_doc *docs[NODE_DOC_BUCKETS];
-    struct node_doc *last;        /* looked up last */
-    struct node_branch *branches; /* the newest first */
-    struct cove_tail *tails;      /* readers of streams */
+    struct node_doc *last;           /* looked up last */
+    struct node_branch *branches;    /* the newest first */
+    struct cove_tail *tails;         /* readers of streams */
+    struct node_cache_schema schema; /* cache.h */
     struct cove_diag diag;
 };
 

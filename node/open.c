@@ -304,6 +304,9 @@ int cove_open(const char *dir, const struct cove_options *options,
                          o.level);
     }
     store->live_days = o.live_days;
+    store->cache_most = o.cache_bytes == 0  ? NODE_CACHE_BYTES
+                        : o.cache_bytes < 0 ? 0
+                                            : (size_t)o.cache_bytes;
     store->no_sync = (o.flags & COVE_OPEN_NO_SYNC) != 0;
     store->asked = o;
     store->group = o.level == COVE_GROUP && (o.flags & COVE_OPEN_MEMORY) == 0;

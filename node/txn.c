@@ -87,6 +87,7 @@ int node_renew(struct cove_txn *txn)
     memset(txn->docs, 0, sizeof(txn->docs));
     txn->last = NULL;
     txn->branches = NULL;
+    txn->schema.num = 0;
     int err = cove_store_begin(txn->store->store, false, &next);
 
     txn->txn = err == 0 ? next : NULL;
@@ -214,13 +215,23 @@ void cove_id_format(const struct cove_id *id, char out[52])
 int cove_get(struct cove_txn *txn, const struct cove_id *id, const char *field,
              struct cove_value *out)
 {
+    struct cove_bytes name = cove_bytes_text(field);
     struct cove_loaded *loaded;
     struct cove_cell cell;
-    int err = node_load(txn, id, NULL, &loaded);
+    struct node_doc *d;
+    int err;
 
+    if (node_cache_get(txn, id, name, &cell.bytes)) {
+        return node_txn_failed(txn, node_value_out(txn, cell.bytes, out));
+    }
+    err = node_doc(txn, id, NULL, &d);
     if (err == 0) {
-        err =
-            cove_loaded_get(loaded, cove_bytes_text(field), &cell, &txn->diag);
+        err = node_flush(txn, d);
+    }
+    if (err == 0) {
+        loaded = &d->loaded;
+        node_cache_offer(txn, d);
+        err = cove_loaded_get(loaded, name, &cell, &txn->diag);
     }
     if (err == 0 && cell.kind == COVE_ABSENT) {
         enum cove_doc_type type = loaded->doc.header.type;

@@ -195,6 +195,7 @@ static void worker_unlist(struct cove *store, struct node_worker *w)
 static void worker_free(struct cove *store, struct node_worker *w)
 {
     worker_unlist(store, w);
+    node_cache_free(store, w);
     cove_arena_clear(&w->arena);
     cove_indexes_free(w->indexes);
     cove_catalog_free(w->catalog);
@@ -296,6 +297,7 @@ int node_worker_take(struct cove *store, struct node_worker **out)
         return err;
     }
     worker_began(w, seat);
+    node_cache_trim(store, w);
     err = node_uses_see(store, w);
     if (err != 0) {
         node_worker_give(store, w);

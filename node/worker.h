@@ -11,6 +11,7 @@
 
 struct cove;
 struct cove_options;
+struct node_cache;
 struct node_use;
 
 /* A repo and a catalog for one transaction at a time. Neither is made for two
@@ -23,6 +24,7 @@ struct node_worker {
     size_t use_count;
     uint64_t uses_as_of;       /* … how many changes there were by then */
     uint64_t uses_seen;        /* which versions indexes were last made for */
+    struct node_cache *cache;  /* cache.h; NULL: nothing was kept yet */
     struct cove_arena arena;   /* lent to the transaction, for its chunk */
     struct node_seat *seat;    /* that it was taken at */
     _Atomic(int64_t) began_ms; /* CLOCK_MONOTONIC, when it was; 0: it is free */

@@ -47,6 +47,8 @@ struct cove_options {
     uint64_t map_bytes_max; /* 0 = as far as the disk goes */
     unsigned live_days;     /* how long an epoch keeps a head live, 0 = 90 */
     unsigned level;         /* when a commit returns: COVE_FULL, COVE_GROUP */
+    int64_t cache_bytes;    /* of fields that are read again and again, at most
+                               so many bytes; 0 = 8 MiB, negative: none */
 };
 #define COVE_OPEN_CREATE        1u /* make the store where there is none */
 #define COVE_OPEN_MEMORY        2u /* in memory, dir is ignored */

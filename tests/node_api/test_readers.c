@@ -95,6 +95,72 @@ START_TEST(more_readers_at_once_than_seats_all_read)
 }
 END_TEST
 
+/* --- what they keep of what they read (node/cache.h) */
+
+#define COUNTERS 12
+
+struct counting {
+    struct api *a;
+    struct cove_id ids[COUNTERS];
+    atomic_bool over;
+};
+
+/* All documents say the same in one transaction, and never less than in the one
+ * before. */
+static void *counting_run(void *ctx)
+{
+    struct counting *c = ctx;
+    int64_t least = 0;
+
+    while (!atomic_load(&c->over)) {
+        struct cove_txn *txn = api_begin(c->a, COVE_READ);
+
+        for (int i = 0; i < COUNTERS; i++) {
+            struct cove_value v;
+
+            api_ok(cove_get(txn, &c->ids[i], "n", &v), c->a->store);
+            ck_assert_int_ge(v.u.integer, least);
+            ck_assert(i == 0 || v.u.integer == least);
+            least = v.u.integer;
+        }
+        cove_abort(txn);
+    }
+    return NULL;
+}
+
+START_TEST(readers_that_keep_what_they_read_see_each_commit_whole)
+{
+    pthread_t threads[3];
+    struct counting c = {.over = false};
+    struct api a;
+
+    api_dir(&a);
+    open_level(&a, (unsigned)_i);
+    c.a = &a;
+    for (int i = 0; i < COUNTERS; i++) {
+        c.ids[i] = api_new(&a, NULL, "{\"n\":0}");
+    }
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, counting_run, &c),
+                         0);
+    }
+    for (int n = 1; n <= 150; n++) {
+        struct cove_txn *txn = api_begin(&a, COVE_WRITE);
+
+        for (int i = 0; i < COUNTERS; i++) {
+            api_ok(cove_set(txn, &c.ids[i], "n", cove_int(n)), a.store);
+        }
+        api_ok(cove_commit(txn), a.store);
+    }
+    atomic_store(&c.over, true);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    }
+    ck_assert_int_eq(api_int(&a, &c.ids[0], "n"), 150);
+    api_close(&a);
+}
+END_TEST
+
 /* --- cove_use, from the next transaction on */
 
 static const char word1[] = "{\"title\":\"Word\",\"version\":1,\"properties\":"
@@ -170,6 +236,9 @@ int main(void)
     tcase_add_loop_test(
         readers, readers_finish_while_a_writer_holds_its_transaction_open,
         COVE_FULL, COVE_GROUP + 1);
+    tcase_add_loop_test(readers,
+                        readers_that_keep_what_they_read_see_each_commit_whole,
+                        COVE_FULL, COVE_GROUP + 1);
     tcase_add_test(readers, more_readers_at_once_than_seats_all_read);
     tcase_add_test(
         readers,
