@@ -268,7 +268,7 @@ static int append_log(struct append *a)
         append_tick(&a->work.counters.last_hlc, a->tx.hlc);
         append_tick(&a->work.counters.own_hlc, a->tx.hlc);
         a->record.others_grew = false;
-        repo_tally_unjudge(&a->record);
+        repo_held_come(&a->record, &a->tx, 1);
     }
     return err;
 }

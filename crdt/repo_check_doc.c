@@ -549,6 +549,9 @@ int check_document(struct cove_check *c, cove_num num)
     if (err == 0) {
         err = doc_check_state(&d);
     }
+    if (err == 0 && !d.cut) {
+        err = check_held(c, &d.record, &d.dirty);
+    }
     if (err == 0 && d.cut) {
         return mend_record(c, &d.record, d.session, d.from);
     }

@@ -65,6 +65,10 @@ struct cove_check {
 COVE_MUST_CHECK int check_say(struct cove_check *c, struct cove_finding *f,
                               const struct repo_record *record);
 /* The same in short. */
+/* repo_held.c: does the record say so of the origins of copies, and is it not
+ * so? */
+COVE_MUST_CHECK int check_held(struct cove_check *c, struct repo_record *record,
+                               bool *dirty);
 COVE_MUST_CHECK int check_derived(struct cove_check *c, const char *kind,
                                   const struct repo_record *record,
                                   const char *text);

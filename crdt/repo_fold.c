@@ -145,6 +145,9 @@ static enum cove_held history_held(void *ctx, const struct cove_origin *origin)
     if (history->work == NULL || history->err != 0) {
         return COVE_HELD_NO;
     }
+    if (history->record->held) {
+        return COVE_HELD_YES; /* asked already */
+    }
     row = repo_record_row(history->record, &origin->id.session);
     if (row == NULL || origin->id.tx >= row->pub.len) {
         return COVE_HELD_NO;

@@ -390,7 +390,7 @@ static int ingest_keep(struct ingest *in)
     in->row->pub.last_hlc = in->txs[in->count - 1].hlc;
     in->result.added = (uint32_t)in->count;
     in->result.have = in->row->pub.len;
-    repo_tally_unjudge(&in->record);
+    repo_held_come(&in->record, in->txs, in->count);
     ingest_show(in);
     err = ingest_end_own(in);
     if (err == 0) {

@@ -145,6 +145,7 @@ struct repo_record {
     struct cove_header header;
     unsigned flags;   /* enum cove_doc_flags */
     bool others_grew; /* since this store's last transaction here */
+    bool held;        /* no copy names an origin that is not: repo_held.c */
     uint64_t changed; /* 0 = not told yet */
     cove_num owner;   /* 0 = itself */
     cove_num schema;  /* 0 = none */

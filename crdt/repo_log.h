@@ -237,6 +237,15 @@ COVE_MUST_CHECK int repo_fold_tx(struct repo_work *work,
                                  const struct cove_tx *tx, uint32_t epoch,
                                  struct cove_state *state);
 
+/* repo_held.c: is each origin that a copy names held, by what a state that was
+ * folded from the log says? */
+bool repo_held_all(const struct repo_record *record,
+                   const struct cove_state *state);
+/* These come to the document: what was found out about it no longer holds, but
+ * for held origins where all of these are users' writes. */
+void repo_held_come(struct repo_record *record, const struct cove_tx *txs,
+                    size_t count);
+
 /* repo_view.c */
 /* The state that a view shows: of the document's own view from checkpoint and
  * what follows it. In work->arena; a sequence, and all beside it, stays in the

@@ -9,7 +9,8 @@ enum record_bits { /* above the public flags */
                    RECORD_OTHERS_GREW = 1 << 8,
                    RECORD_CLEAN = 1 << 9,
                    RECORD_JUDGED = 1 << 10,
-                   RECORD_NATIVE = 1 << 11 /* has a native op */
+                   RECORD_NATIVE = 1 << 11, /* has a native op */
+                   RECORD_HELD = 1 << 12
 };
 
 enum row_bits { /* the role is in the lowest two */
@@ -183,6 +184,7 @@ int repo_record_write(struct repo_work *work, struct repo_record *record)
     bits |= clean ? RECORD_CLEAN : 0;
     bits |= record_judged(record) ? RECORD_JUDGED : 0;
     bits |= record->newest != 0 ? RECORD_NATIVE : 0;
+    bits |= record->held ? RECORD_HELD : 0;
     cove_buf_init(&buf, work->repo->opt.alloc);
     cove_packer_init(&p, &buf);
     cove_pack_varint(&p, bits);
@@ -266,6 +268,7 @@ int repo_record_unpack(struct repo_work *work, struct cove_bytes bytes,
     }
     record->flags = (unsigned)bits & 0xff;
     record->others_grew = (bits & RECORD_OTHERS_GREW) != 0;
+    record->held = (bits & RECORD_HELD) != 0;
     record->changed = cove_unpack_varint(&u);
     record->owner = cove_unpack_varint(&u);
     record->schema = cove_unpack_varint(&u);

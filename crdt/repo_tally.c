@@ -160,6 +160,7 @@ void repo_tally_unjudge(struct repo_record *record)
     memset(&record->clean, 0, sizeof(record->clean));
     memset(record->count.plan, 0, sizeof(record->count.plan));
     record->count.state = 0;
+    record->held = false;
 }
 
 /* --- which versions devices speak */
@@ -428,6 +429,9 @@ int cove_repo_settle(struct cove_repo *repo, struct cove_store_txn *txn,
     record.clean = *clean;
     memcpy(record.count.plan, plan, sizeof(record.count.plan));
     record.count.state = state;
+    if (repo_doc_own(doc) != NULL) {
+        record.held = repo_held_all(&record, &doc->state);
+    }
     err = repo_record_write(&work, &record);
     if (err == 0) {
         doc->clean = *clean;

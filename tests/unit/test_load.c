@@ -3,7 +3,7 @@
 #include "tests/unit/author.h"
 #include "tests/unit/schema_kit.h"
 
-#include "crdt/repo_upkeep.h"
+#include "crdt/repo_internal.h"
 #include "migrate/load.h"
 
 /* Alice is admin, bob a reader; documents and journal are alice's. */
@@ -279,6 +279,96 @@ START_TEST(a_copy_of_a_write_that_is_not_held_is_viewed_through_steps)
 }
 END_TEST
 
+/* --- the record says that all origins are held */
+
+static bool says_held(const struct cove_id *id, struct cove_doc_session *first)
+{
+    struct cove_store_txn *txn = kit_begin(&alice.kit, false);
+    struct repo_record record;
+    struct repo_work work;
+
+    ck_assert_int_eq(
+        repo_work_begin(&work, alice.kit.repo, txn, &alice.kit.arena, NULL), 0);
+    ck_assert_int_eq(
+        repo_record_read(&work, kit_num(&alice.kit, txn, id), &record), 0);
+    if (first != NULL) {
+        *first = record.rows[0].pub;
+    }
+    cove_store_abort(txn);
+    return record.held;
+}
+
+/* A note that was migrated, whose record says so. */
+static struct cove_id held_note(void)
+{
+    struct cove_id id = note("120");
+
+    ck_assert(!says_held(&id, NULL));
+    stage_publish(&alice, stage_migration);
+    (void)look_at(&alice, &id, NULL, COVE_LOAD_VIEW);
+    ck_assert(!says_held(&id, NULL));
+    ck_assert_uint_eq(look_at(&alice, &id, NULL, COVE_LOAD_MIGRATE).written, 1);
+    ck_assert(says_held(&id, NULL));
+    return id;
+}
+
+START_TEST(held_origins_stay_held_while_users_write)
+{
+    struct cove_tx_op op;
+    struct cove_tx tx = {.has_epoch = true, .ops = &op, .op_count = 1};
+    struct cove_id id;
+
+    stages_open("writer");
+    id = held_note();
+    op = kit_op(&alice.kit, "size", 7);
+    tx.epoch = alice.second;
+    tx.hlc = cove_hlc_of_ms(alice.kit.env.now_ms);
+    push_session(&id, &tx);
+    ck_assert(says_held(&id, NULL));
+    (void)look_at(&alice, &id, NULL, COVE_LOAD_MIGRATE);
+    ck_assert(says_held(&id, NULL));
+    stages_close();
+}
+END_TEST
+
+/* Of a write that is not here, and of one that is and is another. */
+START_TEST(a_copy_that_comes_is_asked_about_at_each_load)
+{
+    struct cove_origin origin = {.reg = cove_bytes_text("size")};
+    struct cove_tx_op op = {
+        .reg = cove_bytes_text("size"), .origins = &origin, .origin_count = 1};
+    struct cove_tx tx = {.kind = COVE_TX_COPY, .ops = &op, .op_count = 1};
+    struct cove_doc_session own;
+    struct cove_store_txn *txn;
+    struct cove_doc doc;
+    struct cove_id id;
+
+    stages_open("writer");
+    id = held_note();
+    ck_assert(says_held(&id, &own));
+    ck_assert_int_eq(cove_value_of_int(&alice.kit.arena, 7, &op.value), 0);
+    origin.id.hlc = cove_hlc_of_ms(alice.kit.env.now_ms - 1);
+    tx.hlc = cove_hlc_of_ms(alice.kit.env.now_ms);
+    if (_i == 0) {
+        origin.id.device = bob.kit.device;
+        memset(origin.id.session.b, 3, sizeof(origin.id.session.b));
+    } else {
+        origin.id.device = own.device;
+        origin.id.session = own.session;
+    }
+    push_session(&id, &tx);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(!says_held(&id, NULL));
+        (void)look_at(&alice, &id, NULL, COVE_LOAD_MIGRATE);
+        txn = kit_begin(&alice.kit, false);
+        doc = kit_load(&alice.kit, txn, &id);
+        ck_assert_uint_eq(doc.state.false_copies, (uint64_t)_i);
+        cove_store_abort(txn);
+    }
+    stages_close();
+}
+END_TEST
+
 START_TEST(without_its_journal_or_its_group_a_document_is_blocked)
 {
     stages_open("writer");
@@ -405,6 +495,9 @@ int main(void)
     tcase_add_test(tc, a_private_transaction_is_kept_and_waits_for_its_key);
     tcase_add_test(tc,
                    a_copy_of_a_write_that_is_not_held_is_viewed_through_steps);
+    tcase_add_test(tc, held_origins_stay_held_while_users_write);
+    tcase_add_loop_test(tc, a_copy_that_comes_is_asked_about_at_each_load, 0,
+                        2);
     tcase_add_test(tc, without_its_journal_or_its_group_a_document_is_blocked);
     tcase_add_test(tc, a_schema_that_is_no_journal_blocks_its_document_alone);
     tcase_add_test(tc, loads_at_the_newest_version_keep_the_counts_of_states);

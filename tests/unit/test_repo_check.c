@@ -250,6 +250,12 @@ static void plant_local(struct damage *d)
     plant_flag(d, 1, COVE_DOC_LOCAL);
 }
 
+/* It has no copy. */
+static void plant_held(struct damage *d)
+{
+    plant_flag(d, 2, 1 << 5);
+}
+
 static const struct {
     const char *kind;
     void (*plant)(struct damage *d);
@@ -267,6 +273,7 @@ static const struct {
     {"record-field", plant_branch},
     {"record-field", plant_removed},
     {"record-field", plant_local},
+    {"record-field", plant_held},
     {"length-ahead", plant_length}, /* D9 */
     {"tally", plant_tally},
     {"group-count", plant_group_count},
