@@ -13,6 +13,7 @@
 
 #include "crdt/blob.h"
 #include "crdt/repo_internal.h"
+#include "crdt/repo_tx_parts.h"
 
 /* --- the history behind a state */
 
@@ -411,4 +412,21 @@ int repo_fold_tx(struct repo_work *work, const struct repo_record *record,
         }
     }
     return err != 0 ? err : repo_branch_fold(state, tx);
+}
+
+int repo_fold_writes(struct repo_work *work, const struct repo_row *row,
+                     uint32_t index, const struct repo_tx_entry *entry,
+                     struct cove_state *state)
+{
+    struct cove_native each = {.has_epoch = entry->epoch != 0};
+    int err = 0;
+
+    each.id.hlc = entry->hlc;
+    each.id.device = row->pub.device;
+    each.id.session = row->pub.session;
+    each.id.tx = index;
+    if (each.has_epoch) {
+        err = repo_intern_epoch_of(work, entry->epoch, &each.epoch);
+    }
+    return err != 0 ? err : repo_plain_fold(work, entry, &each, state);
 }

@@ -83,6 +83,8 @@ COVE_MUST_CHECK int repo_tx_bytes(struct repo_work *work,
 COVE_MUST_CHECK int repo_tx_decode(struct repo_work *work,
                                    const struct repo_tx_entry *entry,
                                    struct cove_tx *out);
+/* Can repo_fold_writes fold it as it is? */
+bool repo_tx_writes(const struct repo_tx_entry *entry);
 
 /* repo_log.c */
 /* A walk over a session's transactions. What it gives stays valid until the
@@ -236,6 +238,13 @@ COVE_MUST_CHECK int repo_fold_tx(struct repo_work *work,
                                  const struct repo_row *row, uint32_t index,
                                  const struct cove_tx *tx, uint32_t epoch,
                                  struct cove_state *state);
+
+/* Fold one that is nothing but users' writes to registers, without decoding it
+ * first. Not for a blob. */
+COVE_MUST_CHECK int repo_fold_writes(struct repo_work *work,
+                                     const struct repo_row *row, uint32_t index,
+                                     const struct repo_tx_entry *entry,
+                                     struct cove_state *state);
 
 /* repo_held.c: is each origin that a copy names held, by what a state that was
  * folded from the log says? */

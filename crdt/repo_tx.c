@@ -380,6 +380,11 @@ int repo_tx_bytes(struct repo_work *work, const struct repo_tx_entry *entry,
     return err;
 }
 
+bool repo_tx_writes(const struct repo_tx_entry *entry)
+{
+    return entry->form == TX_PLAIN && repo_plain_writes(entry);
+}
+
 int repo_tx_decode(struct repo_work *work, const struct repo_tx_entry *entry,
                    struct cove_tx *out)
 {

@@ -22,6 +22,15 @@ COVE_MUST_CHECK int repo_plain_take(struct repo_work *work,
                                     const struct repo_tx_entry *entry,
                                     struct cove_tx *out);
 
+/* Is it users' writes to registers and nothing else? */
+bool repo_plain_writes(const struct repo_tx_entry *entry);
+/* Fold such a one, op by op. each: what they have in common, the rest is
+ * filled in. */
+COVE_MUST_CHECK int repo_plain_fold(struct repo_work *work,
+                                    const struct repo_tx_entry *entry,
+                                    struct cove_native *each,
+                                    struct cove_state *state);
+
 /* --- repo_tx_op.c */
 
 /* A register: varint `n << shift | literal | bits`. shift: 1 or 2, the literal

@@ -426,6 +426,41 @@ int repo_plain_take(struct repo_work *work, const struct repo_tx_entry *entry,
     return err;
 }
 
+bool repo_plain_writes(const struct repo_tx_entry *entry)
+{
+    return (entry->bits & (TX_COPY | TX_MIXED)) == 0;
+}
+
+int repo_plain_fold(struct repo_work *work, const struct repo_tx_entry *entry,
+                    struct cove_native *each, struct cove_state *state)
+{
+    struct cove_unpacker u = entry->body;
+    struct cove_tx_op op;
+    uint64_t count;
+    int err;
+
+    if (entry->bits & TX_SEEN) {
+        cove_unpack_span(&u, sizeof(struct cove_hash));
+    }
+    count = cove_unpack_varint(&u);
+    err = u.err != 0 || count > COVE_MAX_TX_OPS ? COVE_ECORRUPT : 0;
+    for (uint32_t i = 0; i < count && err == 0; i++) {
+        op.value = cove_bytes(NULL, 0);
+        err = tx_take_write(work, &u, &op);
+        if (err == 0) {
+            err = u.err;
+        }
+        each->reg = op.reg;
+        each->deleted = op.deleted;
+        each->value = op.value;
+        each->id.op = i;
+        if (err == 0) {
+            err = cove_state_add_native(state, each);
+        }
+    }
+    return err != 0 ? err : cove_unpacker_done(&u);
+}
+
 int repo_plain_front(struct repo_tx_before *before, struct repo_tx_entry *entry)
 {
     struct cove_unpacker *u = &entry->body;

@@ -83,6 +83,22 @@ static int fold_tx(struct view_fold *f, struct row_fold *r, uint32_t index,
     return err;
 }
 
+/* The same of one that need not be decoded first: false where that is not so.
+ */
+static bool fold_plainly(struct view_fold *f, struct row_fold *r,
+                         uint32_t index, const struct repo_tx_entry *entry,
+                         int *err)
+{
+    if (!repo_tx_writes(entry) || f->state->live != NULL ||
+        f->record->header.type == COVE_DOC_COBINARY || index != *r->done ||
+        index >= r->end || view_leaves_out(f->view, r->row, index)) {
+        return false;
+    }
+    *err = repo_fold_writes(f->work, r->row, index, entry, f->state);
+    *r->done += 1;
+    return true;
+}
+
 /* Where the first stands that is folded yet in neither way; one is at least. */
 static uint32_t fold_from(const struct row_fold *r)
 {
@@ -116,6 +132,9 @@ static int fold_walk(struct view_fold *f, struct row_fold *r)
         err = repo_walk_next(f->work, &walk, &entry);
         if (err != 0 || entry.hlc > f->view->until) {
             break; /* a session's times only rise */
+        }
+        if (fold_plainly(f, r, index, &entry, &err)) {
+            continue;
         }
         err = repo_tx_decode(&decode, &entry, &tx);
         if (err == 0) {

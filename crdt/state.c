@@ -196,22 +196,39 @@ static void state_mark_held(struct cove_state *state,
     }
 }
 
+/* No value of what was deleted, no epoch where there is none. */
+static void state_tidy(struct cove_native *native)
+{
+    if (native->deleted) {
+        native->value = cove_bytes(NULL, 0);
+    }
+    if (!native->has_epoch) {
+        memset(&native->epoch, 0, sizeof(native->epoch));
+    }
+}
+
 static int state_append_native(struct cove_state *state,
                                const struct cove_native *op, bool in_order)
 {
     void *array = state->natives;
-    struct cove_native added = *op;
-    int err = cove_arena_copy(state->arena, op->reg, &added.reg);
-
-    if (err == 0) {
-        err = cove_arena_grow(state->arena, &array, sizeof(added),
+    struct cove_native *added;
+    int err = cove_arena_grow(state->arena, &array, sizeof(*added),
                               state->native_count, &state->native_cap);
-    }
+
     if (err != 0) {
         return err;
     }
     state->natives = array;
-    state->natives[state->native_count++] = added;
+    added = &state->natives[state->native_count];
+    *added = *op;
+    state_tidy(added);
+    err = cove_arena_copy(state->arena, added->reg, &added->reg);
+    err = err != 0 ? err
+                   : cove_arena_copy(state->arena, added->value, &added->value);
+    if (err != 0) {
+        return err;
+    }
+    state->native_count++;
     if (!in_order) {
         state->native_tail++;
     }
@@ -222,40 +239,38 @@ static int state_append_native(struct cove_state *state,
     return 0;
 }
 
+/* Another op on the same register at the same epoch: the newer one stands. */
+static int state_replace_native(struct cove_state *state,
+                                struct cove_native *stands,
+                                const struct cove_native *op)
+{
+    struct cove_native added = *op;
+    int err;
+
+    state_tidy(&added);
+    if (state_native_age(&added, stands) <= 0) {
+        return 0;
+    }
+    err = cove_arena_copy(state->arena, added.value, &added.value);
+    if (err == 0) {
+        added.reg = stands->reg;
+        *stands = added;
+    }
+    return err;
+}
+
 int cove_state_add_native(struct cove_state *state,
                           const struct cove_native *op)
 {
     size_t sorted = state->native_count - state->native_tail;
-    size_t place;
-    struct cove_native added = *op;
+    size_t at = state_native_place(state, op);
     int err;
 
-    if (op->deleted) {
-        added.value = cove_bytes(NULL, 0);
-    }
-    if (!op->has_epoch) {
-        memset(&added.epoch, 0, sizeof(added.epoch));
-    }
-    place = state_native_place(state, &added);
-    if (place < sorted &&
-        state_place_compare(&state->natives[place], &added) == 0) {
-        struct cove_native *stands = &state->natives[place];
-
-        if (state_native_age(&added, stands) <= 0) {
-            state_mark_held(state, &op->id);
-            return 0;
-        }
-        err = cove_arena_copy(state->arena, added.value, &added.value);
-        if (err == 0) {
-            added.reg = stands->reg;
-            *stands = added;
-        }
+    if (at < sorted && state_place_compare(&state->natives[at], op) == 0) {
+        err = state_replace_native(state, &state->natives[at], op);
     } else {
-        err = cove_arena_copy(state->arena, added.value, &added.value);
-        if (err == 0) {
-            err = state_append_native(
-                state, &added, place == sorted && state->native_tail == 0);
-        }
+        err = state_append_native(state, op,
+                                  at == sorted && state->native_tail == 0);
     }
     if (err == 0) {
         state_mark_held(state, &op->id);

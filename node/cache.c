@@ -504,16 +504,30 @@ static bool cache_marked(struct node_cache *cache, const struct cove_id *id)
     return marked;
 }
 
-void node_cache_offer(struct cove_txn *txn, struct node_doc *d)
+static void cache_keep(struct cove_txn *txn, struct cove_loaded *loaded)
 {
-    struct cove_loaded *loaded = &d->loaded;
-    struct node_worker *worker = txn->worker;
+    struct node_cache *cache = txn->worker->cache;
     struct cache_fields fields = {.count = 0};
-    struct cache_entry head = {
-        .id = d->id, .num = loaded->doc.num, .schema = loaded->doc.schema_num};
+    struct cache_entry head = {.id = loaded->doc.id,
+                               .num = loaded->doc.num,
+                               .schema = loaded->doc.schema_num,
+                               .seen = cove_store_seen(txn->txn)};
     struct cove_bytes record;
 
-    if (d->offered || !cache_serves(txn) || !doc_stands_alone(loaded)) {
+    if (schema_serial(txn, head.schema, &head.serial) &&
+        cove_repo_record(txn->txn, head.num, &record) == 0 &&
+        (loaded->raw ? fields_of_registers(loaded, &fields)
+                     : fields_of_version(loaded, &fields))) {
+        head.record = cache_sum(cache, record);
+        cache_put(txn->store, cache, &head, &fields);
+    }
+}
+
+void node_cache_offer(struct cove_txn *txn, struct node_doc *d)
+{
+    struct node_worker *worker = txn->worker;
+
+    if (d->offered || !cache_serves(txn) || !doc_stands_alone(&d->loaded)) {
         return;
     }
     d->offered = true;
@@ -524,16 +538,8 @@ void node_cache_offer(struct cove_txn *txn, struct node_doc *d)
         return;
     }
     cache_keep_up(txn, worker->cache);
-    if (!cache_marked(worker->cache, &d->id) ||
-        cache_find(worker->cache, &d->id) != NULL) {
-        return;
-    }
-    if (schema_serial(txn, head.schema, &head.serial) &&
-        cove_repo_record(txn->txn, head.num, &record) == 0 &&
-        (loaded->raw ? fields_of_registers(loaded, &fields)
-                     : fields_of_version(loaded, &fields))) {
-        head.record = cache_sum(worker->cache, record);
-        head.seen = cove_store_seen(txn->txn);
-        cache_put(txn->store, worker->cache, &head, &fields);
+    if (cache_marked(worker->cache, &d->id) &&
+        cache_find(worker->cache, &d->id) == NULL) {
+        cache_keep(txn, &d->loaded);
     }
 }
