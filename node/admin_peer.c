@@ -145,20 +145,29 @@ enum cove_peer_state node_peer_state(struct cove_txn *txn,
     return peer->state;
 }
 
+/* Count what it lacks: all of it, or until there is some. */
+static int peer_count(struct cove_txn *txn, const struct cove_peer_record *peer,
+                      bool all, struct cove_unsent *unsent)
+{
+    int err = 0;
+
+    while (err == 0 && !unsent->over && (all || unsent->documents == 0)) {
+        err = unsent->begun ? node_renew(txn) : 0;
+        err = err != 0
+                  ? err
+                  : cove_peer_unsent(txn->worker->repo, txn->txn, peer, unsent);
+    }
+    cove_unsent_clear(unsent);
+    return err;
+}
+
 int node_peer_lag(struct cove_txn *txn, const struct cove_peer_record *peer,
                   uint64_t *out, int64_t *lag_ms)
 {
     const struct cove_env *env = txn->store->env;
     struct cove_unsent unsent = {.documents = 0};
-    int err = 0;
+    int err = peer_count(txn, peer, true, &unsent);
 
-    while (err == 0 && !unsent.over) {
-        err = unsent.begun ? node_renew(txn) : 0;
-        err = err != 0 ? err
-                       : cove_peer_unsent(txn->worker->repo, txn->txn, peer,
-                                          &unsent);
-    }
-    cove_unsent_clear(&unsent);
     if (err == 0) {
         *lag_ms =
             unsent.since_ms != 0 ? env->now_ms(env->ctx) - unsent.since_ms : 0;
@@ -174,6 +183,16 @@ int node_peer_unsent(struct cove_txn *txn, const struct cove_peer_record *peer,
     int64_t lag_ms;
 
     return node_peer_lag(txn, peer, out, &lag_ms);
+}
+
+int node_peer_lacks(struct cove_txn *txn, const struct cove_peer_record *peer,
+                    bool *out)
+{
+    struct cove_unsent unsent = {.documents = 0};
+    int err = peer_count(txn, peer, false, &unsent);
+
+    *out = unsent.documents > 0;
+    return err;
 }
 
 /* --- clocks, where this handle syncs */

@@ -310,6 +310,9 @@ int node_peer_unsent(struct cove_txn *txn, const struct cove_peer_record *peer,
  * are none. */
 int node_peer_lag(struct cove_txn *txn, const struct cove_peer_record *peer,
                   uint64_t *out, int64_t *lag_ms);
+/* Is there any such document? Looks no further than the first, about. */
+int node_peer_lacks(struct cove_txn *txn, const struct cove_peer_record *peer,
+                    bool *out);
 /* "peers": [...], of an object that is open. */
 int node_peers_json(struct cove_txn *txn, struct node_json *j);
 

@@ -416,18 +416,26 @@ struct wait {
     struct cove *store;
     struct cove_key key;
     bool one;      /* only that peer */
-    char why[512]; /* what is still missing */
+    bool last;     /* say what is missing */
+    char why[512]; /* that */
 };
 
 /* Has this peer acknowledged all, and do we have all it told us? */
 static int wait_peer(struct wait *w, struct cove_txn *txn,
                      const struct cove_peer_record *peer, bool *done)
 {
-    uint64_t unsent;
     enum cove_peer_state state = node_peer_state(txn, peer);
-    int err = node_peer_unsent(txn, peer, &unsent);
+    bool lacks = true;
+    uint64_t unsent = 0;
+    int err = 0;
 
-    if (err == 0 && (unsent > 0 || state != COVE_PEER_IDLE)) {
+    if (state == COVE_PEER_IDLE) {
+        err = node_peer_lacks(txn, peer, &lacks);
+    }
+    if (err == 0 && lacks && w->last) {
+        err = node_peer_unsent(txn, peer, &unsent);
+    }
+    if (err == 0 && lacks) {
         char key[COVE_HEX_LEN(32)];
 
         cove_hex(cove_bytes(peer->key.b, sizeof(peer->key.b)), key);
@@ -521,9 +529,10 @@ int cove_wait(struct cove *store, const char *peer, int timeout_ms)
     for (;;) {
         int64_t left;
 
-        err = wait_look(&w, &done);
         left = until - wait_now();
-        if (err != 0 || done || left <= 0) {
+        w.last = left <= 0;
+        err = wait_look(&w, &done);
+        if (err != 0 || done || w.last) {
             break;
         }
         wait_sleep(watch, left);
