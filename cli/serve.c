@@ -210,9 +210,6 @@ static void serve_open(struct serve *serve)
     serve->open = open;
     json_decref(serve_ask(
         serve, json_pack("{s:s s:b}", "do", "sync.open", "open", (int)open)));
-    if (open) {
-        serve_say(&serve->log, SERVE_WARN, "open", SERVE_OPEN_WORDS);
-    }
 }
 
 static void serve_apply(struct serve *serve)
@@ -315,7 +312,8 @@ static void serve_announce(struct serve *serve)
             printf("http on %s\n", http);
         }
         if (serve->open) {
-            puts(SERVE_OPEN_WORDS);
+            puts("OPEN: any device that can reach this may connect and leave "
+                 "documents here; open = no ends that");
         }
     }
     fflush(stdout);

@@ -63,10 +63,6 @@ void serve_notify_send(const struct serve_notify *n, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void serve_notify_clear(struct serve_notify *n);
 
-#define SERVE_OPEN_WORDS                                                       \
-    "OPEN: any device that can reach this may connect and leave documents "    \
-    "here; open = no ends that"
-
 enum serve_phase { SERVE_OPENING, SERVE_READY, SERVE_ENDING, SERVE_ENDED };
 
 struct serve_http;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEED    32
+#define SEED    ((size_t)32)
 #define HOUR_MS INT64_C(3600000)
 
 struct ahead {

@@ -4,7 +4,7 @@
 #include "tests/unit/client_kit.h"
 
 #define DOCS   200
-#define MINUTE 60000u
+#define MINUTE UINT64_C(60000)
 
 static struct node alice, bob;
 static struct link wire;
