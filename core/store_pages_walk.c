@@ -252,7 +252,7 @@ static int leaf_entries(struct walk *w, const uint8_t *page, uint64_t number,
 static bool page_ordered(const struct walk *w, const uint8_t *page,
                          const struct cove_bytes bounds[2])
 {
-    struct pages_node node, before;
+    struct pages_node node, before = {.flags = 0};
     size_t first = pages_flags(page) == PAGE_BRANCH ? 1 : 0;
     unsigned known = w->tree == COVE_PAGES_NAMES ? NODE_TREE : NODE_BIG;
 

@@ -168,8 +168,7 @@ static void cache_grow(struct cove *store, struct node_cache *cache)
     if (!cache_room(store, cache, size)) {
         return;
     }
-    cache->buckets =
-        cove_alloc_zero(store->alloc, 2 * count, sizeof(buckets[0]));
+    cache->buckets = cove_alloc_zero(store->alloc, 1, size);
     if (cache->buckets == NULL) {
         cache->buckets = buckets;
         bytes_give(store, cache, size);
