@@ -124,7 +124,6 @@ struct cove_dump_give {
     struct cove_repo *repo;
     struct cove_dump_place place;
     struct cove_dump_counts counts;
-    uint64_t local;  /* not given: they stay on this device */
     cove_num schema; /* only of this schema, and what they need; 0 = all */
     struct cove_id journal; /* of the schema */
     /* What cannot be read is left out, and named. */

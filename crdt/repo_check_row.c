@@ -12,12 +12,10 @@
 
 struct row_walk {
     struct cove_check *c;
-    const struct repo_record *record;
     const struct repo_row *row;
     struct check_row *out;
     struct repo_reach reach; /* read, whether verified or not */
     bool doubted;            /* a signature failed since out->reach */
-    uint32_t tail;
 };
 
 static void row_ends(struct row_walk *w, const char *kind, const char *text)
@@ -110,7 +108,6 @@ static int row_chunk(struct row_walk *w, bool *end)
     }
     err = err == 0 && w->reach.len == 0 ? row_begin(w, taken.txs[0]) : 0;
     w->reach = taken.reach;
-    w->tail = taken.reach.tail;
     return err;
 }
 
@@ -149,7 +146,7 @@ static bool row_head_is(const struct repo_reach *reach,
 int check_row(struct cove_check *c, const struct repo_record *record,
               const struct repo_row *row, struct check_row *out)
 {
-    struct row_walk w = {.c = c, .record = record, .row = row, .out = out};
+    struct row_walk w = {.c = c, .row = row, .out = out};
     bool end = false;
     int err = 0;
 

@@ -155,7 +155,7 @@ int repo_pieces_read(struct repo_work *work, unsigned tree,
 
         err = cove_place_take_down(&rest, &start);
         if (err == 0 && repo_stub_is(entry.value, &pack)) {
-            err = repo_unpack_pieces(&inside, REPO_LOG, pack, start, pieces);
+            err = repo_unpack_pieces(&inside, pack, start, pieces);
         } else if (err == 0) {
             err = repo_pieces_add(arena, pieces, start, entry.value);
         }

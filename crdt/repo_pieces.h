@@ -93,8 +93,8 @@ COVE_MUST_CHECK int repo_unpack_piece(struct repo_work *work,
                                       uint32_t *start);
 /* All of a session in a pack, from an index on; nothing where it cannot be
  * opened. */
-COVE_MUST_CHECK int repo_unpack_pieces(struct repo_work *work, unsigned tree,
-                                       uint32_t pack, uint32_t from,
+COVE_MUST_CHECK int repo_unpack_pieces(struct repo_work *work, uint32_t pack,
+                                       uint32_t from,
                                        struct repo_pieces *pieces);
 
 #endif

@@ -83,7 +83,8 @@ static size_t form_numbers(struct cove_bytes key, uint64_t out[3], size_t *left)
     return count;
 }
 
-bool salvage_is_record(struct cove_bytes value)
+/* Is it a document's record, as far as can be told without what is interned? */
+static bool fill_is_record(struct cove_bytes value)
 {
     struct cove_unpacker u;
 
@@ -181,7 +182,7 @@ static int fill_one_number(struct cove_salvage *s,
     if (err == 0 && form_group(entry->value)) {
         err = fill_add(s, REPO_GROUPS, entry->key, entry->value);
     }
-    if (err == 0 && salvage_is_record(entry->value)) {
+    if (err == 0 && fill_is_record(entry->value)) {
         err = fill_loose(s, SALVAGE_DOCS, entry->key, entry->value);
     }
     return err;

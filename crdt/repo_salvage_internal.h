@@ -71,8 +71,4 @@ COVE_MUST_CHECK int salvage_say(struct cove_salvage *s,
 COVE_MUST_CHECK int repo_salvage_number_put(struct cove_salvage *s,
                                             cove_num from, cove_num to);
 
-/* --- repo_salvage_fill.c */
-/* Is it a document's record, as far as can be told without what is interned? */
-bool salvage_is_record(struct cove_bytes value);
-
 #endif

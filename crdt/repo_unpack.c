@@ -10,7 +10,7 @@ struct unpack {
     struct cove_buf raw;
 };
 
-static int unpack_open(struct unpack *u, unsigned tree, uint32_t pack)
+static int unpack_open(struct unpack *u, uint32_t pack)
 {
     struct cove_place place;
     struct cove_bytes value;
@@ -18,7 +18,8 @@ static int unpack_open(struct unpack *u, unsigned tree, uint32_t pack)
 
     cove_buf_init(&u->raw, u->work->repo->opt.alloc);
     repo_pack_place(&place, u->whose->num, pack);
-    err = cove_store_get(u->work->txn, tree, cove_place_bytes(&place), &value);
+    err = cove_store_get(u->work->txn, REPO_LOG, cove_place_bytes(&place),
+                         &value);
     return err != 0
                ? err
                : repo_pack_decode(value, u->work->arena, &u->raw, &u->parts);
@@ -105,7 +106,7 @@ int repo_unpack_piece(struct repo_work *work, const struct repo_whose *whose,
                       uint32_t *start)
 {
     struct unpack u = {.work = work, .whose = whose};
-    int err = unpack_open(&u, REPO_LOG, pack);
+    int err = unpack_open(&u, pack);
     bool found = false;
 
     for (size_t i = 0; err == 0 && !found && i < u.parts.count;) {
@@ -124,11 +125,11 @@ int repo_unpack_piece(struct repo_work *work, const struct repo_whose *whose,
     return err == 0 && !found ? COVE_ENOTFOUND : err;
 }
 
-int repo_unpack_pieces(struct repo_work *work, unsigned tree, uint32_t pack,
-                       uint32_t from, struct repo_pieces *pieces)
+int repo_unpack_pieces(struct repo_work *work, uint32_t pack, uint32_t from,
+                       struct repo_pieces *pieces)
 {
     struct unpack u = {.work = work, .whose = &pieces->whose};
-    int err = unpack_open(&u, tree, pack);
+    int err = unpack_open(&u, pack);
 
     for (size_t i = 0; err == 0 && i < u.parts.count;) {
         const struct repo_part *part = &u.parts.at[i];
