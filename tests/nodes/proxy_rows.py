@@ -237,7 +237,7 @@ RINGS = [
 # In these a limit of time passes: half a minute, or a minute and a half.
 SLOW = [
     Row("all vanishes, until the connection counts as lost", "pair", Maps,
-        do=("vanish ab",), heard=("nothing was heard for long",), by_itself=True),
+        do=("", "vanish ab"), heard=("nothing was heard for long",), by_itself=True),
     Row("a record is said to be longer than it is, and never whole", "pair", Maps,
         {"ab": [f"flip up {RECORDS} 7"]}, heard=("was not whole within 30 s",), by_itself=True),
     Row("a long file stands still, until it is given up", "pair", Blobs,
