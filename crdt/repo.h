@@ -131,6 +131,7 @@ struct cove_doc_outline {
     struct cove_doc_session *sessions; /* sorted by session id */
     size_t session_count;
     struct cove_hash digest;
+    uint64_t changed; /* the sequence of its last change; 0: none yet */
 };
 COVE_MUST_CHECK int cove_repo_outline(struct cove_repo *repo,
                                       struct cove_store_txn *txn, cove_num num,

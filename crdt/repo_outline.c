@@ -41,6 +41,7 @@ int cove_repo_outline(struct cove_repo *repo, struct cove_store_txn *txn,
     }
     outline.removed = (record.flags & COVE_DOC_REMOVED) != 0;
     outline.local = (record.flags & COVE_DOC_LOCAL) != 0;
+    outline.changed = record.changed;
     *out = outline;
     return 0;
 }

@@ -215,6 +215,12 @@ int cove_engine_flush(struct cove_engine *engine, uint64_t now_ms)
 
     engine->now_ms = now_ms;
     err = engine_sums(engine, now_ms);
+    for (struct cove_conn *conn = engine->conns; conn != NULL && err == 0;
+         conn = conn->next) {
+        if (conn->greeted && !conn->done && take_is_patient(&conn->take)) {
+            err = take_settle(conn, now_ms); /* it came, or the time is over */
+        }
+    }
     if (err == 0 && (engine->txn != NULL || engine_peers_due(engine, now_ms))) {
         err = engine_write(engine, now_ms);
         if (err == 0) {

@@ -516,6 +516,11 @@ void conn_tick(struct cove_conn *conn, uint64_t now_ms, uint64_t *next_ms)
 
         *next_ms = sweep < *next_ms ? sweep : *next_ms;
     }
+    if (take_is_patient(&conn->take)) {
+        uint64_t due_ms = conn->take.haves[conn->take.have_first].due_ms;
+
+        *next_ms = due_ms < *next_ms ? due_ms : *next_ms;
+    }
     *next_ms = deadline < *next_ms ? deadline : *next_ms;
     *next_ms = ping < *next_ms ? ping : *next_ms;
 }

@@ -338,6 +338,9 @@ int give_job_step(struct cove_conn *conn, struct cove_store_txn *txn,
     if (err == 0 && may) {
         err = job_sessions(conn, txn, job, num, &outline);
     }
+    if (err == 0 && may && job->reply && job->sent) {
+        err = ways_lacked(conn, txn, &outline);
+    }
     job->bytes += conn->give.batches.items.len - before;
     if (err == COVE_EGAP) {
         *over = false;

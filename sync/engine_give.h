@@ -12,6 +12,7 @@
 #define ENGINE_SCAN       10000        /* changes looked at a pump */
 #define ENGINE_FEW        64           /* changes of a store as good as empty */
 #define ENGINE_HAVES      8192         /* told and not settled */
+#define ENGINE_WAYS       8            /* that are remembered as spare */
 #define ENGINE_JOB_BYTES  (2u << 20)   /* of knows to answer; beyond: drop */
 
 struct give_job { /* a document on its way out */
@@ -51,7 +52,8 @@ struct conn_give {
     struct cove_sharing sharing; /* among the batches */
     bool state_due;              /* a position message */
     bool damaged; /* something could not be read: no position any more */
-    size_t scan;  /* changes that may still be looked at in this pump */
+    uint32_t spared[ENGINE_WAYS]; /* peers whose changes it gets otherwise */
+    size_t scan; /* changes that may still be looked at in this pump */
     /* role in the owner last looked at */
     cove_num owner;
     enum cove_role role;
@@ -109,5 +111,17 @@ bool tell_is_due(const struct cove_conn *conn);
 bool tell_is_newest(const struct cove_conn *conn);
 /* Go through all that there is again, by sums; false while it is busy. */
 COVE_MUST_CHECK int tell_again(struct cove_conn *conn, bool *begun);
+
+/* engine_ways.c */
+/* The peer says that it had what was pushed to it of this document. */
+COVE_MUST_CHECK int ways_spare(struct cove_conn *conn,
+                               const struct cove_id *id);
+/* Does the peer get what this change came from by another way? */
+bool ways_are_two(const struct cove_conn *conn,
+                  const struct cove_change *change);
+/* The peer lacked what it asked for: it does not get it by another way. */
+COVE_MUST_CHECK int ways_lacked(struct cove_conn *conn,
+                                struct cove_store_txn *txn,
+                                const struct cove_doc_outline *outline);
 
 #endif

@@ -296,6 +296,8 @@ int take_message(struct cove_conn *conn, uint64_t now_ms,
     case COVE_MESSAGE_CLOCK:
         clock_heard(conn, now_ms, message->number);
         return 0;
+    case COVE_MESSAGE_SPARE:
+        return ways_spare(conn, &message->spare);
     case COVE_MESSAGE_PONG:
     case COVE_MESSAGE_HELLO:
     case COVE_MESSAGE_OTHER:

@@ -390,8 +390,11 @@ static int ingest_batch(struct ingest *in, size_t n, struct cove_bytes bytes)
     }
     err = cove_repo_ingest(engine->opt.repo, engine->txn, &batch, number,
                            &result, &in->diag);
-    return err == 0 ? ingest_taken(in, &batch, &result)
-                    : ingest_verdict(in, &batch, err);
+    if (err != 0) {
+        return ingest_verdict(in, &batch, err);
+    }
+    err = ways_taken(in->conn, &batch.document, result.added > 0);
+    return err == 0 ? ingest_taken(in, &batch, &result) : err;
 }
 
 static int ingest_take(struct cove_conn *conn,

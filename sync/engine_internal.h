@@ -11,6 +11,7 @@
  *   engine_sums.c    the same by sums, where very much changed
  *   engine_sums_take.c  sums that come
  *   engine_sweep.c   the same now and then, where nothing seems to differ
+ *   engine_ways.c    who gets what by another way
  *   engine_interest.c  what a peer wants to be told of
  *   engine_aside.c   what is damaged here
  *   engine_clock.c   how the clocks of peers stand

@@ -159,6 +159,7 @@ int take_haves(struct cove_conn *conn, const struct cove_message_items *items)
     for (size_t i = 0; i < items->count && err == 0; i++) {
         (void)cove_message_next_have(&walk, &have.id, &have.digest);
         have.epoch = conn->take.epoch;
+        have.due_ms = ways_patience(conn);
         err = have_push(conn, &have);
         if (err == 0) {
             mark_open(&conn->take);
@@ -312,8 +313,16 @@ static void have_close(struct cove_conn *conn, const struct take_have *have)
     }
 }
 
+/* Ask, or, where it may come by itself, later: *later. */
+static int have_ask(struct cove_conn *conn, const struct take_have *have,
+                    const struct cove_doc_outline *outline, bool *later)
+{
+    *later = have->due_ms > conn->engine->now_ms;
+    return *later ? 0 : want_ask(conn, have, outline);
+}
+
 static int have_look(struct cove_conn *conn, struct cove_store_txn *txn,
-                     const struct take_have *have)
+                     const struct take_have *have, bool *later)
 {
     struct cove_engine *engine = conn->engine;
     struct take_want *want = take_want_find(conn, &have->id);
@@ -334,7 +343,7 @@ static int have_look(struct cove_conn *conn, struct cove_store_txn *txn,
     int err = cove_repo_find(engine->opt.repo, txn, &have->id, &num);
 
     if (err == COVE_ENOTFOUND) {
-        return want_ask(conn, have, NULL);
+        return have_ask(conn, have, NULL, later);
     }
     if (err == 0) {
         err = cove_repo_outline(engine->opt.repo, txn, num, &engine->arena,
@@ -357,7 +366,7 @@ static int have_look(struct cove_conn *conn, struct cove_store_txn *txn,
         have_close(conn, have);
         return 0;
     }
-    return want_ask(conn, have, &outline);
+    return have_ask(conn, have, &outline, later);
 }
 
 static bool take_may_ask(const struct conn_take *take)
@@ -385,16 +394,17 @@ static int take_look(struct cove_conn *conn)
     struct cove_engine *engine = conn->engine;
     struct cove_store_txn *txn;
     struct conn_take *take = &conn->take;
+    bool later = false;
     int err = engine_read(engine, &txn);
 
     if (err != 0) {
         return err;
     }
-    while (err == 0 && take_may_ask(take)) {
+    while (err == 0 && !later && take_may_ask(take)) {
         struct take_have have = take->haves[take->have_first];
 
-        err = have_look(conn, txn, &have);
-        if (err == 0) {
+        err = have_look(conn, txn, &have, &later);
+        if (err == 0 && !later) {
             have_shift(conn);
             take->settled += have.counts;
         }
@@ -404,6 +414,11 @@ static int take_look(struct cove_conn *conn)
     }
     engine_read_end(engine, txn);
     return err;
+}
+
+bool take_is_patient(const struct conn_take *take)
+{
+    return take->sparing && take_may_ask(take);
 }
 
 int take_settle(struct cove_conn *conn, uint64_t now_ms)

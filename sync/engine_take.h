@@ -5,19 +5,22 @@
 
 #include "sync/peer.h"
 
-#define ENGINE_WANTS      1024         /* asked for and not answered */
-#define ENGINE_WANT_BYTES (256u << 10) /* of knows that are not answered */
-#define ENGINE_SETTLE     1024  /* haves settled, said without a question */
-#define ENGINE_TAKE_HAVES 16384 /* told and not looked at; beyond: drop */
-#define ENGINE_STRIKES    64
-#define ENGINE_SUSPECTS   64
+#define ENGINE_WANTS       1024         /* asked for and not answered */
+#define ENGINE_WANT_BYTES  (256u << 10) /* of knows that are not answered */
+#define ENGINE_SETTLE      1024  /* haves settled, said without a question */
+#define ENGINE_TAKE_HAVES  16384 /* told and not looked at; beyond: drop */
+#define ENGINE_STRIKES     64
+#define ENGINE_SUSPECTS    64
+#define ENGINE_SPARES      8   /* batches pushed in a row that were not new */
+#define ENGINE_PATIENCE_MS 100 /* for what may come by another way */
 
 struct take_have { /* told, or known to be missing: to be looked at */
     struct cove_id id;
     struct cove_hash digest;
     uint64_t epoch;
-    bool ask;    /* whatever the digest */
-    bool counts; /* it is to be settled */
+    uint64_t due_ms; /* it is not asked for before */
+    bool ask;        /* whatever the digest */
+    bool counts;     /* it is to be settled */
 };
 
 struct take_want { /* asked for */
@@ -66,6 +69,8 @@ struct conn_take {
     struct take_suspect *suspects;
     size_t suspect_count;
     unsigned strikes, refused;
+    unsigned spares;           /* batches pushed in a row that were not new */
+    bool sparing;              /* and this was said */
     struct cove_id last_owner; /* known to be held */
     bool has_last_owner;
 };
@@ -84,6 +89,8 @@ COVE_MUST_CHECK int take_haves(struct cove_conn *conn,
                                const struct cove_message_items *items);
 /* All that was told so far is everything up to this position. */
 void take_position(struct conn_take *take, uint64_t position);
+/* Is something told that is not asked for yet, though it could be? */
+bool take_is_patient(const struct conn_take *take);
 /* Look at what was told, ask for what is missing, move the position on. */
 COVE_MUST_CHECK int take_settle(struct cove_conn *conn, uint64_t now_ms);
 /* Begin at position 0 again: all that is open stays open. */
@@ -108,5 +115,12 @@ COVE_MUST_CHECK int ingest_content(struct cove_conn *conn,
 /* They are: take it. */
 COVE_MUST_CHECK int ingest_verified(struct cove_conn *conn,
                                     const struct cove_verify *verify);
+
+/* engine_ways.c */
+/* A batch came; was any of it new? */
+COVE_MUST_CHECK int ways_taken(struct cove_conn *conn, const struct cove_id *id,
+                               bool new);
+/* Until when what is told now should not be asked for. */
+uint64_t ways_patience(const struct cove_conn *conn);
 
 #endif

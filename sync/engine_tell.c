@@ -7,9 +7,10 @@
  *
  *   directly  the peer's store is empty: header and log, nothing is asked but
  *             for the rest of a long log
- *   pushed    it changed during this connection, and not through this peer:
- *             the piece that changed, and then its digest, so that the peer
- *             notices what else it lacks
+ *   pushed    it changed during this connection, and not through this peer nor
+ *             through one that it gets the same from (engine_ways.c): the piece
+ *             that changed, and then its digest, so that the peer notices what
+ *             else it lacks
  *   had       in all other cases the digest alone; the peer asks
  *
  * A document whose changes all came from this very peer is not told, once the
@@ -168,7 +169,7 @@ static int tell_change(struct cove_conn *conn, struct cove_store_txn *txn,
     if (give->direct) {
         return give_job_new(conn, &outline.id, NULL, &give->telling);
     }
-    if (live && !tell_has_piece(conn, change)) {
+    if (live && !tell_has_piece(conn, change) && !ways_are_two(conn, change)) {
         err = tell_push(conn, txn, change, &outline);
     } else if (change->class == COVE_CLASS_RIGHTS) {
         err = give_header(conn, outline.header_bytes);

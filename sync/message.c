@@ -364,6 +364,13 @@ static int decode_number(struct message_decoder *d, uint64_t max, uint64_t *out)
                : message_bad(d, "a number is missing or out of range");
 }
 
+static int decode_id(struct message_decoder *d, struct cove_id *out)
+{
+    return cove_message_next_id(&d->r, out)
+               ? 0
+               : message_bad(d, "the document is malformed");
+}
+
 static int decode_body(struct message_decoder *d, size_t items,
                        struct cove_message *out)
 {
@@ -376,7 +383,7 @@ static int decode_body(struct message_decoder *d, size_t items,
         [COVE_MESSAGE_SUMS] = 5,     [COVE_MESSAGE_DIFFER] = 2,
         [COVE_MESSAGE_INTEREST] = 2, [COVE_MESSAGE_INTERESTED] = 1,
         [COVE_MESSAGE_CLOCK] = 2,    [COVE_MESSAGE_WHOLE] = 2,
-        [COVE_MESSAGE_UNLIKE] = 1,
+        [COVE_MESSAGE_UNLIKE] = 1,   [COVE_MESSAGE_SPARE] = 2,
     };
     int err;
 
@@ -424,6 +431,8 @@ static int decode_body(struct message_decoder *d, size_t items,
     case COVE_MESSAGE_INTERESTED:
     case COVE_MESSAGE_UNLIKE:
         return 0;
+    case COVE_MESSAGE_SPARE:
+        return decode_id(d, &out->spare);
     case COVE_MESSAGE_DIFFER:
         return decode_list(d, &rule_differ, &out->differ);
     case COVE_MESSAGE_OTHER:

@@ -7,7 +7,8 @@
  * "Messages" is normative.
  *
  *   hello · have · know · content · position · ack · credit · ping · refused
- *   sums · differ · interest · interested · clock · whole · unlike
+ *   sums · differ · interest · interested · clock · whole · unlike ·
+ *   spare
  */
 #ifndef COVE_SYNC_MESSAGE_H
 #define COVE_SYNC_MESSAGE_H
@@ -50,7 +51,8 @@ enum cove_message_kind {
     COVE_MESSAGE_CLOCK = 64, /* from here on: skipped by who knows them not */
     COVE_MESSAGE_WHOLE = 65,
     COVE_MESSAGE_UNLIKE = 66,
-    COVE_MESSAGE_OTHER = 67 /* this and all above: not known here */
+    COVE_MESSAGE_SPARE = 67,
+    COVE_MESSAGE_OTHER = 68 /* this and all above: not known here */
 };
 
 /* Items one behind another, without the head that counts them: what a list of
@@ -108,6 +110,7 @@ struct cove_message {
     struct cove_message_sums sums;
     struct cove_bytes interest; /* encoded: sync/interest.h */
     uint8_t whole[COVE_MESSAGE_WHOLE_LEN];
+    struct cove_id spare;
     struct cove_message_items differ; /* a bit for each mark of a node, the
                                          first one is the lowest */
 };
@@ -204,6 +207,8 @@ COVE_MUST_CHECK int cove_message_put_interested(struct cove_buf *out);
 COVE_MUST_CHECK int cove_message_put_whole(
     struct cove_buf *out, const uint8_t whole[COVE_MESSAGE_WHOLE_LEN]);
 COVE_MUST_CHECK int cove_message_put_unlike(struct cove_buf *out);
+COVE_MUST_CHECK int cove_message_put_spare(struct cove_buf *out,
+                                           const struct cove_id *id);
 COVE_MUST_CHECK int cove_message_put_differ(
     struct cove_buf *out, const struct cove_message_list *differ);
 

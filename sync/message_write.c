@@ -320,3 +320,13 @@ int cove_message_put_interested(struct cove_buf *out)
     message_begin(&w, out, 1, COVE_MESSAGE_INTERESTED);
     return message_end(&w, start);
 }
+
+int cove_message_put_spare(struct cove_buf *out, const struct cove_id *id)
+{
+    size_t start = out->len;
+    struct cove_writer w;
+
+    message_begin(&w, out, 2, COVE_MESSAGE_SPARE);
+    cove_writer_bytes(&w, id->b, sizeof(id->b));
+    return message_end(&w, start);
+}

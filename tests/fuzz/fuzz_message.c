@@ -136,6 +136,9 @@ static void again(const struct cove_message *m, struct cove_buf *out)
     case COVE_MESSAGE_UNLIKE:
         must(cove_message_put_unlike(out));
         break;
+    case COVE_MESSAGE_SPARE:
+        must(cove_message_put_spare(out, &m->spare));
+        break;
     case COVE_MESSAGE_POSITION:
     case COVE_MESSAGE_CREDIT:
     case COVE_MESSAGE_PING:

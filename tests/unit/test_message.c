@@ -185,6 +185,8 @@ static void example_interest(char *text, size_t cap)
     example(text, cap, "whole");
     ck_assert_int_eq(cove_message_put_unlike(&out), 0);
     example(text, cap, "unlike");
+    ck_assert_int_eq(cove_message_put_spare(&out, &doc), 0);
+    example(text, cap, "spare: document d0…");
 }
 
 static void example_refused(char *text, size_t cap)
@@ -636,7 +638,7 @@ END_TEST
 
 START_TEST(unknown_kinds_below_64_break_the_protocol_and_others_do_not)
 {
-    char hex[16];
+    char hex[16]; /* 64 is known */
 
     for (unsigned kind = 10; kind < 64; kind++) {
         snprintf(hex, sizeof(hex), kind < 24 ? "82%02x00" : "8218%02x00", kind);
@@ -674,11 +676,11 @@ START_TEST(what_is_no_deterministic_cbor_is_refused)
         "9b1000000000000000",   /* a list of 2^60 */
         "9bffffffffffffffff04", /* and of 2^64 - 1 */
         "82015b1000000000000000",
-        "8218407f6161ff",       /* an indefinite text */
-        "82184061ff",           /* bad UTF-8 */
-        "821840a2616100616101", /* a key twice */
-        "821840a2616200616101", /* keys out of order */
-        "821840fb7ff8000000000001",
+        "8218417f6161ff",       /* an indefinite text */
+        "82184161ff",           /* bad UTF-8 */
+        "821841a2616100616101", /* a key twice */
+        "821841a2616200616101", /* keys out of order */
+        "821841fb7ff8000000000001",
         "830401"
         "00",       /* one item too many */
         "8104",     /* one too few */
