@@ -132,6 +132,7 @@ class Play:
         logs = "".join(n.log.read_text("utf-8") for n in self.world.nodes)
         for words in self.row.heard:
             check(words in logs, f"nobody logged: {words}\n", logs[-3000:])
+        check("peer=00000000" not in logs, "a peer is named that is not known")
 
 
 def play(cove, number, row):

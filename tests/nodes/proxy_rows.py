@@ -209,6 +209,8 @@ LINES = [
 RINGS = [
     Row("a link that nobody answers: all goes the other way round", "ring of 3", Maps,
         do=("refuse ab",), meanwhile=("abc",), short=True),
+    Row("the faster of two ways breaks when the other is found spare", "ring of 3", Maps,
+        do=("", "", "refuse ca"), steps=4, meanwhile=("abc",)),
     Row("a link in a black hole: all goes the other way round", "ring of 4", Texts,
         {"bc": ["hole both 500"]}, meanwhile=("abcd",)),
     Row("parted in two, and joined", "ring of 4", Maps, do=("refuse bc", "refuse da"),
