@@ -58,6 +58,7 @@ static void sync_error(void *ctx, int code, const char *sentence)
 static void sync_engine_event(void *ctx, const struct cove_conn *conn,
                               const char *line)
 {
+    static const struct cove_key nobody;
     struct cove_conn_stats stats;
     char text[256], key[COVE_HEX_LEN(32)];
 
@@ -66,6 +67,9 @@ static void sync_engine_event(void *ctx, const struct cove_conn *conn,
         return;
     }
     cove_conn_stats(conn, &stats);
+    if (memcmp(&stats.peer, &nobody, sizeof(nobody)) == 0) {
+        return; /* the edge tells of it, by its address */
+    }
     cove_hex(cove_bytes(stats.peer.b, sizeof(stats.peer.b)), key);
     snprintf(text, sizeof(text), "peer %.16s: %.200s", key, line);
     sync_event(ctx, text);
