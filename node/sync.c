@@ -443,10 +443,11 @@ static int wait_peer(struct wait *w, struct cove_txn *txn,
         char key[COVE_HEX_LEN(32)];
 
         cove_hex(cove_bytes(peer->key.b, sizeof(peer->key.b)), key);
-        snprintf(w->why, sizeof(w->why), "peer %.16s %s is %s, %llu unsent%s%s",
-                 key, peer->name, cove_peer_state_name(state),
-                 (unsigned long long)unsent, peer->error[0] != '\0' ? ": " : "",
-                 peer->error);
+        snprintf(w->why, sizeof(w->why),
+                 "peer %.16s%s%s is %s, %llu unsent%s%s", key,
+                 peer->name[0] != '\0' ? " " : "", peer->name,
+                 cove_peer_state_name(state), (unsigned long long)unsent,
+                 peer->error[0] != '\0' ? ": " : "", peer->error);
         *done = false;
     }
     return err;

@@ -445,6 +445,12 @@ def a_peer_with_another_key_is_not_let_in(cove):
         b.stop()
         done = a.call("sync", "--timeout", "1")
         check(done.returncode == UNREACHABLE and "refused" in done.stderr, done.stderr)
+        # a peer without a name, waited for
+        a.run("peer", "rm", b.key)
+        a.run("peer", "add", b.key)
+        done = a.call("wait", "--timeout", "0.1")
+        check(done.returncode == CONDITION and f"peer {b.key[:16]} is " in done.stderr,
+              done.returncode, done.stderr)
 
 
 def a_reader_cannot_write_and_a_stranger_sees_nothing(cove):

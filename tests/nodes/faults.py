@@ -17,7 +17,7 @@ import traceback
 from node_kit import Failure, Node, check, until
 from proxy_kit import Fault
 from proxy_rows import ROWS, SLOW
-from proxy_world import world_of
+from proxy_world import SETTLE_SECONDS, world_of
 
 SIDE_BY_SIDE = int(os.environ.get("FAULTS_JOBS", "3"))
 
@@ -50,7 +50,7 @@ class Play:
         for link in self.refused:
             link.listen()
         if row.end_in_it:
-            world.stop()
+            world.stop(0.5)
             world.each(Node.serve)
         if not row.by_itself:
             world.heal()
@@ -80,7 +80,7 @@ class Play:
                 self.step()
                 patience[0] = time.monotonic() + 1
             return self.world.struck() >= count
-        until(f"{count} faults", look)
+        until(f"{count} faults", look, SETTLE_SECONDS)
 
     def step(self):
         """All that can write do, and what is to happen happens."""
@@ -113,6 +113,8 @@ class Play:
         elif what == "vanish":
             self.world.settle()     # what was written went through: nothing is on its way
             link.vanish()
+        elif what == "sync":        # without a daemon, which has ended
+            node.run("sync", "--timeout", 60)
         elif what == "compact":
             node.run("compact")
         else:

@@ -38,11 +38,11 @@ PREAMBLE = 0, 4, 5, 6, 7, 8, 15
 def whatever(seed, pairs, count=4):
     """Faults at random, the same in each run."""
     chance = random.Random(seed)
-    ends = [lambda way: f"cut {way} {chance.randrange(3000)}",
-            lambda way: f"reset {way} {chance.randrange(3000)}",
-            lambda way: f"half {way} {chance.randrange(3000)}",
-            lambda way: f"flip {way} {chance.randrange(420, 2500)}",
-            lambda way: f"lose {way} {chance.randrange(420, 2500)} {chance.randrange(1, 60)}",
+    ends = [lambda way: f"cut {way} {chance.randrange(1500)}",
+            lambda way: f"reset {way} {chance.randrange(1500)}",
+            lambda way: f"half {way} {chance.randrange(1500)}",
+            lambda way: f"flip {way} {chance.randrange(420, 1500)}",
+            lambda way: f"lose {way} {chance.randrange(420, 1500)} {chance.randrange(1, 60)}",
             lambda way: f"double {way} {chance.randrange(420, 1500)} {chance.randrange(1, 60)}",
             lambda way: "slam"]
     paces = "", "drip both and ", "chop both and ", "merge both 5 and ", "delay both 5 and "
@@ -140,6 +140,9 @@ PAIRS = [
         **IN_FRONT),
     Row("each is killed while the other writes", "pair", Removed,
         do=("kill b", "start b", "kill a", "start a"), steps=4),
+    Row("one syncs without a daemon, is cut, and calls again", "pair", Maps,
+        {"ab": ["", "cut up 700", "", "slam", "flip up 600", "half down 500"]},
+        do=("end a", "sync a", "sync a", "sync a"), steps=4),
     Row("both call, and are cut in turn", "pair, both call", Maps,
         {"ab": [f"cut up {n}" for n in range(300, 900, 150)],
          "ba": [f"cut up {n}" for n in range(350, 950, 150)]}, strikes=4, **IN_FRONT),
