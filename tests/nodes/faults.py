@@ -9,6 +9,7 @@ A scenario is a row: a topology (proxy_world.py), what users do meanwhile
 connections. The short form is what is marked so; `--all` runs all of them."""
 import concurrent.futures
 import os
+import pathlib
 import subprocess
 import sys
 import time
@@ -86,7 +87,8 @@ class Play:
         """All that can write do, and what is to happen happens."""
         here = self.world.writers if self.row.first else [self.world.a]
         if self.turn < len(self.row.do):
-            self.happens(*self.row.do[self.turn].split())
+            for one in self.row.do[self.turn].split("; "):
+                self.happens(*one.split())
         self.work.step(self.turn, here)
         self.turn += 1
         if self.row.nudge:
@@ -113,6 +115,8 @@ class Play:
         elif what == "vanish":
             self.world.settle()     # what was written went through: nothing is on its way
             link.vanish()
+        elif what == "later":       # its clock is a month ahead of what it was
+            node.clock = later(node.cove)
         elif what == "sync":        # without a daemon, which has ended
             node.run("sync", "--timeout", 60)
         elif what == "compact":
@@ -135,6 +139,13 @@ class Play:
         for words in self.row.heard:
             check(words in logs, f"nobody logged: {words}\n", logs[-3000:])
         check("peer=00000000" not in logs, "a peer is named that is not known")
+
+
+def later(cove):
+    """The environment of a process a month later."""
+    library = pathlib.Path(cove).parent.parent / "tests" / "nodes" / "liblater.so"
+    check(library.exists(), f"{library} is not built")
+    return {"LD_PRELOAD": str(library), "LATER_DAYS": "31"}
 
 
 def play(cove, number, row):

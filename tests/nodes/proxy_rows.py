@@ -35,6 +35,10 @@ IN_FRONT = dict(first=False)        # the faults meet the first sync
 PREAMBLE = 0, 4, 5, 6, 7, 8, 15
 
 
+# All but c go on a month later.
+A_MONTH = "; ".join(f"{what} {name}" for what in ("end", "later", "start") for name in "abr")
+
+
 def whatever(seed, pairs, count=4):
     """Faults at random, the same in each run."""
     chance = random.Random(seed)
@@ -178,6 +182,12 @@ RELAYS = [
         **IN_FRONT),
     Row("one was away for long: many changes, packed, removed", "star", Removed,
         do=("end c", "", "", "", "", "", "compact r", "compact a", "start c"), steps=9),
+    Row("one was away for a month", "star", Removed,
+        do=("end c", "", f"{A_MONTH}; later c", "", "start c"), steps=5),
+    Row("one was away for a month, and a version came", "star", Packages,
+        do=("end c", "", f"{A_MONTH}; later c", "", "start c"), steps=5),
+    Row("one has a clock that is a month behind, and is put right", "star", Maps,
+        do=("", A_MONTH, "", "end c; later c; start c"), steps=4, heard=("certificate is refused",)),
     Row("one was away, a version came, and it is cut when it comes back", "star", Packages,
         {"cr": ["", "cut down 900", "cut down 2000"]},
         do=("", "end c", "", "compact r", "start c"), steps=5),
