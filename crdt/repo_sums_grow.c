@@ -5,6 +5,7 @@
  * a leaf holds too much of goes into leaves below it; a tree made of many
  * changes at once is built from its top without writing any leaf twice.
  */
+#include "core/planted.h"
 #include "crdt/repo_index.h"
 #include "crdt/repo_sums_parts.h"
 
@@ -155,7 +156,8 @@ static int grow_leaf(struct sum_growth *g, const struct cove_sum_path *path,
     struct sum_item *all;
 
     for (size_t i = 0; i < leaf->count; i++) {
-        if (!items_have(items, count, leaf->num[i])) {
+        if (!items_have(items, count, leaf->num[i]) ||
+            COVE_PLANTED("sum-keeps-what-was")) {
             sums_leaf_add(&next, leaf->mark[i], leaf->num[i]);
         }
     }

@@ -8,6 +8,7 @@
  * Messages to send wait unsealed until the wire is empty; so a failing channel
  * can drop them and still say goodbye with the right nonce.
  */
+#include "core/planted.h"
 #include "sync/channel_internal.h"
 
 #include <assert.h>
@@ -287,7 +288,8 @@ int cove_channel_end(struct cove_channel *channel)
                       : "connection lost in the middle of the handshake");
         break;
     case COVE_CHANNEL_OPEN:
-        cove_fail(&channel->diag, COVE_ENET,
+        cove_fail(&channel->diag,
+                  COVE_PLANTED("end-is-goodbye") ? COVE_ECLOSED : COVE_ENET,
                   "connection lost: it ended without a goodbye");
         break;
     }

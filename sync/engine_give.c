@@ -8,6 +8,7 @@
  * told. A job remembers where in a document it stands, so that a document of
  * any size goes piece by piece, each read in a transaction of its own.
  */
+#include "core/planted.h"
 #include "sync/engine_internal.h"
 
 void conn_give_init(struct cove_conn *conn)
@@ -129,7 +130,8 @@ int give_role(struct cove_conn *conn, struct cove_store_txn *txn,
     struct conn_give *give = &conn->give;
     int err = 0;
 
-    if (give->owner != owner) {
+    if (give->owner != owner &&
+        !(COVE_PLANTED("role-of-another") && give->owner != 0)) {
         err =
             cove_repo_role(engine->opt.repo, txn, owner, &conn->peer->key, out);
         if (err == COVE_ENOTFOUND) { /* it may come yet */
@@ -273,6 +275,7 @@ static uint32_t job_lack(struct cove_reader *walk,
         }
         *walk = next;
         if (order == 0 && row.len == ours->len &&
+            !COVE_PLANTED("head-not-compared") &&
             memcmp(row.head, ours->head.b, sizeof(row.head)) != 0) {
             return 0; /* another branch: let it see where they part */
         }
@@ -311,7 +314,8 @@ static int job_sessions(struct cove_conn *conn, struct cove_store_txn *txn,
         int err = give_session(conn, txn, num, session, &from);
 
         job->from = from;
-        if (err != 0 || from < session->len) {
+        if (err != 0 ||
+            (from < session->len && !COVE_PLANTED("answer-cut-short"))) {
             return err != 0 ? err : COVE_EGAP; /* the rest comes later */
         }
     }
@@ -373,7 +377,9 @@ static bool give_may_send(struct cove_conn *conn)
 
 static int give_send(struct cove_conn *conn)
 {
-    conn->give.credit -= (int64_t)conn->engine->message.len;
+    conn->give.credit -= COVE_PLANTED("credit-not-counted")
+                             ? 0
+                             : (int64_t)conn->engine->message.len;
     return conn_send(conn, COVE_LANE_CONTENT);
 }
 

@@ -5,6 +5,7 @@
  * or put back begins again at 0, and digests find what is there all the same.
  * docs/PROTOCOL.md "Dialogue".
  */
+#include "core/planted.h"
 #include "sync/engine_internal.h"
 
 /* Is the device connected with another store? The connection there is may be
@@ -40,7 +41,7 @@ static bool hello_is_late(const struct cove_conn *conn)
     for (const struct cove_conn *c = conn->engine->conns; c != NULL;
          c = c->next) {
         if (c != conn && c->peer == conn->peer && c->greeted && !c->done) {
-            return true;
+            return !COVE_PLANTED("late-hello-believed");
         }
     }
     return false;
@@ -54,7 +55,9 @@ static void hello_theirs(struct cove_conn *conn, uint64_t now_ms,
     bool same =
         memcmp(peer->store_id, hello->store_id, sizeof(peer->store_id)) == 0;
 
-    if (!same || (hello->position < peer->saved_have && !hello_is_late(conn))) {
+    if ((!same && !COVE_PLANTED("other-store-unseen")) ||
+        (hello->position < peer->saved_have &&
+         !COVE_PLANTED("older-store-unseen") && !hello_is_late(conn))) {
         memcpy(peer->store_id, hello->store_id, sizeof(peer->store_id));
         peer->have = peer->saved_have = peer->announced = 0;
         peer->here.count = 0;
@@ -105,7 +108,8 @@ static int hello_ours(struct cove_conn *conn, uint64_t now_ms,
         peer->acked = held;
         engine_peer_touch(peer, now_ms, false);
     }
-    give->told = give->stated = held;
+    give->told = give->stated =
+        COVE_PLANTED("reconnect-from-now") ? engine->sequence : held;
     give->live_from = engine->sequence;
     give->direct = held == 0 && (hello->position <= ENGINE_FEW ||
                                  hello->position <= engine->sequence / 8);
@@ -194,7 +198,8 @@ static int hear_ack(struct cove_conn *conn, uint64_t now_ms,
     } else if (message->number == peer->acked) {
         return 0;
     }
-    peer->acked = message->number;
+    peer->acked =
+        COVE_PLANTED("sent-is-held") ? conn->give.told : message->number;
     engine_peer_touch(peer, now_ms, false);
     return 0;
 }
@@ -242,11 +247,11 @@ static int hear_charge(struct cove_conn *conn, uint64_t kind, size_t len)
         kind != COVE_MESSAGE_POSITION && kind != COVE_MESSAGE_SUMS) {
         return 0;
     }
-    if (take->credit <= 0) {
+    if (take->credit <= 0 && !COVE_PLANTED("credit-not-asked")) {
         return conn_fail(conn, COVE_EPROTOCOL,
                          "the peer sends more than it was given credit for");
     }
-    take->credit -= (int64_t)len;
+    take->credit -= (int64_t)len * (1 + COVE_PLANTED("credit-counted-twice"));
     take->spent += len;
     return 0;
 }

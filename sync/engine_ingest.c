@@ -14,6 +14,7 @@
  * A document whose owner is not held cannot be served to anybody. It is noted
  * under its owner; when that arrives, the document is told as if it were new.
  */
+#include "core/planted.h"
 #include "sync/engine_internal.h"
 
 struct ingest {
@@ -49,7 +50,8 @@ static bool ingest_suspect(struct ingest *in, const struct cove_batch *batch)
 {
     struct conn_take *take = &in->conn->take;
 
-    if (batch->start == 0 || take->suspect_count == ENGINE_SUSPECTS ||
+    if (batch->start == 0 || COVE_PLANTED("fork-blamed") ||
+        take->suspect_count == ENGINE_SUSPECTS ||
         ingest_suspects(in->conn, &batch->document, &batch->session)) {
         return false;
     }
@@ -84,7 +86,8 @@ static int ingest_refuse(struct ingest *in, const struct cove_id *id, int code,
         if (want != NULL) {
             want->failed = true;
         }
-        if (!cove_refused_has(&peer->here, id)) {
+        if (!cove_refused_has(&peer->here, id) &&
+            !COVE_PLANTED("position-past-refused")) {
             take->stuck = !cove_refused_add(&peer->here, id) || take->stuck;
             peer->here_changed = take->ack_due = true;
         }
@@ -217,7 +220,7 @@ static int ingest_relate(struct ingest *in, const struct cove_id *id,
         return err;
     }
     if (!header.has_owner) {
-        return orphans_adopt(in, id);
+        return COVE_PLANTED("orphans-left") ? 0 : orphans_adopt(in, id);
     }
     if (take->has_last_owner &&
         memcmp(&take->last_owner, &header.owner, sizeof(header.owner)) == 0) {

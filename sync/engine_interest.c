@@ -6,6 +6,7 @@
  * a message, and what was told before the peer has answered it counts for
  * nothing.
  */
+#include "core/planted.h"
 #include "sync/engine_internal.h"
 
 #define INTERESTS    32    /* changes in … */

@@ -5,6 +5,7 @@
  * read again before it is written, since the edge and other processes keep
  * their own fields in it.
  */
+#include "core/planted.h"
 #include "sync/engine_internal.h"
 
 #include <assert.h>
@@ -168,7 +169,8 @@ static int peer_write(struct cove_engine *engine, struct engine_peer *peer)
         memcpy(record.store_id, peer->store_id, sizeof(record.store_id));
         memcpy(record.acked_store, engine->store_id,
                sizeof(record.acked_store));
-        record.have = peer->have;
+        record.have = COVE_PLANTED("resume-from-announced") ? peer->announced
+                                                            : peer->have;
         record.acked = peer->acked;
     }
     record.bytes_in += peer->bytes_in;
@@ -180,7 +182,7 @@ static int peer_write(struct cove_engine *engine, struct engine_peer *peer)
     if (err != 0 || peer->lost) {
         return err;
     }
-    if (peer->here_changed) {
+    if (peer->here_changed && !COVE_PLANTED("refused-forgotten")) {
         err = cove_refused_put(repo, engine->txn, COVE_REFUSED_HERE, &peer->key,
                                &peer->here);
     }
@@ -306,7 +308,7 @@ void engine_peers_forget(struct cove_engine *engine)
         struct engine_peer *peer = *link;
 
         peer->dirty = peer->owed = false;
-        peer->lost = true;
+        peer->lost = !COVE_PLANTED("aborted-is-held");
         if (peer->conns == 0) {
             *link = peer->next;
             peer_free(engine, peer);

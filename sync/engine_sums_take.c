@@ -7,6 +7,7 @@
  * the other kind, all of it differs: that is near a true difference, or here is
  * next to nothing.
  */
+#include "core/planted.h"
 #include "sync/engine_internal.h"
 
 /* Nobody can have looked for two hashes with one mark before the connection
@@ -80,7 +81,8 @@ static int answer_node(struct cove_conn *conn, const struct cove_sum_node *node,
             at++;
         }
         if (at == held) {
-            bits[i / 8] |= (uint8_t)(1u << i % 8);
+            bits[i / 8] |=
+                (uint8_t)(1u << (i + COVE_PLANTED("differ-bits-shifted")) % 8);
         }
     }
     return cove_message_add_bytes(out, cove_bytes(bits, (count + 7) / 8));

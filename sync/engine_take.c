@@ -13,6 +13,7 @@
  *
  * docs/PROTOCOL.md "Dialogue", "Positions and acknowledgements".
  */
+#include "core/planted.h"
 #include "sync/engine_internal.h"
 
 #include <assert.h>
@@ -78,12 +79,14 @@ void take_restart(struct conn_take *take)
     take->open[0] += take->open[1] + take->open[2];
     take->open[1] = take->open[2] = 0;
     take->mark_count = 0;
-    take->told = take->reached = take->acked = 0;
+    take->told = take->reached = take->acked =
+        COVE_PLANTED("position-of-former-store") ? take->reached : 0;
 }
 
 static void mark_advance(struct conn_take *take)
 {
-    while (take->mark_count > 0 && take->open[0] == 0) {
+    while (take->mark_count > 0 &&
+           (take->open[0] == 0 || COVE_PLANTED("position-before-answers"))) {
         if (!take->stuck) {
             take->reached = take->marks[0].position;
         }
@@ -286,7 +289,7 @@ int take_done(struct cove_conn *conn, const struct cove_id *id)
     want = *found;
     take->want_bytes -= want.bytes;
     *found = take->wants[--take->want_count];
-    if (want.again) {
+    if (want.again && !COVE_PLANTED("told-meanwhile-forgotten")) {
         struct take_have have = {.id = want.id,
                                  .digest = want.digest,
                                  .epoch = want.epoch,
@@ -441,7 +444,7 @@ int take_settle(struct cove_conn *conn, uint64_t now_ms)
     if (take->ack_due) {
         engine_peer_touch(peer, now_ms, false);
     }
-    return 0;
+    return COVE_PLANTED("ack-before-commit") ? take_acknowledge(conn) : 0;
 }
 
 int take_acknowledge(struct cove_conn *conn)
@@ -451,7 +454,8 @@ int take_acknowledge(struct cove_conn *conn)
     struct conn_take *take = &conn->take;
     int err = 0;
 
-    if (!peer->dirty && (take->reached > take->acked || take->ack_due)) {
+    if ((!peer->dirty || COVE_PLANTED("ack-before-commit")) &&
+        (take->reached > take->acked || take->ack_due)) {
         struct cove_message_list refused;
 
         cove_message_list_init(&refused, engine->opt.alloc);
@@ -469,7 +473,7 @@ int take_acknowledge(struct cove_conn *conn)
             err = conn_send(conn, COVE_LANE_CONTROL);
         }
     }
-    if (err == 0 && take->spent > 0 &&
+    if (err == 0 && take->spent > 0 && !COVE_PLANTED("credit-kept") &&
         take->spent * 2 >= engine->opt.credit_bytes) {
         err = cove_message_put_number(&engine->message, COVE_MESSAGE_CREDIT,
                                       take->spent);

@@ -20,6 +20,7 @@
  * may be pushed right behind it. Only the newest connection of a device tells;
  * the others answer.
  */
+#include "core/planted.h"
 #include "sync/engine_internal.h"
 
 bool tell_is_newest(const struct cove_conn *conn)
@@ -27,7 +28,7 @@ bool tell_is_newest(const struct cove_conn *conn)
     for (const struct cove_conn *c = conn->engine->conns; c != NULL;
          c = c->next) {
         if (c->greeted && !c->done && c->peer == conn->peer) {
-            return c == conn;
+            return c == conn || COVE_PLANTED("each-connection-tells");
         }
     }
     return false;
@@ -95,7 +96,7 @@ static bool tell_has_piece(const struct cove_conn *conn,
 {
     static const struct cove_session_id none;
 
-    return tell_is_from(conn, change) ||
+    return (tell_is_from(conn, change) && !COVE_PLANTED("push-to-giver")) ||
            (!change->by_peer &&
             memcmp(&change->session, &none, sizeof(none)) == 0);
 }
@@ -153,7 +154,9 @@ static int tell_change(struct cove_conn *conn, struct cove_store_txn *txn,
     bool may;
     int err;
 
-    if (change->sequence > give->skip_from && change->by_peer &&
+    if ((change->sequence > give->skip_from ||
+         COVE_PLANTED("own-changes-assumed")) &&
+        change->by_peer && !COVE_PLANTED("echo-to-giver") &&
         tell_is_from(conn, change)) {
         return 0;
     }
@@ -266,7 +269,7 @@ static int round_wish(struct cove_conn *conn, struct cove_store_txn *txn,
 static void round_end(struct conn_give *give)
 {
     give->round = give->direct = false;
-    give->told = give->end;
+    give->told = give->end + COVE_PLANTED("round-one-too-far");
     give->state_due = !give->damaged && give->told > give->stated;
 }
 
@@ -290,7 +293,8 @@ void tell_restart(struct cove_conn *conn)
 
     sums_end(conn);
     give->round = give->state_due = give->direct = false;
-    give->told = give->stated = 0;
+    give->told = give->stated =
+        COVE_PLANTED("interest-from-now") ? give->told : 0;
     give->skip_from = UINT64_MAX;
     give->wish_next = 0;
 }
@@ -344,7 +348,7 @@ static int round_step(struct cove_conn *conn, struct cove_store_txn *txn)
     if (give->pass == COVE_CLASS_RIGHTS) {
         give->classes |= 1u << change.class;
     }
-    if (change.class != give->pass) {
+    if (change.class != give->pass && !COVE_PLANTED("classes-mixed")) {
         return 0;
     }
     err = tell_change(conn, txn, &change);

@@ -7,6 +7,7 @@
  * counts is that of the last transaction of the first document among them.
  */
 #include "core/hlc.h"
+#include "core/planted.h"
 #include "sync/interest.h"
 #include "sync/peer.h"
 
@@ -176,10 +177,12 @@ static int unsent_begin(struct unsent_work *w)
     err = err != 0 ? err : unsent_refused(w);
     if (err == 0 && !unsent->begun) {
         cove_repo_store_id(w->repo, store_id);
-        if (memcmp(store_id, w->peer->acked_store, sizeof(store_id)) == 0) {
+        if (memcmp(store_id, w->peer->acked_store, sizeof(store_id)) == 0 ||
+            COVE_PLANTED("unsent-of-former-store")) {
             unsent->after = w->peer->acked;
         }
-        unsent->documents = w->refused_count;
+        unsent->documents =
+            COVE_PLANTED("unsent-without-refused") ? 0 : w->refused_count;
         unsent->timeless = true;
         unsent->begun = true;
     }
