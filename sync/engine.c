@@ -281,6 +281,9 @@ int cove_engine_changed(struct cove_engine *engine, uint64_t now_ms)
     int err = engine_look(engine);
 
     err = err != 0 ? err : engine_look_beside(engine, &news);
+    if (err == 0 && news.wishes) { /* who is forgotten wants nothing, too */
+        err = engine_peers_look(engine);
+    }
     for (struct cove_conn *conn = engine->conns; conn != NULL && err == 0;
          conn = conn->next) {
         if (!conn->greeted || conn->done) {
@@ -291,6 +294,9 @@ int cove_engine_changed(struct cove_engine *engine, uint64_t now_ms)
             err = interest_look(conn, now_ms);
         }
         err = err != 0 ? err : take_settle(conn, now_ms);
+    }
+    if (err != 0) {
+        engine->wishes = UINT64_MAX; /* to be looked at again */
     }
     return err == 0 ? cove_engine_flush(engine, now_ms) : err;
 }

@@ -237,6 +237,43 @@ static void peer_written(struct engine_peer *peer)
     peer->dirty = peer->owed = false;
 }
 
+/* Is the record there still, and the same? One that was removed and added again
+ * is of another number. */
+static int peer_is_known(struct cove_engine *engine, struct cove_store_txn *txn,
+                         const struct engine_peer *peer, bool *known)
+{
+    struct cove_peer_record record;
+    int err = cove_peer_get(engine->opt.repo, txn, &peer->key, &record);
+
+    *known = err == 0 && record.number == peer->number;
+    return err == COVE_ENOTFOUND ? 0 : err;
+}
+
+int engine_peers_look(struct cove_engine *engine)
+{
+    struct cove_store_txn *txn;
+    int err = engine_read(engine, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    for (struct engine_peer *peer = engine->peers; peer != NULL && err == 0;
+         peer = peer->next) {
+        bool known = true;
+
+        if (!peer->lost && !peer->gone && peer->number != 0 &&
+            peer->number < COVE_GUESTS_FROM) {
+            err = peer_is_known(engine, txn, peer, &known);
+        }
+        if (err == 0 && !known) { /* what was remembered of it is forgotten */
+            peer->lost = true;
+            peer_dismiss(engine, peer);
+        }
+    }
+    engine_read_end(engine, txn);
+    return err;
+}
+
 void engine_peers_written(struct cove_engine *engine)
 {
     struct engine_peer **link = &engine->peers;

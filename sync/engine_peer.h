@@ -46,6 +46,9 @@ void engine_peers_written(struct cove_engine *engine);
  * of it, of whom nothing is to be written. */
 void engine_peers_settle(struct cove_engine *engine);
 /* The transaction was aborted: what they believe to hold is not held. */
+/* The store changed: who is no peer any more is sent away, before it is told of
+ * that change. */
+COVE_MUST_CHECK int engine_peers_look(struct cove_engine *engine);
 void engine_peers_forget(struct cove_engine *engine);
 /* Is a record to be written now; when is the next one? */
 bool engine_peers_due(const struct cove_engine *engine, uint64_t now_ms);

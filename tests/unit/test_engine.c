@@ -832,6 +832,45 @@ START_TEST(a_removed_peer_is_sent_away)
 }
 END_TEST
 
+static void forget_and_edit(bool add_again)
+{
+    struct cove_id id = make(&alice, 1);
+    struct cove_store_txn *txn;
+
+    client_is_up_to_date();
+    txn = kit_begin(&alice.kit, true);
+    ck_assert_int_eq(cove_peer_remove(alice.kit.repo, txn, &bob.kit.device), 0);
+    kit_commit(txn);
+    if (add_again) { /* as one that was never here */
+        node_know(&alice, &bob.kit.device);
+    }
+    kit_set(&alice.kit, &id, "a", 7);
+    alice_changed();
+    client_expect_dropped(&client, COVE_ENOTFOUND);
+}
+
+START_TEST(a_peer_that_is_forgotten_is_not_told_what_is_written_next)
+{
+    forget_and_edit(false);
+}
+END_TEST
+
+START_TEST(nor_is_one_that_was_forgotten_and_added_again)
+{
+    struct cove_peer_record record;
+    struct cove_store_txn *txn;
+
+    forget_and_edit(true);
+    client_hang_up(&client);
+    txn = kit_begin(&alice.kit, false);
+    ck_assert_int_eq(
+        cove_peer_get(alice.kit.repo, txn, &bob.kit.device, &record), 0);
+    cove_store_abort(txn);
+    ck_assert_uint_eq(record.acked, 0);
+    ck_assert_uint_eq(record.have, 0);
+}
+END_TEST
+
 START_TEST(a_quiet_peer_is_asked_at_30_s_and_lost_at_90)
 {
     uint64_t next;
@@ -1438,6 +1477,8 @@ int main(void)
     ADD(a_silent_connection_makes_room_for_another_store_in_5_s);
     ADD(an_unknown_device_gets_nothing);
     ADD(a_removed_peer_is_sent_away);
+    ADD(a_peer_that_is_forgotten_is_not_told_what_is_written_next);
+    ADD(nor_is_one_that_was_forgotten_and_added_again);
     ADD(a_quiet_peer_is_asked_at_30_s_and_lost_at_90);
     ADD(who_says_no_hello_is_dropped_after_30_s);
     ADD(a_ping_is_answered_and_a_goodbye_ends_it_well);
