@@ -190,6 +190,7 @@ static int conn_hello(struct cove_conn *conn)
     }
     cove_message_list_clear(&refused);
     conn->take.told = conn->take.reached = conn->take.acked = peer->saved_have;
+    conn->wish_said = peer->wish_serial;
     return err == 0 ? conn_send(conn, COVE_LANE_CONTROL) : err;
 }
 

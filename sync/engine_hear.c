@@ -141,9 +141,7 @@ int take_hello(struct cove_conn *conn, uint64_t now_ms,
                    (int)hello->client.len, (const char *)hello->client.at);
         err = engine_joined(conn, now_ms);
     }
-    if (err == 0) { /* it may have changed since our hello */
-        err = interest_look(conn, now_ms);
-    }
+    err = err != 0 ? err : interest_greet(conn, now_ms);
     return err == 0 ? engine_ask_aside(conn) : err;
 }
 

@@ -12,6 +12,11 @@
 #define INTERESTS    32    /* changes in … */
 #define INTERESTS_MS 60000 /* … so long, on a connection */
 
+static struct cove_hash interest_hash(struct cove_bytes encoded)
+{
+    return cove_hash("sync/interest", encoded);
+}
+
 /* --- ours */
 
 int interest_load(struct cove_engine *engine, struct cove_store_txn *txn,
@@ -33,6 +38,7 @@ int interest_load(struct cove_engine *engine, struct cove_store_txn *txn,
         err = cove_interest_get(repo, txn, COVE_INTEREST_THEIRS, &peer->key,
                                 &peer->theirs);
     }
+    peer->theirs_hash = interest_hash(cove_buf_bytes(&peer->theirs));
     if (err == 0 &&
         !cove_bytes_equal(cove_buf_bytes(&held), cove_buf_bytes(&peer->wish))) {
         peer->have = peer->saved_have = 0;
@@ -59,6 +65,20 @@ int interest_write(struct cove_engine *engine, struct engine_peer *peer)
     return err;
 }
 
+/* Say it on a connection: what was told there before counts for nothing. */
+static int wish_say_on(struct cove_conn *conn)
+{
+    struct engine_peer *peer = conn->peer;
+    int err;
+
+    take_restart(&conn->take);
+    conn->take.interests++;
+    conn->wish_said = peer->wish_serial;
+    err = cove_message_put_interest(&conn->engine->message,
+                                    cove_buf_bytes(&peer->wish));
+    return err != 0 ? err : conn_send(conn, COVE_LANE_CONTROL);
+}
+
 /* Say it on every connection with the peer, and begin at 0 again. */
 static int wish_say(struct cove_conn *conn, uint64_t now_ms)
 {
@@ -68,17 +88,13 @@ static int wish_say(struct cove_conn *conn, uint64_t now_ms)
 
     peer->have = peer->saved_have = 0;
     peer->wish_changed = true;
+    peer->wish_serial++;
     engine_peer_touch(peer, now_ms, true);
     for (struct cove_conn *c = engine->conns; c != NULL && err == 0;
          c = c->next) {
-        if (c->peer != peer || !c->greeted || c->done) {
-            continue;
+        if (c->peer == peer && c->greeted && !c->done) {
+            err = wish_say_on(c);
         }
-        take_restart(&c->take);
-        c->take.interests++;
-        err = cove_message_put_interest(&engine->message,
-                                        cove_buf_bytes(&peer->wish));
-        err = err != 0 ? err : conn_send(c, COVE_LANE_CONTROL);
     }
     return err;
 }
@@ -97,14 +113,24 @@ int interest_look(struct cove_conn *conn, uint64_t now_ms)
     err = cove_interest_get(engine->opt.repo, txn, COVE_INTEREST_WANTED,
                             &conn->peer->key, &now);
     engine_read_end(engine, txn);
-    if (err == 0 && !cove_bytes_equal(cove_buf_bytes(&now),
-                                      cove_buf_bytes(&conn->peer->wish))) {
+    if (err == 0 && !COVE_PLANTED("interest-not-said") &&
+        !cove_bytes_equal(cove_buf_bytes(&now),
+                          cove_buf_bytes(&conn->peer->wish))) {
         conn->peer->wish.len = 0;
         err = cove_buf_append(&conn->peer->wish, cove_buf_bytes(&now));
         err = err != 0 ? err : wish_say(conn, now_ms);
     }
     cove_buf_clear(&now);
     return err;
+}
+
+int interest_greet(struct cove_conn *conn, uint64_t now_ms)
+{
+    int err = interest_look(conn, now_ms);
+
+    return err != 0 || conn->wish_said == conn->peer->wish_serial
+               ? err
+               : wish_say_on(conn);
 }
 
 int interest_heard(struct cove_conn *conn)
@@ -121,7 +147,9 @@ int interest_heard(struct cove_conn *conn)
 
 bool interest_is_current(const struct cove_conn *conn)
 {
-    return conn->interest_serial == conn->peer->theirs_serial;
+    return memcmp(&conn->interest_hash, &conn->peer->theirs_hash,
+                  sizeof(conn->interest_hash)) == 0 ||
+           COVE_PLANTED("ack-of-old-interest");
 }
 
 int interest_take(struct cove_conn *conn, uint64_t now_ms,
@@ -136,11 +164,13 @@ int interest_take(struct cove_conn *conn, uint64_t now_ms,
     if (err == 0 && !cove_bytes_equal(encoded, cove_buf_bytes(&peer->theirs))) {
         peer->theirs.len = 0;
         err = cove_buf_append(&peer->theirs, encoded);
-        peer->theirs_serial++;
+        peer->theirs_hash = interest_hash(encoded);
         peer->theirs_changed = true;
+        /* It was of what it wanted before. */
+        peer->acked = COVE_PLANTED("unsent-of-old-interest") ? peer->acked : 0;
         engine_peer_touch(peer, now_ms, false);
     }
-    conn->interest_serial = peer->theirs_serial;
+    conn->interest_hash = interest_hash(encoded);
     return err;
 }
 
@@ -162,8 +192,6 @@ int interest_hear(struct cove_conn *conn, uint64_t now_ms,
         return err;
     }
     tell_restart(conn);
-    conn->peer->acked = 0;
-    engine_peer_touch(conn->peer, now_ms, false);
     err = cove_message_put_interested(&conn->engine->message);
     return err != 0 ? err : conn_send(conn, COVE_LANE_CONTENT);
 }

@@ -76,7 +76,8 @@ struct cove_conn {
     uint64_t documents_in, documents_out;
     struct cove_conn_stats counted; /* of it the peer's record has that */
     struct cove_interest interest;  /* of the peer */
-    unsigned interest_serial;       /* the peer's, as of which that is */
+    struct cove_hash interest_hash; /* of that, encoded */
+    unsigned wish_said;             /* the serial of our wish, as said here */
     unsigned interests;             /* how often it changed since … */
     uint64_t interests_ms;
     struct conn_sweep sweep;
@@ -136,6 +137,9 @@ COVE_MUST_CHECK int interest_write(struct cove_engine *engine,
                                    struct engine_peer *peer);
 /* Has the user changed it? Then the peer is told. */
 COVE_MUST_CHECK int interest_look(struct cove_conn *conn, uint64_t now_ms);
+/* As above when the peer's hello has come: ours may have been written before
+ * the wish changed. */
+COVE_MUST_CHECK int interest_greet(struct cove_conn *conn, uint64_t now_ms);
 /* The peer says what it wants, in its hello or later. */
 COVE_MUST_CHECK int interest_take(struct cove_conn *conn, uint64_t now_ms,
                                   struct cove_bytes encoded);

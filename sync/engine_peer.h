@@ -21,8 +21,9 @@ struct engine_peer { /* one device, however many connections it has */
     struct cove_refused here, there;
     struct cove_buf wish;   /* what we want of it; `have` stands for that */
     bool wish_changed;      /* since it was recorded */
-    struct cove_buf theirs; /* what it wants of us, as last heard */
-    unsigned theirs_serial; /* how often that changed */
+    unsigned wish_serial;   /* how often it changed */
+    struct cove_buf theirs; /* what it wants of us, as last heard, … */
+    struct cove_hash theirs_hash; /* … hashed */
     bool theirs_changed;
     bool here_changed, there_changed; /* since they were recorded */
     bool dirty;                       /* the record is to be written … */
@@ -45,10 +46,10 @@ void engine_peers_written(struct cove_engine *engine);
 /* All that is in the store is durable: so is what guests without a record hold
  * of it, of whom nothing is to be written. */
 void engine_peers_settle(struct cove_engine *engine);
-/* The transaction was aborted: what they believe to hold is not held. */
 /* The store changed: who is no peer any more is sent away, before it is told of
  * that change. */
 COVE_MUST_CHECK int engine_peers_look(struct cove_engine *engine);
+/* The transaction was aborted: what they believe to hold is not held. */
 void engine_peers_forget(struct cove_engine *engine);
 /* Is a record to be written now; when is the next one? */
 bool engine_peers_due(const struct cove_engine *engine, uint64_t now_ms);

@@ -210,6 +210,19 @@ static int tell_refused(struct cove_conn *conn, struct cove_store_txn *txn)
 
 /* --- the round */
 
+/* Sums are of groups: what the peer wants by its id may have changed, and is
+ * not found by them. */
+static int round_begin_sums(struct cove_conn *conn)
+{
+    struct cove_interest *in = &conn->interest;
+
+    for (size_t i = 0; i < in->doc_count; i++) {
+        in->docs[i].told = COVE_PLANTED("wish-told-once") && in->docs[i].told;
+    }
+    conn->give.wish_next = 0;
+    return sums_begin(conn);
+}
+
 static int round_begin(struct cove_conn *conn)
 {
     struct conn_give *give = &conn->give;
@@ -219,16 +232,16 @@ static int round_begin(struct cove_conn *conn)
     give->cursor = give->told;
     give->pass = COVE_CLASS_RIGHTS;
     give->classes = 0;
-    return sums_are_worth_it(conn) ? sums_begin(conn) : 0;
+    return sums_are_worth_it(conn) ? round_begin_sums(conn) : 0;
 }
 
 /* The first pass notes which classes there are; the others are left out. */
 static bool round_next_pass(struct conn_give *give)
 {
-    give->cursor = give->told;
     while (give->pass < COVE_CLASS_CONTENT) {
         give->pass++;
         if (give->classes & 1u << give->pass) {
+            give->cursor = give->told;
             return true;
         }
     }

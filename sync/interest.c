@@ -398,9 +398,12 @@ int cove_interest_follow(struct cove_interest *in, struct cove_repo *repo,
 int cove_interest_changed(struct cove_interest *in, struct cove_repo *repo,
                           struct cove_store_txn *txn, const struct cove_id *id)
 {
-    const struct cove_interest_doc *doc = doc_find(in, id);
+    struct cove_interest_doc *doc = doc_find(in, id);
     struct follow f = {.in = in};
 
+    if (doc != NULL) {
+        doc->told = true;
+    }
     if (doc == NULL || doc->steps == 0) {
         return 0;
     }
@@ -514,5 +517,5 @@ int cove_interest_forget(struct cove_repo *repo, struct cove_store_txn *txn,
         err = cove_interest_put(repo, txn, (enum cove_interest_record)which,
                                 peer, cove_interest_everything());
     }
-    return err;
+    return err == 0 ? interest_count(repo, txn) : err;
 }

@@ -58,7 +58,8 @@ bool cove_interest_check(struct cove_reader *r, struct cove_bytes *out);
 COVE_MUST_CHECK int cove_interest_follow(struct cove_interest *in,
                                          struct cove_repo *repo,
                                          struct cove_store_txn *txn);
-/* A document has changed: follow it again where it is to be followed. */
+/* A document has changed and is told: follow it again where it is to be
+ * followed. */
 COVE_MUST_CHECK int cove_interest_changed(struct cove_interest *in,
                                           struct cove_repo *repo,
                                           struct cove_store_txn *txn,

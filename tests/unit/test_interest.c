@@ -299,6 +299,26 @@ START_TEST(who_wants_little_is_not_told_of_the_rest)
 }
 END_TEST
 
+START_TEST(what_is_wanted_by_its_id_is_given_once)
+{
+    struct wish wish = {.doc_count = 4};
+    struct cove_id id;
+
+    for (unsigned i = 0; i < 4; i++) {
+        wish.docs[i] = make(&group, 2 + 2 * i);
+    }
+    id = wish.docs[0];
+    bob_wants(wish);
+    meet();
+    ck_assert(bob_has(&id));
+    ck_assert_uint_eq(link_stats(&wire, 1).documents_out, 4 + 2);
+    kit_set(&alice.kit, &id, "a", 31);
+    go_on();
+    ck_assert(bob_has(&id));
+    ck_assert_uint_eq(link_stats(&wire, 1).documents_out, 4 + 2 + 1);
+}
+END_TEST
+
 START_TEST(an_interest_has_a_form_and_limits)
 {
     static const struct {
@@ -417,6 +437,7 @@ int main(void)
     tcase_add_test(tcase,
                    an_interest_that_changed_offline_is_told_what_it_lacks);
     tcase_add_test(tcase, who_wants_little_is_not_told_of_the_rest);
+    tcase_add_test(tcase, what_is_wanted_by_its_id_is_given_once);
     tcase_add_test(tcase, an_interest_has_a_form_and_limits);
     tcase_add_test(tcase, who_changes_its_interest_all_the_time_is_dropped);
     suite_add_tcase(suite, tcase);
