@@ -87,7 +87,8 @@ static int hello_ours(struct cove_conn *conn, uint64_t now_ms,
     int err = engine_look(engine);
     bool same = memcmp(hello->your_store, engine->store_id,
                        sizeof(engine->store_id)) == 0;
-    uint64_t held = same && hello->have <= engine->sequence ? hello->have : 0;
+    uint64_t said = same && hello->have <= engine->sequence ? hello->have : 0;
+    uint64_t held = said;
 
     if (err != 0) {
         return err;
@@ -110,6 +111,10 @@ static int hello_ours(struct cove_conn *conn, uint64_t now_ms,
     }
     give->told = give->stated =
         COVE_PLANTED("reconnect-from-now") ? engine->sequence : held;
+    if (said < held) { /* or it forgot us, and would not know */
+        give->stated = said;
+        give->state_due = true;
+    }
     give->live_from = engine->sequence;
     give->direct = held == 0 && (hello->position <= ENGINE_FEW ||
                                  hello->position <= engine->sequence / 8);
