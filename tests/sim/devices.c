@@ -99,6 +99,7 @@ static int device_meet(struct world *world, struct sim_peer *peer)
         memset(&record, 0, sizeof(record));
         record.key = world->peers[i].device;
         err = cove_peer_put(peer->witness, txn, &record);
+        peer->wish[i].all = true;
     }
     return err != 0 ? err : cove_store_commit(txn);
 }
@@ -253,6 +254,7 @@ void device_copy(struct world *world, unsigned index)
     peer->fault_in = 0;
     device_store(world, &peer->backup);
     peer->backup_ops = world->op_count;
+    memcpy(peer->backup_wish, peer->wish, sizeof(peer->wish));
     err = cove_store_begin(peer->store, false, &from);
     if (err == 0) {
         err = cove_store_begin(peer->backup, true, &to);
@@ -284,6 +286,10 @@ void device_restore(struct world *world, unsigned index)
     cove_repo_close(peer->witness);
     cove_store_close(peer->store);
     peer->store = peer->backup;
+    memcpy(peer->wish, peer->backup_wish, sizeof(peer->wish));
+    for (unsigned i = 0; i < world->doc_count; i++) {
+        wants_note(world, i);
+    }
     peer->backup = NULL;
     device_must(world, index, device_open(peer, true, &peer->witness),
                 "restore");

@@ -237,7 +237,9 @@ static bool end_is_fair(const struct world *world, int code)
     case COVE_ELIMIT: /* more than four of a device, or its store failed */
         return true;
     case COVE_EPEER:
-        return world->restored || world->faults; /* "not admitted" */
+        return world->restored || world->faults || world->forgets;
+    case COVE_ENOTFOUND: /* "the peer was removed" */
+        return world->forgets;
     case COVE_EIO:
     case COVE_ENOSPC:
         return world->faults;

@@ -3,6 +3,7 @@
  * was committed anywhere is looked for in every store that may have it, and
  * what the states show is compared with a fold so naive that it can be checked
  * by eye. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,25 @@ static bool acks_hold(struct sim_peer *to, struct cove_store_txn *txn,
     return true;
 }
 
+/* Does it count among what the peer said that it wants? */
+static bool acks_wanted(struct world *world, const struct engine_peer *known,
+                        const struct cove_doc_outline *outline)
+{
+    struct cove_interest in;
+    bool has = true;
+
+    cove_interest_init(&in, &world->heap.alloc);
+    if (known->theirs.len > 0) {
+        if (cove_interest_decode(&in, cove_buf_bytes(&known->theirs), NULL) !=
+            0) {
+            abort();
+        }
+        has = cove_interest_has(&in, outline);
+    }
+    cove_interest_clear(&in);
+    return has;
+}
+
 static void acks_check(struct world *world, struct sim_peer *from,
                        struct sim_peer *to, const struct engine_peer *known)
 {
@@ -75,7 +95,7 @@ static void acks_check(struct world *world, struct sim_peer *from,
                               &outline) != 0) {
             abort();
         }
-        if (role >= COVE_ROLE_READER &&
+        if (role >= COVE_ROLE_READER && acks_wanted(world, known, &outline) &&
             !cove_refused_has(&known->there, &outline.id) &&
             !acks_hold(to, there, &outline, &arena)) {
             world_fail(world,
@@ -319,42 +339,52 @@ static bool ops_has(const struct fold *fold, const struct sim_op *written,
 static void ops_check(struct fold *fold, unsigned reached)
 {
     struct world *world = fold->world;
-    unsigned expected = 0;
+    unsigned expected = 0, found = 0;
 
     for (unsigned i = 0; i < world->op_count; i++) {
         const struct sim_op *written = &world->ops[i];
 
-        if (written->doc != fold->doc || !(reached >> written->peer & 1)) {
+        if (written->doc != fold->doc) {
             continue;
         }
         bool there;
         bool same = ops_has(fold, written, &there);
 
+        found += there;
+        if (!(reached >> written->peer & 1)) {
+            continue;
+        }
         expected += there || !written->unsure;
         if (!same && (there || !written->unsure)) {
             world_fail(world, "peer %u lost op %u, written by peer %u",
                        fold->peer->index, i, written->peer);
         }
     }
-    if (expected != fold->tx_count) {
+    /* What was wanted once is here still. */
+    if ((world->wants ? found : expected) != fold->tx_count) {
         world_fail(world, "peer %u has %u ops of document %u, %u were written",
                    fold->peer->index, fold->tx_count, fold->doc, expected);
     }
 }
 
-/* The members that `peer` is connected to through members. */
-static unsigned members_reached(const struct world *world, unsigned members,
+bool edge_is(const struct world *world, unsigned a, unsigned b)
+{
+    return (world->edges[a] >> b & 1) != 0 || (world->edges[b] >> a & 1) != 0;
+}
+
+/* The members from which `peer` gets a document, by others that want it, too.
+ */
+static unsigned members_reached(const struct world *world, unsigned doc,
                                 unsigned peer)
 {
+    unsigned members = world->groups[world->docs[doc].group].members;
     unsigned reached = 1u << peer;
 
     for (unsigned n = 0; n < world->peer_count; n++) {
         for (unsigned i = 0; i < world->peer_count; i++) {
             for (unsigned k = 0; k < world->peer_count; k++) {
-                bool edge = (world->edges[i] >> k & 1) != 0 ||
-                            (world->edges[k] >> i & 1) != 0;
-
-                if (edge && (reached >> i & 1) && (members >> k & 1)) {
+                if (edge_is(world, i, k) && (reached >> i & 1) &&
+                    (members >> k & 1) && wants_of(world, i, k, doc)) {
                     reached |= 1u << k;
                 }
             }
@@ -470,7 +500,8 @@ static bool check_gone(struct fold *fold, struct cove_store_txn *txn,
     struct cove_doc loaded;
     bool is_gone = cove_repo_gone(repo, txn, num, &gone) == 0;
 
-    if (is_gone && ((doc->removers | doc->perhaps) & reached) == 0) {
+    if (is_gone && ((doc->removers | doc->perhaps) &
+                    (fold->world->wants ? UINT_MAX : reached)) == 0) {
         world_fail(fold->world, "peer %u removed document %u, which nobody did",
                    fold->peer->index, fold->doc);
     }
@@ -495,7 +526,7 @@ static void check_peer(struct world *world, unsigned doc, unsigned index,
                        struct cove_hash *digest, bool *held)
 {
     unsigned members = world->groups[world->docs[doc].group].members;
-    unsigned reached = members_reached(world, members, index);
+    unsigned reached = members_reached(world, doc, index);
     struct fold fold = {
         .world = world, .peer = &world->peers[index], .doc = doc};
     struct cove_store_txn *txn;
@@ -511,6 +542,9 @@ static void check_peer(struct world *world, unsigned doc, unsigned index,
                            &num) == 0;
     if (*held && !(members >> index & 1)) {
         world_fail(world, "peer %u has document %u and may not", index, doc);
+    } else if (*held && !(world->docs[doc].wanted >> index & 1)) {
+        world_fail(world, "peer %u has document %u, which it never wanted",
+                   index, doc);
     } else if (*held && check_gone(&fold, txn, num, reached, digest)) {
         world->gone_checked++;
     } else if (*held) {
@@ -527,7 +561,6 @@ static void check_peer(struct world *world, unsigned doc, unsigned index,
 
 static void check_document(struct world *world, unsigned doc)
 {
-    unsigned members = world->groups[world->docs[doc].group].members;
     struct cove_hash digest[SIM_PEERS];
     bool held[SIM_PEERS];
 
@@ -537,7 +570,8 @@ static void check_document(struct world *world, unsigned doc)
     for (unsigned i = 0; i < world->peer_count; i++) {
         for (unsigned k = 0; k < i; k++) {
             if (held[i] && held[k] &&
-                (members_reached(world, members, i) >> k & 1) &&
+                (members_reached(world, doc, i) >> k & 1) &&
+                (members_reached(world, doc, k) >> i & 1) &&
                 memcmp(&digest[i], &digest[k], sizeof(digest[i])) != 0) {
                 world_fail(world, "peers %u and %u differ in document %u", k, i,
                            doc);

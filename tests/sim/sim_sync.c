@@ -2,6 +2,7 @@
  *
  *   sim_sync --seeds 0:1000     seeds 0 to 999; every 100th twice, with equal
  *                               traces
+ *   sim_sync --until 0:1000     the same until one does not hold
  *   sim_sync --seed 17          one, with every line of every engine
  */
 #include <stdio.h>
@@ -53,6 +54,7 @@ int main(int argc, char **argv)
 {
     unsigned long long begin = 0, end = 1000;
     struct sim_totals totals = {0};
+    bool until = argc == 3 && strcmp(argv[1], "--until") == 0;
 
     if (cove_crypto_init() != 0) {
         return EXIT_FAILURE;
@@ -63,12 +65,16 @@ int main(int argc, char **argv)
         printf("%s%s\n", held ? "passed" : "failed: ", world.failure);
         return held ? EXIT_SUCCESS : EXIT_FAILURE;
     }
-    if (argc != 1 && (argc != 3 || strcmp(argv[1], "--seeds") != 0 ||
-                      sscanf(argv[2], "%llu:%llu", &begin, &end) != 2)) {
-        fprintf(stderr, "usage: sim_sync [--seeds FIRST:END | --seed N]\n");
+    if (argc != 1 &&
+        (argc != 3 || (!until && strcmp(argv[1], "--seeds") != 0) ||
+         sscanf(argv[2], "%llu:%llu", &begin, &end) != 2)) {
+        fprintf(stderr,
+                "usage: sim_sync [--seeds FIRST:END | --until FIRST:END | "
+                "--seed N]\n");
         return 2;
     }
-    for (unsigned long long seed = begin; seed < end; seed++) {
+    for (unsigned long long seed = begin;
+         seed < end && !(until && totals.failed > 0); seed++) {
         sim_seed(seed, &totals);
     }
     printf("# %llu ops in %llu documents, %llu connections, %llu "

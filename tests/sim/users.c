@@ -105,7 +105,7 @@ void device_group(struct world *world, unsigned index, unsigned members,
     cove_buf_clear(&map);
 }
 
-static bool device_holds(struct sim_peer *peer, const struct cove_id *id)
+bool device_holds(struct sim_peer *peer, const struct cove_id *id)
 {
     struct cove_store_txn *txn;
     cove_num num;
@@ -144,13 +144,17 @@ static void device_new_document(struct world *world, struct sim_peer *peer)
     }
     if (device_create(peer, &header, &doc->id) == 0) {
         doc->group = at;
+        doc->wanted = 0;
+        doc->registry = header.unique.len > 0;
         for (unsigned i = 0; i < world->doc_count; i++) {
             if (memcmp(&world->docs[i].id, &doc->id, sizeof(doc->id)) == 0) {
+                world->docs[i].wanted |= 1u << peer->index;
                 return; /* the same made again */
             }
         }
         naive_init(&doc->naive, &world->heap.alloc, header.type);
-        world->doc_count++;
+        doc->wanted |= 1u << peer->index;
+        wants_note(world, world->doc_count++);
     }
 }
 
@@ -480,6 +484,18 @@ static void device_write_some(struct world *world, struct sim_peer *peer,
         naive_forget(naive, told);
     }
     device_must(world, peer->index, err == COVE_EREMOVED ? 0 : err, "write");
+}
+
+bool device_write_once(struct world *world, unsigned index, unsigned doc)
+{
+    struct sim_peer *peer = &world->peers[index];
+    unsigned before = world->op_count;
+
+    device_must(world, index, cove_engine_flush(peer->engine, world->now_ms),
+                "flush");
+    device_write_some(world, peer, doc);
+    device_notice(world, index);
+    return world->op_count > before;
 }
 
 void device_write(struct world *world, unsigned index)

@@ -81,6 +81,9 @@ static uint64_t event_life(const struct world *world, enum sim_event_kind kind,
     case SIM_COPY:
     case SIM_RESTORE:
     case SIM_FAULT:
+    case SIM_WANT:
+    case SIM_FORGET:
+    case SIM_KNOW:
     case SIM_CUT:
     case SIM_PART:
     case SIM_MEND:
@@ -146,7 +149,8 @@ static void happen_dial(struct world *world, unsigned from, unsigned to)
     bool connected = network_connected(world, from, to);
 
     /* Now and then a second one, though there is one. */
-    if (!connected || (!world->healed && random_chance(&world->random, 10))) {
+    if ((world->forgot[from] >> to & 1) == 0 &&
+        (!connected || (!world->healed && random_chance(&world->random, 10)))) {
         network_dial(world, from, to);
     }
     world_at(world, 500 + random_below(&world->random, 4000), SIM_DIAL, from,
@@ -192,6 +196,9 @@ static void happen_heal(struct world *world)
     for (unsigned i = 0; i < world->peer_count; i++) {
         world->peers[i].fault_in = 0;
         happen_start(world, i);
+        for (unsigned k = 0; world->forgets && k < world->peer_count; k++) {
+            device_know(world, i, k);
+        }
     }
     world_at(world, 500, SIM_LOOK, 0, 0);
 }
@@ -210,6 +217,9 @@ static void happen_look(struct world *world)
     } else if (!world->resting &&
                world->now_ms - world->quiet_since_ms >= QUIET_MS) {
         oracle_check(world);
+        if (world->calm) {
+            calm_check(world);
+        }
         world->resting = true;
         world->quiet_since_ms = world->now_ms;
         world->delivered_at_rest = world->delivered;
@@ -278,6 +288,19 @@ static void happen(struct world *world, const struct sim_event *event)
         if (!world->healed) {
             device_fault(world, a);
         }
+        break;
+    case SIM_WANT:
+        if (!world->healed) {
+            device_want(world, a, event->b);
+        }
+        break;
+    case SIM_FORGET:
+        if (!world->healed) {
+            device_forget(world, a, event->b);
+        }
+        break;
+    case SIM_KNOW:
+        device_know(world, a, event->b);
         break;
     case SIM_CUT:
         if (!world->healed) {
@@ -383,6 +406,7 @@ static void world_schedule(struct world *world)
         world_at(world, 1 + random_below(r, span), SIM_FAULT,
                  random_below(r, world->peer_count), 0);
     }
+    wants_schedule(world, span);
     world_at(world, span, SIM_HEAL, 0, 0);
 }
 
@@ -426,6 +450,24 @@ static void world_end(struct world *world)
     }
 }
 
+/* It was at rest for long. Is anything left to be looked at? */
+static bool world_goes_on(struct world *world)
+{
+    if (world->delivered >
+        world->delivered_at_rest + (uint64_t)SIM_LINKS / 8 * PINGS) {
+        world_fail(
+            world, "%llu bytes moved although all is in sync",
+            (unsigned long long)(world->delivered - world->delivered_at_rest));
+    }
+    if (world->failed || world->calm || !world->calms || !calm_begin(world)) {
+        return false;
+    }
+    world->calm = true;
+    world->resting = false;
+    world->quiet_since_ms = world->now_ms;
+    return true;
+}
+
 bool world_run(struct world *world, uint64_t seed, bool verbose)
 {
     memset(world, 0, sizeof(*world));
@@ -434,6 +476,9 @@ bool world_run(struct world *world, uint64_t seed, bool verbose)
     world->packs = seed % 3 == 1;
     world->threads = seed % 5 == 2;
     world->beside.state = seed;
+    world->wants = seed % 11 < 3;
+    world->forgets = seed % 7 == 3;
+    world->calms = seed % 4 == 1;
     world->verbose = verbose;
     world->random.state = seed * 0x2545f4914f6cdd1d + 1;
     world->heap.alloc.resize = world_resize;
@@ -442,6 +487,7 @@ bool world_run(struct world *world, uint64_t seed, bool verbose)
     world->ops = calloc(SIM_OPS, sizeof(*world->ops));
     world_peers(world);
     world_groups(world);
+    wants_begin(world);
     world_schedule(world);
     while (!world->failed && world->event_count > 0) {
         struct sim_event event = event_take(world);
@@ -449,13 +495,8 @@ bool world_run(struct world *world, uint64_t seed, bool verbose)
         world->now_ms = event.time_ms;
         happen(world, &event);
         if (world->resting &&
-            world->now_ms - world->quiet_since_ms >= STILL_MS) {
-            if (world->delivered >
-                world->delivered_at_rest + (uint64_t)SIM_LINKS / 8 * PINGS) {
-                world_fail(world, "%llu bytes moved although all is in sync",
-                           (unsigned long long)(world->delivered -
-                                                world->delivered_at_rest));
-            }
+            world->now_ms - world->quiet_since_ms >= STILL_MS &&
+            !world_goes_on(world)) {
             break;
         }
     }

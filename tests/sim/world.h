@@ -39,6 +39,9 @@ enum sim_event_kind {
     SIM_COPY,    /* peer: a backup of its store is made */
     SIM_RESTORE, /* peer: and put back */
     SIM_FAULT,   /* peer: a call of its store will fail */
+    SIM_WANT,    /* peer, other: it wants something else of the other */
+    SIM_FORGET,  /* peer, other: the other is no peer of it any more */
+    SIM_KNOW,    /* peer, other: and is one again */
     SIM_CUT,
     SIM_PART,
     SIM_MEND, /* the partition ends */
@@ -80,6 +83,12 @@ struct sim_alloc {
     long alive;
 };
 
+struct sim_wish { /* what a peer wants of another */
+    bool all;
+    unsigned groups; /* bits */
+    uint64_t docs;   /* bits */
+};
+
 struct sim_peer {
     struct world *world;
     unsigned index;
@@ -102,6 +111,7 @@ struct sim_peer {
     struct cove_verify *verify[SIM_VERIFIES]; /* the oldest first */
     unsigned verify_count;
     uint64_t acked[SIM_PEERS]; /* as last looked at */
+    struct sim_wish wish[SIM_PEERS], backup_wish[SIM_PEERS]; /* of each other */
 };
 
 struct sim_group {
@@ -115,6 +125,8 @@ struct sim_doc {
     unsigned group;
     unsigned removers;  /* bits: peers that removed it, or … */
     unsigned perhaps;   /* … did before a backup of theirs was put back */
+    bool registry;      /* and so in every interest */
+    unsigned wanted;    /* bits: peers that ever wanted it, or made it */
     struct naive naive; /* what is written to it, and never was taken back */
 };
 
@@ -147,6 +159,15 @@ struct world {
     bool packs;    /* logs are packed */
     bool threads;  /* signatures are verified beside */
     struct sim_random beside; /* of that, so that it changes no other seed */
+    bool wants;   /* peers do not want everything, and change their minds */
+    bool forgets; /* peers are removed and added again */
+    unsigned forgot[SIM_PEERS]; /* bits: that each has removed */
+    bool calms; /* at last, one edit is followed by itself … */
+    bool calm;  /* … now */
+    struct sim_calm {
+        unsigned doc, author;
+        uint64_t out[SIM_PEERS][SIM_PEERS];
+    } before;
     struct sim_group groups[SIM_GROUPS];
     unsigned group_count;
     struct sim_doc docs[SIM_DOCS];
@@ -205,6 +226,9 @@ void device_must(struct world *world, unsigned peer, int err, const char *what);
 
 /* users.c */
 void device_write(struct world *world, unsigned peer);
+bool device_holds(struct sim_peer *peer, const struct cove_id *id);
+/* One edit of a document; was it made? */
+bool device_write_once(struct world *world, unsigned peer, unsigned doc);
 void device_group(struct world *world, unsigned peer, unsigned members,
                   unsigned writers);
 
@@ -213,7 +237,27 @@ void device_remove(struct world *world, unsigned peer_at, unsigned doc_at);
 /* Pack all that can be. */
 void device_pack(struct world *world, unsigned peer_at);
 
+/* wants.c */
+void device_want(struct world *world, unsigned peer, unsigned other);
+void device_forget(struct world *world, unsigned peer, unsigned other);
+void device_know(struct world *world, unsigned peer, unsigned other);
+/* Does `peer` want a document of `other`? */
+bool wants_of(const struct world *world, unsigned peer, unsigned other,
+              unsigned doc);
+/* Note who wants it now: they may have it ever after. */
+void wants_note(struct world *world, unsigned doc);
+/* Some want little before anything is there. */
+void wants_begin(struct world *world);
+void wants_schedule(struct world *world, unsigned span);
+
+/* calm.c */
+/* All is at rest: one more edit, if there is what to edit. */
+bool calm_begin(struct world *world);
+/* It has crossed each link as often as it had to. */
+void calm_check(struct world *world);
+
 /* oracle.c */
+bool edge_is(const struct world *world, unsigned a, unsigned b);
 /* A hash of all that a transaction's ops say. */
 uint64_t oracle_what(const struct cove_tx *tx);
 /* Whatever a peer has acknowledged is in its store now. */
