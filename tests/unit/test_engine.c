@@ -625,6 +625,25 @@ START_TEST(what_is_held_of_a_replaced_store_is_forgotten)
 }
 END_TEST
 
+START_TEST(what_was_acknowledged_to_a_former_store_is_unsent)
+{
+    struct cove_peer_record record = node_record(&alice, &bob.kit.device);
+    struct cove_store_txn *txn;
+
+    make(&alice, 1);
+    for (unsigned former = 0; former < 2; former++) {
+        record.acked = 100;
+        memcpy(record.acked_store, alice_store(), sizeof(record.acked_store));
+        record.acked_store[0] ^= (uint8_t)former;
+        txn = kit_begin(&alice.kit, true);
+        ck_assert_int_eq(cove_peer_put(alice.kit.repo, txn, &record), 0);
+        kit_commit(txn);
+        ck_assert_uint_eq(node_unsent(&alice, &bob.kit.device),
+                          former == 0 ? 0 : 2); /* and the group */
+    }
+}
+END_TEST
+
 START_TEST(what_the_peer_refused_is_unsent_and_told_again)
 {
     struct cove_id one = make(&alice, 1), two = make(&alice, 2);
@@ -1468,6 +1487,7 @@ int main(void)
     ADD(a_failed_commit_acknowledges_nothing);
     ADD(a_store_that_was_replaced_begins_again);
     ADD(what_is_held_of_a_replaced_store_is_forgotten);
+    ADD(what_was_acknowledged_to_a_former_store_is_unsent);
     ADD(what_the_peer_refused_is_unsent_and_told_again);
     ADD(a_peer_that_is_dialled_gets_a_record);
     ADD(a_transaction_does_not_stay_open_for_long);
