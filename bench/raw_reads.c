@@ -44,26 +44,29 @@ static MDB_env *raw_open(const char *dir, MDB_dbi *dbi)
 /* {"name": "item N", "size": "N", "done": false} */
 static size_t raw_document(long n, uint8_t *out)
 {
+    static const uint8_t keys[3][5] = {{0x64, 'n', 'a', 'm', 'e'},
+                                       {0x64, 's', 'i', 'z', 'e'},
+                                       {0x64, 'd', 'o', 'n', 'e'}};
     char text[32];
     size_t len = 0;
 
     out[len++] = 0xa3;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         size_t size;
 
-        memcpy(out + len, i == 0 ? "\x64name" : "\x64size", 5);
-        len += 5;
+        memcpy(out + len, keys[i], sizeof(keys[i]));
+        len += sizeof(keys[i]);
+        if (i == 2) {
+            out[len++] = 0xf4;
+            break;
+        }
         size = (size_t)snprintf(text, sizeof(text), i == 0 ? "item %ld" : "%ld",
                                 i == 0 ? n : n % 1000);
         out[len++] = (uint8_t)(0x60 + size);
         memcpy(out + len, text, size);
         len += size;
     }
-    memcpy(out + len,
-           "\x64"
-           "done\xf4",
-           6);
-    return len + 6;
+    return len;
 }
 
 int raw_lmdb_fill(const char *dir, long count)
