@@ -119,6 +119,40 @@ START_TEST(sync_state_tells_of_the_connections_of_a_running_thread)
 }
 END_TEST
 
+static void a_is_open(const char *word)
+{
+    char request[64], *reply = NULL;
+
+    snprintf(request, sizeof(request), "{\"do\":\"sync.open\",\"open\":%s}",
+             word);
+    api_ok(cove_admin(a.store, request, &reply), a.store);
+    ck_assert_ptr_nonnull(strstr(reply, "\"running\":true"));
+    cove_free(reply);
+}
+
+START_TEST(a_store_may_be_open_to_any_device)
+{
+    char hex[65], *reply = NULL;
+
+    api_ok(cove_listen(a.store, "127.0.0.1:0"), a.store);
+    api_hex(cove_device(a.store), hex);
+    api_ok(cove_peer_add(b.store, hex, cove_address(a.store), "a"), b.store);
+    ck_assert_int_eq(
+        cove_admin(a.store, "{\"do\":\"sync.open\",\"open\":1}", &reply),
+        COVE_EUSAGE);
+    api_ok(cove_thread_start(a.store), a.store);
+    a_is_open("true");
+    api_ok(cove_thread_start(b.store), b.store);
+    assert_state_has(a.store, "\"guest\":true");
+    assert_state_has(a.store, "\"open\":true,\"turnedMs\"");
+    a_is_open("false");
+    assert_state_has(a.store, "\"open\":false,\"turnedMs\"");
+    assert_state_has(a.store, "\"strangers\":[{"); /* it called again */
+    cove_thread_stop(a.store);
+    cove_thread_stop(b.store);
+}
+END_TEST
+
 START_TEST(wait_and_listen_refuse_what_is_wrong)
 {
     char zeros[65];
@@ -359,6 +393,7 @@ static Suite *api_sync_suite(void)
                    two_stores_in_one_process_sync_on_threads_of_their_own);
     tcase_add_test(tcase,
                    sync_state_tells_of_the_connections_of_a_running_thread);
+    tcase_add_test(tcase, a_store_may_be_open_to_any_device);
     tcase_add_test(tcase, wait_and_listen_refuse_what_is_wrong);
     tcase_add_test(tcase, poll_and_dispatch_drive_sync);
     tcase_add_test(tcase, a_callers_libuv_loop_drives_two_stores);
