@@ -676,11 +676,11 @@ START_TEST(what_is_no_deterministic_cbor_is_refused)
         "9b1000000000000000",   /* a list of 2^60 */
         "9bffffffffffffffff04", /* and of 2^64 - 1 */
         "82015b1000000000000000",
-        "8218417f6161ff",       /* an indefinite text */
-        "82184161ff",           /* bad UTF-8 */
-        "821841a2616100616101", /* a key twice */
-        "821841a2616200616101", /* keys out of order */
-        "821841fb7ff8000000000001",
+        "8218607f6161ff",       /* an indefinite text */
+        "82186061ff",           /* bad UTF-8 */
+        "821860a2616100616101", /* a key twice */
+        "821860a2616200616101", /* keys out of order */
+        "821860fb7ff8000000000001",
         "830401"
         "00",       /* one item too many */
         "8104",     /* one too few */
