@@ -147,11 +147,16 @@ int cli_exported_use(struct cli *cli, const char *text);
 /* --- serve_ask.c: what the daemon on this store says to a verb of its socket;
  * NULL where none answers. Ownership: the caller's. */
 json_t *cli_ask_daemon(const struct cli *cli, const char *verb);
+/* The same about somebody, whom it named itself. */
+json_t *cli_tell_daemon(const struct cli *cli, const char *verb,
+                        const char *who);
 /* Its state as the reply's member "daemon", where there is one; for people. */
 void cli_add_daemon(const struct cli *cli, json_t *reply);
 /* To the `peers` of a reply: what the daemon knows of their clocks. */
 void cli_add_clocks(json_t *reply, const json_t *state);
 void cli_human_daemon(const json_t *reply);
+/* The "bans" of its state, for people. */
+void cli_human_bans(const json_t *daemon);
 
 /* --- call.c */
 /* A member of an object: its text or "", its number or 0. */

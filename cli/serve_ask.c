@@ -66,17 +66,20 @@ static char *ask_read(int fd)
     return text;
 }
 
-json_t *cli_ask_daemon(const struct cli *cli, const char *verb)
+json_t *cli_tell_daemon(const struct cli *cli, const char *verb,
+                        const char *who)
 {
     json_t *reply = NULL;
-    char line[128], *text = NULL;
+    char line[256], *text = NULL;
     int fd = ask_connect(cli->dir);
-    int len = snprintf(line, sizeof(line), "{\"do\":\"%s\"}\n", verb);
+    int len = snprintf(line, sizeof(line), "{\"do\":\"%s\",\"who\":\"%s\"}\n",
+                       verb, who);
 
     if (fd < 0) {
         return NULL;
     }
-    if (send(fd, line, (size_t)len, MSG_NOSIGNAL) == len) {
+    if (len < (int)sizeof(line) &&
+        send(fd, line, (size_t)len, MSG_NOSIGNAL) == len) {
         text = ask_read(fd);
     }
     close(fd);
@@ -110,6 +113,11 @@ void cli_add_clocks(json_t *reply, const json_t *state)
     }
 }
 
+json_t *cli_ask_daemon(const struct cli *cli, const char *verb)
+{
+    return cli_tell_daemon(cli, verb, "");
+}
+
 void cli_add_daemon(const struct cli *cli, json_t *reply)
 {
     json_t *state = cli_ask_daemon(cli, "state");
@@ -117,6 +125,20 @@ void cli_add_daemon(const struct cli *cli, json_t *reply)
     if (state != NULL) {
         cli_add_clocks(reply, state);
         json_object_set_new(reply, "daemon", state);
+    }
+}
+
+void cli_human_bans(const json_t *daemon)
+{
+    json_t *ban;
+    size_t i;
+
+    json_array_foreach(json_object_get(daemon, "bans"), i, ban)
+    {
+        printf("%s%s  refused for %" JSON_INTEGER_FORMAT
+               " s more, time %" JSON_INTEGER_FORMAT "\n",
+               cli_text(ban, "key"), cli_text(ban, "address"),
+               cli_int(ban, "leftMs") / 1000 + 1, cli_int(ban, "times"));
     }
 }
 
@@ -168,4 +190,5 @@ void cli_human_daemon(const json_t *reply)
     {
         human_connection(one);
     }
+    cli_human_bans(daemon);
 }

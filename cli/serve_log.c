@@ -219,6 +219,9 @@ static const struct {
     {"closed to devices", "open", SERVE_INFO},
     {"disconnected", "disconnected", SERVE_INFO},
     {"removed", "removed", SERVE_INFO},
+    {"the device is refused for ", "banned", SERVE_WARN},
+    {"address ", "banned", SERVE_WARN},
+    {"* is taken in again", "trusted", SERVE_INFO},
     {"closed by the peer", "closed", SERVE_DEBUG},
     {"closed: ", "closed", SERVE_WARN},
     {"in sync at ", "in-sync", SERVE_DEBUG},
@@ -317,6 +320,9 @@ void serve_log_library(void *ctx, const char *text)
     (void)log_word(what, "listening on ", " ", address, sizeof(address));
     if (address[0] == '\0') {
         (void)log_word(what, "connection from ", " ", address, sizeof(address));
+    }
+    if (address[0] == '\0') {
+        (void)log_word(what, "address ", " ", address, sizeof(address));
     }
     log_document(what, document);
     log_kind(what, &line);

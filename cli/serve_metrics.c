@@ -129,6 +129,10 @@ static void metrics_sync(FILE *out, const json_t *state)
         {"failed", "sync_failed_total", "Connections that did not end well."},
         {"turnedAway", "sync_turned_away_total",
          "Connections for which there was no room."},
+        {"bannedCalls", "sync_banned_calls_total",
+         "Connections from addresses that are refused for a while."},
+        {"banned", "sync_banned_total",
+         "Devices and addresses that were refused for a while."},
     };
     json_int_t open = 0, strikes = 0, guests = 0;
     const json_t *conns = json_object_get(state, "connections");
@@ -154,6 +158,9 @@ static void metrics_sync(FILE *out, const json_t *state)
     metric_one(out, "sync_strikes", "gauge",
                "What peers that are connected sent and no honest one would.",
                strikes);
+    metric_one(out, "sync_bans", "gauge",
+               "Devices and addresses that are refused for a while.",
+               (json_int_t)json_array_size(json_object_get(state, "bans")));
     for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         metric_one(out, counts[i].name, "counter", counts[i].help,
                    cli_int(state, counts[i].key));

@@ -3,6 +3,7 @@
  *
  *     {"do":"state"}    how it is: phase, addresses, connections
  *     {"do":"redial"}   call the peers that are away now
+ *     {"do":"forgive","who":…}  take in again who is refused for a while
  *
  * Only the user who runs the daemon, and root, are answered: the file's mode
  * says so, and the kernel's word on who called is asked as well. Whoever
@@ -105,10 +106,15 @@ static json_t *client_answer(struct serve *serve, const char *line)
     } else if (strcmp(verb, "redial") == 0 &&
                serve_phase_now(serve) == SERVE_READY) {
         reply = serve_ask(serve, json_pack("{s:s}", "do", "sync.redial"));
+    } else if (strcmp(verb, "forgive") == 0 &&
+               serve_phase_now(serve) == SERVE_READY) {
+        reply = serve_ask(serve, json_pack("{s:s s:s}", "do", "sync.forgive",
+                                           "who", cli_text(request, "who")));
     } else {
         reply = json_pack("{s:s}", "refused",
                           "the daemon takes {\"do\": \"state\"} and, once it "
-                          "is ready, {\"do\": \"redial\"}");
+                          "is ready, {\"do\": \"redial\"} and {\"do\": "
+                          "\"forgive\", \"who\": …}");
     }
     json_decref(request);
     return reply;

@@ -77,6 +77,12 @@ static void human_peers(const json_t *reply)
     }
 }
 
+static void human_peer_list(const json_t *reply)
+{
+    human_peers(reply);
+    cli_human_bans(reply);
+}
+
 static void human_removed(const json_t *reply)
 {
     json_t *number;
@@ -202,6 +208,8 @@ static int peer_want(struct cli *cli)
     return cli_answer(cli, request, human_none);
 }
 
+/* The peers as the store has them, with what the daemon knows of their clocks,
+ * and whom it refuses for a while. */
 static int peer_list(struct cli *cli)
 {
     bool refused = cli_flag(cli, "--refused");
@@ -215,8 +223,11 @@ static int peer_list(struct cli *cli)
     if (code == CLI_OK) {
         state = cli_ask_daemon(cli, "state");
         cli_add_clocks(reply, state);
+        if (json_array_size(json_object_get(state, "bans")) > 0) {
+            json_object_set(reply, "bans", json_object_get(state, "bans"));
+        }
         json_decref(state);
-        cli_say(cli, reply, human_peers);
+        cli_say(cli, reply, human_peer_list);
     }
     json_decref(reply);
     return code;

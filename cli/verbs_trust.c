@@ -1,5 +1,6 @@
 /* verbs_trust.c: peer list --refused, peer trust: the devices that called the
- * daemon, proved their keys and are no peers here. */
+ * daemon, proved their keys and are no peers here; and those that it refuses
+ * for a while. */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -104,6 +105,61 @@ static int trust_find(const json_t *list, const char *word, const char **key)
                                 "those, `cove peer add KEY` takes any");
 }
 
+/* Whom the daemon refuses for a while, and this word may mean; NULL where there
+ * is nobody, or more than one. */
+static const json_t *trust_banned(const json_t *state, const char *word)
+{
+    const json_t *found = NULL;
+    json_t *ban;
+    size_t i, count = 0;
+
+    json_array_foreach(json_object_get(state, "bans"), i, ban)
+    {
+        const char *key = cli_text(ban, "key");
+
+        if (strcmp(cli_text(ban, "address"), word) == 0 ||
+            (strlen(word) >= TRUST_DIGITS &&
+             strncmp(key, word, strlen(word)) == 0)) {
+            found = ban;
+            count++;
+        }
+    }
+    return count == 1 ? found : NULL;
+}
+
+static void human_forgiven(const json_t *reply)
+{
+    printf("%s is taken in again\n", cli_text(reply, "forgiven"));
+}
+
+/* Take it in again, where it is refused for a while; *done says so. */
+static int trust_forgive(struct cli *cli, const char *word, bool *done)
+{
+    json_t *state = cli_ask_daemon(cli, "state"), *reply = NULL, *said;
+    const json_t *ban = trust_banned(state, word);
+    const char *who = "";
+    int code = CLI_OK;
+
+    *done = ban != NULL;
+    if (ban != NULL) {
+        who = cli_text(ban, "key")[0] != '\0' ? cli_text(ban, "key")
+                                              : cli_text(ban, "address");
+        reply = cli_tell_daemon(cli, "forgive", who);
+        code = reply != NULL ? CLI_OK
+                             : cli_fail(CLI_CONDITION,
+                                        "the daemon does not answer; try once "
+                                        "more");
+    }
+    if (ban != NULL && code == CLI_OK) {
+        said = json_pack("{s:s}", "forgiven", who);
+        cli_say(cli, said, human_forgiven);
+        json_decref(said);
+    }
+    json_decref(reply);
+    json_decref(state);
+    return code;
+}
+
 static void human_trusted(const json_t *reply)
 {
     printf("%s is a peer from here on\n", cli_text(reply, "key"));
@@ -116,7 +172,14 @@ int cli_peer_trust(struct cli *cli)
     const char *word = cli_word(cli);
     int code = cli_end(cli, bad);
     json_t *list = NULL, *request;
+    bool done = false;
 
+    if (code == CLI_OK && word != NULL) {
+        code = trust_forgive(cli, word, &done);
+    }
+    if (done) {
+        return code;
+    }
     if (code == CLI_OK && (word == NULL || strlen(word) < TRUST_DIGITS)) {
         code = cli_fail(CLI_USAGE,
                         "this needs the key of a device that called, or at "

@@ -1,5 +1,7 @@
-/* admin_sync.c: sync.state, sync.redial, sync.drain, sync.open: of this handle,
- * which is in memory only; another process asks the daemon for it. */
+/* admin_sync.c: sync.state, sync.redial, sync.forgive, sync.drain, sync.open:
+ * of this handle, which is in memory only; another process asks the daemon for
+ * it.
+ */
 #include "node/admin.h"
 #include "node/sync.h"
 #include "sync/edge_uv.h"
@@ -63,6 +65,16 @@ static void state_stranger(struct node_json *j,
     node_json_close(j, '}');
 }
 
+static void state_ban(struct node_json *j, const struct cove_edge_ban *ban)
+{
+    node_json_open(j, '{');
+    node_json_key(j, ban->device ? "key" : "address");
+    node_json_cstr(j, ban->who);
+    state_number(j, "leftMs", ban->left_ms);
+    state_number(j, "times", ban->times);
+    node_json_close(j, '}');
+}
+
 static void sync_look(void *ctx, struct cove_edge *edge)
 {
     struct node_json *j = ctx;
@@ -83,6 +95,8 @@ static void sync_look(void *ctx, struct cove_edge *edge)
     state_number(j, "opened", state.opened);
     state_number(j, "failed", state.failed);
     state_number(j, "turnedAway", state.turned_away);
+    state_number(j, "bannedCalls", state.refused);
+    state_number(j, "banned", state.banned);
     node_json_key(j, "listening");
     node_json_open(j, '[');
     for (size_t i = 0; i < state.listening; i++) {
@@ -93,6 +107,12 @@ static void sync_look(void *ctx, struct cove_edge *edge)
     node_json_open(j, '[');
     for (size_t i = 0; i < state.stranger_count; i++) {
         state_stranger(j, &state.strangers[i]);
+    }
+    node_json_close(j, ']');
+    node_json_key(j, "bans");
+    node_json_open(j, '[');
+    for (size_t i = 0; i < state.ban_count; i++) {
+        state_ban(j, &state.bans[i]);
     }
     node_json_close(j, ']');
 }
@@ -116,6 +136,39 @@ static int verb_sync_redial(struct admin *a)
     state_flag(&a->reply, "running",
                node_sync_ask(a->store, sync_redial, NULL));
     return 0;
+}
+
+struct forgive {
+    const char *who;
+    int err;
+};
+
+static void sync_forgive(void *ctx, struct cove_edge *edge)
+{
+    struct forgive *forgive = ctx;
+
+    forgive->err = cove_edge_forgive(edge, forgive->who);
+}
+
+static int verb_sync_forgive(struct admin *a)
+{
+    struct forgive forgive = {.err = 0};
+    int err = admin_text(a, "who", &forgive.who);
+
+    if (err == 0 && forgive.who == NULL) {
+        err = cove_fail(&a->diag, COVE_EUSAGE,
+                        "\"who\" is missing: a device key or an address, as "
+                        "sync.state shows it under \"bans\"");
+    }
+    if (err != 0) {
+        return err;
+    }
+    state_flag(&a->reply, "running",
+               node_sync_ask(a->store, sync_forgive, &forgive));
+    return forgive.err == 0
+               ? 0
+               : cove_fail(&a->diag, forgive.err,
+                           "another is being taken in again; try once more");
 }
 
 static void sync_drain(void *ctx, struct cove_edge *edge)
@@ -165,6 +218,7 @@ static int verb_sync_open(struct admin *a)
 const struct admin_verb admin_sync_verbs[] = {
     {"sync.state", "", verb_sync_state},
     {"sync.redial", "", verb_sync_redial},
+    {"sync.forgive", "who", verb_sync_forgive},
     {"sync.drain", "withinMs", verb_sync_drain},
     {"sync.open", "open", verb_sync_open},
     {NULL, NULL, NULL},

@@ -50,9 +50,11 @@ static int channel_unit(struct cove_channel *ch, struct cove_bytes front,
         size_t len =
             front.len < COVE_PREAMBLE_LEN ? front.len : COVE_PREAMBLE_LEN;
 
+        front.len = len;
         *need = COVE_PREAMBLE_LEN;
-        return cove_preamble_check(&ch->preamble, cove_bytes(front.at, len),
-                                   &ch->diag);
+        /* Another network, or another role, is a mistake. */
+        ch->at_fault = !cove_preamble_is_cove(front);
+        return cove_preamble_check(&ch->preamble, front, &ch->diag);
     }
     *need = COVE_RECORD_HEAD;
     if (front.len < COVE_RECORD_HEAD) {
@@ -63,7 +65,10 @@ static int channel_unit(struct cove_channel *ch, struct cove_bytes front,
 
     *need += len;
     if (ch->stage == STAGE_NOISE) {
-        return cove_channel_check_noise(ch, len);
+        int err = cove_channel_check_noise(ch, len);
+
+        ch->at_fault = err != 0;
+        return err;
     }
     if (len < COVE_RECORD_MIN) {
         return cove_fail(&ch->diag, COVE_EPROTOCOL,
@@ -114,6 +119,12 @@ static int channel_take_goodbye(struct cove_channel *ch)
     case COVE_BYE_TIMEOUT:
         return cove_fail(&ch->diag, COVE_ETIMEOUT,
                          "the peer closed: this device was too slow for it");
+    case COVE_BYE_BANNED:
+        return cove_fail(&ch->diag, COVE_ELIMIT,
+                         "the peer refuses this device for a while: it sent "
+                         "what no honest device would; its log says what, and "
+                         "cove peer trust %s there takes it in at once",
+                         mine);
     case COVE_BYE_PROTOCOL:
         break;
     }
@@ -128,6 +139,7 @@ static int channel_take_record(struct cove_channel *ch, uint64_t now_ms,
 {
     int err = cove_inbox_open(&ch->inbox, now_ms, in, &ch->diag);
 
+    ch->at_fault = ch->inbox.authentic && err != 0 && err != COVE_ENOMEM;
     if (err == 0 && ch->inbox.goodbye) {
         err = channel_take_goodbye(ch);
         /* Who has said goodbye listens no more. */
@@ -510,6 +522,11 @@ const struct cove_key *cove_channel_peer(const struct cove_channel *channel)
 const struct cove_key *cove_channel_stranger(const struct cove_channel *channel)
 {
     return channel->is_stranger ? &channel->peer : NULL;
+}
+
+bool cove_channel_at_fault(const struct cove_channel *channel)
+{
+    return channel->at_fault;
 }
 
 const struct cove_hash *cove_channel_binding(const struct cove_channel *channel)

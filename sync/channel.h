@@ -45,7 +45,8 @@ enum cove_channel_bye_reason {
     COVE_BYE_CERTIFICATE, /* the certificate was refused: COVE_EPEER */
     COVE_BYE_PROTOCOL,    /* COVE_EPROTOCOL */
     COVE_BYE_LIMIT,       /* COVE_ELIMIT */
-    COVE_BYE_TIMEOUT      /* COVE_ETIMEOUT */
+    COVE_BYE_TIMEOUT,     /* COVE_ETIMEOUT */
+    COVE_BYE_BANNED       /* this device is refused for a while: COVE_ELIMIT */
 };
 
 /* This device's part: its static X25519 key and the certificate for it. */
@@ -73,7 +74,8 @@ struct cove_channel_options {
      * or NULL; copied. It goes out once the peer has proven to be `expect`. */
     const uint8_t *invite;
     /* Asked once the peer's device key is proven, with the secret it presents
-     * or NULL; 0 accepts. May be NULL. */
+     * or NULL; 0 accepts, COVE_EPEER is a stranger, COVE_ELIMIT one that is
+     * refused for a while. May be NULL. */
     int (*admit)(void *ctx, const struct cove_key *peer, const uint8_t *invite);
     void *admit_ctx;
     uint64_t now_ms; /* monotonic */
@@ -129,6 +131,11 @@ const struct cove_key *cove_channel_peer(const struct cove_channel *channel);
 /* The device that proved its key and was not admitted (COVE_EPEER), or NULL. */
 const struct cove_key *cove_channel_stranger(
     const struct cove_channel *channel);
+/* Did the channel fail by bytes that no honest device sends: not Cove's, a
+ * handshake that does not authenticate, a device that is refused for a while,
+ * or, once it is open, an authentic record that breaks the rules? A record that
+ * is not authentic is nobody's. */
+bool cove_channel_at_fault(const struct cove_channel *channel);
 /* A hash of the whole handshake: the same on both sides, of no other
  * connection, chosen by neither; no secret. Zeros before the channel is open.
  */

@@ -169,6 +169,14 @@ static int channel_admit(struct cove_channel *ch, const uint8_t *invite,
         ch->admit != NULL ? ch->admit(ch->admit_ctx, &ch->peer, invite) : 0;
 
     ch->is_stranger = err == COVE_EPEER;
+    if (err == COVE_ELIMIT) {
+        *reason = COVE_BYE_BANNED;
+        ch->at_fault = true; /* and calls all the same */
+        return cove_fail(&ch->diag, COVE_ELIMIT,
+                         "device %s is refused for a while: it sent what no "
+                         "honest device would",
+                         theirs);
+    }
     if (err != 0) {
         return cove_fail(&ch->diag, COVE_EPEER, "device %s is not admitted: %s",
                          theirs, cove_error_text(err));
@@ -246,6 +254,7 @@ int cove_channel_take_noise(struct cove_channel *ch, struct cove_bytes in)
 
     assert(len <= sizeof(payload));
     if (cove_noise_read(&ch->noise, in, payload) != 0) {
+        ch->at_fault = true;
         return cove_fail(&ch->diag, COVE_EHANDSHAKE,
                          "the handshake does not authenticate: another network "
                          "key, or it was changed on the way");

@@ -32,6 +32,7 @@ struct cove_channel {
     unsigned version;
     struct cove_key peer;
     bool has_peer, is_stranger; /* `peer` is admitted, is not */
+    bool at_fault;              /* see cove_channel_at_fault */
     struct cove_hash binding;
 
     struct cove_buf partial; /* the front of a unit */

@@ -69,6 +69,9 @@ void cove_edge_stop(struct cove_edge *edge, void (*done)(void *ctx), void *ctx);
 void cove_edge_wake(struct cove_edge *edge);
 /* Call now whoever is away, whatever the pause. Threads: as wake. */
 void cove_edge_redial(struct cove_edge *edge);
+/* Take in again who is refused for a while, by its `who`, and call whoever is
+ * away. Errors: COVE_EBUSY (another is not done yet). Threads: as wake. */
+COVE_MUST_CHECK int cove_edge_forgive(struct cove_edge *edge, const char *who);
 /* How long a stop may take to say goodbye. Threads: as wake. */
 void cove_edge_stop_within(struct cove_edge *edge, unsigned within_ms);
 
@@ -91,11 +94,22 @@ struct cove_edge_stranger {
     uint64_t calls;                  /* since it is remembered */
     char address[COVE_EDGE_ADDRESS]; /* of that call */
 };
+/* A device or an address that is refused for a while. */
+#define COVE_EDGE_BANS 32 /* that are shown; docs/PROTOCOL.md "Strikes" */
+struct cove_edge_ban {
+    bool device;                     /* else an address */
+    char who[COVE_EDGE_ADDRESS + 1]; /* its key in hex, "192.0.2.7", or
+                                        "2001:db8::/64" */
+    uint64_t left_ms;
+    unsigned times; /* refused so often, lately */
+};
 struct cove_edge_state {
     uint64_t turned_ms;                 /* so long ago the loop last turned */
     uint64_t accepted, dialled, opened; /* connections, ever */
     uint64_t failed;                    /* that did not end well */
     uint64_t turned_away;               /* accepted, and no room for them */
+    uint64_t refused;                   /* accepted from a refused address */
+    uint64_t banned;                    /* devices and addresses, ever */
     int error; /* of its last look at the store; 0: it could be read */
     bool open; /* any device may connect */
     size_t listening;
@@ -103,6 +117,8 @@ struct cove_edge_state {
     size_t conns;
     size_t stranger_count;
     struct cove_edge_stranger strangers[COVE_EDGE_STRANGERS]; /* any order */
+    size_t ban_count;
+    struct cove_edge_ban bans[COVE_EDGE_BANS]; /* any order */
 };
 /* How all is, at most a second old; each, which may be NULL, is told of every
  * connection and must not call back. Threads: as wake. */

@@ -79,6 +79,7 @@ static void conn_end(struct edge_conn *c, int code, const char *sentence)
         if (key != NULL) {
             edge_view_stranger(c->edge, key, c->address);
         }
+        edge_ban_ended(c);
         cove_conn_closed(c->conn);
         c->conn = NULL;
     }
@@ -383,6 +384,10 @@ void edge_conn_accept(struct cove_edge *edge, uv_stream_t *listener)
     edge->counts.accepted++;
     edge_address_ip((struct sockaddr *)&from, c->ip);
     edge_address_text((struct sockaddr *)&from, c->address, sizeof(c->address));
+    if (edge_ban_refuses(edge, c->ip)) {
+        edge_conn_close(c);
+        return;
+    }
     conn_make_room(edge, c->ip);
     if (edge->stopping || edge->conn_count > COVE_EDGE_CONNS) {
         edge->counts.turned_away++;

@@ -6,6 +6,7 @@
  *   edge_uv_peer.c     whom to dial, when, and what their records say
  *   edge_uv_state.c    how all is, for other threads to ask
  *   edge_uv_verify.c   signatures, in libuv's threads
+ *   edge_uv_ban.c      addresses that are refused for a while
  *   edge_uv_address.c  "host:port" and socket addresses
  */
 #ifndef COVE_SYNC_EDGE_UV_INTERNAL_H
@@ -99,6 +100,8 @@ struct edge_view {
     atomic_uint stop_ms;
     atomic_bool redial;
     atomic_bool open; /* any device may connect */
+    bool forgives;    /* under the lock: whom to take in again */
+    char forgive[COVE_EDGE_ADDRESS + 1];
 };
 
 struct cove_edge {
@@ -117,8 +120,9 @@ struct cove_edge {
     bool changed; /* the store, as we hear */
     bool open;    /* as the engine was told */
     struct edge_view view;
+    struct cove_bans bans; /* addresses */
     struct {
-        uint64_t accepted, dialled, opened, failed, turned_away;
+        uint64_t accepted, dialled, opened, failed, turned_away, refused;
     } counts;       /* of connections, ever */
     int look_error; /* of the last look at the store, or 0 */
     struct edge_conn *conns;
@@ -186,6 +190,18 @@ void edge_peers_free(struct cove_edge *edge);
 void edge_peer_opened(struct edge_conn *c, const struct cove_key *key);
 /* A connection of the peer ended; code 0 or COVE_ECLOSED where well. */
 void edge_peer_ended(struct edge_conn *c, int code, const char *sentence);
+
+/* edge_uv_ban.c */
+/* Is a caller from there refused? Counts it. */
+bool edge_ban_refuses(struct cove_edge *edge, const uint8_t ip[16]);
+/* A connection ends, its engine's side is still there: is it a strike against
+ * the address? */
+void edge_ban_ended(const struct edge_conn *c);
+/* Who is refused, into `state`. */
+void edge_ban_view(const struct cove_edge *edge, uint64_t now_ms,
+                   struct cove_edge_state *state);
+/* Take in again, by what edge_ban_view says of it. */
+void edge_ban_forgive(struct cove_edge *edge, const char *who);
 
 /* edge_uv_address.c */
 struct edge_address {

@@ -432,6 +432,13 @@ static uint64_t peers_dial(struct cove_edge *edge, uint64_t now_ms)
         if (p->address[0] == '\0' || p->dialled != NULL || p->open > 0) {
             continue;
         }
+
+        uint64_t refused =
+            cove_bans_left(cove_engine_bans(edge->engine), now_ms, p->key.b);
+
+        if (refused > 0 && p->next_dial_ms < now_ms + refused) {
+            p->next_dial_ms = now_ms + refused;
+        }
         if (now_ms >= p->next_dial_ms) {
             peer_dial(edge, p);
         } else if (p->next_dial_ms < next) {

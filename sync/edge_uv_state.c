@@ -5,6 +5,8 @@
  */
 #include "sync/edge_uv_internal.h"
 
+#include <stdio.h>
+
 #define VIEW_NS_MS 1000000
 
 int edge_view_init(struct cove_edge *edge)
@@ -83,6 +85,7 @@ static void view_copy(struct cove_edge *edge, uint64_t now_ms)
     view->state.failed = edge->counts.failed;
     view->state.turned_away = edge->counts.turned_away;
     view->state.error = edge->look_error;
+    edge_ban_view(edge, now_ms, &view->state);
     uv_mutex_unlock(&view->lock);
 }
 
@@ -148,11 +151,30 @@ static void view_open(struct cove_edge *edge, uint64_t now_ms)
     }
 }
 
+/* Whom to take in again; false where there is nobody. */
+static bool view_forgives(struct edge_view *view,
+                          char who[COVE_EDGE_ADDRESS + 1])
+{
+    bool forgives;
+
+    uv_mutex_lock(&view->lock);
+    forgives = view->forgives;
+    view->forgives = false;
+    memcpy(who, view->forgive, sizeof(view->forgive));
+    uv_mutex_unlock(&view->lock);
+    return forgives;
+}
+
 void edge_view_turn(struct cove_edge *edge, uint64_t now_ms)
 {
     struct edge_view *view = &edge->view;
+    char who[COVE_EDGE_ADDRESS + 1];
 
     atomic_store_explicit(&view->turned_ns, uv_hrtime(), memory_order_relaxed);
+    if (view_forgives(view, who)) {
+        edge_ban_forgive(edge, who);
+        view->copied_ms = 0;
+    }
     if (now_ms - view->copied_ms >= EDGE_VIEW_MS) {
         view->copied_ms = now_ms;
         view_copy(edge, now_ms);
@@ -176,6 +198,22 @@ void cove_edge_redial(struct cove_edge *edge)
 {
     atomic_store(&edge->view.redial, true);
     cove_edge_wake(edge);
+}
+
+int cove_edge_forgive(struct cove_edge *edge, const char *who)
+{
+    struct edge_view *view = &edge->view;
+    bool room;
+
+    uv_mutex_lock(&view->lock);
+    room = !view->forgives;
+    if (room) {
+        view->forgives = true;
+        snprintf(view->forgive, sizeof(view->forgive), "%s", who);
+    }
+    uv_mutex_unlock(&view->lock);
+    cove_edge_wake(edge);
+    return room ? 0 : COVE_EBUSY;
 }
 
 void cove_edge_stop_within(struct cove_edge *edge, unsigned within_ms)

@@ -18,6 +18,7 @@
 #define COVE_SYNC_ENGINE_H
 
 #include "crdt/repo.h"
+#include "sync/ban.h"
 #include "sync/channel.h"
 
 struct cove_engine;
@@ -75,6 +76,8 @@ int cove_conn_end(struct cove_conn *conn);
 const struct cove_diag *cove_conn_diag(const struct cove_conn *conn);
 /* The device that called, proved its key and is no peer here, or NULL. */
 const struct cove_key *cove_conn_stranger(const struct cove_conn *conn);
+/* Did it end by bytes that no honest device sends, whoever sent them? */
+bool cove_conn_at_fault(const struct cove_conn *conn);
 /* The socket is gone: free the connection. */
 void cove_conn_closed(struct cove_conn *conn);
 
@@ -112,6 +115,13 @@ COVE_MUST_CHECK int cove_engine_tick(struct cove_engine *engine,
  * since what was ingested is still in a write transaction. */
 COVE_MUST_CHECK int cove_engine_flush(struct cove_engine *engine,
                                       uint64_t now_ms);
+
+/* The devices that have strikes, and those that are refused for a while. Of the
+ * engine's time. */
+const struct cove_bans *cove_engine_bans(const struct cove_engine *engine);
+/* Take a device in again. Was there something against it? */
+bool cove_engine_forgive(struct cove_engine *engine,
+                         const struct cove_key *device);
 
 /* The record of a peer, kept in COVE_RECORDS_PEERS under its device key. */
 enum cove_peer_state {

@@ -62,6 +62,9 @@ int engine_admit(void *ctx, const struct cove_key *key, const uint8_t *secret)
     bool known = false;
     int err;
 
+    if (cove_bans_left(&conn->engine->bans, conn->engine->now_ms, key->b) > 0) {
+        return COVE_ELIMIT;
+    }
     if (conn->expected || COVE_PLANTED("anybody-admitted")) {
         return 0;
     }

@@ -74,6 +74,10 @@ int conn_fail(struct cove_conn *conn, int code, const char *format, ...)
     (void)cove_fail(&conn->diag, code, "%s", sentence);
     cove_channel_refuse(conn->channel, conn_reason(code), code, sentence);
     conn_event(conn, "closed: %s", conn->diag.text);
+    if (code == COVE_EPROTOCOL && conn->peer != NULL && !conn->blameless) {
+        conn->at_fault = true;
+        (void)engine_strike(conn, COVE_BAN_BREACH);
+    }
     return code;
 }
 
@@ -82,6 +86,7 @@ static int conn_fail_channel(struct cove_conn *conn, int code)
 {
     const struct cove_diag *why = cove_channel_diag(conn->channel);
 
+    conn->blameless = !cove_channel_at_fault(conn->channel);
     return conn_fail(conn, code, "%s",
                      why->code != 0 ? why->text : cove_error_text(code));
 }
@@ -401,6 +406,11 @@ const struct cove_diag *cove_conn_diag(const struct cove_conn *conn)
 const struct cove_key *cove_conn_stranger(const struct cove_conn *conn)
 {
     return cove_channel_stranger(conn->channel);
+}
+
+bool cove_conn_at_fault(const struct cove_conn *conn)
+{
+    return conn->at_fault || cove_channel_at_fault(conn->channel);
 }
 
 void conn_free(struct cove_conn *conn)

@@ -234,6 +234,7 @@ int give_know(struct cove_conn *conn, const struct cove_message *message)
         (void)cove_message_next_know(&walk, &id, &rows);
         give->job_bytes += sizeof(*job) + rows.bytes.len;
         if (give->job_bytes > ENGINE_JOB_BYTES) {
+            (void)engine_strike(conn, COVE_BAN_BREACH);
             return conn_fail(conn, COVE_ELIMIT,
                              "the peer asks for too much at once");
         }

@@ -104,11 +104,11 @@ static int ingest_refuse(struct ingest *in, const struct cove_id *id, int code,
     if (take->refused++ < ENGINE_STRIKES) {
         conn_event(conn, "refused %s: %s", text, in->diag.text);
     }
-    if (strike && ++take->strikes >= ENGINE_STRIKES) {
+    if (strike && engine_strike(conn, 1)) {
         return conn_fail(conn, COVE_EPROTOCOL,
-                         "%u times the peer sent what no honest device would, "
+                         "%d times the peer sent what no honest device would, "
                          "the last: %s",
-                         take->strikes, in->diag.text);
+                         COVE_BAN_STRIKES, in->diag.text);
     }
     return err;
 }
@@ -307,7 +307,9 @@ static int ingest_taken(struct ingest *in, const struct cove_batch *batch,
         memcmp(&batch->device, &conn->peer->key, sizeof(batch->device)) == 0) {
         conn_event(conn, "%u transactions without the right to write",
                    (unsigned)result->denied);
-        if (++conn->take.strikes >= ENGINE_STRIKES) {
+        conn->take.strikes++;
+        if (++conn->take.denied >= ENGINE_STRIKES) {
+            conn->blameless = true; /* it may not know yet that it has none */
             return conn_fail(conn, COVE_EPROTOCOL,
                              "the peer keeps writing without the right to");
         }

@@ -184,6 +184,7 @@ int interest_hear(struct cove_conn *conn, uint64_t now_ms,
         conn->interests = 0;
     }
     if (++conn->interests > INTERESTS) {
+        (void)engine_strike(conn, COVE_BAN_BREACH);
         return conn_fail(conn, COVE_ELIMIT,
                          "the peer changes its interest too often");
     }

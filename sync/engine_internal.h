@@ -17,6 +17,7 @@
  *   engine_clock.c   how the clocks of peers stand
  *   engine_admit.c   which device may come in
  *   engine_guest.c   devices that nobody named, where the store is open
+ *   engine_ban.c     strikes, and who is refused for a while
  *
  * Taking happens in cove_conn_input and writes; giving happens in the pump,
  * never while a write transaction is open, and so reads only what is durable.
@@ -25,6 +26,7 @@
 #define COVE_SYNC_ENGINE_INTERNAL_H
 
 #include "core/arena.h"
+#include "sync/ban.h"
 #include "sync/engine_give.h"
 #include "sync/engine_peer.h"
 #include "sync/engine_sweep.h"
@@ -58,6 +60,8 @@ struct cove_conn {
     uint32_t invited_by;      /* the number of the one it came by, or 0 */
     bool greeted;             /* the peer's hello came */
     bool done;
+    bool blameless; /* what it ends by may be the wire's fault */
+    bool at_fault;  /* it ended since the peer broke the protocol */
     bool was_in_sync;
     struct cove_diag diag;
     uint64_t opened_ms, heard_ms, pinged_ms;
@@ -106,6 +110,7 @@ struct cove_engine {
     uint64_t sums;     /* up to where the store is summed up */
     bool sums_due;     /* somebody waits for the rest */
     bool sums_damaged; /* go by changes */
+    struct cove_bans bans; /* devices */
 };
 
 /* engine.c */
@@ -182,6 +187,10 @@ COVE_MUST_CHECK int engine_guest_number(struct cove_conn *conn, uint32_t *out);
 COVE_MUST_CHECK int engine_guest_record(struct cove_conn *conn);
 /* Is there room for one more of them? */
 bool engine_guest_fits(const struct cove_conn *conn);
+
+/* engine_ban.c: the device has sent what no honest one would. True where that
+ * is enough: it is refused for a while, and the caller ends the connection. */
+bool engine_strike(struct cove_conn *conn, unsigned strikes);
 
 /* engine_conn.c */
 /* End a connection; the peer is told why. Returns code. */

@@ -68,7 +68,7 @@ struct conn_take {
                                    nothing behind it is taken until then */
     struct take_suspect *suspects;
     size_t suspect_count;
-    unsigned strikes, refused;
+    unsigned strikes, refused, denied;
     unsigned spares;           /* batches pushed in a row that were not new */
     bool sparing;              /* and this was said */
     struct cove_id last_owner; /* known to be held */

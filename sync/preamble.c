@@ -79,13 +79,18 @@ static int preamble_not_cove(struct cove_bytes in, struct cove_diag *diag)
                      shown);
 }
 
-int cove_preamble_check(const struct cove_preamble *mine, struct cove_bytes in,
-                        struct cove_diag *diag)
+bool cove_preamble_is_cove(struct cove_bytes in)
 {
     size_t magic =
         in.len < sizeof(preamble_magic) ? in.len : sizeof(preamble_magic);
 
-    if (magic > 0 && memcmp(in.at, preamble_magic, magic) != 0) {
+    return magic == 0 || memcmp(in.at, preamble_magic, magic) == 0;
+}
+
+int cove_preamble_check(const struct cove_preamble *mine, struct cove_bytes in,
+                        struct cove_diag *diag)
+{
+    if (!cove_preamble_is_cove(in)) {
         return preamble_not_cove(in, diag);
     }
     if (in.len > PREAMBLE_ROLE && in.at[PREAMBLE_ROLE] > 1) {

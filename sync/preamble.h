@@ -36,6 +36,8 @@ void cove_preamble_encode(const struct cove_preamble *preamble,
 COVE_MUST_CHECK int cove_preamble_check(const struct cove_preamble *mine,
                                         struct cove_bytes in,
                                         struct cove_diag *diag);
+/* Do these first bytes begin as any device's of Cove do? */
+bool cove_preamble_is_cove(struct cove_bytes in);
 /* Agree on the newest version both speak; `in` is a whole preamble that was
  * checked. Errors: COVE_EHANDSHAKE: no common version (the sentence says who
  * must update), or another suite. */

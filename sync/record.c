@@ -294,6 +294,7 @@ int cove_inbox_open(struct cove_inbox *inbox, uint64_t now_ms,
     size_t len = sealed.len - COVE_NOISE_TAG - 1;
     int err = inbox_reserve(inbox, len, diag);
 
+    inbox->authentic = false;
     if (err != 0) {
         return err;
     }
@@ -306,6 +307,7 @@ int cove_inbox_open(struct cove_inbox *inbox, uint64_t now_ms,
                          "a record of the peer does not authenticate: it was "
                          "changed, left out or repeated on the way");
     }
+    inbox->authentic = true;
     record_key_count(&inbox->key, sealed.len);
 
     uint8_t flags = plain[0];

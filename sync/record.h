@@ -88,6 +88,7 @@ struct cove_inbox {
     struct cove_buf ready;                /* (length, message) … */
     size_t taken;                         /* of ready */
     uint64_t messages;
+    bool authentic; /* the record opened last was */
     bool goodbye;
     enum cove_channel_bye_reason reason; /* once goodbye */
 };

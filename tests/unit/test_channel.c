@@ -191,6 +191,58 @@ START_TEST(garbage_gets_silence_at_its_first_wrong_byte)
 }
 END_TEST
 
+/* What is held against who calls, and what may be a mistake or the wire's. */
+START_TEST(who_does_what_no_device_does_is_at_fault)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        bool fault;
+    } firsts[] = {
+        {"GET", 3, true},
+        {"cov", 3, false}, /* so far */
+        {"cove\x01", 5, false},
+        {"cove\x00\x01\x00\x00"
+         "network",
+         15, false},
+        {"cove\x00\x01\x07\x09\0\0\0\0\0\0\0\0", 16, false},
+        {"cove\x00\x01\x00\x00\0\0\0\0\0\0\0\0\xff\xff", 18, true},
+        {"cove\x00\x01\x00\x00\0\0\0\0\0\0\0\0\0\x1f", 18, true},
+    };
+
+    for (size_t i = 0; i < COVE_ARRAY_LEN(firsts); i++) {
+        kit_make(&kit);
+        (void)!kit_input(&kit, B, firsts[i].bytes, firsts[i].len);
+        ck_assert_msg(cove_channel_at_fault(kit.side[B].ch) == firsts[i].fault,
+                      "%zu", i);
+        kit_clear(&kit);
+    }
+    kit_make(&kit); /* a bit of the handshake is another */
+    kit.side[B].flip_at = 200;
+    kit_pump(&kit);
+    ck_assert_int_eq(kit_state(&kit, B), COVE_CHANNEL_FAILED);
+    ck_assert(cove_channel_at_fault(kit.side[B].ch));
+    kit_clear(&kit);
+    kit.side[B].flip_at = KIT_UNTOUCHED;
+    kit_open(&kit); /* of a record: whoever stands on the way */
+    ck_assert_int_eq(kit_input(&kit, B,
+                               "\x00\x12"
+                               "0123456789abcdefgh",
+                               20),
+                     COVE_EPROTOCOL);
+    ck_assert(!cove_channel_at_fault(kit.side[B].ch));
+    kit_clear(&kit);
+    kit_open(&kit); /* what it says in one that is authentic */
+    ck_assert_int_eq(kit_forge(&kit, A, 0x40, "x", 1), COVE_EPROTOCOL);
+    ck_assert(cove_channel_at_fault(kit.side[B].ch));
+    kit_clear(&kit);
+    kit_open(&kit); /* but not that it gives us up */
+    ck_assert_int_eq(kit_forge(&kit, A, COVE_RECORD_GOODBYE, "\x04", 1),
+                     COVE_EPROTOCOL);
+    ck_assert(!cove_channel_at_fault(kit.side[B].ch));
+}
+END_TEST
+
 START_TEST(another_program_is_named_by_what_it_says)
 {
     kit_make(&kit);
@@ -940,6 +992,7 @@ int main(void)
     ADD(an_end_at_any_point_of_the_handshake_is_connection_lost);
     ADD(a_replayed_handshake_is_refused);
     ADD(garbage_gets_silence_at_its_first_wrong_byte);
+    ADD(who_does_what_no_device_does_is_at_fault);
     ADD(another_program_is_named_by_what_it_says);
     ADD(without_the_network_key_there_is_silence);
     ADD(who_copied_the_network_id_learns_nothing_but_it);

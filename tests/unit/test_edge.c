@@ -40,6 +40,7 @@ struct cove_engine {
     int (*begin)(void *ctx, struct cove_verify *verify);
     void *begin_ctx;
     unsigned verified;
+    struct cove_bans bans;
 };
 
 struct cove_verify {
@@ -185,6 +186,22 @@ void cove_verify_run(struct cove_verify *verify, size_t part)
 const struct cove_key *cove_conn_stranger(const struct cove_conn *conn)
 {
     return cove_channel_stranger(conn->ch);
+}
+
+bool cove_conn_at_fault(const struct cove_conn *conn)
+{
+    return cove_channel_at_fault(conn->ch);
+}
+
+const struct cove_bans *cove_engine_bans(const struct cove_engine *engine)
+{
+    return &engine->bans;
+}
+
+bool cove_engine_forgive(struct cove_engine *engine,
+                         const struct cove_key *device)
+{
+    return cove_bans_forgive(&engine->bans, device->b);
 }
 
 void cove_conn_stats(const struct cove_conn *conn, struct cove_conn_stats *out)
@@ -453,12 +470,15 @@ static void connect_both(void)
     ck_assert(turn_until(both_open, 2000));
 }
 
-/* A bare socket to b's listener. */
-static int bare_connect(void)
+/* A bare socket to b's listener, from 127.0.0.n. */
+static int bare_connect_from(uint8_t n)
 {
     struct sockaddr_in to = {.sin_family = AF_INET};
+    struct sockaddr_in from = {.sin_family = AF_INET};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+    from.sin_addr.s_addr = htonl(0x7f000000u | n);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     to.sin_port =
         htons((uint16_t)atoi(strrchr(cove_edge_address(b.edge), ':') + 1));
@@ -466,6 +486,11 @@ static int bare_connect(void)
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
     ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
     return fd;
+}
+
+static int bare_connect(void)
+{
+    return bare_connect_from(1);
 }
 
 /* --- addresses */
@@ -910,6 +935,220 @@ START_TEST(a_thousand_that_say_nothing_keep_no_peer_out)
 }
 END_TEST
 
+static int half_fds[COVE_EDGE_HALF_OPEN + 40];
+
+START_TEST(no_more_than_128_in_all_are_in_their_handshake)
+{
+    listen_b();
+    for (size_t i = 0; i < COVE_ARRAY_LEN(half_fds); i++) {
+        half_fds[i] = bare_connect_from((uint8_t)(2 + i / 7));
+        uv_run(&loop, UV_RUN_NOWAIT);
+        uv_run(&loop, UV_RUN_NOWAIT);
+        ck_assert_uint_le(b.edge->conn_count, COVE_EDGE_HALF_OPEN);
+    }
+    ck_assert(!turn_until(never, 20));
+    ck_assert_uint_eq(b.edge->conn_count, COVE_EDGE_HALF_OPEN);
+    ck_assert_uint_eq(b.edge->counts.turned_away, 40);
+    for (size_t i = 0; i < COVE_ARRAY_LEN(half_fds); i++) {
+        close(half_fds[i]);
+    }
+}
+END_TEST
+
+/* --- addresses that are refused for a while */
+
+static bool b_has_none(void)
+{
+    return b.edge->conn_count == 0;
+}
+
+/* Call from there, say that, and hang up when the edge has. */
+static void bare_say(uint8_t n, const char *words)
+{
+    uint64_t accepted = b.edge->counts.accepted;
+    int fd = bare_connect_from(n);
+
+    while (b.edge->counts.accepted == accepted) {
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    (void)!write(fd, words, strlen(words));
+    if (words[0] == '\0') {
+        close(fd);
+        fd = -1;
+    }
+    ck_assert(turn_until(b_has_none, 2000));
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+static uint64_t refused_then;
+
+static bool b_refused_another(void)
+{
+    return b.edge->counts.refused > refused_then;
+}
+
+static bool is_refused(uint8_t n)
+{
+    int fd;
+    bool refused;
+
+    refused_then = b.edge->counts.refused;
+    fd = bare_connect_from(n);
+    refused = turn_until(b_refused_another, 100);
+    close(fd);
+    ck_assert(turn_until(b_has_none, 2000));
+    return refused;
+}
+
+START_TEST(an_address_of_64_that_speak_no_cove_is_refused)
+{
+    struct cove_edge_state state;
+
+    listen_b();
+    for (int i = 0; i < COVE_BAN_STRIKES - 1; i++) {
+        bare_say(2, i % 2 == 0 ? "GET / HTTP/1.1\r\n\r\n" : "SSH-2.0");
+    }
+    ck_assert(!is_refused(2));
+    bare_say(2, "x");
+    ck_assert(is_refused(2));
+    ck_assert(!is_refused(3)); /* nobody else is */
+    b.edge->view.copied_ms = 0;
+    edge_touch(b.edge);
+    ck_assert(!turn_until(never, 20));
+    cove_edge_look(b.edge, &state, NULL, NULL);
+    ck_assert_uint_eq(state.banned, 1);
+    ck_assert_uint_eq(state.refused, 1);
+    ck_assert_uint_eq(state.ban_count, 1);
+    ck_assert_str_eq(state.bans[0].who, "127.0.0.2");
+    ck_assert(!state.bans[0].device);
+    ck_assert_uint_le(state.bans[0].left_ms, COVE_BAN_MIN_MS);
+    /* until it is over */
+    ck_assert_uint_eq(b.edge->bans.count, 1);
+    b.edge->bans.at[0].until_ms = uv_now(&loop);
+    ck_assert(!is_refused(2));
+}
+END_TEST
+
+static bool b_forgave(void)
+{
+    return b.edge->bans.count == 0;
+}
+
+START_TEST(an_address_is_taken_in_again_by_its_name)
+{
+    listen_b();
+    for (int i = 0; i < COVE_BAN_STRIKES; i++) {
+        bare_say(2, "x");
+    }
+    ck_assert(is_refused(2));
+    ck_assert_int_eq(cove_edge_forgive(b.edge, "127.0.0.3"), 0);
+    ck_assert_int_eq(cove_edge_forgive(b.edge, "127.0.0.2"), COVE_EBUSY);
+    ck_assert(!turn_until(never, 20));
+    ck_assert(is_refused(2));
+    ck_assert_int_eq(cove_edge_forgive(b.edge, "127.0.0.2"), 0);
+    ck_assert(turn_until(b_forgave, 1000));
+    ck_assert(!is_refused(2));
+}
+END_TEST
+
+START_TEST(who_says_nothing_or_hangs_up_is_held_nothing_against)
+{
+    listen_b();
+    for (int i = 0; i < 2 * COVE_BAN_STRIKES; i++) {
+        bare_say(2, "");
+    }
+    b.engine.age_ms = 4990;
+    for (int i = 0; i < 3; i++) { /* too slow */
+        int fd = bare_connect_from(2);
+
+        ck_assert(!turn_until(never, 20));
+        ck_assert(turn_until(b_has_none, 1000));
+        close(fd);
+    }
+    ck_assert_uint_eq(b.edge->bans.count, 0);
+}
+END_TEST
+
+/* There may be a proxy, and everybody behind it. */
+START_TEST(this_machine_is_never_refused)
+{
+    listen_b();
+    for (int i = 0; i < 2 * COVE_BAN_STRIKES; i++) {
+        bare_say(1, "x");
+    }
+    ck_assert_uint_eq(b.edge->bans.count, 0);
+}
+END_TEST
+
+static bool b_has_one(void)
+{
+    return b.edge->conn_count == 1;
+}
+
+START_TEST(an_address_from_which_a_known_device_is_connected_is_spared)
+{
+    connect_both();
+    memcpy(b.edge->conns->ip, (uint8_t[16]){[10] = 0xff, 0xff, 127, 0, 0, 2},
+           16); /* as if it had called from there */
+    for (int i = 0; i < 2 * COVE_BAN_STRIKES; i++) {
+        uint64_t accepted = b.edge->counts.accepted;
+        int fd = bare_connect_from(2);
+
+        while (b.edge->counts.accepted == accepted) {
+            uv_run(&loop, UV_RUN_NOWAIT);
+        }
+        ck_assert_int_eq(write(fd, "x", 1), 1);
+        ck_assert(turn_until(b_has_one, 2000));
+        close(fd);
+    }
+    ck_assert_uint_eq(b.edge->bans.count, 0);
+    ck_assert(both_open());
+}
+END_TEST
+
+START_TEST(half_an_ipv6_address_is_one_name)
+{
+    uint8_t who[COVE_BAN_WHO] = {0x20, 0x01, 0x0d, 0xb8};
+    uint8_t ip[16] = {0x20, 0x01, 0x0d, 0xb8};
+    struct cove_edge_state state;
+
+    ip[15] = 77;
+    ck_assert(!edge_ban_refuses(b.edge, ip));
+    ck_assert_uint_gt(cove_bans_strike(&b.edge->bans, &cove_env_system,
+                                       edge_now(b.edge), who, COVE_BAN_STRIKES),
+                      0);
+    ck_assert(edge_ban_refuses(b.edge, ip));
+    ip[7] = 1;
+    ck_assert(!edge_ban_refuses(b.edge, ip));
+    edge_ban_view(b.edge, edge_now(b.edge), &state);
+    ck_assert_str_eq(state.bans[0].who, "2001:db8::/64");
+    edge_ban_forgive(b.edge, "2001:db8::/64");
+    ck_assert_uint_eq(b.edge->bans.count, 0);
+}
+END_TEST
+
+START_TEST(a_device_that_is_refused_is_not_called)
+{
+    char who[COVE_HEX_LEN(32)];
+
+    listen_b();
+    device_peer(&a, 0, &b, cove_edge_address(b.edge));
+    ck_assert_uint_gt(cove_bans_strike(&a.engine.bans, &cove_env_system,
+                                       edge_now(a.edge), b.repo.device.b,
+                                       COVE_BAN_STRIKES),
+                      0);
+    ck_assert_int_eq(cove_edge_start(a.edge), 0);
+    ck_assert(!turn_until(both_open, 300));
+    ck_assert_uint_eq(a.edge->counts.dialled, 0);
+    cove_hex(cove_bytes(b.repo.device.b, 32), who);
+    device_peer(&b, 0, &a, "");
+    ck_assert_int_eq(cove_edge_forgive(a.edge, who), 0);
+    ck_assert(turn_until(both_open, 2000));
+}
+END_TEST
+
 START_TEST(a_scanner_gets_silence_and_a_close)
 {
     char got[64];
@@ -1322,6 +1561,14 @@ int main(void)
     ADD(a_peer_is_found_by_name);
     ADD(two_that_dial_each_other_keep_one_connection);
     ADD(a_thousand_that_say_nothing_keep_no_peer_out);
+    ADD(no_more_than_128_in_all_are_in_their_handshake);
+    ADD(an_address_of_64_that_speak_no_cove_is_refused);
+    ADD(an_address_is_taken_in_again_by_its_name);
+    ADD(who_says_nothing_or_hangs_up_is_held_nothing_against);
+    ADD(this_machine_is_never_refused);
+    ADD(an_address_from_which_a_known_device_is_connected_is_spared);
+    ADD(half_an_ipv6_address_is_one_name);
+    ADD(a_device_that_is_refused_is_not_called);
     ADD(a_scanner_gets_silence_and_a_close);
     ADD(who_says_nothing_is_dropped_after_five_seconds);
     ADD(there_are_never_more_connections_than_the_limit);
