@@ -271,7 +271,7 @@ def a_store_in_use_is_not_restored_over(cove):
 
 
 def a_restored_device_and_its_peers_meet_without_a_fork(cove):
-    """What the peer had since comes back; both sides go on."""
+    """A14: what the peer had since comes back; both sides go on."""
     with nodes_of(cove, "alice", "bob") as (alice, bob):
         base = alice.dir.parent
         group = alice.new("group", "--member", f"{bob.key}=writer")

@@ -549,7 +549,7 @@ def every_verb_has_json_and_help(cove):
 
 
 def nothing_printed_steers_the_terminal(cove):
-    """Names and values with control characters, as a hostile peer may send."""
+    """A34: Names and values with control characters, as a hostile peer may send."""
     nasty = "a\x1b[31mred\x07\r\nline\x7f\x9b2J é 漢 😀"
     with desk_of(cove) as d:
         ident = d.node.json("new", "--fields", "-",

@@ -30,7 +30,7 @@ def apart(ident, *nodes):
 
 
 def a_copied_directory_begins_a_session(cove):
-    """The nonce is copied along; the file is another."""
+    """A14: the nonce is copied along; the file is another."""
     with desk_of(cove) as d:
         ident = d.new("n=1")
         shutil.copytree(d.dir, d.base / "copy")
@@ -97,7 +97,7 @@ def an_inode_that_is_used_again_is_no_proof(cove):
 
 
 def a_clone_beside_the_original_and_both_with_a_third(cove):
-    """All three have everything, and there is no fork."""
+    """A14: all three have everything, and there is no fork."""
     with nodes_of(cove, "alice", "bob") as (alice, bob):
         base = alice.dir.parent
         group = alice.new("group", "--member", f"{bob.key}=writer")
@@ -126,7 +126,7 @@ def a_clone_beside_the_original_and_both_with_a_third(cove):
 
 
 def an_old_state_put_back_whole_meets_its_peer_without_a_fork(cove):
-    """Every file of the directory as it was, in place: the peer knows more."""
+    """A14: every file of the directory as it was, in place: the peer knows more."""
     with nodes_of(cove, "alice", "bob") as (alice, bob):
         group = alice.new("group", "--member", f"{bob.key}=writer")
         ident = alice.new("--owner", group, "n:=1")

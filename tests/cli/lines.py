@@ -99,7 +99,7 @@ def a_full_disk_says_up_to_where_an_export_is_whole(cove):
 # --------------------------------------------------------------------- import
 
 def an_import_that_was_killed_makes_each_document_once(cove):
-    """Killed again and again, in any of its commits."""
+    """A38: Killed again and again, in any of its commits."""
     with desk_of(cove) as d:
         publish(d)
         path = d.base / "notes.jsonl"

@@ -125,6 +125,7 @@ START_TEST(what_was_committed_is_there_after_opening_again)
 }
 END_TEST
 
+/* A37 */
 START_TEST(a_full_map_is_no_space_and_the_store_stays_readable)
 {
     struct cove_options options = {.size = sizeof(options),

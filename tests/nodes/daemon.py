@@ -255,7 +255,7 @@ def quiet_logs_errors_alone(cove):
 
 
 def a_name_with_escapes_reaches_no_terminal_raw(cove):
-    """Of a peer, in lists, states, metrics' sources and the log."""
+    """A34: Of a peer, in lists, states, metrics' sources and the log."""
     with nodes_of(cove, "a", "b") as (a, b):
         evil = "\x1b]0;owned\x07\u009b31m ../../etc"
         serve(a)

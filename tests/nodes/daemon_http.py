@@ -200,7 +200,7 @@ def other_hosts_methods_and_bodies_are_refused(cove):
 
 
 def without_the_token_nothing_is_said(cove):
-    """Where one is set; and SIGHUP sets another."""
+    """A35: where one is set; and SIGHUP sets another."""
     with nodes_of(cove, "a") as (a,):
         token, other = "0123456789abcdef", "fedcba9876543210"
         conf = a.dir / "serve.conf"

@@ -72,7 +72,7 @@ class Served:
 
 
 def garbage_and_frames_of_any_length_are_closed(cove):
-    """Before the handshake: wrong magic, half a preamble, half a frame, 4 GB."""
+    """A7: before the handshake: wrong magic, half a preamble, half a frame, 4 GB."""
     chance = random.Random(7)
     with nodes_of(cove, "a", "b") as (a, b):
         served = Served(a, b)
@@ -117,7 +117,7 @@ def garbage_and_frames_of_any_length_are_closed(cove):
 
 
 def a_connection_that_says_nothing_or_drips_is_dropped_at_the_deadline(cove):
-    """5 s for a handshake, however slowly it comes; many at a time."""
+    """A6: 5 s for a handshake, however slowly it comes; many at a time."""
     with nodes_of(cove, "a", "b") as (a, b):
         served = Served(a, b)
         files = descriptors(a)

@@ -39,7 +39,7 @@ def write_some(node, group, ledger, mark):
 
 
 def nothing_acknowledged_is_lost_by_kills_of_daemons(cove):
-    """a and b write and sync while both are killed again and again."""
+    """A38: a and b write and sync while both are killed again and again."""
     number = seed()
     chance = random.Random(number)
     print("# COVE_SEED", number, flush=True)

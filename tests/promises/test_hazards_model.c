@@ -261,6 +261,7 @@ START_TEST(c13_an_equal_value_from_another_write_is_not_skipped)
 }
 END_TEST
 
+/* A24 */
 START_TEST(c14_a_forged_copy_is_not_trusted)
 {
     struct author bob;

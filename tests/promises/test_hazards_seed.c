@@ -117,6 +117,7 @@ START_TEST(h03_a_default_never_beats_an_earlier_value_from_another_device)
 }
 END_TEST
 
+/* A21 */
 START_TEST(h04_two_peers_that_migrate_at_once_count_once)
 {
     stage_two("{'tags':'a,b,c','size':'7','name':'Ada Byron'}");
@@ -357,6 +358,7 @@ START_TEST(h11_an_edited_step_is_another_and_drift_is_reported)
 }
 END_TEST
 
+/* A19 */
 START_TEST(h14_steps_have_one_grammar_and_what_breaks_it_is_never_active)
 {
     stage("{'size':'7'}");
@@ -541,6 +543,7 @@ END_TEST
                     "us") ",'priority':{'type':'string',"                      \
                           "'default':'low'}," TEXT("note") "}}"
 
+/* A20 */
 START_TEST(h21_an_edit_of_a_removed_field_is_kept_and_comes_back)
 {
     stage("{'note':'n'}");

@@ -160,6 +160,7 @@ START_TEST(h27_two_devices_that_begin_at_once_begin_the_same)
 }
 END_TEST
 
+/* A17 */
 START_TEST(h28_who_may_only_write_cannot_publish)
 {
     stage("{'size':'1'}");

@@ -67,6 +67,7 @@ START_TEST(i02_writing_migrated_data_back_changes_no_view_at_any_version)
 }
 END_TEST
 
+/* A21 */
 START_TEST(i03_doing_it_again_writes_nothing)
 {
     struct play p;
@@ -384,6 +385,7 @@ START_TEST(i10_a_reader_sees_the_same_and_writes_nothing)
 }
 END_TEST
 
+/* A24 */
 START_TEST(i11_a_forged_copy_changes_nothing_where_its_origins_are_held)
 {
     struct author bob;

@@ -273,6 +273,7 @@ START_TEST(who_is_refused_is_not_let_in_by_calling_it_either)
 }
 END_TEST
 
+/* A8 */
 START_TEST(breaking_the_protocol_eight_times_is_enough)
 {
     unsigned most = COVE_BAN_STRIKES / COVE_BAN_BREACH;
@@ -389,7 +390,8 @@ START_TEST(who_is_cut_off_or_slow_is_held_nothing_against)
 }
 END_TEST
 
-/* It may have been a writer until a moment ago, and does not know better. */
+/* A17: It may have been a writer until a moment ago, and does not know better.
+ */
 START_TEST(who_wrote_offline_and_lost_the_right_is_not_refused)
 {
     struct kit_member members[] = {{&alice.kit, "admin"}, {&bob.kit, "reader"}};

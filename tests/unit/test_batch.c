@@ -161,6 +161,7 @@ START_TEST(a_head_is_signed_as_the_golden_batch_is)
 }
 END_TEST
 
+/* A29 */
 START_TEST(a_proof_holds_for_its_head_alone)
 {
     static const char *const names[] = {"batch.first", "batch.group.2",
@@ -320,6 +321,7 @@ static const struct batch_case cases[] = {
      "batch"},
 };
 
+/* A29 */
 START_TEST(each_rule_is_kept_and_each_refusal_names_it)
 {
     for (size_t i = 0; i < COVE_ARRAY_LEN(cases); i++) {
@@ -409,6 +411,7 @@ static int both_ways(const struct cove_batch *batch)
     return err;
 }
 
+/* A29 */
 START_TEST(a_batch_has_its_limits_both_ways)
 {
     static struct cove_bytes txs[COVE_MAX_BATCH_TX + 1];
@@ -494,6 +497,7 @@ START_TEST(roots_are_those_of_rfc_9162)
 }
 END_TEST
 
+/* A29 */
 START_TEST(every_leaf_of_every_small_tree_has_a_path_to_its_root)
 {
     enum { MOST = 70 };

@@ -160,6 +160,7 @@ static void assert_refused(const struct refusal *cases, size_t count)
 
 #define REFUSED(cases) assert_refused(cases, COVE_ARRAY_LEN(cases))
 
+/* A8 */
 START_TEST(a_head_longer_than_needed_is_refused)
 {
     static const struct refusal cases[] = {
@@ -183,6 +184,7 @@ START_TEST(a_head_longer_than_needed_is_refused)
 }
 END_TEST
 
+/* A8 */
 START_TEST(map_keys_out_of_order_or_twice_are_refused)
 {
     static const struct refusal cases[] = {
@@ -227,6 +229,7 @@ START_TEST(tags_undefined_simple_values_and_indefinite_lengths_are_refused)
 }
 END_TEST
 
+/* A8 */
 START_TEST(text_that_is_no_utf8_is_refused)
 {
     static const struct refusal cases[] = {
@@ -248,6 +251,7 @@ START_TEST(text_that_is_no_utf8_is_refused)
 }
 END_TEST
 
+/* A8 */
 START_TEST(a_float_has_one_form_and_nan_has_one_form)
 {
     static const struct refusal cases[] = {
@@ -287,6 +291,7 @@ START_TEST(an_integer_below_int64_is_refused)
 }
 END_TEST
 
+/* A8 */
 START_TEST(an_item_cut_anywhere_or_followed_by_bytes_is_refused)
 {
     static const struct refusal cases[] = {

@@ -92,6 +92,7 @@ static void handshake_lengths(size_t out[2])
     kit_clear(&kit);
 }
 
+/* A2 */
 START_TEST(every_bit_changed_in_the_handshake_fails_it_cleanly)
 {
     size_t len[2];
@@ -126,6 +127,7 @@ START_TEST(every_bit_changed_in_the_handshake_fails_it_cleanly)
 }
 END_TEST
 
+/* A3 */
 START_TEST(an_end_at_any_point_of_the_handshake_is_connection_lost)
 {
     size_t len[2];
@@ -146,6 +148,7 @@ START_TEST(an_end_at_any_point_of_the_handshake_is_connection_lost)
 }
 END_TEST
 
+/* A1 */
 START_TEST(a_replayed_handshake_is_refused)
 {
     uint8_t recorded[KIT_WIRE_MAX];
@@ -167,6 +170,7 @@ START_TEST(a_replayed_handshake_is_refused)
 }
 END_TEST
 
+/* A4 */
 START_TEST(garbage_gets_silence_at_its_first_wrong_byte)
 {
     static const char *const garbage[] = {
@@ -254,6 +258,7 @@ START_TEST(another_program_is_named_by_what_it_says)
 }
 END_TEST
 
+/* A4 */
 START_TEST(without_the_network_key_there_is_silence)
 {
     uint8_t other[32] = {9};
@@ -312,6 +317,7 @@ static void foreign_preamble(uint8_t from, uint8_t to, uint8_t suite,
     cove_preamble_encode(&p, out);
 }
 
+/* A39 */
 START_TEST(without_a_common_version_both_learn_who_must_update)
 {
     uint8_t bytes[COVE_PREAMBLE_LEN];
@@ -338,7 +344,7 @@ START_TEST(without_a_common_version_both_learn_who_must_update)
 }
 END_TEST
 
-/* An initiator by hand: a newer build that speaks versions 0 to 3. */
+/* A39: An initiator by hand: a newer build that speaks versions 0 to 3. */
 START_TEST(with_a_newer_peer_the_common_version_is_spoken)
 {
     struct kit_side *a = &kit.side[A];
@@ -398,6 +404,7 @@ START_TEST(two_of_one_role_refuse_each_other)
 }
 END_TEST
 
+/* A27 */
 START_TEST(a_key_of_small_order_is_refused)
 {
     static const uint8_t message[2 + 32] = {0, 32}; /* the point zero */
@@ -412,6 +419,7 @@ START_TEST(a_key_of_small_order_is_refused)
 }
 END_TEST
 
+/* A7 */
 START_TEST(a_length_of_the_handshake_is_judged_before_its_bytes)
 {
     static const struct {
@@ -449,6 +457,7 @@ static void expect_refused(unsigned bad, const char *part)
     kit_clear(&kit);
 }
 
+/* A28 */
 START_TEST(a_certificate_out_of_its_time_is_refused_by_name)
 {
     for (unsigned bad = 0; bad < 2; bad++) {
@@ -473,6 +482,7 @@ START_TEST(clocks_may_differ_by_five_minutes)
 }
 END_TEST
 
+/* A28 */
 START_TEST(a_certificate_of_another_device_is_refused_by_name)
 {
     for (unsigned bad = 0; bad < 2; bad++) {
@@ -487,6 +497,7 @@ START_TEST(a_certificate_of_another_device_is_refused_by_name)
 }
 END_TEST
 
+/* A28 */
 START_TEST(a_self_made_certificate_is_refused_by_name)
 {
     for (unsigned bad = 0; bad < 2; bad++) {
@@ -502,6 +513,7 @@ START_TEST(a_self_made_certificate_is_refused_by_name)
 }
 END_TEST
 
+/* A28 */
 START_TEST(every_byte_of_a_certificate_counts)
 {
     const struct cove_identity *id = &kit.side[A].identity;
@@ -755,6 +767,7 @@ START_TEST(a_responder_that_presents_a_secret_is_refused)
 }
 END_TEST
 
+/* A40 */
 START_TEST(a_peer_with_our_own_key_is_refused)
 {
     struct kit_side *b = &kit.side[B];
@@ -768,6 +781,7 @@ START_TEST(a_peer_with_our_own_key_is_refused)
 }
 END_TEST
 
+/* A6 */
 START_TEST(the_handshake_has_five_seconds)
 {
     uint64_t next = 0;

@@ -119,7 +119,7 @@ START_TEST(signatures_are_those_of_rfc_8032)
 }
 END_TEST
 
-/* S + L gives the same point: accepted, one message would have two
+/* A27: S + L gives the same point: accepted, one message would have two
  * signatures. */
 START_TEST(a_signature_whose_s_is_not_below_l_is_refused)
 {
@@ -141,7 +141,7 @@ START_TEST(a_signature_whose_s_is_not_below_l_is_refused)
 }
 END_TEST
 
-/* With a key of small order R = S·B holds for any message. */
+/* A27: With a key of small order R = S·B holds for any message. */
 START_TEST(a_key_of_small_order_verifies_nothing)
 {
     static const char *const keys[] = {
@@ -198,6 +198,7 @@ START_TEST(both_sides_of_x25519_find_the_same_secret)
 }
 END_TEST
 
+/* A27 */
 START_TEST(an_all_zero_shared_secret_fails_the_handshake)
 {
     static const char *const points[] = {

@@ -914,6 +914,7 @@ END_TEST
 
 /* --- hostile neighbours */
 
+/* A5 */
 START_TEST(a_thousand_that_say_nothing_keep_no_peer_out)
 {
     static int fds[1000];
@@ -937,6 +938,7 @@ END_TEST
 
 static int half_fds[COVE_EDGE_HALF_OPEN + 40];
 
+/* A5 */
 START_TEST(no_more_than_128_in_all_are_in_their_handshake)
 {
     listen_b();
@@ -1002,6 +1004,7 @@ static bool is_refused(uint8_t n)
     return refused;
 }
 
+/* A4 */
 START_TEST(an_address_of_64_that_speak_no_cove_is_refused)
 {
     struct cove_edge_state state;
@@ -1149,6 +1152,7 @@ START_TEST(a_device_that_is_refused_is_not_called)
 }
 END_TEST
 
+/* A4 */
 START_TEST(a_scanner_gets_silence_and_a_close)
 {
     char got[64];
@@ -1190,6 +1194,7 @@ END_TEST
 
 static int many_fds[COVE_EDGE_CONNS + 50];
 
+/* A5 */
 START_TEST(there_are_never_more_connections_than_the_limit)
 {
     listen_b();
@@ -1417,6 +1422,7 @@ END_TEST
 
 /* --- failures of the machine */
 
+/* A37 */
 START_TEST(a_failing_commit_is_reported_and_sync_goes_on)
 {
     connect_both();
@@ -1429,6 +1435,7 @@ START_TEST(a_failing_commit_is_reported_and_sync_goes_on)
 }
 END_TEST
 
+/* A37 */
 START_TEST(each_allocation_that_fails_delays_and_no_more)
 {
     struct cove_edge *none = NULL;

@@ -531,6 +531,7 @@ static void client_say_unflushed(void)
     cove_channel_written(client.channel, out.len);
 }
 
+/* A38 */
 START_TEST(a_position_is_acknowledged_only_after_the_commit)
 {
     struct cove_id id;
@@ -553,6 +554,7 @@ START_TEST(a_position_is_acknowledged_only_after_the_commit)
 }
 END_TEST
 
+/* A38 */
 START_TEST(a_failed_commit_acknowledges_nothing)
 {
     struct cove_id id;
@@ -768,6 +770,7 @@ START_TEST(a_fifth_connection_of_a_device_is_refused)
 }
 END_TEST
 
+/* A40 */
 START_TEST(a_second_store_with_one_device_key_is_refused_and_both_know)
 {
     struct client copy;
@@ -799,6 +802,7 @@ START_TEST(a_second_store_with_one_device_key_is_refused_and_both_know)
 }
 END_TEST
 
+/* A40 */
 START_TEST(a_silent_connection_makes_room_for_another_store_in_5_s)
 {
     struct client copy;
@@ -1097,6 +1101,7 @@ START_TEST(several_that_are_ahead_make_the_clock_here_suspect)
 }
 END_TEST
 
+/* A3 */
 START_TEST(an_end_without_goodbye_is_connection_lost)
 {
     client_is_up_to_date();
@@ -1129,6 +1134,7 @@ END_TEST
 
 /* --- flow */
 
+/* A31 */
 START_TEST(nothing_is_sent_without_credit)
 {
     make(&alice, 1);
@@ -1149,6 +1155,7 @@ START_TEST(nothing_is_sent_without_credit)
 }
 END_TEST
 
+/* A31 */
 START_TEST(a_credit_of_2_to_the_63_is_bounded)
 {
     make(&alice, 1);
@@ -1167,6 +1174,7 @@ START_TEST(a_credit_of_2_to_the_63_is_bounded)
 }
 END_TEST
 
+/* A31 */
 START_TEST(no_more_than_16_MiB_of_credit_are_given)
 {
     cove_engine_free(alice.engine);
@@ -1195,6 +1203,7 @@ START_TEST(more_credit_comes_when_half_is_used)
 }
 END_TEST
 
+/* A6 */
 START_TEST(a_peer_that_does_not_read_costs_little_and_is_not_drowned)
 {
     struct cove_tx_op op = {.reg = cove_bytes_text("big")};

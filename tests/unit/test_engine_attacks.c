@@ -382,7 +382,8 @@ START_TEST(whatever_a_peer_sends_a_connection_holds_at_most_8_mib)
 }
 END_TEST
 
-/* A peer that takes nothing: 4 MiB are queued for it, and no more are made. */
+/* A6: A peer that takes nothing: 4 MiB are queued for it, and no more are made.
+ */
 START_TEST(what_waits_for_a_peer_that_does_not_read_is_bounded)
 {
     size_t before;

@@ -68,6 +68,7 @@ static void client_expect_ack(uint64_t position, size_t refused)
 
 /* --- the dialogue */
 
+/* A8 */
 START_TEST(what_breaks_the_dialogue_ends_the_connection)
 {
     static const char *const lines[] = {
@@ -105,6 +106,7 @@ START_TEST(nothing_is_taken_before_the_hello)
 }
 END_TEST
 
+/* A39 */
 START_TEST(kinds_of_later_versions_are_skipped)
 {
     client_say_hex(&client, "831860a1616101f6");
@@ -113,6 +115,7 @@ START_TEST(kinds_of_later_versions_are_skipped)
 }
 END_TEST
 
+/* A31 */
 START_TEST(who_sends_beyond_its_credit_is_dropped)
 {
     struct cove_hash digest = kit_digest(&alice.kit, &doc);
@@ -219,6 +222,7 @@ START_TEST(a_bad_signature_is_refused_and_64_of_them_are_enough)
 }
 END_TEST
 
+/* A12 */
 START_TEST(every_bit_flipped_in_a_batch_is_refused_and_changes_nothing)
 {
     struct cove_hash before = kit_digest(&alice.kit, &doc);
@@ -251,6 +255,7 @@ START_TEST(every_bit_flipped_in_a_batch_is_refused_and_changes_nothing)
 }
 END_TEST
 
+/* A26 */
 START_TEST(a_header_that_is_none_is_refused)
 {
     uint8_t huge[5000] = {0};
@@ -283,6 +288,7 @@ START_TEST(what_is_no_batch_is_refused_without_a_name)
 }
 END_TEST
 
+/* A12 */
 START_TEST(one_bad_document_does_not_keep_the_others_back)
 {
     struct cove_id other = make(&alice, 2);
@@ -322,6 +328,7 @@ START_TEST(one_bad_document_does_not_keep_the_others_back)
 }
 END_TEST
 
+/* A15 */
 START_TEST(a_clock_far_ahead_is_refused_without_a_strike_and_taken_later)
 {
     struct cove_hash digest = {.b = {1}};
@@ -391,6 +398,7 @@ START_TEST(more_refused_documents_than_are_listed_stop_the_position)
 }
 END_TEST
 
+/* A13 */
 START_TEST(a_fork_is_refused_and_not_held_against_the_peer)
 {
     struct author fork;
@@ -412,6 +420,7 @@ START_TEST(a_fork_is_refused_and_not_held_against_the_peer)
 }
 END_TEST
 
+/* A13 */
 START_TEST(a_batch_behind_a_fork_is_asked_for_from_the_beginning)
 {
     struct cove_message_items rows;
@@ -459,6 +468,7 @@ START_TEST(a_forged_batch_is_asked_for_again_though_it_was_asked_for)
 }
 END_TEST
 
+/* A17 */
 START_TEST(who_writes_without_the_right_is_dropped_after_64)
 {
     struct kit_member members[] = {{&alice.kit, "admin"}, {&bob.kit, "reader"}};
@@ -479,6 +489,7 @@ START_TEST(who_writes_without_the_right_is_dropped_after_64)
 }
 END_TEST
 
+/* A17 */
 START_TEST(who_relays_what_others_had_no_right_to_is_not_to_blame)
 {
     struct kit_member members[] = {{&alice.kit, "admin"}, {&bob.kit, "reader"}};
@@ -499,6 +510,7 @@ START_TEST(who_relays_what_others_had_no_right_to_is_not_to_blame)
 }
 END_TEST
 
+/* A34 */
 START_TEST(a_sentence_of_the_peer_cannot_write_on_the_terminal)
 {
     struct cove_refusal refusal = {.has_id = true, .id = doc, .code = -16};
@@ -606,6 +618,7 @@ static void bob_again(void)
     node_know(&bob, &alice.kit.device);
 }
 
+/* A37 */
 START_TEST(every_allocation_may_fail)
 {
     unsigned failed = 0;
@@ -634,6 +647,7 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
+/* A37 */
 START_TEST(every_call_of_the_store_may_fail)
 {
     static const int codes[] = {COVE_EIO, COVE_ENOSPC, COVE_EBUSY};

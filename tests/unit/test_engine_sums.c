@@ -131,6 +131,7 @@ START_TEST(what_changes_while_sums_are_told_is_told_too)
 }
 END_TEST
 
+/* A3 */
 START_TEST(a_connection_that_is_cut_anywhere_in_them_begins_again)
 {
     for (uint32_t i = 0; i < 40; i++) {
@@ -199,6 +200,7 @@ static void client_differ(size_t len)
     client_say(&client, COVE_LANE_CONTROL);
 }
 
+/* A30 */
 START_TEST(answers_that_fit_no_sum_end_the_connection)
 {
     for (unsigned way = 0; way < 3; way++) {
@@ -279,6 +281,7 @@ START_TEST(who_finds_that_all_differs_is_told_all_and_no_more)
 }
 END_TEST
 
+/* A30 */
 START_TEST(who_tells_sums_without_end_is_dropped)
 {
     static const uint8_t mark[COVE_MESSAGE_MARK];
@@ -311,6 +314,57 @@ START_TEST(who_tells_sums_without_end_is_dropped)
 }
 END_TEST
 
+/* A23: nobody can have looked for ids whose marks are alike: what they are is
+ * not known before the handshake is done. */
+START_TEST(marks_of_equal_stores_differ_on_each_connection)
+{
+    uint8_t marks[2][COVE_MESSAGE_MARK];
+
+    for (size_t i = 0; i < 2; i++) {
+        struct cove_message_sum sum;
+        struct cove_reader walk;
+
+        client_begin();
+        walk = cove_message_walk(&client.message.sums.nodes);
+        ck_assert(cove_message_next_sum(&walk, &sum));
+        ck_assert_uint_ge(sum.marks.len, COVE_MESSAGE_MARK);
+        memcpy(marks[i], sum.marks.at, sizeof(marks[i]));
+        client_clear(&client);
+    }
+    ck_assert_mem_ne(marks[0], marks[1], sizeof(marks[0]));
+}
+END_TEST
+
+/* A30: it never shrinks. */
+START_TEST(the_same_sum_again_and_again_costs_an_answer_and_no_memory)
+{
+    static const uint8_t marks[16 * COVE_MESSAGE_MARK];
+    struct cove_message_sums sums = {.class = 3, .owner = group};
+    struct cove_message_sum sum = {.mask = 0xffff,
+                                   .marks = cove_bytes(marks, sizeof(marks))};
+    unsigned answers = 0;
+    long alive = 0;
+
+    client_begin();
+    for (unsigned said = 0; said < 5000; said++) {
+        ck_assert_int_eq(cove_message_add_sum(&client.list[0], &sum), 0);
+        ck_assert_int_eq(
+            cove_message_put_sums(&client.out, &sums, &client.list[0]), 0);
+        client_say(&client, COVE_LANE_CONTENT);
+        while (client_hear(&client)) {
+            answers += client.message.kind == COVE_MESSAGE_DIFFER;
+        }
+        if (said == 100) {
+            alive = alice.kit.heap.alive;
+        }
+    }
+    ck_assert_int_eq(cove_conn_diag(client.conn)->code, 0);
+    ck_assert_uint_eq(answers, 5000);
+    ck_assert_int_le(alice.kit.heap.alive, alive + 4);
+    client_clear(&client);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine_sums");
@@ -328,6 +382,9 @@ int main(void)
     tcase_add_test(tcase, answers_that_fit_no_sum_end_the_connection);
     tcase_add_test(tcase, who_finds_that_all_differs_is_told_all_and_no_more);
     tcase_add_test(tcase, who_tells_sums_without_end_is_dropped);
+    tcase_add_test(tcase, marks_of_equal_stores_differ_on_each_connection);
+    tcase_add_test(tcase,
+                   the_same_sum_again_and_again_costs_an_answer_and_no_memory);
     suite_add_tcase(suite, tcase);
     return harness_run(suite);
 }

@@ -220,6 +220,7 @@ START_TEST(a_result_beyond_the_limits_of_a_value_fails)
 }
 END_TEST
 
+/* A19 */
 START_TEST(what_this_build_does_not_know_is_unknown)
 {
     static const char *const pipes[] = {

@@ -510,6 +510,7 @@ START_TEST(a_group_is_said_once_and_kept_once)
 }
 END_TEST
 
+/* A29 */
 START_TEST(a_shared_proof_holds_for_its_leaf_alone)
 {
     struct many m;

@@ -139,6 +139,7 @@ START_TEST(a_golden_header_gives_every_field)
 }
 END_TEST
 
+/* A26 */
 START_TEST(what_a_newer_version_wrote_is_accepted_and_marked)
 {
     struct cove_header h;
@@ -413,6 +414,7 @@ START_TEST(every_truncation_and_a_byte_more_is_refused)
 }
 END_TEST
 
+/* A26 */
 START_TEST(no_flipped_bit_leaves_the_id)
 {
     struct cove_bytes golden = vectors_get("header.comap");
@@ -489,6 +491,7 @@ static struct cove_header header_of_len(size_t len, struct cove_buf *meta)
     return h;
 }
 
+/* A26 */
 START_TEST(a_header_has_at_most_4096_bytes)
 {
     struct cove_buf meta;

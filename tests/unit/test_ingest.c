@@ -145,6 +145,7 @@ START_TEST(a_wrong_salt_is_refused)
 }
 END_TEST
 
+/* A15 */
 START_TEST(a_time_that_does_not_increase_is_refused)
 {
     struct world w;
@@ -209,6 +210,7 @@ START_TEST(a_batch_beyond_the_limits_is_refused)
 }
 END_TEST
 
+/* A26 */
 START_TEST(a_header_must_hash_to_its_id)
 {
     struct world w;

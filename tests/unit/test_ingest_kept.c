@@ -6,6 +6,7 @@
 
 /* --- taken */
 
+/* A1 */
 START_TEST(what_is_held_already_is_no_change)
 {
     struct world w;
@@ -150,6 +151,7 @@ START_TEST(a_group_signature_is_taken_and_relayed)
 }
 END_TEST
 
+/* A17 */
 START_TEST(a_readers_writes_are_relayed_and_never_shown)
 {
     struct world w;
@@ -225,6 +227,7 @@ START_TEST(nothing_is_shown_before_the_owner_is_here)
 }
 END_TEST
 
+/* A26 */
 START_TEST(what_this_build_does_not_know_survives_byte_for_byte)
 {
     struct world w;
@@ -259,6 +262,7 @@ END_TEST
 
 /* --- time */
 
+/* A15 */
 START_TEST(a_clock_in_the_year_3000_is_refused_and_moves_nothing)
 {
     struct world w;
@@ -290,6 +294,7 @@ START_TEST(a_clock_in_the_year_3000_is_refused_and_moves_nothing)
 }
 END_TEST
 
+/* A15 */
 START_TEST(a_tx_ahead_of_the_clock_is_held_until_its_time)
 {
     struct world w;
@@ -382,6 +387,7 @@ END_TEST
 
 /* --- our own session, elsewhere */
 
+/* A14 */
 START_TEST(a_peer_that_knows_more_of_our_session_ends_it)
 {
     struct world w;
@@ -413,6 +419,7 @@ START_TEST(a_peer_that_knows_more_of_our_session_ends_it)
 }
 END_TEST
 
+/* A13 */
 START_TEST(two_logs_for_one_place_leave_what_was_held_and_a_proof)
 {
     struct world w;
@@ -475,6 +482,7 @@ START_TEST(two_logs_for_one_place_leave_what_was_held_and_a_proof)
 }
 END_TEST
 
+/* A14 */
 START_TEST(a_fork_of_our_own_session_ends_it)
 {
     struct world w;
@@ -507,6 +515,7 @@ END_TEST
 
 /* --- copies */
 
+/* A24 */
 START_TEST(a_forged_copy_is_ignored_once_its_origin_can_be_checked)
 {
     struct world w;

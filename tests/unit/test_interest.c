@@ -319,6 +319,7 @@ START_TEST(what_is_wanted_by_its_id_is_given_once)
 }
 END_TEST
 
+/* A32 */
 START_TEST(an_interest_has_a_form_and_limits)
 {
     static const struct {

@@ -146,6 +146,7 @@ START_TEST(kinds_that_begin_with_x_are_carried_whatever_they_hold)
 }
 END_TEST
 
+/* A19 */
 START_TEST(a_register_has_64_bytes_and_a_step_256_ops)
 {
     const char *ops = "{'op':'x-a'}";
@@ -167,6 +168,7 @@ START_TEST(a_register_has_64_bytes_and_a_step_256_ops)
 }
 END_TEST
 
+/* A19 */
 START_TEST(a_body_has_60000_bytes)
 {
     char *note = cove_arena_new(&w.arena, 60001);
@@ -208,6 +210,7 @@ static enum cove_step_state state_of(const struct cove_journal *journal,
     return found->state;
 }
 
+/* A19 */
 START_TEST(a_step_waits_for_all_of_its_ancestors)
 {
     int root = world_step(&w, -1, "[]");
@@ -231,6 +234,7 @@ START_TEST(a_step_waits_for_all_of_its_ancestors)
 }
 END_TEST
 
+/* A19 */
 START_TEST(a_malformed_step_and_what_follows_it_stay_pending)
 {
     int root = world_step(&w, -1, "[]");

@@ -266,6 +266,7 @@ START_TEST(the_rules_of_the_branch_that_changed_them_stand)
 }
 END_TEST
 
+/* A21 */
 START_TEST(two_admins_who_join_apart_publish_the_same_step)
 {
     const char *alices[] = {"{'add':'p'}", TEXT("a") "," TEXT("p")};

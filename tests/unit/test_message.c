@@ -445,6 +445,7 @@ static int try_ack(uint64_t position, size_t refused)
     return decode_out();
 }
 
+/* A8 */
 START_TEST(lists_have_their_limits_and_no_other)
 {
     ck_assert_int_eq(try_have(COVE_MESSAGE_MAX_HAVE), 0);
@@ -467,6 +468,7 @@ START_TEST(lists_have_their_limits_and_no_other)
 }
 END_TEST
 
+/* A30 */
 START_TEST(sums_have_a_mark_for_each_thing_below_and_no_other)
 {
     enum { M = COVE_MESSAGE_MARK };
@@ -498,6 +500,7 @@ START_TEST(sums_have_a_mark_for_each_thing_below_and_no_other)
 }
 END_TEST
 
+/* A31 */
 START_TEST(numbers_have_their_limits)
 {
     ck_assert_int_eq(try_ack(INT64_MAX, 0), 0);
@@ -657,6 +660,7 @@ START_TEST(unknown_kinds_below_64_break_the_protocol_and_others_do_not)
 }
 END_TEST
 
+/* A8 */
 START_TEST(what_is_no_deterministic_cbor_is_refused)
 {
     static const char *const bad[] = {
@@ -697,6 +701,7 @@ START_TEST(what_is_no_deterministic_cbor_is_refused)
 }
 END_TEST
 
+/* A8 */
 START_TEST(ten_thousand_lists_in_each_other_are_refused)
 {
     uint8_t *bytes = malloc(10004);

@@ -261,6 +261,7 @@ START_TEST(xxpsk0_gives_its_golden_hash)
 }
 END_TEST
 
+/* A2 */
 START_TEST(another_prologue_or_psk_is_refused_at_the_first_sealed_thing)
 {
     struct pair p;
@@ -321,6 +322,7 @@ START_TEST(a_message_cut_short_is_refused)
 }
 END_TEST
 
+/* A27 */
 START_TEST(an_all_zero_shared_secret_is_refused)
 {
     /* Points of small order on the curve. Source: RFC 7748, section 6.1. */

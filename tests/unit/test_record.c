@@ -69,6 +69,7 @@ START_TEST(a_message_in_one_byte_pieces_arrives)
 }
 END_TEST
 
+/* A7 */
 START_TEST(a_mebibyte_is_a_message_and_one_byte_more_is_none)
 {
     uint8_t *message = message_make(COVE_MAX_MESSAGE + 1);
@@ -132,6 +133,7 @@ START_TEST(both_lanes_keep_their_order)
 }
 END_TEST
 
+/* A7 */
 START_TEST(a_length_too_short_is_refused_before_its_bytes)
 {
     for (unsigned len = 0; len < COVE_RECORD_MIN; len++) {
@@ -183,6 +185,7 @@ START_TEST(every_bit_changed_in_a_record_is_refused)
 }
 END_TEST
 
+/* A1 */
 START_TEST(a_record_repeated_left_out_or_swapped_is_refused)
 {
     uint8_t records[3][24];
@@ -371,6 +374,7 @@ START_TEST(an_end_without_goodbye_is_connection_lost)
 }
 END_TEST
 
+/* A3 */
 START_TEST(an_end_at_any_byte_of_message_or_goodbye_is_connection_lost)
 {
     size_t begin, end;
@@ -464,6 +468,7 @@ END_TEST
 
 /* --- time */
 
+/* A9 */
 START_TEST(a_message_has_thirty_seconds_to_be_whole)
 {
     for (unsigned lane = 0; lane < 2; lane++) {
@@ -491,6 +496,7 @@ START_TEST(a_message_has_thirty_seconds_to_be_whole)
 }
 END_TEST
 
+/* A6 */
 START_TEST(a_record_that_trickles_in_has_thirty_seconds)
 {
     uint8_t head[2] = {0x40, 0};
@@ -510,6 +516,7 @@ START_TEST(a_record_that_trickles_in_has_thirty_seconds)
 }
 END_TEST
 
+/* A6 */
 START_TEST(a_peer_that_reads_too_slowly_is_dropped)
 {
     uint8_t *message = message_make(COVE_MAX_MESSAGE);

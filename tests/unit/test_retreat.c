@@ -51,6 +51,7 @@ START_TEST(a_way_back_shows_the_fields_of_the_earlier_version)
 }
 END_TEST
 
+/* A21 */
 START_TEST(an_undone_way_back_shows_the_later_version_again)
 {
     struct cove_retreat r;
@@ -71,6 +72,7 @@ START_TEST(an_undone_way_back_shows_the_later_version_again)
 }
 END_TEST
 
+/* A20 */
 START_TEST(s24_h31_edits_made_since_show_in_both)
 {
     struct cove_retreat r;
@@ -100,6 +102,7 @@ START_TEST(s24_h31_edits_made_since_show_in_both)
 }
 END_TEST
 
+/* A20 */
 START_TEST(s17_a_removed_field_is_back_with_its_newest_write)
 {
     versions_open();

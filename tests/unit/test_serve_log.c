@@ -187,6 +187,7 @@ static size_t lines_of(const char *text)
     return lines;
 }
 
+/* A34 */
 START_TEST(strangers_do_not_fill_the_log)
 {
     time_t begin = time(NULL);

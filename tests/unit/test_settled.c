@@ -151,6 +151,7 @@ START_TEST(a_clean_document_is_settled_and_reads_as_before)
 }
 END_TEST
 
+/* A24 */
 START_TEST(a_forged_copy_of_the_winner_changes_no_view)
 {
     struct cove_id id = note("120");
@@ -172,6 +173,7 @@ START_TEST(a_forged_copy_of_the_winner_changes_no_view)
 }
 END_TEST
 
+/* A24 */
 START_TEST(a_forged_copy_that_is_held_for_its_time_changes_no_view)
 {
     struct cove_id id = note("120");

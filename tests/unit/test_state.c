@@ -275,6 +275,7 @@ static struct cove_copy copy_of(uint64_t time, struct cove_origin *origins,
     return copy;
 }
 
+/* A25 */
 START_TEST(a_copy_of_nothing_or_of_what_is_not_older_is_ignored)
 {
     struct cove_origin none[1] = {{.reg = cove_bytes_text("a")}};
@@ -302,6 +303,7 @@ static enum cove_held held_as_told(void *ctx, const struct cove_origin *origin)
     return told[origin->id.op];
 }
 
+/* A24 */
 START_TEST(a_copy_proven_false_gives_way_to_the_one_that_it_was_above)
 {
     enum cove_held told[2] = {COVE_HELD_YES, COVE_HELD_NO};

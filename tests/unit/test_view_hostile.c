@@ -29,6 +29,7 @@ static const char *long_chain(int from, int count)
     return cove_arena_printf(&w.arena, "[%s]", ops);
 }
 
+/* A19 */
 START_TEST(a_long_chain_of_calculations_is_read_without_blowing_up)
 {
     enum { LINKS = 1000, STEP = 250 };
@@ -64,6 +65,7 @@ START_TEST(a_long_chain_of_calculations_is_read_without_blowing_up)
 }
 END_TEST
 
+/* A19 */
 START_TEST(cells_that_share_parts_are_judged_without_blowing_up)
 {
     enum { LEVELS = 200 };
@@ -192,6 +194,7 @@ START_TEST(raw_parts_beyond_the_limit_are_not_shown)
 }
 END_TEST
 
+/* A19 */
 START_TEST(a_cell_that_would_hold_an_atom_twice_is_refused)
 {
     int v1 = world_step(
