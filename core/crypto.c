@@ -139,6 +139,18 @@ void cove_sign(const struct cove_secret *secret, struct cove_bytes message,
         crypto_sign_detached(out->b, NULL, message.at, message.len, secret->b));
 }
 
+uint64_t cove_hash_short(const uint8_t key[COVE_SHORT_KEY],
+                         struct cove_bytes in)
+{
+    uint64_t out;
+
+    _Static_assert(crypto_shorthash_KEYBYTES == COVE_SHORT_KEY &&
+                       crypto_shorthash_BYTES == sizeof(out),
+                   "the sizes are libsodium's");
+    crypto_shorthash((uint8_t *)&out, in.at, in.len, key);
+    return out;
+}
+
 int cove_verify(const struct cove_key *key, struct cove_bytes message,
                 const struct cove_signature *signature)
 {

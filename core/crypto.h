@@ -41,6 +41,12 @@ void cove_hasher_save(const struct cove_hasher *h,
 COVE_MUST_CHECK int cove_hasher_load(struct cove_hasher *h,
                                      const uint8_t in[COVE_HASHER_SAVED]);
 
+/* A keyed hash of 64 bits (SipHash-2-4), for tables in memory whose keys a peer
+ * chooses: who does not know the key cannot make them collide. */
+#define COVE_SHORT_KEY 16
+uint64_t cove_hash_short(const uint8_t key[COVE_SHORT_KEY],
+                         struct cove_bytes in);
+
 struct cove_secret { /* Ed25519 secret key: seed and public key */
     uint8_t b[64];
 };

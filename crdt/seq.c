@@ -1,12 +1,14 @@
 /* A sequence as a whole: made, freed, its authors, and what it measures. */
 #include "crdt/seq.h"
 
+#include "core/crypto.h"
 #include "crdt/seq_parts.h"
 
 int cove_seq_new(const struct cove_alloc *alloc, enum cove_seq_kind kind,
                  struct cove_seq **out)
 {
     struct cove_seq *seq = cove_alloc_zero(alloc, 1, sizeof(*seq));
+    uintptr_t at = (uintptr_t)seq;
     int err = 0;
 
     if (seq == NULL) {
@@ -15,6 +17,9 @@ int cove_seq_new(const struct cove_alloc *alloc, enum cove_seq_kind kind,
     seq->alloc = alloc;
     seq->self = seq;
     seq->kind = kind;
+    /* Where things lie in memory is what no peer knows, and what nothing that
+     * is shown depends on: a key without asking for randomness. */
+    memcpy(seq->hash_key, &at, sizeof(at));
     cove_buf_init(&seq->saved, alloc);
     cove_buf_init(&seq->text, alloc);
     seq->late.leaf = seq->cursor.leaf = seq->path.leaf = SEQ_NONE;
@@ -80,15 +85,17 @@ static bool author_equal(const struct cove_seq_author *a,
            a->hlc == b->hlc && a->tx == b->tx && a->op == b->op;
 }
 
-static uint32_t author_hash(const struct cove_seq_author *author)
+static uint32_t author_hash(const struct cove_seq *seq,
+                            const struct cove_seq_author *author)
 {
-    uint64_t words[2];
+    uint64_t words[4];
 
-    /* A session's id is a hash itself; seeds differ in tx and op. */
-    memcpy(words, author->session.b, sizeof(words));
-    words[0] ^= author->hlc;
-    words[0] += words[1] + ((uint64_t)author->tx << 32 | author->op);
-    return (uint32_t)(words[0] * 0x9e3779b97f4a7c15u >> 32);
+    /* All of it is a peer's to choose. */
+    memcpy(words, author->session.b, sizeof(author->session.b));
+    words[2] = author->hlc;
+    words[3] = (uint64_t)author->tx << 32 | author->op;
+    return (uint32_t)cove_hash_short(seq->hash_key,
+                                     cove_bytes(words, sizeof(words)));
 }
 
 /* The bucket of an author, or the free one for it. */
@@ -96,7 +103,7 @@ static uint32_t *author_find(const struct cove_seq *seq,
                              const struct cove_seq_author *author)
 {
     uint32_t mask = seq->author_buckets - 1;
-    uint32_t i = author_hash(author) & mask;
+    uint32_t i = author_hash(seq, author) & mask;
 
     while (seq->author_bucket[i] != 0 &&
            !author_equal(&seq->author[seq->author_bucket[i] - 1].who, author)) {

@@ -148,6 +148,7 @@ struct cove_seq {
     struct seq_tick *tick;
     uint32_t tick_len, tick_cap;
 
+    uint8_t hash_key[16]; /* of the tables below */
     struct seq_author *author;
     uint32_t author_len, author_cap;
     uint32_t *author_bucket; /* number + 1; 0: free */

@@ -14,6 +14,7 @@
  * of an element, the walk therefore jumps from fork to fork: to the next
  * element of the run that has a right child beside the implicit one.
  */
+#include "core/crypto.h"
 #include "crdt/seq_parts.h"
 
 static uint64_t kids_key(uint32_t parent, enum cove_seq_side side)
@@ -25,7 +26,9 @@ static uint64_t kids_key(uint32_t parent, enum cove_seq_side side)
 static struct seq_kids *kids_slot(const struct cove_seq *seq, uint64_t key)
 {
     uint32_t mask = seq->kids_cap - 1;
-    uint32_t i = (uint32_t)(key * 0x9e3779b97f4a7c15u >> 32) & mask;
+    uint32_t i = (uint32_t)cove_hash_short(seq->hash_key,
+                                           cove_bytes(&key, sizeof(key))) &
+                 mask;
 
     while (seq->kids[i].key != 0 && seq->kids[i].key != key) {
         i = (i + 1) & mask;

@@ -7,13 +7,15 @@
  * wait for ever, within the limits of seq.h. A run stays on the ready list
  * where memory ran out; the next op goes on with it.
  */
+#include "core/crypto.h"
 #include "crdt/seq_parts.h"
 
 static uint32_t elem_bucket(const struct cove_seq *seq, struct cove_elem elem)
 {
-    uint64_t key = (uint64_t)elem.author << 32 | elem.n;
+    const uint32_t key[2] = {elem.author, elem.n}; /* a peer's to choose */
 
-    return (uint32_t)(key * 0x9e3779b97f4a7c15u >> 40) &
+    return (uint32_t)cove_hash_short(seq->hash_key,
+                                     cove_bytes(key, sizeof(key))) &
            (seq->wait_buckets - 1);
 }
 
