@@ -212,6 +212,21 @@ static void serve_open(struct serve *serve)
         serve, json_pack("{s:s s:b}", "do", "sync.open", "open", (int)open)));
 }
 
+/* Sync is told how much a device may bring; once it is ready. */
+static void serve_quota(struct serve *serve)
+{
+    const struct serve_config *config = &serve->config;
+
+    if (serve_phase_now(serve) == SERVE_READY) {
+        json_decref(serve_ask(
+            serve, json_pack("{s:s s:I s:I}", "do", "sync.quota", "documents",
+                             (json_int_t)serve_number(config, SERVE_QUOTA_DOCS),
+                             "bytes",
+                             (json_int_t)serve_number(config, SERVE_QUOTA_MIB) *
+                                 1048576)));
+    }
+}
+
 static void serve_apply(struct serve *serve)
 {
     atomic_store(&serve->log.level,
@@ -222,6 +237,7 @@ static void serve_apply(struct serve *serve)
                  serve_number(&serve->config, SERVE_COMPACT_DAYS));
     atomic_store(&serve->scrub, serve_number(&serve->config, SERVE_SCRUB));
     atomic_store(&serve->drain_ms, serve_number(&serve->config, SERVE_DRAIN));
+    serve_quota(serve);
     serve_open(serve);
 }
 
@@ -331,6 +347,7 @@ static void serve_on_moved(uv_async_t *moved)
         if (serve_is(&serve->config, SERVE_SOCKET, "on")) {
             serve->socket = serve_socket_open(serve);
         }
+        serve_quota(serve);
         serve_open(serve);
         serve_announce(serve);
     } else if (phase == SERVE_ENDED) {

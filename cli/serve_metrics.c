@@ -131,6 +131,8 @@ static void metrics_sync(FILE *out, const json_t *state)
          "Connections for which there was no room."},
         {"bannedCalls", "sync_banned_calls_total",
          "Connections from addresses that are refused for a while."},
+        {"overQuota", "sync_over_quota_total",
+         "Documents and batches beyond the quota of a device."},
         {"banned", "sync_banned_total",
          "Devices and addresses that were refused for a while."},
     };

@@ -1,6 +1,6 @@
-/* admin_sync.c: sync.state, sync.redial, sync.forgive, sync.drain, sync.open:
- * of this handle, which is in memory only; another process asks the daemon for
- * it.
+/* admin_sync.c: sync.state, sync.redial, sync.forgive, sync.quota, sync.drain,
+ * sync.open: of this handle, which is in memory only; another process asks the
+ * daemon for it.
  */
 #include "node/admin.h"
 #include "node/sync.h"
@@ -97,6 +97,7 @@ static void sync_look(void *ctx, struct cove_edge *edge)
     state_number(j, "turnedAway", state.turned_away);
     state_number(j, "bannedCalls", state.refused);
     state_number(j, "banned", state.banned);
+    state_number(j, "overQuota", state.over_quota);
     node_json_key(j, "listening");
     node_json_open(j, '[');
     for (size_t i = 0; i < state.listening; i++) {
@@ -171,6 +172,37 @@ static int verb_sync_forgive(struct admin *a)
                            "another is being taken in again; try once more");
 }
 
+struct quota {
+    int64_t documents, bytes;
+};
+
+static void sync_quota(void *ctx, struct cove_edge *edge)
+{
+    const struct quota *quota = ctx;
+
+    cove_edge_quota(edge, (uint64_t)quota->documents, (uint64_t)quota->bytes);
+}
+
+static int verb_sync_quota(struct admin *a)
+{
+    struct quota quota = {.documents = 0};
+    int err = admin_int(a, "documents", &quota.documents);
+
+    if (err == 0) {
+        err = admin_int(a, "bytes", &quota.bytes);
+    }
+    if (err == 0 && (quota.documents < 0 || quota.bytes < 0)) {
+        err = cove_fail(&a->diag, COVE_EUSAGE,
+                        "\"documents\" and \"bytes\" are what one device may "
+                        "bring in a day, 0: any number");
+    }
+    if (err == 0) {
+        state_flag(&a->reply, "running",
+                   node_sync_ask(a->store, sync_quota, &quota));
+    }
+    return err;
+}
+
 static void sync_drain(void *ctx, struct cove_edge *edge)
 {
     const int64_t *within_ms = ctx;
@@ -219,6 +251,7 @@ const struct admin_verb admin_sync_verbs[] = {
     {"sync.state", "", verb_sync_state},
     {"sync.redial", "", verb_sync_redial},
     {"sync.forgive", "who", verb_sync_forgive},
+    {"sync.quota", "documents bytes", verb_sync_quota},
     {"sync.drain", "withinMs", verb_sync_drain},
     {"sync.open", "open", verb_sync_open},
     {NULL, NULL, NULL},

@@ -72,6 +72,10 @@ void cove_edge_redial(struct cove_edge *edge);
 /* Take in again who is refused for a while, by its `who`, and call whoever is
  * away. Errors: COVE_EBUSY (another is not done yet). Threads: as wake. */
 COVE_MUST_CHECK int cove_edge_forgive(struct cove_edge *edge, const char *who);
+/* How much a device may bring in a day (cove_engine_quota). Threads: as wake.
+ */
+void cove_edge_quota(struct cove_edge *edge, uint64_t documents,
+                     uint64_t bytes);
 /* How long a stop may take to say goodbye. Threads: as wake. */
 void cove_edge_stop_within(struct cove_edge *edge, unsigned within_ms);
 
@@ -110,6 +114,7 @@ struct cove_edge_state {
     uint64_t turned_away;               /* accepted, and no room for them */
     uint64_t refused;                   /* accepted from a refused address */
     uint64_t banned;                    /* devices and addresses, ever */
+    uint64_t over_quota; /* documents and batches refused so, ever */
     int error; /* of its last look at the store; 0: it could be read */
     bool open; /* any device may connect */
     size_t listening;

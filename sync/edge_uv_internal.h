@@ -100,7 +100,8 @@ struct edge_view {
     atomic_uint stop_ms;
     atomic_bool redial;
     atomic_bool open; /* any device may connect */
-    bool forgives;    /* under the lock: whom to take in again */
+    atomic_uint_fast64_t quota_documents, quota_bytes;
+    bool forgives; /* under the lock: whom to take in again */
     char forgive[COVE_EDGE_ADDRESS + 1];
 };
 

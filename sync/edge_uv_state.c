@@ -20,6 +20,8 @@ int edge_view_init(struct cove_edge *edge)
     atomic_init(&view->stop_ms, EDGE_STOP_MS);
     atomic_init(&view->redial, false);
     atomic_init(&view->open, false);
+    atomic_init(&view->quota_documents, 0);
+    atomic_init(&view->quota_bytes, 0);
     return 0;
 }
 
@@ -171,6 +173,8 @@ void edge_view_turn(struct cove_edge *edge, uint64_t now_ms)
     char who[COVE_EDGE_ADDRESS + 1];
 
     atomic_store_explicit(&view->turned_ns, uv_hrtime(), memory_order_relaxed);
+    cove_engine_quota(edge->engine, atomic_load(&view->quota_documents),
+                      atomic_load(&view->quota_bytes));
     if (view_forgives(view, who)) {
         edge_ban_forgive(edge, who);
         view->copied_ms = 0;
@@ -197,6 +201,13 @@ void cove_edge_open(struct cove_edge *edge, bool open)
 void cove_edge_redial(struct cove_edge *edge)
 {
     atomic_store(&edge->view.redial, true);
+    cove_edge_wake(edge);
+}
+
+void cove_edge_quota(struct cove_edge *edge, uint64_t documents, uint64_t bytes)
+{
+    atomic_store(&edge->view.quota_documents, documents);
+    atomic_store(&edge->view.quota_bytes, bytes);
     cove_edge_wake(edge);
 }
 

@@ -123,6 +123,14 @@ const struct cove_bans *cove_engine_bans(const struct cove_engine *engine);
 bool cove_engine_forgive(struct cove_engine *engine,
                          const struct cove_key *device);
 
+/* How much one device may bring in a day: new documents, and bytes of them; 0:
+ * any number, as at first. What is beyond is refused by name, and comes again
+ * when the day is over. */
+void cove_engine_quota(struct cove_engine *engine, uint64_t documents,
+                       uint64_t bytes);
+/* What was refused so, ever. */
+uint64_t cove_engine_over_quota(const struct cove_engine *engine);
+
 /* The record of a peer, kept in COVE_RECORDS_PEERS under its device key. */
 enum cove_peer_state {
     COVE_PEER_STOPPED,

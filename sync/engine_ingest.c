@@ -239,6 +239,44 @@ static int ingest_relate(struct ingest *in, const struct cove_id *id,
     return err == 0 ? take_miss(in->conn, &header.owner) : err;
 }
 
+/* --- quotas */
+
+void cove_engine_quota(struct cove_engine *engine, uint64_t documents,
+                       uint64_t bytes)
+{
+    engine->quotas.documents = documents;
+    engine->quotas.bytes = bytes;
+}
+
+uint64_t cove_engine_over_quota(const struct cove_engine *engine)
+{
+    return engine->quotas.refused;
+}
+
+/* May the peer bring so much more? Else it is refused by name, which is no
+ * strike: an honest device may have much to bring. */
+static bool ingest_fits(struct ingest *in, unsigned documents, size_t bytes)
+{
+    struct cove_quotas *quotas = &in->engine->quotas;
+
+    if (cove_quota_fits(quotas, in->engine->now_ms, &in->conn->peer->key,
+                        documents, bytes)) {
+        return true;
+    }
+    (void)cove_fail(&in->diag, COVE_ELIMIT,
+                    "this device has brought what one may in a day: its quota "
+                    "here is %llu documents and %llu bytes (0: any number)",
+                    (unsigned long long)quotas->documents,
+                    (unsigned long long)quotas->bytes);
+    return false;
+}
+
+static void ingest_use(struct ingest *in, unsigned documents, size_t bytes)
+{
+    cove_quota_use(&in->engine->quotas, in->engine->now_ms,
+                   &in->conn->peer->key, documents, bytes);
+}
+
 /* --- one header, one batch */
 
 static int ingest_header(struct ingest *in, struct cove_bytes bytes)
@@ -255,6 +293,9 @@ static int ingest_header(struct ingest *in, struct cove_bytes bytes)
     if (err == 0) {
         return 0;
     }
+    if (err == COVE_ENOTFOUND && !ingest_fits(in, 1, bytes.len)) {
+        return ingest_refuse(in, &id, COVE_ELIMIT, false);
+    }
     if (err == COVE_ENOTFOUND) {
         err = cove_repo_ingest_header(repo, in->engine->txn, &id, bytes, &num,
                                       &in->diag);
@@ -263,6 +304,7 @@ static int ingest_header(struct ingest *in, struct cove_bytes bytes)
     case 0:
         in->conn->take.fresh = true;
         in->conn->documents_in++;
+        ingest_use(in, 1, bytes.len);
         in->first_new = in->first_new == 0 ? num : in->first_new;
         err = engine_guest_record(in->conn);
         err = err != 0 ? err : ingest_relate(in, &id, bytes);
@@ -387,6 +429,9 @@ static int ingest_batch(struct ingest *in, size_t n, struct cove_bytes bytes)
     if (batch.proof.shared && in->group.count > 0) {
         batch.proof.group = &in->group;
     }
+    if (!ingest_fits(in, 0, bytes.len)) {
+        return ingest_refuse(in, &batch.document, COVE_ELIMIT, false);
+    }
     batch.proof.proven =
         in->verify != NULL ? cove_verify_head(in->verify, n) : NULL;
     err = engine_guest_number(in->conn, &number);
@@ -397,6 +442,9 @@ static int ingest_batch(struct ingest *in, size_t n, struct cove_bytes bytes)
                            &result, &in->diag);
     if (err != 0) {
         return ingest_verdict(in, &batch, err);
+    }
+    if (result.added > 0) {
+        ingest_use(in, 0, bytes.len);
     }
     err = ways_taken(in->conn, &batch.document, result.added > 0);
     return err == 0 ? ingest_taken(in, &batch, &result) : err;

@@ -32,6 +32,7 @@
 #include "sync/engine_sweep.h"
 #include "sync/engine_take.h"
 #include "sync/invite.h"
+#include "sync/quota.h"
 #include "sync/verify.h"
 
 #define ENGINE_CREDIT         (1u << 20) /* first credit to a peer */
@@ -111,6 +112,7 @@ struct cove_engine {
     bool sums_due;     /* somebody waits for the rest */
     bool sums_damaged; /* go by changes */
     struct cove_bans bans; /* devices */
+    struct cove_quotas quotas;
 };
 
 /* engine.c */

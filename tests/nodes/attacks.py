@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -208,6 +209,29 @@ def where_descriptors_run_out_it_goes_on(cove):
         until("a newcomer is let in", lambda: late.peer(a)["state"] in ("idle", "busy"))
 
 
+def who_brings_more_than_its_quota_is_refused_by_name_and_served(cove):
+    """A11: ten documents where three a day are allowed; a reload allows more."""
+    with nodes_of(cove, "a", "b") as (a, b):
+        conf = a.dir / "serve.conf"
+        conf.write_text("quota-docs = 3\n", encoding="utf-8")
+        served = Served(a, b)
+        group = a.document(served.ident, mode=None)["owner"]
+        made = [b.new("--owner", group, f"n:={i}") for i in range(10)]
+        until("seven are refused", lambda: state(a)["overQuota"] >= 7)
+        check(sum(a.has(ident) for ident in made) == 3, "not three")
+        check("event=document-refused" in log(a) and "its quota here is 3 documents" in log(a),
+              a.tail())
+        served.still()
+        check(state(a)["banned"] == 0, "it was held against it")
+        conf.write_text("quota-docs = 0\n", encoding="utf-8")
+        a.daemon.send_signal(signal.SIGHUP)
+        until("the reload is done", lambda: "event=reload" in log(a))
+        b.stop()
+        b.serve()
+        until("all are there", lambda: all(a.has(ident) for ident in made))
+        converge([a, b])
+
+
 class Cutter:
     """A wire to a daemon, cut when so many bytes went one way."""
 
@@ -284,4 +308,5 @@ if __name__ == "__main__":
                    a_protocol_of_the_future_is_answered_and_says_whom_to_update,
                    two_stores_with_one_key_are_both_told,
                    where_descriptors_run_out_it_goes_on,
+                   who_brings_more_than_its_quota_is_refused_by_name_and_served,
                    a_wire_that_is_cut_again_and_again_loses_nothing]))

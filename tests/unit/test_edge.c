@@ -41,6 +41,7 @@ struct cove_engine {
     void *begin_ctx;
     unsigned verified;
     struct cove_bans bans;
+    uint64_t quota_bytes;
 };
 
 struct cove_verify {
@@ -196,6 +197,19 @@ bool cove_conn_at_fault(const struct cove_conn *conn)
 const struct cove_bans *cove_engine_bans(const struct cove_engine *engine)
 {
     return &engine->bans;
+}
+
+void cove_engine_quota(struct cove_engine *engine, uint64_t documents,
+                       uint64_t bytes)
+{
+    (void)documents;
+    engine->quota_bytes = bytes;
+}
+
+uint64_t cove_engine_over_quota(const struct cove_engine *engine)
+{
+    (void)engine;
+    return 0;
 }
 
 bool cove_engine_forgive(struct cove_engine *engine,

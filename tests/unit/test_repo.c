@@ -468,6 +468,7 @@ START_TEST(a_restored_backup_starts_a_new_session)
 }
 END_TEST
 
+/* A11 */
 START_TEST(more_keys_than_the_limit_are_refused)
 {
     struct home h;
