@@ -209,6 +209,9 @@ void device_crash(struct world *world, unsigned index)
     peer->up = false;
     peer->fault_in = 0;
     peer->life++;
+    if (cove_engine_bans(peer->engine)->count > 0) { /* all are honest here */
+        world_fail(world, "peer %u holds something against another", index);
+    }
     /* With what was taken in this turn and not committed. */
     cove_engine_free(peer->engine);
     peer->engine = NULL;
