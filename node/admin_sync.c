@@ -97,7 +97,9 @@ static void sync_look(void *ctx, struct cove_edge *edge)
     state_number(j, "turnedAway", state.turned_away);
     state_number(j, "bannedCalls", state.refused);
     state_number(j, "banned", state.banned);
-    state_number(j, "overQuota", state.over_quota);
+    state_number(j, "strikes", state.counts.strikes);
+    state_number(j, "notTaken", state.counts.refused);
+    state_number(j, "overQuota", state.counts.over_quota);
     node_json_key(j, "listening");
     node_json_open(j, '[');
     for (size_t i = 0; i < state.listening; i++) {

@@ -114,7 +114,7 @@ struct cove_edge_state {
     uint64_t turned_away;               /* accepted, and no room for them */
     uint64_t refused;                   /* accepted from a refused address */
     uint64_t banned;                    /* devices and addresses, ever */
-    uint64_t over_quota; /* documents and batches refused so, ever */
+    struct cove_engine_counts counts;   /* ever */
     int error; /* of its last look at the store; 0: it could be read */
     bool open; /* any device may connect */
     size_t listening;

@@ -129,7 +129,7 @@ void edge_ban_view(const struct cove_edge *edge, uint64_t now_ms,
     state->ban_count = 0;
     state->banned = devices->begun + edge->bans.begun;
     state->refused = edge->counts.refused;
-    state->over_quota = cove_engine_over_quota(edge->engine);
+    cove_engine_counts(edge->engine, &state->counts);
     for (size_t i = 0; i < devices->count; i++) {
         ban_copy(state, &devices->at[i], now_ms, true);
     }

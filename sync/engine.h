@@ -128,8 +128,14 @@ bool cove_engine_forgive(struct cove_engine *engine,
  * when the day is over. */
 void cove_engine_quota(struct cove_engine *engine, uint64_t documents,
                        uint64_t bytes);
-/* What was refused so, ever. */
-uint64_t cove_engine_over_quota(const struct cove_engine *engine);
+/* What peers sent that was not taken, ever. */
+struct cove_engine_counts {
+    uint64_t strikes;    /* that no honest device would have sent */
+    uint64_t refused;    /* headers and batches, for whatever reason */
+    uint64_t over_quota; /* those of them that were beyond a quota */
+};
+void cove_engine_counts(const struct cove_engine *engine,
+                        struct cove_engine_counts *out);
 
 /* The record of a peer, kept in COVE_RECORDS_PEERS under its device key. */
 enum cove_peer_state {

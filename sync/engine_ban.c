@@ -29,6 +29,7 @@ bool engine_strike(struct cove_conn *conn, unsigned strikes)
         return false;
     }
     conn->take.strikes += strikes;
+    engine->strikes += strikes;
     ms = cove_bans_strike(&engine->bans, engine->opt.env, engine->now_ms,
                           conn->peer->key.b, strikes);
     if (ms == 0) {

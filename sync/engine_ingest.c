@@ -78,6 +78,8 @@ static int ingest_refuse(struct ingest *in, const struct cove_id *id, int code,
     char text[COVE_ID_TEXT_MAX] = "a batch";
     int err = 0;
 
+    in->engine->refused++;
+
     if (id != NULL) {
         struct take_want *want = take_want_find(conn, id);
 
@@ -248,9 +250,12 @@ void cove_engine_quota(struct cove_engine *engine, uint64_t documents,
     engine->quotas.bytes = bytes;
 }
 
-uint64_t cove_engine_over_quota(const struct cove_engine *engine)
+void cove_engine_counts(const struct cove_engine *engine,
+                        struct cove_engine_counts *out)
 {
-    return engine->quotas.refused;
+    out->strikes = engine->strikes;
+    out->refused = engine->refused;
+    out->over_quota = engine->quotas.refused;
 }
 
 /* May the peer bring so much more? Else it is refused by name, which is no

@@ -113,6 +113,7 @@ struct cove_engine {
     bool sums_damaged; /* go by changes */
     struct cove_bans bans; /* devices */
     struct cove_quotas quotas;
+    uint64_t strikes, refused; /* see cove_engine_counts */
 };
 
 /* engine.c */

@@ -126,6 +126,7 @@ def who_sends_nonsense_as_content_gets_strikes_and_names(cove):
         code, text = evil.say(a)
         check(code == ELIMIT, code, text)
         served.still()
+        check(state(a)["strikes"] == state(a)["notTaken"] == 64, state(a))
 
 
 def an_address_that_speaks_no_cove_is_refused_and_others_are_not(cove):

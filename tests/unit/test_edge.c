@@ -206,10 +206,11 @@ void cove_engine_quota(struct cove_engine *engine, uint64_t documents,
     engine->quota_bytes = bytes;
 }
 
-uint64_t cove_engine_over_quota(const struct cove_engine *engine)
+void cove_engine_counts(const struct cove_engine *engine,
+                        struct cove_engine_counts *out)
 {
     (void)engine;
-    return 0;
+    memset(out, 0, sizeof(*out));
 }
 
 bool cove_engine_forgive(struct cove_engine *engine,

@@ -129,6 +129,7 @@ static void client_is_served(int64_t value)
 /* A11 */
 START_TEST(documents_beyond_the_quota_are_refused_by_name_until_the_day_is_over)
 {
+    struct cove_engine_counts counts;
     struct cove_id id;
 
     cove_engine_quota(alice.engine, 3, 0);
@@ -143,7 +144,10 @@ START_TEST(documents_beyond_the_quota_are_refused_by_name_until_the_day_is_over)
     ck_assert(!alice_has(&id));
     ck_assert(node_saw(&alice, "quota"));
     ck_assert(!cove_conn_done(client.conn));
-    ck_assert_uint_eq(cove_engine_over_quota(alice.engine), 1);
+    cove_engine_counts(alice.engine, &counts);
+    ck_assert_uint_eq(counts.over_quota, 1);
+    ck_assert_uint_eq(counts.refused, 1);
+    ck_assert_uint_eq(counts.strikes, 0);
     client_is_served(77);
     node_now += COVE_QUOTA_DAY_MS;
     client_hang_up(&client);
