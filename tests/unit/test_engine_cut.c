@@ -38,8 +38,28 @@ static bool cut_carry(unsigned i, size_t *left)
     return *left > 0;
 }
 
-/* A session that is cut when side d has sent n bytes; true where it was. */
-static bool cut_session(unsigned d, size_t n)
+/* The wire was cut: both hear it, or, where one of them died with it, the
+ * other. */
+static void cut_end(int victim)
+{
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(wire.err[i], 0); /* no byte of it was wrong */
+        if (i != victim) {
+            ck_assert_int_eq(cove_conn_end(wire.conn[i]), COVE_ENET);
+            continue;
+        }
+        /* All that was not committed is gone with it. */
+        cove_engine_free(wire.node[i]->engine);
+        wire.conn[i] = NULL;
+        kit_reopen(&wire.node[i]->kit);
+        ck_assert_int_eq(node_start_with(wire.node[i], 0), 0);
+    }
+    link_cut(&wire);
+}
+
+/* A session that is cut when side d has sent n bytes; true where it was. Side
+ * `victim` dies then, -1: neither does. */
+static bool cut_session(unsigned d, size_t n, int victim)
 {
     size_t left[2] = {SIZE_MAX, SIZE_MAX};
     bool whole = n > 0, moves = true;
@@ -66,11 +86,7 @@ static bool cut_session(unsigned d, size_t n)
             moves = moves || cove_conn_output(wire.conn[k]).len > 0;
         }
     }
-    for (unsigned i = 0; i < 2; i++) {
-        ck_assert_int_eq(wire.err[i], 0); /* no byte of it was wrong */
-        ck_assert_int_eq(cove_conn_end(wire.conn[i]), COVE_ENET);
-    }
-    link_cut(&wire);
+    cut_end(victim);
     return !whole;
 }
 
@@ -108,23 +124,24 @@ static void both_are_equal(void)
     ck_assert_uint_eq(node_unsent(&bob, &alice.kit.device), 0);
 }
 
-static void each_byte(unsigned d)
+/* Each byte, or each one in so many. */
+static void each_byte(unsigned d, int victim, size_t step)
 {
     int64_t value = 1000;
     size_t n = 0;
 
     meet();
-    for (;; n++) {
+    for (;; n += step) {
         bool cut;
 
         kit_set(&alice.kit, &near_doc, "a", ++value);
         kit_set(&bob.kit, &own_doc, "a", -value);
-        cut = cut_session(d, n);
+        cut = cut_session(d, n, victim);
         nothing_is_believed_that_is_not_so(value, -value);
         if (!cut) {
             break;
         }
-        if (n % 8 == 7) { /* else the next session begins so */
+        if (n / step % 8 == 7) { /* else the next session begins so */
             meet();
             both_are_equal();
         }
@@ -137,14 +154,26 @@ static void each_byte(unsigned d)
 /* A3 */
 START_TEST(a_reconnect_is_cut_at_each_byte_of_who_called)
 {
-    each_byte(0);
+    each_byte(0, -1, 1);
 }
 END_TEST
 
 /* A3 */
 START_TEST(a_reconnect_is_cut_at_each_byte_of_who_was_called)
 {
-    each_byte(1);
+    each_byte(1, -1, 1);
+}
+END_TEST
+
+/* A38: in the handshake, while what came is taken in, while it is acknowledged;
+ * what was not committed is lost and comes again. */
+START_TEST(either_side_dies_all_over_a_session)
+{
+    for (unsigned d = 0; d < 2; d++) {
+        for (int victim = 0; victim < 2; victim++) {
+            each_byte(d, victim, 5);
+        }
+    }
 }
 END_TEST
 
@@ -173,7 +202,7 @@ START_TEST(a_first_sync_is_cut_all_over)
 
     for (unsigned d = 0; d < 2; d++) {
         for (size_t n = 0;; n += 3) {
-            bool cut = cut_session(d, n);
+            bool cut = cut_session(d, n, -1);
             struct cove_store_txn *txn = kit_begin(&bob.kit, false);
             cove_num num;
             bool has = cove_repo_find(bob.kit.repo, txn, &near_doc, &num) == 0;
@@ -206,6 +235,7 @@ int main(void)
     tcase_add_test(tcase, a_reconnect_is_cut_at_each_byte_of_who_called);
     tcase_add_test(tcase, a_reconnect_is_cut_at_each_byte_of_who_was_called);
     tcase_add_test(tcase, a_first_sync_is_cut_all_over);
+    tcase_add_test(tcase, either_side_dies_all_over_a_session);
     suite_add_tcase(suite, tcase);
     return harness_run(suite);
 }
