@@ -60,6 +60,7 @@ static void assert_after(struct fixture *f)
     fixture_assert(f, 0, "new", "value");
 }
 
+/* A37 */
 START_TEST(each_call_that_fails_leaves_the_state_as_it_was)
 {
     static const int codes[] = {COVE_ENOSPC, COVE_ENOMEM, COVE_EIO,

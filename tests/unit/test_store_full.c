@@ -38,6 +38,7 @@ static int child_full_disk(struct fixture *f)
     return 0;
 }
 
+/* A37 */
 START_TEST(a_full_disk_refuses_the_commit_and_loses_nothing)
 {
     struct fixture f;
@@ -168,6 +169,7 @@ static void break_file(const struct fixture *f, int flags, bool synced)
     ck_assert_int_eq(broken, 1);
 }
 
+/* A37 */
 START_TEST(a_failed_write_to_the_disk_stops_writing_until_reopened)
 {
     struct fixture f;
