@@ -50,6 +50,20 @@ bool edge_ban_refuses(struct cove_edge *edge, const uint8_t ip[16])
     return true;
 }
 
+/* Is it of a device that somebody named? Who is admitted since the store is
+ * open has as many keys as it likes: only its address can be held to anything.
+ */
+static bool ban_is_known(const struct edge_conn *c)
+{
+    struct cove_conn_stats stats;
+
+    if (!c->open || c->conn == NULL) {
+        return false;
+    }
+    cove_conn_stats(c->conn, &stats);
+    return !stats.guest;
+}
+
 /* Is it this machine, or is somebody there who is known? */
 static bool ban_spares(const struct edge_conn *caller,
                        const uint8_t who[COVE_BAN_WHO])
@@ -66,7 +80,7 @@ static bool ban_spares(const struct edge_conn *caller,
         uint8_t other[COVE_BAN_WHO];
 
         ban_who(c->ip, other);
-        if (!c->dialled && c->open && c->conn != NULL &&
+        if (!c->dialled && ban_is_known(c) &&
             memcmp(other, who, sizeof(other)) == 0) {
             return true;
         }
@@ -82,7 +96,7 @@ void edge_ban_ended(const struct edge_conn *c)
     uint64_t ms;
 
     /* Not to be known is no fault: somebody may be about to change that. */
-    if (c->dialled || c->open || !cove_conn_at_fault(c->conn)) {
+    if (c->dialled || ban_is_known(c) || !cove_conn_at_fault(c->conn)) {
         return;
     }
     ban_who(c->ip, who);

@@ -42,6 +42,8 @@ struct cove_engine {
     unsigned verified;
     struct cove_bans bans;
     uint64_t quota_bytes;
+    bool guests; /* who is connected */
+    bool faults; /* and breaks the protocol */
 };
 
 struct cove_verify {
@@ -191,7 +193,7 @@ const struct cove_key *cove_conn_stranger(const struct cove_conn *conn)
 
 bool cove_conn_at_fault(const struct cove_conn *conn)
 {
-    return cove_channel_at_fault(conn->ch);
+    return conn->engine->faults || cove_channel_at_fault(conn->ch);
 }
 
 const struct cove_bans *cove_engine_bans(const struct cove_engine *engine)
@@ -226,6 +228,7 @@ void cove_conn_stats(const struct cove_conn *conn, struct cove_conn_stats *out)
     memset(out, 0, sizeof(*out));
     out->open = peer != NULL;
     out->in_sync = true;
+    out->guest = conn->engine->guests;
     if (peer != NULL) {
         out->peer = *peer;
     }
@@ -1105,24 +1108,50 @@ static bool b_has_one(void)
     return b.edge->conn_count == 1;
 }
 
+/* Call from there beside one that stays, and speak no Cove. */
+static void bare_break(uint8_t n)
+{
+    uint64_t accepted = b.edge->counts.accepted;
+    int fd = bare_connect_from(n);
+
+    while (b.edge->counts.accepted == accepted) {
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    ck_assert_int_eq(write(fd, "x", 1), 1);
+    ck_assert(turn_until(b_has_one, 2000));
+    close(fd);
+}
+
 START_TEST(an_address_from_which_a_known_device_is_connected_is_spared)
 {
     connect_both();
     memcpy(b.edge->conns->ip, (uint8_t[16]){[10] = 0xff, 0xff, 127, 0, 0, 2},
            16); /* as if it had called from there */
     for (int i = 0; i < 2 * COVE_BAN_STRIKES; i++) {
-        uint64_t accepted = b.edge->counts.accepted;
-        int fd = bare_connect_from(2);
-
-        while (b.edge->counts.accepted == accepted) {
-            uv_run(&loop, UV_RUN_NOWAIT);
-        }
-        ck_assert_int_eq(write(fd, "x", 1), 1);
-        ck_assert(turn_until(b_has_one, 2000));
-        close(fd);
+        bare_break(2);
     }
     ck_assert_uint_eq(b.edge->bans.count, 0);
     ck_assert(both_open());
+}
+END_TEST
+
+/* A guest has as many keys as it likes, so its address answers for it. */
+START_TEST(a_guest_spares_no_address_and_what_it_breaks_counts)
+{
+    connect_both();
+    b.engine.guests = true;
+    memcpy(b.edge->conns->ip, (uint8_t[16]){[10] = 0xff, 0xff, 127, 0, 0, 2},
+           16); /* as if it had called from there */
+    bare_break(2);
+    ck_assert_uint_eq(b.edge->bans.count, 1);
+    ck_assert_uint_eq(b.edge->bans.at[0].strikes, 1);
+    ck_assert(b.edge->conns->open);
+    b.engine.faults = true;
+    edge_ban_ended(b.edge->conns);
+    ck_assert_uint_eq(b.edge->bans.at[0].strikes, 2);
+    b.engine.guests = false; /* of who is named the device answers for it */
+    edge_ban_ended(b.edge->conns);
+    ck_assert_uint_eq(b.edge->bans.at[0].strikes, 2);
 }
 END_TEST
 
@@ -1589,6 +1618,7 @@ int main(void)
     ADD(who_says_nothing_or_hangs_up_is_held_nothing_against);
     ADD(this_machine_is_never_refused);
     ADD(an_address_from_which_a_known_device_is_connected_is_spared);
+    ADD(a_guest_spares_no_address_and_what_it_breaks_counts);
     ADD(half_an_ipv6_address_is_one_name);
     ADD(a_device_that_is_refused_is_not_called);
     ADD(a_scanner_gets_silence_and_a_close);
