@@ -53,8 +53,8 @@ struct cove_conn {
     struct cove_conn *next; /* older */
     struct cove_channel *channel;
     struct cove_identity identity;
-    bool expected;            /* it was dialled */
     struct engine_peer *peer; /* from the handshake's end on */
+    bool expected;            /* it was dialled */
     bool known;               /* its device has a record, or had */
     bool guest;               /* nobody named it: the store is open */
     bool joins;               /* it presents the secret of an invite */
@@ -64,19 +64,17 @@ struct cove_conn {
     bool blameless; /* what it ends by may be the wire's fault */
     bool at_fault;  /* it ended since the peer broke the protocol */
     bool was_in_sync;
-    struct cove_diag diag;
-    uint64_t opened_ms, heard_ms, pinged_ms;
-    bool ping_due;
-    uint64_t clock_due_ms; /* ask for its clock then, at the latest */
-    bool clock_asked;      /* a ping is under way */
+    bool ping_due, pong_due;
+    bool clock_asked; /* a ping is under way */
     bool clock_known;
     bool clock_warned;
-    int64_t clock_ms; /* the peer's before ours, where that is known */
-    bool doubted;     /* since then it may be dead: see hello_is_double */
-    uint64_t doubted_ms;
-    uint64_t pong;
-    bool pong_due;
+    bool doubted; /* since doubted_ms it may be dead: see hello_is_double */
     unsigned refusals_heard;
+    struct cove_diag diag;
+    uint64_t opened_ms, heard_ms, pinged_ms, doubted_ms;
+    uint64_t clock_due_ms; /* ask for its clock then, at the latest */
+    int64_t clock_ms;      /* the peer's before ours, where that is known */
+    uint64_t pong;
     uint64_t aside; /* a sum over what was asked for again */
     uint64_t documents_in, documents_out;
     struct cove_conn_stats counted; /* of it the peer's record has that */
