@@ -1,9 +1,10 @@
 """A proxy between two daemons that does to their bytes what networks do.
 
 A `Proxy` listens beside the daemon that it stands for. Each connection takes the
-next *fault* of the plan, and is let through as it is where there is none left. A
-fault is said in words: what, which way (`up`: from who called; `down`: to it), at
-which byte of that way, and how much:
+next *fault* of the plan, and is let through as it is where there is none left. Where
+one ends before the fault's place came, the next one takes the fault. That is said in
+words: what, which way (`up`: from who called; `down`: to it), at which byte of that
+way, and how much:
 
     cut up 60          both ends are closed once 60 bytes have passed
     reset down 300     the same by RST
@@ -125,7 +126,7 @@ class Pipe:
 
     async def struck(self, fault, data):
         """The fault's place is here: what is passed on in place of `data`."""
-        self.proxy.struck += 1
+        self.connection.strikes()
         size = fault.numbers[1]
         if fault.kind in ENDS:
             raise Cut(fault.kind == "reset")
@@ -172,16 +173,22 @@ class Connection:
 
     def __init__(self, proxy, sock):
         self.proxy, self.near, self.far = proxy, sock, None
-        words = proxy.plans.pop(0) if proxy.plans else ""
-        self.faults = [Fault(one) for one in words.split(" and ") if one]
+        self.words = proxy.plans.pop(0) if proxy.plans else ""
+        self.faults = [Fault(one) for one in self.words.split(" and ") if one]
+        self.due = any(f.strikes for f in self.faults)
         self.healed, self.vanished = asyncio.Event(), False
+
+    def strikes(self):
+        """The fault's place is here."""
+        self.due = False
+        self.proxy.struck += 1
 
     async def run(self):
         """From the call to the end."""
         reset = True            # as one end had it, the other gets it; also when dropped
         try:
             if any(f.kind == "slam" for f in self.faults):
-                self.proxy.struck += 1
+                self.strikes()
                 raise Cut(True)
             self.far = socket.socket()
             self.far.setblocking(False)
@@ -197,6 +204,8 @@ class Connection:
         except* OSError:
             pass
         finally:
+            if self.due and not self.proxy.over:    # it ended too early: the next one's
+                self.proxy.plans.insert(0, self.words)
             for sock in filter(None, (self.near, self.far)):
                 if reset:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -212,6 +221,7 @@ class Proxy:
         self.target, self.chance = (host, int(port)), random.Random(seed)
         self.plans, self.struck, self.calls, self.bytes = [], 0, 0, [0, 0]
         self.live, self.listener, self.accepting, self.port = {}, None, None, 0
+        self.over = False
         with Proxy.lock:
             if Proxy.loop is None:
                 Proxy.loop = asyncio.new_event_loop()
@@ -275,6 +285,7 @@ class Proxy:
     def heal(self):
         """Let go on what stands still, forget the plan."""
         self.plans.clear()
+        self.over = True
 
         async def go():
             for connection in self.live:
