@@ -290,9 +290,7 @@ void device_restore(struct world *world, unsigned index)
     cove_store_close(peer->store);
     peer->store = peer->backup;
     memcpy(peer->wish, peer->backup_wish, sizeof(peer->wish));
-    for (unsigned i = 0; i < world->doc_count; i++) {
-        wants_note(world, i);
-    }
+    wants_note_all(world);
     peer->backup = NULL;
     device_must(world, index, device_open(peer, true, &peer->witness),
                 "restore");

@@ -5,24 +5,45 @@
 #include "sync/interest.h"
 #include "tests/sim/world.h"
 
-bool wants_of(const struct world *world, unsigned peer, unsigned other,
-              unsigned doc)
+static bool wish_has(const struct world *world, const struct sim_wish *wish,
+                     unsigned doc)
 {
-    const struct sim_wish *wish = &world->peers[peer].wish[other];
-
     return wish->all || world->docs[doc].registry ||
            (wish->groups >> world->docs[doc].group & 1) != 0 ||
            (wish->docs >> doc & 1) != 0;
+}
+
+bool wants_of(const struct world *world, unsigned peer, unsigned other,
+              unsigned doc)
+{
+    return wish_has(world, &world->peers[peer].wish[other], doc);
 }
 
 void wants_note(struct world *world, unsigned doc)
 {
     for (unsigned i = 0; i < world->peer_count; i++) {
         for (unsigned k = 0; k < world->peer_count; k++) {
-            if (i != k && wants_of(world, i, k, doc)) {
+            if (i != k && wish_has(world, &world->peers[i].ever[k], doc)) {
                 world->docs[doc].wanted |= 1u << i;
             }
         }
+    }
+}
+
+void wants_note_all(struct world *world)
+{
+    for (unsigned i = 0; i < world->peer_count; i++) {
+        for (unsigned k = 0; k < world->peer_count; k++) {
+            const struct sim_wish *wish = &world->peers[i].wish[k];
+            struct sim_wish *ever = &world->peers[i].ever[k];
+
+            ever->all = ever->all || wish->all;
+            ever->groups |= wish->groups;
+            ever->docs |= wish->docs;
+        }
+    }
+    for (unsigned doc = 0; doc < world->doc_count; doc++) {
+        wants_note(world, doc);
     }
 }
 
@@ -124,9 +145,7 @@ void device_want(struct world *world, unsigned index, unsigned other)
     device_must(world, index, err, "want");
     if (err == 0) {
         peer->wish[other] = wish;
-        for (unsigned i = 0; i < world->doc_count; i++) {
-            wants_note(world, i);
-        }
+        wants_note_all(world);
     }
     device_notice(world, index);
 }
@@ -184,9 +203,7 @@ void device_know(struct world *world, unsigned index, unsigned other)
         return;
     }
     world->forgot[index] &= ~(1u << other);
-    for (unsigned i = 0; i < world->doc_count; i++) {
-        wants_note(world, i);
-    }
+    wants_note_all(world);
     device_notice(world, index);
 }
 
@@ -199,6 +216,10 @@ void wants_begin(struct world *world)
             }
         }
     }
+    for (unsigned i = 0; i < world->peer_count; i++) { /* nobody met yet */
+        memset(world->peers[i].ever, 0, sizeof(world->peers[i].ever));
+    }
+    wants_note_all(world);
 }
 
 /* Two that are, or will be, connected. */

@@ -112,6 +112,8 @@ struct sim_peer {
     unsigned verify_count;
     uint64_t acked[SIM_PEERS]; /* as last looked at */
     struct sim_wish wish[SIM_PEERS], backup_wish[SIM_PEERS]; /* of each other */
+    struct sim_wish ever[SIM_PEERS]; /* all that it wanted; the others may not
+                                        have heard of less */
 };
 
 struct sim_group {
@@ -246,6 +248,8 @@ bool wants_of(const struct world *world, unsigned peer, unsigned other,
               unsigned doc);
 /* Note who wants it now: they may have it ever after. */
 void wants_note(struct world *world, unsigned doc);
+/* The same of every document, when wishes have changed. */
+void wants_note_all(struct world *world);
 /* Some want little before anything is there. */
 void wants_begin(struct world *world);
 void wants_schedule(struct world *world, unsigned span);
