@@ -8,6 +8,7 @@
 #include "node/sync.h"
 #include "node/upgrade.h"
 #include "node/watch.h"
+#include "sync/edge_uv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -150,6 +151,12 @@ static int identity_open(struct cove *store, bool create)
 
 /* --------------------------------------------------------------- notices */
 
+static void notify_sync(void *ctx, struct cove_edge *edge)
+{
+    (void)ctx;
+    cove_edge_wake(edge);
+}
+
 void node_notify(void *ctx)
 {
     struct cove *store = ctx;
@@ -161,6 +168,7 @@ void node_notify(void *ctx)
             node_wake_raise(store->wake);
         }
         pthread_mutex_unlock(&store->lock);
+        (void)node_sync_ask(store, notify_sync, NULL);
         return;
     }
     /* By its name, which needs no descriptor. */

@@ -6,14 +6,12 @@
 
 #define API_DEADLINE_MS 20000
 
-/* Two stores, and a's group with b as writer. */
-static inline void api_pair_open(struct api *a, struct api *b,
-                                 struct cove_id *group)
+/* a's group with b as writer. */
+static inline void api_pair_group(struct api *a, struct api *b,
+                                  struct cove_id *group)
 {
     char request[256], hex[65], *reply = NULL, text[60] = "";
 
-    api_open(a);
-    api_open(b);
     api_hex(cove_device(b->store), hex);
     snprintf(request, sizeof(request),
              "{\"do\":\"new-group\",\"members\":{\"%s\":\"writer\"}}", hex);
@@ -21,6 +19,15 @@ static inline void api_pair_open(struct api *a, struct api *b,
     ck_assert_int_eq(sscanf(reply, "{\"id\":\"%51[^\"]", text), 1);
     cove_free(reply);
     api_ok(cove_id_lookup(a->store, text, group), a->store);
+}
+
+/* Two stores and such a group. */
+static inline void api_pair_open(struct api *a, struct api *b,
+                                 struct cove_id *group)
+{
+    api_open(a);
+    api_open(b);
+    api_pair_group(a, b, group);
 }
 
 /* a listens, b is to dial; neither runs yet. */
