@@ -202,7 +202,7 @@ START_TEST(strangers_do_not_fill_the_log)
     logger.strange = 25;
     serve_log_library(&logger, "connection from 10.0.0.9:1 ended: no");
     assert_has(taken(),
-               "msg=\"and 5 more connections that came to nothing\"\n");
+               "msg=\"and 5 more connections of devices that nobody named\"\n");
 }
 END_TEST
 
