@@ -77,9 +77,9 @@ static double relay_processor(void)
 
 static void relay_say(struct cove *store)
 {
-    char *reply = bench_admin(store, "{\"do\":\"peer.list\"}");
+    char *reply = bench_admin(store, "{\"do\":\"sync.state\"}");
 
-    printf("%ld %.0f %.6f\n", relay_count(reply, "\"state\":\"idle\""),
+    printf("%ld %.0f %.6f\n", relay_count(reply, "\"inSync\":true"),
            relay_resident(), relay_processor());
     fflush(stdout);
     cove_free(reply);

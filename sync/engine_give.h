@@ -12,6 +12,7 @@
 #define ENGINE_SCAN       10000        /* changes looked at a pump */
 #define ENGINE_FEW        64           /* changes of a store as good as empty */
 #define ENGINE_HAVES      8192         /* told and not settled */
+#define ENGINE_LOOKS      64           /* changes, to see whether most may go */
 #define ENGINE_WAYS       8            /* that are remembered as spare */
 #define ENGINE_JOB_BYTES  (2u << 20)   /* of knows to answer; beyond: drop */
 
@@ -53,7 +54,9 @@ struct conn_give {
     bool state_due;              /* a position message */
     bool damaged; /* something could not be read: no position any more */
     uint32_t spared[ENGINE_WAYS]; /* peers whose changes it gets otherwise */
-    size_t scan; /* changes that may still be looked at in this pump */
+    size_t scan;       /* changes that may still be looked at in this pump */
+    uint64_t looked;   /* changes, in the first pass of a round; … */
+    unsigned readable; /* … and of some of them, what the peer may read */
     /* role in the owner last looked at */
     cove_num owner;
     enum cove_role role;

@@ -232,7 +232,35 @@ static int round_begin(struct cove_conn *conn)
     give->cursor = give->told;
     give->pass = COVE_CLASS_RIGHTS;
     give->classes = 0;
+    give->looked = give->readable = 0;
     return sums_are_worth_it(conn) ? round_begin_sums(conn) : 0;
+}
+
+/* Where very much changed and nearly nothing of it is for this peer, as on a
+ * relay of many, the groups that it may read are few and the changes are not:
+ * the round goes on by sums. What was told by then may be told again. */
+static int round_look(struct cove_conn *conn, struct cove_store_txn *txn,
+                      const struct cove_change *change)
+{
+    struct conn_give *give = &conn->give;
+    uint64_t window = 4 * conn->engine->opt.sums_least;
+    uint64_t looks = window < ENGINE_LOOKS ? window : ENGINE_LOOKS;
+    struct cove_doc_outline outline;
+    bool may = false;
+    int err = 0;
+
+    if (give->looked == window || !conn->interest.all) {
+        return 0;
+    }
+    if (give->looked++ % (window / looks) == 0) {
+        err = give_outline(conn, txn, change->num, &outline, &may);
+        give->readable += may;
+    }
+    if (err == 0 && give->looked == window && give->readable < looks / 8 + 1 &&
+        !conn->engine->sums_damaged) {
+        err = round_begin_sums(conn);
+    }
+    return err;
 }
 
 /* The first pass notes which classes there are; the others are left out. */
@@ -360,6 +388,10 @@ static int round_step(struct cove_conn *conn, struct cove_store_txn *txn)
     give->cursor = change.sequence;
     if (give->pass == COVE_CLASS_RIGHTS) {
         give->classes |= 1u << change.class;
+        err = round_look(conn, txn, &change);
+    }
+    if (err != 0 || give->walk != NULL) {
+        return err == COVE_ECORRUPT ? tell_damaged(conn) : err;
     }
     if (change.class != give->pass && !COVE_PLANTED("classes-mixed")) {
         return 0;

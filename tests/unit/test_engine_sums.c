@@ -1,5 +1,6 @@
 /* What differs is found by sums: two stores that know much in common. */
 #include "crdt/repo_sums.h"
+#include "sync/engine_internal.h"
 #include "tests/unit/client_kit.h"
 
 #define DOCS 4000
@@ -84,6 +85,55 @@ START_TEST(equal_stores_that_meet_for_the_first_time_say_a_few_hashes)
     /* Two groups of 2,000 documents: two nodes each. To tell each document
      * would be 260 KiB each way. */
     ck_assert_uint_lt(wire.bytes[0] + wire.bytes[1], 4096);
+}
+END_TEST
+
+#define THEIRS 9000
+
+/* Documents of a group that bob is no member of. */
+static void theirs_take(void)
+{
+    struct kit_member members[] = {{&alice.kit, "admin"},
+                                   {&alice.kit, "admin"}};
+    struct cove_bytes header = kit_group(&alice.kit, members, 1, &group);
+    struct cove_store_txn *txn;
+    struct cove_id id;
+    cove_num num;
+
+    kit_take_header(&alice.kit, &group, header);
+    txn = kit_begin(&alice.kit, true);
+    for (uint32_t n = 0; n < THEIRS; n++) {
+        cove_arena_reset(&alice.kit.arena);
+        header = kit_header(&alice.kit, COVE_DOC_COMAP, &group, n, &id);
+        ck_assert_int_eq(cove_repo_ingest_header(alice.kit.repo, txn, &id,
+                                                 header, &num, NULL),
+                         0);
+    }
+    kit_commit(txn);
+}
+
+/* On a relay of many a new device may read little: it is told that by groups,
+ * and nobody goes through the changes of all the others for it. */
+START_TEST(who_may_read_little_of_much_is_told_by_groups)
+{
+    node_close(&alice);
+    node_close(&bob);
+    node_open(&alice, 1);
+    node_open(&bob, 2);
+    node_know(&alice, &bob.kit.device);
+    node_know(&bob, &alice.kit.device);
+    theirs_take();
+    give(&alice);
+    docs_take(&alice, 0, 10);
+    meet();
+    ck_assert_uint_lt(wire.conn[0]->give.cursor, THEIRS / 2);
+    for (uint32_t n = 0; n < 10; n++) {
+        assert_same(n);
+    }
+    kit_set(&alice.kit, &ids[3], "a", 1);
+    link_changed(&wire, 0);
+    link_run(&wire);
+    assert_same(3);
 }
 END_TEST
 
@@ -374,6 +424,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase,
                    equal_stores_that_meet_for_the_first_time_say_a_few_hashes);
+    tcase_add_test(tcase, who_may_read_little_of_much_is_told_by_groups);
     tcase_add_test(tcase, what_differs_is_found_on_both_sides);
     tcase_add_test(tcase, what_changes_while_sums_are_told_is_told_too);
     tcase_add_test(tcase,
