@@ -32,17 +32,19 @@ struct give_job { /* a document on its way out */
 struct conn_give {
     int64_t credit;
     bool stopped; /* enough is queued */
-    /* the round */
+    bool direct;  /* the peer has nothing: do not ask first */
+    bool round;
+    /* of the first changes of the round, looked at to see … */
+    unsigned readable; /* … whether the peer may read them: so many */
+    uint64_t looked;
     uint64_t live_from; /* our position when the connection began */
     uint64_t skip_from; /* behind it the peer's own changes are not told */
     uint64_t told;      /* up to here all was told */
     uint64_t stated;    /* and was said to be */
-    bool round;
     uint64_t end, cursor;
     unsigned pass, classes;
     struct sums_walk *walk; /* the round goes by sums; or NULL */
     size_t void_sums;       /* told in one that was given up */
-    bool direct;            /* the peer has nothing: do not ask first */
     size_t wish_next; /* of the peer's interest: told are those before it */
     size_t retold;    /* of peer->there, which are told again first */
     uint64_t haves_open;
@@ -54,9 +56,7 @@ struct conn_give {
     bool state_due;              /* a position message */
     bool damaged; /* something could not be read: no position any more */
     uint32_t spared[ENGINE_WAYS]; /* peers whose changes it gets otherwise */
-    size_t scan;       /* changes that may still be looked at in this pump */
-    uint64_t looked;   /* changes, in the first pass of a round; … */
-    unsigned readable; /* … and of some of them, what the peer may read */
+    size_t scan; /* changes that may still be looked at in this pump */
     /* role in the owner last looked at */
     cove_num owner;
     enum cove_role role;
