@@ -233,6 +233,53 @@ static int peer_list(struct cli *cli)
     return code;
 }
 
+static void human_network(const json_t *reply)
+{
+    const char *key = cli_text(reply, "key");
+    const char *network = cli_text(reply, "network");
+
+    if (key[0] != '\0') {
+        printf("%s\n", key);
+        fprintf(stderr,
+                "this is the secret of network %s, and is not shown "
+                "again: each of its devices needs it\n",
+                network);
+    } else if (network[0] != '\0') {
+        printf("network %s\n", network);
+    } else {
+        printf("no network key: any device may ask\n");
+    }
+}
+
+static int peer_network(struct cli *cli)
+{
+    bool bad = false;
+    const char *key = cli_option(cli, "--key", &bad);
+    bool make = cli_flag(cli, "--new"), none = cli_flag(cli, "--none");
+    int code = cli_end(cli, bad);
+    json_t *request;
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    request = json_pack("{s:s s:b s:b}", "do", "peer.network", "new", (int)make,
+                        "none", (int)none);
+    if (key != NULL) {
+        json_object_set_new(request, "key", json_string(key));
+    }
+    code = cli_answer(cli, request, human_network);
+    if (code == CLI_OK && (make || none || key != NULL)) {
+        json_t *state = cli_ask_daemon(cli, "state");
+
+        if (state != NULL) {
+            fprintf(stderr,
+                    "the daemon that runs takes it at its next start\n");
+        }
+        json_decref(state);
+    }
+    return code;
+}
+
 int cli_peer(struct cli *cli)
 {
     const char *word = cli_word(cli);
@@ -249,6 +296,9 @@ int cli_peer(struct cli *cli)
     if (word != NULL && strcmp(word, "want") == 0) {
         return peer_want(cli);
     }
+    if (word != NULL && strcmp(word, "network") == 0) {
+        return peer_network(cli);
+    }
     if (word != NULL && strcmp(word, "rm") == 0) {
         return peer_change(cli, "peer.remove");
     }
@@ -264,8 +314,8 @@ int cli_peer(struct cli *cli)
     return cli_fail(
         CLI_USAGE,
         "peer add KEY [HOST:PORT], peer invite, peer join INVITE, "
-        "peer rm KEY, peer dial, peer list, peer trust KEY, or peer want "
-        "KEY");
+        "peer rm KEY, peer dial, peer list, peer trust KEY, peer want KEY, "
+        "or peer network");
 }
 
 /* --------------------------------------------------------------- sync, wait */

@@ -247,6 +247,7 @@ static const struct admin_verb *admin_find(const char *name)
         admin_migrate_verbs,
         admin_peer_verbs,
         admin_want_verbs,
+        admin_network_verbs,
         admin_invite_verbs,
         admin_sync_verbs,
         admin_plan_verbs,

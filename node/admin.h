@@ -154,6 +154,7 @@ int node_interest_json(struct cove_txn *txn, enum cove_interest_record which,
                        struct node_json *j);
 
 extern const struct admin_verb admin_want_verbs[];
+extern const struct admin_verb admin_network_verbs[];
 extern const struct admin_verb admin_invite_verbs[];
 extern const struct admin_verb admin_gone_verbs[];
 extern const struct admin_verb admin_doc_verbs[];

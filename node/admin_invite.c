@@ -1,5 +1,6 @@
 /* admin_invite.c: peer.invite, peer.invites, peer.invite.revoke, peer.join. */
 #include "node/admin.h"
+#include "node/network.h"
 #include "node/sync.h"
 #include "sync/edge_uv.h"
 #include "sync/invite.h"
@@ -112,6 +113,16 @@ static void invite_said(struct admin *a, const struct cove_invite *invite,
     cove_crypto_wipe(text, sizeof(text));
 }
 
+/* Who joins is told where it needs the network's key. */
+static int invite_network(struct cove_txn *txn, struct cove_token *token)
+{
+    uint8_t key[NODE_NETWORK_KEY];
+    int err = node_network_load(txn, key, &token->network_key);
+
+    cove_crypto_wipe(key, sizeof(key));
+    return err;
+}
+
 static int verb_invite(struct admin *a)
 {
     struct asked asked = {.seconds = INVITE_SECONDS, .uses = 1};
@@ -135,7 +146,9 @@ static int verb_invite(struct admin *a)
     invite.expires_ms = invite.made_ms + asked.seconds * 1000;
     invite.uses = (uint32_t)asked.uses;
     token.expires_ms = invite.expires_ms;
-    err = cove_invite_add(txn->worker->repo, txn->txn, &invite);
+    err = invite_network(txn, &token);
+    err =
+        err != 0 ? err : cove_invite_add(txn->worker->repo, txn->txn, &invite);
     txn->wrote = true;
     if (err == COVE_ELIMIT) {
         cove_fail(&txn->diag, err,
@@ -262,11 +275,6 @@ static int join_read(struct admin *a, struct cove_token *token)
         return cove_fail(&a->diag, COVE_EUSAGE,
                          "this device made that invite: it is for another one");
     }
-    if (token->network_key) {
-        return cove_fail(&a->diag, COVE_EUNSUPPORTED,
-                         "the invite is to a network with a key, and this "
-                         "store has none");
-    }
     if (token->expires_ms <= now_ms) {
         return cove_fail(&a->diag, COVE_ECLOCK,
                          "the invite expired %lld minutes ago by this device's "
@@ -276,13 +284,36 @@ static int join_read(struct admin *a, struct cove_token *token)
     return admin_peer_address(a, token->address);
 }
 
+/* Are both in a network with a key, or both in one without? */
+static int join_network(struct cove_txn *txn, const struct cove_token *token)
+{
+    uint8_t key[NODE_NETWORK_KEY];
+    bool has;
+    int err = node_network_load(txn, key, &has);
+
+    cove_crypto_wipe(key, sizeof(key));
+    if (err == 0 && token->network_key && !has) {
+        err = cove_fail(&txn->diag, COVE_EUNSUPPORTED,
+                        "the invite is to a network with a key, and this store "
+                        "has none: ask for it, and `cove peer network --key "
+                        "KEY` first");
+    } else if (err == 0 && has && !token->network_key) {
+        err = cove_fail(&txn->diag, COVE_EUNSUPPORTED,
+                        "the invite is to a network without a key, and this "
+                        "store has one; `cove peer network --none` drops it");
+    }
+    return err;
+}
+
 /* Keep the peer, with the secret where it has not let us in yet. */
 static int join_keep(struct admin *a, struct cove_txn *txn,
                      const struct cove_token *token)
 {
     struct cove_repo *repo = txn->worker->repo;
     struct cove_peer_record peer;
-    int err = cove_peer_get(repo, txn->txn, &token->device, &peer);
+    int err = join_network(txn, token);
+
+    err = err != 0 ? err : cove_peer_get(repo, txn->txn, &token->device, &peer);
 
     if (err == COVE_ENOTFOUND) {
         memset(&peer, 0, sizeof(peer));

@@ -7,7 +7,7 @@
  */
 #include <uv.h>
 
-#include "node/node.h"
+#include "node/network.h"
 #include "node/sync.h"
 #include "sync/edge_uv.h"
 
@@ -32,6 +32,8 @@ struct node_sync {
     uv_async_t stop; /* own loop only: ends the thread */
     pthread_t thread;
     bool started, threaded;
+    bool has_network;
+    uint8_t network[NODE_NETWORK_KEY];
     bool ending; /* under the store's lock: the edge is asked no longer */
     int lock_fd; /* on SYNC_LOCK while it runs; -1 before, and in memory */
     void (*detached)(void *ctx);
@@ -75,6 +77,22 @@ static void sync_engine_event(void *ctx, const struct cove_conn *conn,
     sync_event(ctx, text);
 }
 
+/* The network's key, as it is now; another is of the next start. */
+static int sync_network(struct node_sync *s)
+{
+    struct cove_txn *txn;
+    int err = node_begin(s->store, COVE_READ, &txn);
+
+    if (err == 0) {
+        err = node_network_load(txn, s->network, &s->has_network);
+        if (err != 0) {
+            sync_event(s->store, txn->diag.text);
+        }
+        cove_abort(txn);
+    }
+    return err;
+}
+
 static int sync_engine(struct node_sync *s)
 {
     struct cove *store = s->store;
@@ -85,6 +103,7 @@ static int sync_engine(struct node_sync *s)
         .store = store->store,
         .event = sync_engine_event,
         .ctx = store,
+        .network_key = s->has_network ? s->network : NULL,
     };
     struct cove_edge_options edge = {
         .alloc = store->alloc,
@@ -171,6 +190,7 @@ static void sync_parts_free(struct node_sync *s)
         node_loop_turn(&s->own, true);
         uv_loop_close(&s->own);
     }
+    cove_crypto_wipe(s->network, sizeof(s->network));
     cove_alloc_free(s->store->alloc, s);
 }
 
@@ -220,7 +240,8 @@ static int sync_make(struct cove *store, uv_loop_t *loop,
 
     if (err == 0) {
         node_worker_stays(s->worker);
-        err = sync_engine(s);
+        err = sync_network(s);
+        err = err != 0 ? err : sync_engine(s);
     }
     if (err != 0) {
         if (loop == NULL) {
