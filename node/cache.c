@@ -6,10 +6,10 @@
  * goes through all documents, is not kept: the first read leaves a mark, and a
  * later one that still finds it makes the entry.
  *
- * Of a record there is its value as a polynomial over the field of 2^61 - 1
- * elements, at a point that nobody else knows: two records of n bytes have the
- * same with a chance of n/7 in 2^61, whoever made them up.
+ * Of a record there is a short hash, keyed: two records have the same with a
+ * chance of one in 2^64, whoever made them up.
  */
+#include "core/crypto.h"
 #include "core/value.h"
 #include "node/node.h"
 
@@ -29,7 +29,7 @@ struct cache_entry {
     bool read;                         /* since it was put there */
     uint16_t field_count;
     uint32_t size;
-    uint64_t record; /* cache_sum of it */
+    uint64_t record; /* a hash of it */
     uint8_t bytes[]; /* of each field two lengths, its name, its CBOR */
 };
 
@@ -42,7 +42,7 @@ struct node_cache {
     uint64_t generation;
     uint64_t uses_as_of;
     uint64_t salt[2]; /* who makes up ids does not know their buckets … */
-    uint64_t point;   /* … and of records not their sums */
+    uint8_t key[COVE_SHORT_KEY]; /* … and of records not their hashes */
     struct cache_entry **buckets;
     unsigned shift; /* 64 - log2 of their number */
     size_t count;
@@ -185,37 +185,6 @@ static void cache_grow(struct cove *store, struct node_cache *cache)
     }
 }
 
-/* --- records */
-
-#define SUM_PRIME ((UINT64_C(1) << 61) - 1)
-#define SUM_PART  7 /* bytes, which are less than the prime */
-
-__extension__ typedef unsigned __int128 cache_wide;
-
-static uint64_t sum_step(uint64_t sum, uint64_t point, uint64_t part)
-{
-    cache_wide product = (cache_wide)sum * point + part;
-    uint64_t low = (uint64_t)product & SUM_PRIME;
-
-    low += (uint64_t)(product >> 61);
-    return low >= SUM_PRIME ? low - SUM_PRIME : low;
-}
-
-static uint64_t cache_sum(const struct node_cache *cache, struct cove_bytes b)
-{
-    uint8_t rest[8] = {0};
-    uint64_t sum = b.len;
-
-    while (b.len >= sizeof(rest)) {
-        sum = sum_step(sum, cache->point, cove_get_be64(b.at) >> 8);
-        b = cove_bytes(b.at + SUM_PART, b.len - SUM_PART);
-    }
-    if (b.len > 0) {
-        memcpy(rest, b.at, b.len);
-    }
-    return sum_step(sum, cache->point, cove_get_be64(rest) >> 8);
-}
-
 /* --- the cache */
 
 static struct node_cache *cache_make(struct cove *store)
@@ -241,8 +210,7 @@ static struct node_cache *cache_make(struct cove *store)
     }
     cache->shift = 64 - 6;
     store->env->random(store->env->ctx, cache->salt, sizeof(cache->salt));
-    store->env->random(store->env->ctx, &cache->point, sizeof(cache->point));
-    cache->point &= SUM_PRIME;
+    store->env->random(store->env->ctx, cache->key, sizeof(cache->key));
     cache->salt[0] |= 1;
     cache->salt[1] |= 1;
     atomic_fetch_add(&store->caches, 1);
@@ -330,7 +298,7 @@ static bool entry_holds(struct cove_txn *txn, struct cache_entry *e)
         return true;
     }
     if (cove_repo_record(txn->txn, e->num, &record) != 0 ||
-        cache_sum(txn->worker->cache, record) != e->record) {
+        cove_hash_short(txn->worker->cache->key, record) != e->record) {
         return false;
     }
     e->seen = seen;
@@ -517,7 +485,7 @@ static void cache_keep(struct cove_txn *txn, struct cove_loaded *loaded)
         cove_repo_record(txn->txn, head.num, &record) == 0 &&
         (loaded->raw ? fields_of_registers(loaded, &fields)
                      : fields_of_version(loaded, &fields))) {
-        head.record = cache_sum(cache, record);
+        head.record = cove_hash_short(cache->key, record);
         cache_put(txn->store, cache, &head, &fields);
     }
 }
