@@ -113,16 +113,6 @@ static void invite_said(struct admin *a, const struct cove_invite *invite,
     cove_crypto_wipe(text, sizeof(text));
 }
 
-/* Who joins is told where it needs the network's key. */
-static int invite_network(struct cove_txn *txn, struct cove_token *token)
-{
-    uint8_t key[NODE_NETWORK_KEY];
-    int err = node_network_load(txn, key, &token->network_key);
-
-    cove_crypto_wipe(key, sizeof(key));
-    return err;
-}
-
 static int verb_invite(struct admin *a)
 {
     struct asked asked = {.seconds = INVITE_SECONDS, .uses = 1};
@@ -146,7 +136,8 @@ static int verb_invite(struct admin *a)
     invite.expires_ms = invite.made_ms + asked.seconds * 1000;
     invite.uses = (uint32_t)asked.uses;
     token.expires_ms = invite.expires_ms;
-    err = invite_network(txn, &token);
+    /* Who joins is told where it needs the network's key. */
+    err = node_network_has(txn, &token.network_key);
     err =
         err != 0 ? err : cove_invite_add(txn->worker->repo, txn->txn, &invite);
     txn->wrote = true;
@@ -287,11 +278,9 @@ static int join_read(struct admin *a, struct cove_token *token)
 /* Are both in a network with a key, or both in one without? */
 static int join_network(struct cove_txn *txn, const struct cove_token *token)
 {
-    uint8_t key[NODE_NETWORK_KEY];
     bool has;
-    int err = node_network_load(txn, key, &has);
+    int err = node_network_has(txn, &has);
 
-    cove_crypto_wipe(key, sizeof(key));
     if (err == 0 && token->network_key && !has) {
         err = cove_fail(&txn->diag, COVE_EUNSUPPORTED,
                         "the invite is to a network with a key, and this store "

@@ -37,6 +37,15 @@ int node_network_load(struct cove_txn *txn, uint8_t key[NODE_NETWORK_KEY],
     return err;
 }
 
+int node_network_has(struct cove_txn *txn, bool *has)
+{
+    uint8_t key[NODE_NETWORK_KEY];
+    int err = node_network_load(txn, key, has);
+
+    cove_crypto_wipe(key, sizeof(key));
+    return err;
+}
+
 /* --- the verb */
 
 struct network {

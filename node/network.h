@@ -9,5 +9,7 @@
 /* *has is false where the store has none. Errors: COVE_ECORRUPT. */
 int node_network_load(struct cove_txn *txn, uint8_t key[NODE_NETWORK_KEY],
                       bool *has);
+/* Has it one? Errors: as above. */
+int node_network_has(struct cove_txn *txn, bool *has);
 
 #endif
