@@ -463,8 +463,8 @@ int cove_interest_changes(struct cove_repo *repo, struct cove_store_txn *txn,
     if (err == 0 && value.len != sizeof(*out)) {
         return COVE_ECORRUPT;
     }
-    for (size_t i = 0; err == 0 && i < value.len; i++) {
-        *out = *out << 8 | value.at[i];
+    if (err == 0) {
+        *out = cove_get_be64(value.at);
     }
     return err == COVE_ENOTFOUND ? 0 : err;
 }
@@ -478,10 +478,7 @@ static int interest_count(struct cove_repo *repo, struct cove_store_txn *txn)
     if (err != 0) {
         return err;
     }
-    changes++;
-    for (size_t i = 0; i < sizeof(value); i++) {
-        value[i] = (uint8_t)(changes >> (56 - 8 * i));
-    }
+    cove_put_be64(value, changes + 1);
     return cove_repo_record_put(repo, txn, COVE_RECORDS_META,
                                 cove_bytes_text(WISHES),
                                 cove_bytes(value, sizeof(value)));

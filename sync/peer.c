@@ -150,17 +150,14 @@ static int peer_count(struct cove_repo *repo, struct cove_store_txn *txn,
         return COVE_ECORRUPT;
     }
     if (err == 0) {
-        number = (uint32_t)value.at[0] << 24 | (uint32_t)value.at[1] << 16 |
-                 (uint32_t)value.at[2] << 8 | value.at[3];
+        number = cove_get_be32(value.at);
     } else if (err != COVE_ENOTFOUND) {
         return err;
     }
     if (number >= last) {
         return COVE_ELIMIT;
     }
-    for (unsigned i = 0; i < sizeof(next); i++) {
-        next[i] = (uint8_t)((number + 1) >> (24 - 8 * i));
-    }
+    cove_put_be32(next, number + 1);
     err = cove_repo_record_put(repo, txn, COVE_RECORDS_META, key,
                                cove_bytes(next, sizeof(next)));
     if (err == 0) {
