@@ -299,11 +299,12 @@ static int conn_messages(struct cove_conn *conn, uint64_t now_ms)
     return err;
 }
 
-/* Take what has come, up to the goodbye. */
-static int conn_go_on(struct cove_conn *conn, uint64_t now_ms)
+/* Take what has come, up to the goodbye; err ends the connection. */
+static int conn_go_on(struct cove_conn *conn, uint64_t now_ms, int err)
 {
-    int err = conn->peer != NULL ? conn_messages(conn, now_ms) : 0;
-
+    if (err == 0 && conn->peer != NULL) {
+        err = conn_messages(conn, now_ms);
+    }
     if (err != 0) {
         return conn_fail(conn, err, "%s", cove_error_text(err));
     }
@@ -334,8 +335,7 @@ int cove_conn_input(struct cove_conn *conn, uint64_t now_ms,
         cove_channel_state(conn->channel) == COVE_CHANNEL_OPEN) {
         err = conn_open(conn, now_ms);
     }
-    return err != 0 ? conn_fail(conn, err, "%s", cove_error_text(err))
-                    : conn_go_on(conn, now_ms);
+    return conn_go_on(conn, now_ms, err);
 }
 
 bool cove_conn_waits(const struct cove_conn *conn)
@@ -352,16 +352,14 @@ void cove_engine_verified(struct cove_engine *engine, uint64_t now_ms,
         conn = conn->next;
     }
     engine->now_ms = now_ms;
+    if (conn != NULL) {
+        conn->take.verify = NULL;
+    }
     if (conn != NULL && !conn->done) { /* else nobody waits any more */
         int err = ingest_verified(conn, verify);
 
-        conn->take.verify = NULL;
         err = err == 0 ? conn_answer(conn) : err;
-        /* An error has ended the connection, or ends it here. */
-        (void)!(err != 0 ? conn_fail(conn, err, "%s", cove_error_text(err))
-                         : conn_go_on(conn, now_ms));
-    } else if (conn != NULL) {
-        conn->take.verify = NULL;
+        (void)!conn_go_on(conn, now_ms, err); /* an error has ended it */
     }
     cove_verify_free(verify);
 }
