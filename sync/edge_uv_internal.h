@@ -101,8 +101,8 @@ struct edge_view {
     atomic_bool redial;
     atomic_bool open; /* any device may connect */
     atomic_uint_fast64_t quota_documents, quota_bytes;
-    bool forgives; /* under the lock: whom to take in again */
-    char forgive[COVE_EDGE_ADDRESS + 1];
+    atomic_bool forgives;                /* whom to take in again is … */
+    char forgive[COVE_EDGE_ADDRESS + 1]; /* … here, under the lock */
 };
 
 struct cove_edge {

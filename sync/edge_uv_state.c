@@ -19,6 +19,7 @@ int edge_view_init(struct cove_edge *edge)
     atomic_init(&view->turned_ns, uv_hrtime());
     atomic_init(&view->stop_ms, EDGE_STOP_MS);
     atomic_init(&view->redial, false);
+    atomic_init(&view->forgives, false);
     atomic_init(&view->open, false);
     atomic_init(&view->quota_documents, 0);
     atomic_init(&view->quota_bytes, 0);
@@ -157,14 +158,14 @@ static void view_open(struct cove_edge *edge, uint64_t now_ms)
 static bool view_forgives(struct edge_view *view,
                           char who[COVE_EDGE_ADDRESS + 1])
 {
-    bool forgives;
-
+    if (!atomic_load(&view->forgives)) {
+        return false;
+    }
     uv_mutex_lock(&view->lock);
-    forgives = view->forgives;
-    view->forgives = false;
     memcpy(who, view->forgive, sizeof(view->forgive));
+    atomic_store(&view->forgives, false);
     uv_mutex_unlock(&view->lock);
-    return forgives;
+    return true;
 }
 
 void edge_view_turn(struct cove_edge *edge, uint64_t now_ms)
@@ -217,10 +218,10 @@ int cove_edge_forgive(struct cove_edge *edge, const char *who)
     bool room;
 
     uv_mutex_lock(&view->lock);
-    room = !view->forgives;
+    room = !atomic_load(&view->forgives);
     if (room) {
-        view->forgives = true;
         snprintf(view->forgive, sizeof(view->forgive), "%s", who);
+        atomic_store(&view->forgives, true);
     }
     uv_mutex_unlock(&view->lock);
     cove_edge_wake(edge);
