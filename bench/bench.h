@@ -48,6 +48,10 @@ char *bench_admin(struct cove *store, const char *request);
 /* A member of a reply, wherever it stands: 0 or "" where there is none. */
 double bench_number(const char *reply, const char *key);
 void bench_text(const char *reply, const char *key, char *out, size_t cap);
+/* The store's device key, as text. */
+void bench_key(struct cove *store, char out[80]);
+/* Do a request that makes a document; its id. */
+void bench_made(struct cove *store, const char *request, struct cove_id *out);
 /* The n-th document, three short fields, as JSON. */
 void bench_document(long n, char *out, size_t cap);
 double bench_quantile(double *values, int count, double q); /* sorts */

@@ -67,6 +67,24 @@ void bench_text(const char *reply, const char *key, char *out, size_t cap)
     out[len] = '\0';
 }
 
+void bench_key(struct cove *store, char out[80])
+{
+    char *reply = bench_admin(store, "{\"do\":\"key\"}");
+
+    bench_text(reply, "device", out, 80);
+    cove_free(reply);
+}
+
+void bench_made(struct cove *store, const char *request, struct cove_id *out)
+{
+    char *reply = bench_admin(store, request);
+    char text[96];
+
+    bench_text(reply, "id", text, sizeof(text));
+    cove_free(reply);
+    BENCH_MUST(store, cove_id_lookup(store, text, out));
+}
+
 void bench_document(long n, char *out, size_t cap)
 {
     snprintf(out, cap,

@@ -22,14 +22,6 @@ struct peers {
     long spread;
 };
 
-static void peers_key(struct cove *store, char out[80])
-{
-    char *reply = bench_admin(store, "{\"do\":\"key\"}");
-
-    bench_text(reply, "device", out, 80);
-    cove_free(reply);
-}
-
 static struct cove *peers_open(struct bench *b, const char *name)
 {
     char *dir = bench_path(b, name);
@@ -50,17 +42,13 @@ static void peers_begin(struct bench *b, struct peers *p)
     p->spread = b->count < DIFFERENT ? 1 : b->count / DIFFERENT;
     p->alice = peers_open(b, "alice");
     p->bob = peers_open(b, "bob");
-    peers_key(p->alice, p->alice_key);
-    peers_key(p->bob, p->bob_key);
+    bench_key(p->alice, p->alice_key);
+    bench_key(p->bob, p->bob_key);
     snprintf(request, sizeof(request),
              "{\"do\":\"new-group\",\"members\":{\"%s\":\"writer\"}}",
              p->bob_key);
 
-    char *reply = bench_admin(p->alice, request);
-
-    bench_text(reply, "id", text, sizeof(text));
-    cove_free(reply);
-    BENCH_MUST(p->alice, cove_id_lookup(p->alice, text, &group));
+    bench_made(p->alice, request, &group);
     BENCH_MUST(p->alice, cove_begin(p->alice, COVE_WRITE | COVE_VIEW, &txn));
     for (long i = 0; i < b->count; i++) {
         bench_document(i, text, sizeof(text));

@@ -95,10 +95,7 @@ static void relay_run(const char *dir)
     BENCH_MUST(store, cove_listen(store, "127.0.0.1:0"));
     BENCH_MUST(store, cove_thread_start(store));
 
-    char *reply = bench_admin(store, "{\"do\":\"key\"}");
-
-    bench_text(reply, "device", key, sizeof(key));
-    cove_free(reply);
+    bench_key(store, key);
     printf("%s %s\n", key, cove_address(store));
     fflush(stdout);
     while (fgets(line, sizeof(line), stdin) != NULL) {
@@ -169,11 +166,7 @@ static void relay_open(struct relay *r)
 
     for (int i = 0; i < BUSY + IDLE; i++) {
         BENCH_MUST(NULL, cove_open(NULL, &options, &r->store[i]));
-
-        char *reply = bench_admin(r->store[i], "{\"do\":\"key\"}");
-
-        bench_text(reply, "device", r->keys[i], KEY);
-        cove_free(reply);
+        bench_key(r->store[i], r->keys[i]);
         fprintf(r->to, "%s\n", r->keys[i]);
     }
     fflush(r->to);
@@ -199,7 +192,7 @@ static struct relay_state relay_dial(struct relay *r, int from, int count)
 /* A group of the busy ones that the relay may read, and a document of each. */
 static void relay_documents(struct relay *r)
 {
-    char request[256 + BUSY * (KEY + 16)], text[96];
+    char request[256 + BUSY * (KEY + 16)];
     size_t len;
     struct cove_id group;
 
@@ -213,11 +206,7 @@ static void relay_documents(struct relay *r)
     }
     snprintf(request + len, sizeof(request) - len, "}}");
 
-    char *reply = bench_admin(r->store[0], request);
-
-    bench_text(reply, "id", text, sizeof(text));
-    cove_free(reply);
-    BENCH_MUST(r->store[0], cove_id_lookup(r->store[0], text, &group));
+    bench_made(r->store[0], request, &group);
     for (int i = 0; i < BUSY; i++) {
         struct cove_txn *txn;
 
@@ -273,7 +262,7 @@ static void relay_see(struct relay *r, int who, int64_t want)
 static void relay_first(struct bench *b, struct relay *r)
 {
     char *dir = bench_path(b, "first");
-    char request[256], text[96];
+    char request[256], text[96], key[KEY];
     struct relay_state before, after;
     struct cove *store;
     struct cove_txn *txn = NULL;
@@ -285,11 +274,7 @@ static void relay_first(struct bench *b, struct relay *r)
     snprintf(request, sizeof(request),
              "{\"do\":\"new-group\",\"members\":{\"%s\":\"reader\"}}", r->key);
 
-    char *reply = bench_admin(store, request);
-
-    bench_text(reply, "id", text, sizeof(text));
-    cove_free(reply);
-    BENCH_MUST(store, cove_id_lookup(store, text, &group));
+    bench_made(store, request, &group);
     for (long i = 0; i < b->count; i++) {
         if (txn == NULL) {
             BENCH_MUST(store, cove_begin(store, COVE_WRITE | COVE_VIEW, &txn));
@@ -301,10 +286,8 @@ static void relay_first(struct bench *b, struct relay *r)
             txn = NULL;
         }
     }
-    reply = bench_admin(store, "{\"do\":\"key\"}");
-    bench_text(reply, "device", text, sizeof(text));
-    cove_free(reply);
-    fprintf(r->to, "%s\n", text);
+    bench_key(store, key);
+    fprintf(r->to, "%s\n", key);
     fflush(r->to);
     before = relay_ask(r);
     sender = relay_processor();
