@@ -4,15 +4,11 @@
  *
  *   store_ahead STORE HOURS DOCUMENT NUMBER
  */
-#include "core/store.h"
 #include "core/value.h"
-#include "crdt/repo.h"
+#include "tests/nodes/store_kit.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define SEED    ((size_t)32)
 #define HOUR_MS INT64_C(3600000)
 
 struct ahead {
@@ -38,36 +34,10 @@ static void ahead_random(void *ctx, void *out, size_t len)
     cove_env_system.random(cove_env_system.ctx, out, len);
 }
 
-static int ahead_key(const char *dir, struct cove_repo_options *opt)
-{
-    char path[4096], hex[SEED * 2 + 1] = "";
-    uint8_t seed[SEED];
-
-    snprintf(path, sizeof(path), "%s/device.key", dir);
-    FILE *file = fopen(path, "r");
-
-    if (file == NULL || fread(hex, 1, SEED * 2, file) != SEED * 2) {
-        return COVE_EIO;
-    }
-    fclose(file);
-    int err = cove_hex_parse(hex, seed, sizeof(seed));
-
-    if (err == 0) {
-        cove_key_of_seed(seed, &opt->secret, &opt->device);
-    }
-    return err;
-}
-
 static int ahead_open(struct ahead *a, const char *dir)
 {
-    struct cove_store_options opt = {.alloc = &cove_alloc_libc,
-                                     .trees = COVE_REPO_TREES};
-    struct cove_repo_options repo = {.alloc = &cove_alloc_libc, .env = &a->env};
-    int err = ahead_key(dir, &repo);
+    int err = store_open(dir, &a->env, &a->store, &a->repo, &a->diag);
 
-    err = err ? err : cove_store_open_lmdb(dir, &opt, &a->store, &a->diag);
-    repo.store = a->store;
-    err = err ? err : cove_repo_open(&repo, &a->repo, &a->diag);
     return err ? err : cove_store_begin(a->store, true, &a->txn);
 }
 

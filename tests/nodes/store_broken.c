@@ -4,13 +4,7 @@
  *   store_broken DIR DOCUMENT EPOCH REGISTER TEXT
  */
 #include "core/cbor.h"
-#include "core/store.h"
-#include "crdt/repo.h"
-
-#include <stdio.h>
-#include <string.h>
-
-#define SEED 32
+#include "tests/nodes/store_kit.h"
 
 struct importer {
     struct cove_store *store;
@@ -18,41 +12,6 @@ struct importer {
     struct cove_arena arena;
     struct cove_diag diag;
 };
-
-static int importer_key(const char *dir, struct cove_repo_options *opt)
-{
-    char path[4096], hex[SEED * 2 + 1] = "";
-    uint8_t seed[SEED];
-
-    snprintf(path, sizeof(path), "%s/device.key", dir);
-    FILE *file = fopen(path, "r");
-
-    if (file == NULL || fread(hex, 1, SEED * 2, file) != SEED * 2) {
-        return COVE_EIO;
-    }
-    fclose(file);
-    int err = cove_hex_parse(hex, seed, sizeof(seed));
-
-    if (err == 0) {
-        cove_key_of_seed(seed, &opt->secret, &opt->device);
-    }
-    return err;
-}
-
-static int importer_open(struct importer *in, const char *dir)
-{
-    struct cove_store_options opt = {.alloc = &cove_alloc_libc,
-                                     .trees = COVE_REPO_TREES};
-    struct cove_repo_options repo = {.alloc = &cove_alloc_libc,
-                                     .env = &cove_env_system};
-    int err = importer_key(dir, &repo);
-
-    cove_arena_init(&in->arena, &cove_alloc_libc);
-    err =
-        err != 0 ? err : cove_store_open_lmdb(dir, &opt, &in->store, &in->diag);
-    repo.store = in->store;
-    return err != 0 ? err : cove_repo_open(&repo, &in->repo, &in->diag);
-}
 
 /* words: DOCUMENT EPOCH REGISTER TEXT */
 static int importer_write(struct importer *in, struct cove_store_txn *txn,
@@ -86,7 +45,11 @@ int main(int argc, char **argv)
 {
     struct importer in = {0};
     struct cove_store_txn *txn;
-    int err = argc == 6 ? importer_open(&in, argv[1]) : COVE_EUSAGE;
+    int err = argc == 6 ? store_open(argv[1], &cove_env_system, &in.store,
+                                     &in.repo, &in.diag)
+                        : COVE_EUSAGE;
+
+    cove_arena_init(&in.arena, &cove_alloc_libc);
 
     err = err ? err : cove_store_begin(in.store, true, &txn);
     if (err == 0) {

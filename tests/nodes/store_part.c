@@ -4,13 +4,9 @@
  *
  *   store_part FROM TO DOCUMENT DEVICE
  */
-#include "core/store.h"
-#include "crdt/repo.h"
+#include "tests/nodes/store_kit.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#define SEED 32
 
 struct end { /* one of the two stores */
     struct cove_store *store;
@@ -24,37 +20,10 @@ struct relay {
     struct cove_diag diag;
 };
 
-static int end_key(const char *dir, struct cove_repo_options *opt)
-{
-    char path[4096], hex[SEED * 2 + 1] = "";
-    uint8_t seed[SEED];
-
-    snprintf(path, sizeof(path), "%s/device.key", dir);
-    FILE *file = fopen(path, "r");
-
-    if (file == NULL || fread(hex, 1, SEED * 2, file) != SEED * 2) {
-        return COVE_EIO;
-    }
-    fclose(file);
-    int err = cove_hex_parse(hex, seed, sizeof(seed));
-
-    if (err == 0) {
-        cove_key_of_seed(seed, &opt->secret, &opt->device);
-    }
-    return err;
-}
-
 static int end_open(struct relay *r, struct end *e, const char *dir, bool write)
 {
-    struct cove_store_options opt = {.alloc = &cove_alloc_libc,
-                                     .trees = COVE_REPO_TREES};
-    struct cove_repo_options repo = {.alloc = &cove_alloc_libc,
-                                     .env = &cove_env_system};
-    int err = end_key(dir, &repo);
+    int err = store_open(dir, &cove_env_system, &e->store, &e->repo, &r->diag);
 
-    err = err ? err : cove_store_open_lmdb(dir, &opt, &e->store, &r->diag);
-    repo.store = e->store;
-    err = err ? err : cove_repo_open(&repo, &e->repo, &r->diag);
     return err ? err : cove_store_begin(e->store, write, &e->txn);
 }
 
