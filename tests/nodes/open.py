@@ -96,7 +96,8 @@ def closed_by_sighup_it_refuses_strangers_and_keeps_what_came(cove):
         until("a is sent away", lambda: "does not know this device" in a.peer(relay)["error"]
               and {one["peer"] for one in connections(relay)} == {b.key, c.key})
         check(relay.peer(a)["open"] is True, "what is known of it stays")
-        check(a.key in relay.run("peer", "list", "--refused"), "it may be trusted")
+        until("it called again, and may be trusted",
+              lambda: a.key in relay.run("peer", "list", "--refused"))
         c.run("set", mine, "n:=4")
         until("b has what c wrote since", lambda: b.has(mine, "n", 4))
         check(relay.digest() and b.has(ident, "n", 1), "nothing of a's is gone")
