@@ -144,6 +144,7 @@ static int plan_olds(struct compact *c)
     return err;
 }
 
+/* What comes: the pack, and a stub for each run of transactions in it. */
 static int plan_runs(struct compact *c)
 {
     struct cove_pack_plan *plan = &c->plan;
@@ -153,6 +154,7 @@ static int plan_runs(struct compact *c)
     if (plan->runs == NULL) {
         return COVE_ENOMEM;
     }
+    plan->bytes_after = entry_cost(sizeof(cove_num), plan->value.len);
     for (size_t i = 0; i < c->chunk_count; i++) {
         const struct repo_part *part = &c->chunks[i].part;
         uint32_t end = part->chunk.start + part->chunk.count;
@@ -220,9 +222,6 @@ static int plan_value(struct compact *c)
             cove_arena_copy(c->work.arena, cove_buf_bytes(&buf), &plan->value);
     }
     cove_buf_clear(&buf);
-    if (err == 0) {
-        plan->bytes_after += entry_cost(sizeof(cove_num), plan->value.len);
-    }
     return err;
 }
 
@@ -233,7 +232,6 @@ static int plan_fit(struct compact *c, struct repo_pack_size *size)
 
     while (err == 0 && c->plan.value.len > REPO_PACK_VALUE &&
            c->chunk_count > 1) {
-        c->plan.bytes_after = 0;
         c->chunk_count = (c->chunk_count + 1) / 2;
         err = plan_value(c);
     }
@@ -244,7 +242,6 @@ static int plan_fit(struct compact *c, struct repo_pack_size *size)
         size->raw += c->chunks[i].part.chunk.packed.len;
         size->txs += c->chunks[i].part.chunk.count;
     }
-    c->plan.bytes_after = 0;
     return err == 0 && c->plan.value.len > REPO_PACK_VALUE ? COVE_ENOTFOUND
                                                            : err;
 }
@@ -295,8 +292,7 @@ static int plan_make(struct compact *c)
         err = thin_proofs(c);
     }
     if (err == 0) {
-        c->plan.bytes_after = 0;
-        err = plan_value(c);
+        err = plan_value(c); /* again: with what is left of the proofs */
     }
     if (err == 0) {
         err = plan_runs(c);
