@@ -90,7 +90,9 @@ static const struct grammar_word words[] = {
     {"compute",
      {{"field", FORM_NAME, true},
       {"from", FORM_NAMES, true},
-      {"pattern", FORM_LITERALS, true}},
+      {"pattern", FORM_LITERALS, false},
+      {"fn", FORM_PIPE, false},
+      {"type", FORM_TYPE, false}},
      "{\"compute\":{\"field\":\"label\",\"from\":[\"name\",\"version\"],"
      "\"pattern\":[\"\",\" \",\"\"]}}"},
     {"same",

@@ -260,19 +260,43 @@ int cove_word_join(struct compile *c, const struct cove_word *word)
     return rc;
 }
 
+/* A text by a pattern, or a value of any type by functions. */
+static int compute_check(struct compile *c, const struct cove_word *word,
+                         size_t inputs)
+{
+    struct cove_bytes item;
+    bool pattern = cove_member(word, "pattern", &item);
+
+    if (pattern == cove_member(word, "fn", &item)) {
+        return cove_fail(c->diag, COVE_ESTEP,
+                         "%.*s: say \"pattern\", the texts around the fields, "
+                         "or \"fn\", functions that take them as one object%s",
+                         SHOWN(c->label), pattern ? "; not both" : "");
+    }
+    if (pattern && cove_member(word, "type", &item)) {
+        return cove_fail(c->diag, COVE_ESTEP,
+                         "%.*s: a pattern makes a text; \"type\" goes with "
+                         "\"fn\"",
+                         SHOWN(c->label));
+    }
+    return pattern ? pattern_check(c, word, inputs, false) : 0;
+}
+
 int cove_word_compute(struct compile *c, const struct cove_word *word)
 {
     struct cove_bytes name = cove_member_text(word, "field");
     struct compile_field *made;
     struct cove_bytes *names = NULL;
     struct cove_bytes deps = {NULL, 0};
-    struct cove_bytes lits = {NULL, 0};
+    struct cove_bytes item = {NULL, 0};
+    bool derive = cove_member(word, "fn", &item);
+    enum cove_type type = text_type(c, name);
     struct cove_draft d;
     size_t count;
     int rc;
 
     if ((rc = member_names(c, word, "from", &names, &count)) != 0 ||
-        (rc = pattern_check(c, word, count, false)) != 0) {
+        (rc = compute_check(c, word, count)) != 0) {
         return rc;
     }
     for (size_t i = 0; i < count; i++) {
@@ -284,15 +308,23 @@ int cove_word_compute(struct compile *c, const struct cove_word *word)
         }
         names[i] = dep->reg;
     }
-    if ((rc = new_field(c, name, text_type(c, name), &made)) != 0 ||
+    if ((derive && (rc = cove_new_type(c, name, cove_member_text(word, "type"),
+                                       &type)) != 0) ||
+        (rc = new_field(c, name, type, &made)) != 0 ||
         (rc = cove_draft_names(c->arena, names, count, &deps)) != 0) {
         return rc;
     }
-    cove_member(word, "pattern", &lits);
     cove_draft_init(&d, c->arena);
     cove_draft_text(&d, "out", made->reg);
     cove_draft_item(&d, "deps", deps);
-    cove_draft_item(&d, "lits", lits);
+    if (derive) { /* the functions know the fields as the file calls them */
+        cove_draft_item(&d, "fn", item);
+        cove_member(word, "from", &item);
+        cove_draft_item(&d, "names", item);
+        return cove_op_end(c, &d, "derive");
+    }
+    cove_member(word, "pattern", &item);
+    cove_draft_item(&d, "lits", item);
     return cove_op_end(c, &d, "calc");
 }
 

@@ -165,7 +165,7 @@ static bool link_visit(void *ctx, const struct cove_step *step,
         l->hop->back = found;
         break;
     case COVE_HOP_CALCULATE:
-        found = op->kind == COVE_STEP_CALC &&
+        found = (op->kind == COVE_STEP_CALC || op->kind == COVE_STEP_DERIVE) &&
                 cove_bytes_equal(op->out, regs[l->hop->to].id);
         break;
     case COVE_HOP_RENAME:
@@ -363,6 +363,9 @@ static int path_calculate(struct explain *e, uint32_t part, uint32_t out,
         }
         if (err == 0 && *found) {
             err = path_add(&e->path, COVE_HOP_CALCULATE, dep, out);
+        }
+        if (err == 0 && *found) {
+            e->path.hops[e->path.count - 1].pipe = calc->fn;
         }
     }
     return err;

@@ -24,7 +24,9 @@ struct cove_hop {
     bool back;         /* against the way in which the step says it */
     uint32_t from, to; /* registers; the same where it is a new name */
     struct cove_bytes from_name, to_name;
-    struct cove_bytes pipe; /* of CONVERT: the functions; empty: no way */
+    /* of CONVERT: the functions; empty: no way. Of CALCULATE: empty where
+     * there are none, but literals. */
+    struct cove_bytes pipe;
     const struct cove_step *step;
     struct cove_cell cell; /* behind the hop; absent where not known */
 };

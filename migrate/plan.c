@@ -177,12 +177,51 @@ static bool plan_calc_too_deep(struct cove_plan_build *build, uint32_t calc)
     return count > 0;
 }
 
+static int plan_input_order(const void *left, const void *right)
+{
+    const struct cove_plan_input *a = left;
+    const struct cove_plan_input *b = right;
+
+    return cove_bytes_compare(a->key, b->key);
+}
+
+/* The literals of a calc, or the functions of a derive and what they take. */
+static int plan_calc_makes(struct cove_plan_build *build,
+                           const struct cove_step_op *op,
+                           struct cove_plan_calc *calc)
+{
+    struct cove_arena *arena = &build->plan->arena;
+    struct cove_plan_input *input;
+    struct cove_bytes *lits;
+    struct cove_reader r;
+    size_t count;
+
+    if (op->kind == COVE_STEP_CALC) {
+        int err = cove_step_texts(arena, op->lits, &lits, &count);
+
+        calc->lits = lits;
+        return err;
+    }
+    input = cove_arena_array(arena, calc->dep_count, sizeof(*input));
+    if (input == NULL) {
+        return COVE_ENOMEM;
+    }
+    cove_reader_init(&r, op->names);
+    count = cove_reader_list(&r);
+    for (size_t i = 0; i < count; i++) {
+        input[i].key = cove_reader_item(&r);
+        input[i].dep = (uint32_t)i;
+    }
+    qsort(input, count, sizeof(*input), plan_input_order);
+    calc->input = input;
+    calc->fn = op->fn;
+    return 0;
+}
+
 static int plan_calculate(struct cove_plan_build *build,
                           const struct cove_step_op *op, bool own, bool *fits)
 {
     struct cove_plan_calc calc = {0};
-    struct cove_bytes *lits;
-    size_t lit_count;
     void *array = build->calcs;
     uint32_t index = (uint32_t)build->calc_count;
     int err;
@@ -200,7 +239,7 @@ static int plan_calculate(struct cove_plan_build *build,
     if (!*fits) {
         return 0;
     }
-    err = cove_step_texts(&build->plan->arena, op->lits, &lits, &lit_count);
+    err = plan_calc_makes(build, op, &calc);
     if (err == 0) {
         err = cove_arena_grow(&build->scratch, &array, sizeof(calc),
                               build->calc_count, &build->calc_cap);
@@ -208,7 +247,6 @@ static int plan_calculate(struct cove_plan_build *build,
     if (err != 0) {
         return err;
     }
-    calc.lits = lits;
     build->calcs = array;
     build->calcs[index] = calc;
     build->drafts[calc.out].calc = index;
@@ -240,6 +278,7 @@ static int plan_apply(struct cove_plan_build *build,
     case COVE_STEP_COMP:
         return plan_divide(build, op, fits);
     case COVE_STEP_CALC:
+    case COVE_STEP_DERIVE:
         return plan_calculate(build, op, own, fits);
     case COVE_STEP_EXTRA:
         break;

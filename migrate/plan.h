@@ -64,11 +64,22 @@ struct cove_plan_cell {
     size_t atom_count;
 };
 
+struct cove_plan_input;
+
 struct cove_plan_calc {
     uint32_t out;
-    const uint32_t *deps;          /* registers, duplicates kept */
-    const struct cove_bytes *lits; /* dep_count + 1 */
+    const uint32_t *deps; /* registers, duplicates kept */
     size_t dep_count;
+    /* What makes the value: literals with the deps between them, or functions
+     * that take all deps as one object. */
+    const struct cove_bytes *lits;       /* dep_count + 1, or NULL */
+    const struct cove_plan_input *input; /* dep_count, or NULL */
+    struct cove_bytes fn;                /* a pipeline */
+};
+
+struct cove_plan_input {   /* sorted by key, as a map has them */
+    struct cove_bytes key; /* encoded */
+    uint32_t dep;          /* index into deps */
 };
 
 struct cove_plan_field {

@@ -368,13 +368,71 @@ int cove_project_join(const struct cove_plan *plan, struct cove_arena *arena,
     return err;
 }
 
+/* All values that are there as one object, {name: value}. */
+static int project_inputs(struct cove_arena *arena,
+                          const struct cove_plan_calc *calc,
+                          const struct cove_cell *deps, size_t count,
+                          struct cove_bytes *out)
+{
+    struct cove_buf buf;
+    struct cove_writer w;
+    int err;
+
+    cove_buf_init(&buf, arena->alloc);
+    cove_writer_init(&w, &buf);
+    cove_writer_map(&w, count);
+    for (size_t i = 0; i < calc->dep_count; i++) {
+        struct cove_cell dep = deps[calc->input[i].dep];
+
+        if (dep.kind == COVE_PRESENT) {
+            cove_writer_item(&w, calc->input[i].key);
+            cove_writer_item(&w, dep.bytes);
+        }
+    }
+    err =
+        w.err != 0 ? w.err : cove_arena_copy(arena, cove_buf_bytes(&buf), out);
+    cove_buf_clear(&buf);
+    return err;
+}
+
+/* The functions take what is there; an object that is no value, being too
+ * large or too deep, they never see. */
+static int project_derive(struct cove_arena *arena,
+                          const struct cove_plan_calc *calc,
+                          const struct cove_cell *deps, struct cove_cell *out)
+{
+    struct cove_cell object = {COVE_PRESENT, {NULL, 0}};
+    size_t count = 0;
+    size_t len = 0;
+    int err;
+
+    for (size_t i = 0; i < calc->dep_count; i++) {
+        if (deps[i].kind == COVE_INVALID) {
+            return project_raw_list(arena, deps, calc->dep_count, out);
+        }
+        count += deps[i].kind == COVE_PRESENT ? 1 : 0;
+        len += deps[i].bytes.len;
+        if (len > COVE_MAX_VALUE) {
+            *out = project_unshown();
+            return 0;
+        }
+    }
+    err = project_inputs(arena, calc, deps, count, &object.bytes);
+    if (err == 0 && !cove_fn_fits(object.bytes)) {
+        *out = project_unshown();
+        return 0;
+    }
+    return err != 0 ? err : cove_fn_call(arena, calc->fn, object, out);
+}
+
 int cove_project_calc(const struct cove_plan *plan, struct cove_arena *arena,
                       const struct cove_plan_calc *calc,
                       const struct cove_cell *deps, struct cove_cell *out)
 {
     struct project_template t = {calc->lits, deps, calc->dep_count, true};
     struct cove_cell made = project_nothing;
-    int err = project_fill(arena, &t, &made);
+    int err = calc->lits != NULL ? project_fill(arena, &t, &made)
+                                 : project_derive(arena, calc, deps, &made);
 
     if (err == 0) {
         *out = cove_project_typed(plan, calc->out, made);

@@ -78,7 +78,8 @@ static void hop_json(struct node_json *j, const struct cove_hop *hop, bool held)
     node_json_text(j, hop->from_name);
     node_json_key(j, "to");
     node_json_text(j, hop->to_name);
-    if (hop->kind == COVE_HOP_CONVERT) {
+    if (hop->kind == COVE_HOP_CONVERT ||
+        (hop->kind == COVE_HOP_CALCULATE && hop->pipe.len > 0)) {
         node_json_key(j, "functions");
         if (hop->pipe.len > 0) {
             node_json_value(j, hop->pipe);

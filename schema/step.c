@@ -23,12 +23,15 @@ enum step_member {
     STEP_LITS,
     STEP_LENIENT,
     STEP_DEPS,
+    STEP_NAMES,
+    STEP_FN,
     STEP_MEMBERS
 };
 
 static const char *const step_member_names[STEP_MEMBERS] = {
-    "reg",      "name", "from", "to",    "whole", "out",     "type", "default",
-    "required", "fwd",  "bwd",  "parts", "lits",  "lenient", "deps",
+    "reg",  "name",    "from",     "to",    "whole", "out",
+    "type", "default", "required", "fwd",   "bwd",   "parts",
+    "lits", "lenient", "deps",     "names", "fn",
 };
 
 #define STEP_BIT(member) (1u << (member))
@@ -56,6 +59,10 @@ static const struct {
      STEP_BIT(STEP_LENIENT)},
     {"calc", COVE_STEP_CALC,
      STEP_BIT(STEP_OUT) | STEP_BIT(STEP_DEPS) | STEP_BIT(STEP_LITS), 0},
+    {"derive", COVE_STEP_DERIVE,
+     STEP_BIT(STEP_OUT) | STEP_BIT(STEP_DEPS) | STEP_BIT(STEP_NAMES) |
+         STEP_BIT(STEP_FN),
+     0},
 };
 
 /* An op's members as they stand. */
@@ -136,6 +143,22 @@ static long step_count_texts(struct cove_bytes list)
     return (long)count;
 }
 
+/* Keys of an object: the empty one is for references alone. */
+static bool step_are_names(struct cove_bytes list)
+{
+    long count = step_count_texts(list);
+    struct cove_reader r;
+
+    cove_reader_init(&r, list);
+    (void)cove_reader_list(&r);
+    for (long i = 0; i < count; i++) {
+        if (cove_reader_text(&r).len == 0) {
+            return false;
+        }
+    }
+    return count >= 1;
+}
+
 /* Why a member is not what it has to be; NULL where it is. */
 static const char *step_member_fault(enum step_member m, struct cove_bytes item)
 {
@@ -171,10 +194,13 @@ static const char *step_member_fault(enum step_member m, struct cove_bytes item)
         }
         return cove_fn_known(item) ? NULL : "is no list of known functions";
     case STEP_FWD:
+    case STEP_FN:
         return cove_fn_known(item) ? NULL : "is no list of known functions";
     case STEP_PARTS:
     case STEP_DEPS:
         return step_count_texts(item) >= 1 ? NULL : "is no list of registers";
+    case STEP_NAMES:
+        return step_are_names(item) ? NULL : "is no list of texts, none empty";
     case STEP_LITS:
         return step_count_texts(item) >= 2 ? NULL
                                            : "is no list of two texts or more";
@@ -238,6 +264,15 @@ static int step_lists_check(const struct step_form *form,
     struct cove_bytes lits = form->item[STEP_LITS];
     long parts;
 
+    if (kind == COVE_STEP_DERIVE &&
+        step_count_texts(form->item[STEP_NAMES]) !=
+            step_count_texts(form->item[STEP_DEPS])) {
+        return cove_fail(diag, COVE_ESTEP,
+                         "derive: \"names\" has %ld texts, not one for each of "
+                         "the %ld registers",
+                         step_count_texts(form->item[STEP_NAMES]),
+                         step_count_texts(form->item[STEP_DEPS]));
+    }
     if (kind != COVE_STEP_COMP && kind != COVE_STEP_CALC) {
         return 0;
     }
@@ -282,6 +317,8 @@ static void step_op_fill(const struct step_form *form, struct cove_step_op *out)
     out->out = cove_step_text(item[STEP_OUT]);
     out->deps = item[STEP_DEPS];
     out->lits = item[STEP_LITS];
+    out->names = item[STEP_NAMES];
+    out->fn = item[STEP_FN];
     if (out->kind == COVE_STEP_ADD) {
         (void)cove_type_parse(cove_step_text(item[STEP_TYPE]), &out->type);
     }

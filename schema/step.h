@@ -24,6 +24,7 @@ enum cove_step_op_kind {
     COVE_STEP_CONV,
     COVE_STEP_COMP,
     COVE_STEP_CALC,
+    COVE_STEP_DERIVE,
     COVE_STEP_EXTRA /* x-… */
 };
 
@@ -43,9 +44,11 @@ struct cove_step_op {
     struct cove_bytes whole;    /* comp */
     struct cove_bytes parts;    /* a list of texts, as CBOR */
     bool lenient;
-    struct cove_bytes out;  /* calc */
-    struct cove_bytes deps; /* a list of texts, as CBOR */
-    struct cove_bytes lits; /* comp, calc: a list of texts, as CBOR */
+    struct cove_bytes out;   /* calc, derive */
+    struct cove_bytes deps;  /* a list of texts, as CBOR */
+    struct cove_bytes lits;  /* comp, calc: a list of texts, as CBOR */
+    struct cove_bytes names; /* derive: a list of texts, as CBOR */
+    struct cove_bytes fn;    /* derive: a pipeline */
 };
 
 /* Take apart one op (checked CBOR).

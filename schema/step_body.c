@@ -169,6 +169,13 @@ static int step_ops_rules(struct cove_arena *arena, struct cove_bytes ops,
         if (err == 0 && !distinct) {
             err = cove_fail(diag, COVE_ESTEP, "comp: a part is named twice");
         }
+        if (err == 0 && op.kind == COVE_STEP_DERIVE) {
+            err = step_distinct(arena, op.names, &distinct);
+        }
+        if (err == 0 && !distinct) {
+            err = cove_fail(diag, COVE_ESTEP,
+                            "derive: a name stands for two registers");
+        }
         if (err != 0) {
             cove_diag_context(diag, "op %zu", i);
             return err;

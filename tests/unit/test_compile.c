@@ -425,6 +425,20 @@ START_TEST(compute_derives_a_text)
 }
 END_TEST
 
+START_TEST(compute_derives_a_value_by_functions)
+{
+    gives("{'compute':{'field':'sum','from':['n','a'],'fn':[{'pick':'n'}]}}",
+          A "," B "," N "," R ",'sum':{'type':'integer'}", "'r'",
+          "[{'op':'add','reg':'sum~2','name':'sum','type':'int'},{'fn':[{'pick'"
+          ":'n'}],'op':'derive','out':'sum~2','deps':['n~1','a~1'],'names':['n'"
+          ",'a']}]");
+    gives("{'compute':{'field':'sum','from':['n'],'fn':[],'type':'object'}}",
+          A "," B "," N "," R ",'sum':{'type':'object'}", "'r'",
+          "[{'op':'add','reg':'sum~2','name':'sum','type':'object'},{'fn':[],'"
+          "op':'derive','out':'sum~2','deps':['n~1'],'names':['n']}]");
+}
+END_TEST
+
 START_TEST(same_makes_two_fields_one)
 {
     gives("{'same':{'field':'a','as':'b'}},{'hide':'a'}", B "," N "," R, "'r'",
@@ -477,6 +491,7 @@ int main(void)
         split_divides_a_text,
         join_makes_one_text,
         compute_derives_a_text,
+        compute_derives_a_value_by_functions,
         same_makes_two_fields_one,
         words_build_on_each_other,
         no_words_lead_to_a_version_of_the_same_fields,

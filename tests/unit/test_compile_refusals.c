@@ -76,6 +76,22 @@ START_TEST(a_name_that_is_not_there_is_refused_with_those_that_are)
 }
 END_TEST
 
+START_TEST(compute_takes_a_pattern_or_functions)
+{
+    refuses("{'compute':{'field':'c','from':['n']}}", ALL, COVE_ESTEP,
+            "step 1 (compute): say 'pattern'");
+    refuses("{'compute':{'field':'c','from':['n'],'pattern':['',''],'fn':[]}}",
+            ALL, COVE_ESTEP, "not both");
+    refuses("{'compute':{'field':'c','from':['n'],'pattern':['',''],"
+            "'type':'string'}}",
+            ALL, COVE_ESTEP, "'type' goes with 'fn'");
+    refuses("{'compute':{'field':'c','from':['n'],'fn':['sum']}}", ALL,
+            COVE_ESTEP, "no function 'sum'");
+    refuses("{'compute':{'field':'c','from':['n'],'fn':[]}}", ALL, COVE_ESTEP,
+            "say the type of 'c'");
+}
+END_TEST
+
 START_TEST(a_name_in_use_is_refused)
 {
     refuses("{'rename':{'from':'a','to':'b'}}", ALL, COVE_EEXIST,
@@ -599,6 +615,7 @@ int main(void)
         an_unknown_function_is_refused_by_name,
         a_function_text_cannot_be_stored_as_data,
         a_name_that_is_not_there_is_refused_with_those_that_are,
+        compute_takes_a_pattern_or_functions,
         a_name_in_use_is_refused,
         a_reserved_name_is_refused,
         a_schema_is_not_called_what_a_command_line_reads_otherwise,

@@ -209,6 +209,23 @@ START_TEST(what_is_calculated_is_told_with_what_it_was_made_of)
 }
 END_TEST
 
+START_TEST(what_functions_derive_is_told_with_what_they_took)
+{
+    int v1 = world_step(
+        &w, -1,
+        "[{'op':'add','reg':'a','name':'a','type':'int'},"
+        "{'op':'add','reg':'b','name':'b','type':'int'},"
+        "{'op':'add','reg':'twice','name':'twice','type':'int'},"
+        "{'op':'derive','out':'twice','deps':['a','b'],'names':['a','b'],"
+        "'fn':[{'pick':'b'},{'mul':2}]}]");
+
+    world_write(&w, v1, 1, "a", "1");
+    world_write(&w, v1, 2, "b", "2");
+    ck_explains(v1, "twice",
+                "calculated 4; a@1 calculate>twice=4; b@2 calculate>twice=4");
+}
+END_TEST
+
 START_TEST(a_default_is_no_write)
 {
     int v1 = world_step(&w, -1,
@@ -290,6 +307,7 @@ int main(void)
     tcase_add_test(tc, a_way_that_does_not_exist_is_told_as_invalid);
     tcase_add_test(tc, parts_and_wholes_are_told_with_the_writes_of_each);
     tcase_add_test(tc, what_is_calculated_is_told_with_what_it_was_made_of);
+    tcase_add_test(tc, what_functions_derive_is_told_with_what_they_took);
     tcase_add_test(tc, a_default_is_no_write);
     tcase_add_test(tc, a_write_that_is_not_held_is_named_without_values);
     tcase_add_test(tc, a_path_between_registers_that_are_apart_is_none);

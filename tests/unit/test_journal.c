@@ -138,6 +138,45 @@ START_TEST(templates_have_one_literal_more_than_parts)
 }
 END_TEST
 
+START_TEST(a_derive_has_a_name_for_each_register_and_known_functions)
+{
+    ck_op_accepted("{'op':'derive','out':'w','deps':['a','a'],"
+                   "'names':['x','y'],'fn':[{'pick':'x'}]}");
+    ck_op_accepted("{'op':'derive','out':'w','deps':['a'],'names':['x'],"
+                   "'fn':[]}");
+    ck_op_refused("{'op':'derive','out':'w','deps':['a'],'names':['x']}",
+                  "derive: \"fn\" is missing");
+    ck_op_refused("{'op':'derive','out':'w','deps':['a'],'fn':[]}",
+                  "\"names\" is missing");
+    ck_op_refused("{'op':'derive','out':'w','deps':['a'],'names':['x'],"
+                  "'fn':['nosuch']}",
+                  "\"fn\" is no list of known functions");
+    ck_op_refused("{'op':'derive','out':'w','deps':['a'],'names':['x'],"
+                  "'fn':null}",
+                  "\"fn\" is no list of known functions");
+    ck_op_refused("{'op':'derive','out':'w','deps':[],'names':[],'fn':[]}",
+                  "\"deps\" is no list of registers");
+    ck_op_refused("{'op':'derive','out':'w','deps':['a'],'names':['x','y'],"
+                  "'fn':[]}",
+                  "\"names\" has 2 texts, not one for each of the 1");
+    ck_op_refused("{'op':'derive','out':'w','deps':['a'],'names':[''],"
+                  "'fn':[]}",
+                  "\"names\" is no list of texts, none empty");
+    ck_op_refused("{'op':'derive','out':'w','deps':['a'],'names':'x',"
+                  "'fn':[]}",
+                  "\"names\" is no list of texts");
+    ck_op_refused("{'op':'derive','out':'w','deps':['a','b'],"
+                  "'names':['x','x'],'fn':[]}",
+                  "a name stands for two registers");
+    ck_op_refused("{'op':'derive','out':'w','deps':['a'],'names':['x'],"
+                  "'fn':[],'lits':['','']}",
+                  "has no \"lits\"");
+    ck_op_refused("{'op':'calc','out':'w','deps':['a'],'lits':['',''],"
+                  "'fn':[]}",
+                  "has no \"fn\"");
+}
+END_TEST
+
 START_TEST(kinds_that_begin_with_x_are_carried_whatever_they_hold)
 {
     ck_op_accepted("{'op':'x-retire','step':'00','name':'#','reg':5}");
@@ -375,6 +414,8 @@ int main(void)
     tcase_add_test(tc, a_body_has_exactly_the_members_of_a_body);
     tcase_add_test(tc, an_op_has_exactly_the_members_of_its_kind);
     tcase_add_test(tc, templates_have_one_literal_more_than_parts);
+    tcase_add_test(tc,
+                   a_derive_has_a_name_for_each_register_and_known_functions);
     tcase_add_test(tc, kinds_that_begin_with_x_are_carried_whatever_they_hold);
     tcase_add_test(tc, a_register_has_64_bytes_and_a_step_256_ops);
     tcase_add_test(tc, a_body_has_60000_bytes);

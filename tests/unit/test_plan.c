@@ -225,8 +225,19 @@ START_TEST(what_does_not_fit_is_listed_and_inert)
         "{'op':'calc','out':'d','deps':['d'],'lits':['','']}," /* 12: self */
         "{'op':'calc','out':'d','deps':['a'],'lits':['','']},"
         "{'op':'calc','out':'d','deps':['b'],'lits':['','']}," /* 14: 2nd */
-        "{'op':'alias','from':'d','to':'a'}]");                /* 15: calc */
-    static const uint32_t misfits[] = {4, 5, 7, 8, 9, 10, 12, 14, 15};
+        "{'op':'alias','from':'d','to':'a'},"                  /* 15: calc */
+        "{'op':'derive','out':'d','deps':['b'],'names':['b'],"
+        "'fn':[]}," /* 16: 2nd */
+        "{'op':'derive','out':'c','deps':['a'],'names':['a'],"
+        "'fn':[]}," /* 17: part */
+        "{'op':'add','reg':'e','name':'e','type':'text'},"
+        "{'op':'derive','out':'e','deps':['e'],'names':['e'],"
+        "'fn':[]}," /* 19: self */
+        "{'op':'derive','out':'e','deps':['d'],'names':['d'],'fn':[]},"
+        "{'op':'alias','from':'e','to':'a'},"                    /* 21: calc */
+        "{'op':'calc','out':'e','deps':['b'],'lits':['','']}]"); /* 22: 2nd */
+    static const uint32_t misfits[] = {4,  5,  7,  8,  9,  10, 12,
+                                       14, 15, 16, 17, 19, 21, 22};
     struct cove_journal *journal = build();
     struct cove_plan *plan = compile(journal, root);
 
@@ -252,7 +263,10 @@ START_TEST(a_build_without_memory_says_so_and_leaks_nothing)
                    "[{'op':'add','reg':'d','name':'d','type':'int'},"
                    "{'op':'conv','from':'a','to':'d','fwd':['int_of_text'],"
                    "'bwd':null},{'op':'calc','out':'d','deps':['a'],"
-                   "'lits':['','']},{'op':'hide','reg':'zz'}]");
+                   "'lits':['','']},{'op':'hide','reg':'zz'},"
+                   "{'op':'add','reg':'e','name':'e','type':'any'},"
+                   "{'op':'derive','out':'e','deps':['d','a'],"
+                   "'names':['y','x'],'fn':[]}]");
     long fail_at = 0;
     int err;
 

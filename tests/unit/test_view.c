@@ -224,6 +224,52 @@ START_TEST(a_calculated_field_shows_the_newer_of_itself_and_its_sources)
 }
 END_TEST
 
+START_TEST(a_derived_field_is_made_by_functions_of_what_is_there)
+{
+    int v1 = world_step(&w, -1,
+                        "[{'op':'add','reg':'n','name':'n','type':'int'},"
+                        "{'op':'add','reg':'u','name':'u','type':'text'},"
+                        "{'op':'add','reg':'o','name':'o','type':'object'},"
+                        "{'op':'derive','out':'o','deps':['n','u','n'],"
+                        "'names':['count','in','b'],'fn':[]},"
+                        "{'op':'add','reg':'d','name':'d','type':'int'},"
+                        "{'op':'derive','out':'d','deps':['o'],'names':['o'],"
+                        "'fn':[{'pick':'o'},{'pick':'count'},{'mul':2}]}]");
+
+    ck_shows(&w, v1, "");
+    world_write(&w, v1, 1, "n", "12");
+    ck_shows(&w, v1, "d=24 n=12 o={'b':12,'count':12}");
+    ck_due(&w, v1, "d=24<n@1,n@1,u@0 o={'b':12,'count':12}<n@1,n@1,u@0");
+    world_write(&w, v1, 2, "o", "{'count':1}");
+    ck_shows(&w, v1, "d=2 n=12 o={'count':1}");
+    world_write(&w, v1, 3, "u", "null");
+    ck_shows(&w, v1, "d=24 n=12 o={'b':12,'in':null,'count':12} u=null");
+    world_write(&w, v1, 4, "n",
+                "null"); /* pick gives null, and mul takes none */
+    ck_shows(&w, v1,
+             "d=!{'o':{'b':null,'in':null,'count':null}} n=null "
+             "o={'b':null,'in':null,'count':null} u=null");
+    world_write(&w, v1, 5, "u", "true");
+    ck_shows(&w, v1,
+             "d=![[null,true,null]] n=null o=![null,true,null] u=!true");
+    world_write(&w, v1, 6, "d", "5"); /* a user's, until a source is newer */
+    ck_shows(&w, v1, "d=5 n=null o=![null,true,null] u=!true");
+}
+END_TEST
+
+START_TEST(a_derived_value_of_another_type_than_its_field_is_invalid)
+{
+    int v1 = world_step(&w, -1,
+                        "[{'op':'add','reg':'n','name':'n','type':'int'},"
+                        "{'op':'add','reg':'t','name':'t','type':'text'},"
+                        "{'op':'derive','out':'t','deps':['n'],'names':['n'],"
+                        "'fn':[{'pick':'n'}]}]");
+
+    world_write(&w, v1, 1, "n", "1");
+    ck_shows(&w, v1, "n=1 t=!1");
+}
+END_TEST
+
 START_TEST(a_lenient_split_takes_what_has_no_separator_as_the_first_part)
 {
     int v1 = world_step(&w, -1, FULL_NAME);
@@ -365,6 +411,9 @@ int main(void)
                    a_whole_stands_as_its_copy_had_it_while_a_part_is_missing);
     tcase_add_test(
         tc, a_calculated_field_shows_the_newer_of_itself_and_its_sources);
+    tcase_add_test(tc, a_derived_field_is_made_by_functions_of_what_is_there);
+    tcase_add_test(tc,
+                   a_derived_value_of_another_type_than_its_field_is_invalid);
     tcase_add_test(
         tc, a_lenient_split_takes_what_has_no_separator_as_the_first_part);
     tcase_add_test(tc, a_merge_step_joins_two_branches_and_alias_mends);
