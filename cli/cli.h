@@ -227,6 +227,7 @@ int cli_import(struct cli *cli);
 int cli_log(struct cli *cli);
 int cli_schema(struct cli *cli);
 int cli_schema_diff(struct cli *cli);
+int cli_schema_check(struct cli *cli);
 int cli_migrate(struct cli *cli);
 int cli_migrate_run(struct cli *cli);
 int cli_migrate_pause(struct cli *cli);

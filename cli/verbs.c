@@ -229,14 +229,24 @@ const struct cli_verb cli_verbs[] = {
      "     --before ID   older than this one, which the last page named\n"
      "     --branch NAME as this branch sees it\n"
      "Example:\n  cove log -p co_z3xk.body --limit 5"},
-    {"schema", true, false, cli_schema,
+    {"schema", false, false, cli_schema,
      "put FILE | list | show NAME[@VERSION] | diff [OLD] NEW |\n    "
-     "push [FILE|DIR]… | pull NAME[@VERSION] | generate NAME[@VERSION]",
-     "publish, show and compare schemas",
+     "check SCHEMA DOC | push [FILE|DIR]… | pull NAME[@VERSION] |\n    "
+     "generate NAME[@VERSION]",
+     "publish, show and compare schemas, check documents",
      "  put FILE --owner ID    publish version 1 of a JSON Schema; its title "
      "and\n"
      "                         version name it. Idempotent.\n"
      "  show NAME --text       the schema's own text\n"
+     "  check SCHEMA DOC       does DOC break a rule? Nothing is written. "
+     "SCHEMA "
+     "is a file,\n"
+     "                         which needs no store, or NAME[@VERSION]; DOC a "
+     "file of\n"
+     "                         JSON, - or the ID of a document; --jsonl, or "
+     "*.jsonl: one\n"
+     "                         a line. Exit 9 where any does, each with path "
+     "and rule\n"
      "  push [FILE|DIR]…       for development: diff, migrations, publish, in "
      "one go;\n"
      "                         --dry-run, -y, --owner ID, answers as for diff\n"

@@ -145,14 +145,23 @@ static int schema_list(struct cli *cli)
                             human_schemas);
 }
 
+/* All but `check` are about the store. */
 int cli_schema(struct cli *cli)
 {
     static const struct cli_sub subs[] = {
-        {"put", schema_put},       {"list", schema_list},
-        {"show", schema_show},     {"push", cli_schema_push},
-        {"pull", cli_schema_pull}, {"generate", cli_schema_generate},
-        {"diff", cli_schema_diff}, {NULL, NULL},
+        {"put", schema_put},
+        {"list", schema_list},
+        {"show", schema_show},
+        {"check", cli_schema_check},
+        {"push", cli_schema_push},
+        {"pull", cli_schema_pull},
+        {"generate", cli_schema_generate},
+        {"diff", cli_schema_diff},
+        {NULL, NULL},
     };
+    bool check =
+        cli->args.count > 0 && strcmp(cli->args.words[0], "check") == 0;
+    int code = check ? CLI_OK : cli_open(cli, 0);
 
-    return cli_sub_run(cli, subs);
+    return code != CLI_OK ? code : cli_sub_run(cli, subs);
 }

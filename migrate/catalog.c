@@ -74,6 +74,11 @@ void cove_catalog_settle(struct cove_catalog *catalog)
     entries_free(catalog, &catalog->stale);
 }
 
+struct cove_judging *cove_catalog_judging(struct cove_catalog *catalog)
+{
+    return &catalog->judging;
+}
+
 struct cove_repo *cove_catalog_repo(const struct cove_catalog *catalog)
 {
     return catalog->repo;

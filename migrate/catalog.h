@@ -53,6 +53,20 @@ COVE_MUST_CHECK int cove_catalog_new(const struct cove_alloc *alloc,
                                      struct cove_repo *repo,
                                      struct cove_catalog **out);
 void cove_catalog_free(struct cove_catalog *catalog);
+/* What becomes of a local write that breaks its version's rules. */
+enum cove_judge_mode {
+    COVE_JUDGE_STRICT, /* it is refused */
+    COVE_JUDGE_REPORT, /* it is made, and told of here */
+    COVE_JUDGE_OFF     /* it is made */
+};
+struct cove_judging {
+    enum cove_judge_mode mode;
+    uint64_t reported;      /* since whoever asks for them set it to 0 */
+    struct cove_diag first; /* the sentence of the first of them */
+    bool unnamed;           /* which does not name its document yet */
+};
+/* Of this catalog; it may be changed. At first it is strict. */
+struct cove_judging *cove_catalog_judging(struct cove_catalog *catalog);
 /* Nobody reads any longer what was borrowed: the transaction has ended. */
 void cove_catalog_settle(struct cove_catalog *catalog);
 struct cove_repo *cove_catalog_repo(const struct cove_catalog *catalog);

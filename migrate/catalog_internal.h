@@ -52,6 +52,7 @@ struct cove_catalog {
     struct catalog_entry *stale; /* replaced, but perhaps still borrowed */
     struct catalog_named named;
     uint64_t serials; /* of the entry made last */
+    struct cove_judging judging;
 };
 
 /* An empty entry, and one that was filled in its place among the others. */

@@ -3,145 +3,72 @@
 #include "core/cbor.h"
 #include "core/value.h"
 #include "crdt/repo_make.h"
+#include "migrate/judge.h"
 #include "migrate/kin.h"
 
 /* ------------------------------------------------------------------ judging */
 
-struct write_schema {
-    const struct cove_schema *schema; /* NULL where its text is not held */
-    const struct cove_plan *plan;
-    struct cove_bytes name;
-    int64_t version;
-    struct cove_bytes inside; /* a map child: the field that it is */
-    struct cove_diag *diag;
-};
-
-/* Judge one field; of a map child, one inside it. */
-static int write_check(const struct write_schema *s, struct cove_bytes name,
-                       struct cove_bytes value)
+/* A write that breaks a rule is refused, unless who opened the store wants it
+ * told and made all the same. What is told is kept for the transaction. */
+static int judged(struct cove_catalog *catalog, int err,
+                  const struct cove_diag *why, struct cove_diag *diag)
 {
-    return s->inside.len > 0
-               ? cove_schema_check_member(s->schema, s->inside, name, value,
-                                          s->diag)
-               : cove_schema_check_field(s->schema, name, value, s->diag);
+    struct cove_judging *judging = cove_catalog_judging(catalog);
+
+    if (err != COVE_ESCHEMA) {
+        return err;
+    }
+    if (judging->mode == COVE_JUDGE_STRICT) {
+        return cove_fail(diag, err, "%s", why->text);
+    }
+    if (judging->reported++ == 0) {
+        judging->first = *why;
+        judging->unnamed = true;
+    }
+    return 0;
 }
 
-/* Of a map child, what it is inside its parent. */
-static void write_inside(const struct cove_loaded *loaded,
-                         struct write_schema *s)
+/* The document that the first of what was told is about. */
+static void judged_name(struct cove_catalog *catalog,
+                        const struct cove_loaded *loaded)
 {
-    if (cove_loaded_is_child(loaded)) {
-        s->plan = loaded->plan;
-        s->inside = loaded->inside;
+    struct cove_judging *judging = cove_catalog_judging(catalog);
+    char text[COVE_ID_TEXT_MAX];
+
+    if (judging->unnamed) {
+        cove_id_text(&loaded->doc.id, text);
+        cove_diag_context(&judging->first, "%s", text);
+        judging->unnamed = false;
     }
 }
 
-static int write_schema_open(struct cove_catalog *catalog,
-                             struct cove_store_txn *txn, cove_num num,
-                             const struct cove_step_id *head,
-                             struct cove_diag *diag, struct write_schema *out)
+struct write_rules {
+    struct cove_catalog *catalog;
+    struct cove_judge judge;
+    struct cove_diag *diag;
+};
+
+/* One edit as an op of its register. What no register could hold is refused
+ * whatever the store was opened with. */
+static int edit_judge(const struct write_rules *s, const struct cove_edit *edit,
+                      struct cove_tx_op *op)
 {
-    struct cove_bytes text;
-    int err = cove_catalog_plan(catalog, txn, num, head, &out->plan);
+    struct cove_diag why;
+    uint32_t reg;
+    int err = cove_judge_known(&s->judge, edit->name, &reg, s->diag);
 
     if (err != 0) {
         return err;
     }
-    err = cove_catalog_schema(catalog, txn, num, head, &text, &out->schema);
-    if (err == COVE_ENOTFOUND) {
-        out->schema = NULL;
-        err = 0;
-    }
-    out->name = out->plan->head->name;
-    out->version = out->plan->head->has_version ? out->plan->head->version : 0;
-    out->diag = diag;
-    return err;
-}
-
-/* As above, for a write. */
-static int write_schema_begin(struct cove_catalog *catalog,
-                              struct cove_store_txn *txn, cove_num num,
-                              const struct cove_step_id *head,
-                              struct cove_diag *diag, struct write_schema *out)
-{
-    int err = write_schema_open(catalog, txn, num, head, diag, out);
-
-    if (err == 0 && out->plan->head->retired) {
-        err = cove_fail(diag, COVE_EBLOCKED,
-                        "version %lld of %.*s is retired: it is read and no "
-                        "longer written; write at a later version (--as, "
-                        "cove_use), `cove schema list` shows them",
-                        (long long)out->version, (int)out->name.len,
-                        (const char *)out->name.at);
-    }
-    return err;
-}
-
-static int edit_unknown(const struct write_schema *s, struct cove_bytes name)
-{
-    char list[512] = "";
-    size_t len = 0;
-
-    for (size_t i = 0; i < s->plan->field_count; i++) {
-        struct cove_bytes field = s->plan->fields[i].name;
-
-        if (len + field.len + 3 < sizeof(list)) {
-            memcpy(list + len, len == 0 ? "" : ", ", len == 0 ? 0 : 2);
-            len += len == 0 ? 0 : 2;
-            memcpy(list + len, field.at, field.len);
-            len += field.len;
-        }
-    }
-    return cove_fail(s->diag, COVE_ESCHEMA,
-                     "/%.*s: %.*s version %lld has no such field; it has: %.*s",
-                     (int)name.len, (const char *)name.at, (int)s->name.len,
-                     (const char *)s->name.at, (long long)s->version, (int)len,
-                     list);
-}
-
-/* One edit as an op of its register. */
-static int edit_judge(const struct write_schema *s,
-                      const struct cove_edit *edit, struct cove_tx_op *op)
-{
-    uint32_t reg;
-
-    if (!cove_plan_find_name(s->plan, edit->name, &reg)) {
-        return edit_unknown(s, edit->name);
-    }
-    const struct cove_plan_register *r = &s->plan->registers[reg];
-
-    if (r->child != COVE_PLAN_NONE) {
-        return cove_fail(
-            s->diag, COVE_ESCHEMA,
-            "/%.*s: x-type %s: the field is a document of its own; edit that, "
-            "and set nothing in its place",
-            (int)edit->name.len, (const char *)edit->name.at,
-            cove_child_kind_name(s->plan->children[r->child].kind));
-    }
-    op->reg = r->id;
+    op->reg = s->judge.plan->registers[reg].id;
     op->deleted = edit->deleted;
     op->value = edit->value;
-    if (edit->deleted) {
-        return !r->required ? 0
-                            : cove_fail(s->diag, COVE_ESCHEMA,
-                                        "/%.*s: required: it cannot be deleted",
-                                        (int)edit->name.len,
-                                        (const char *)edit->name.at);
+    if (cove_catalog_judging(s->catalog)->mode == COVE_JUDGE_OFF) {
+        return 0;
     }
-    if (s->schema != NULL) {
-        int err = write_check(s, edit->name, edit->value);
-
-        if (err != 0) {
-            return err;
-        }
-    }
-    if (!cove_value_is_null(edit->value) &&
-        !cove_type_holds(r->type, edit->value)) {
-        return cove_fail(s->diag, COVE_ESCHEMA, "/%.*s: type %s",
-                         (int)edit->name.len, (const char *)edit->name.at,
-                         cove_type_name(r->type));
-    }
-    return 0;
+    cove_diag_clear(&why);
+    err = cove_judge_edit(&s->judge, edit, reg, &why);
+    return judged(s->catalog, err, &why, s->diag);
 }
 
 static int edit_raw(const struct cove_edit *edit, struct cove_tx_op *op,
@@ -195,16 +122,16 @@ static int raw_allowed(const struct cove_loaded *loaded, struct cove_diag *diag)
     return 0;
 }
 
-/* All edits as ops, or the first that is not right. schema NULL: raw. */
-static int edits_judge(const struct write_schema *schema,
+/* All edits as ops, or the first that is not right. rules NULL: raw. */
+static int edits_judge(const struct write_rules *rules,
                        const struct cove_edit *edits, size_t count,
                        struct cove_tx_op *ops, struct cove_diag *diag)
 {
     int err = 0;
 
     for (size_t i = 0; i < count && err == 0; i++) {
-        err = schema == NULL ? edit_raw(&edits[i], &ops[i], diag)
-                             : edit_judge(schema, &edits[i], &ops[i]);
+        err = rules == NULL ? edit_raw(&edits[i], &ops[i], diag)
+                            : edit_judge(rules, &edits[i], &ops[i]);
     }
     return err;
 }
@@ -217,6 +144,7 @@ static int write_append(struct cove_catalog *catalog,
 
     tx->has_epoch = !loaded->raw;
     tx->epoch = loaded->head;
+    judged_name(catalog, loaded);
     err = cove_repo_append(cove_catalog_repo(catalog), txn, &loaded->doc, tx,
                            diag);
     if (err == 0 && !loaded->raw) {
@@ -233,7 +161,7 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
 {
     struct cove_tx tx = {
         .kind = COVE_TX_NATIVE, .auth_inherited = true, .op_count = count};
-    struct write_schema schema = {0};
+    struct write_rules rules = {.catalog = catalog, .diag = diag};
     int err;
 
     if (count == 0) {
@@ -249,13 +177,13 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
         return COVE_ENOMEM;
     }
     err = loaded->raw ? raw_allowed(loaded, diag)
-                      : write_schema_begin(catalog, txn, loaded->doc.schema_num,
-                                           &loaded->head, diag, &schema);
+                      : cove_judge_begin(catalog, txn, loaded->doc.schema_num,
+                                         &loaded->head, diag, &rules.judge);
     if (err == 0 && !loaded->raw) {
-        write_inside(loaded, &schema);
+        cove_judge_inside(loaded, &rules.judge);
     }
     if (err == 0) {
-        err = edits_judge(loaded->raw ? NULL : &schema, edits, count, tx.ops,
+        err = edits_judge(loaded->raw ? NULL : &rules, edits, count, tx.ops,
                           diag);
     }
     return err != 0 ? err : write_append(catalog, txn, loaded, &tx, diag);
@@ -265,38 +193,28 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
 
 #define NEW_NONCE 16
 
-/* All fields as one map, with the defaults of required ones that are not
- * given: what the schema judges of a new document. */
-static int new_map(const struct cove_new_request *request,
-                   const struct cove_schema *schema, struct cove_arena *arena,
-                   struct cove_buf *out)
+/* The whole of a new document. */
+static int new_whole(const struct write_rules *s,
+                     const struct cove_new_request *request,
+                     struct cove_arena *arena)
 {
-    size_t most = request->edit_count + cove_schema_count(schema), n = 0;
-    struct cove_pair *pairs = cove_arena_array(arena, most + 1, sizeof(*pairs));
-    struct cove_writer w;
-    int err = pairs == NULL ? COVE_ENOMEM : 0;
+    struct cove_diag why;
+    struct cove_buf map;
+    int err;
 
-    for (size_t i = 0; err == 0 && i < request->edit_count; i++) {
-        err = cove_value_of_text(arena, request->edits[i].name, &pairs[n].key);
-        pairs[n++].value = request->edits[i].value;
+    cove_diag_clear(&why);
+    if (s->judge.schema == NULL ||
+        cove_catalog_judging(s->catalog)->mode == COVE_JUDGE_OFF) {
+        return 0;
     }
-    for (size_t i = 0; err == 0 && i < cove_schema_count(schema); i++) {
-        const struct cove_property *p = cove_schema_at(schema, i);
-        bool given = !p->required || !p->has_default;
-
-        for (size_t k = 0; k < request->edit_count && !given; k++) {
-            given = cove_bytes_equal(request->edits[k].name, p->name);
-        }
-        if (!given) {
-            err = cove_value_of_text(arena, p->name, &pairs[n].key);
-            pairs[n++].value = p->default_value;
-        }
-    }
+    cove_buf_init(&map, cove_catalog_alloc(s->catalog));
+    err = cove_judge_map(&s->judge, request->edits, request->edit_count, arena,
+                         &map);
     if (err == 0) {
-        cove_writer_init(&w, out);
-        cove_writer_map_sorted(&w, pairs, n);
-        err = w.err;
+        err = cove_schema_check(s->judge.schema, cove_buf_bytes(&map), &why);
+        err = judged(s->catalog, err, &why, s->diag);
     }
+    cove_buf_clear(&map);
     return err;
 }
 
@@ -307,26 +225,17 @@ static int new_judge(struct cove_catalog *catalog, struct cove_store_txn *txn,
                      const struct cove_step_id *head, struct cove_arena *arena,
                      struct cove_tx *tx, struct cove_diag *diag)
 {
-    struct write_schema schema = {0};
-    struct cove_buf buf;
+    struct write_rules rules = {.catalog = catalog, .diag = diag};
     bool raw = request->schema == 0;
     int err = raw ? 0
-                  : write_schema_begin(catalog, txn, request->schema, head,
-                                       diag, &schema);
+                  : cove_judge_begin(catalog, txn, request->schema, head, diag,
+                                     &rules.judge);
 
     if (err == 0) {
-        err = edits_judge(raw ? NULL : &schema, request->edits,
+        err = edits_judge(raw ? NULL : &rules, request->edits,
                           request->edit_count, tx->ops, diag);
     }
-    cove_buf_init(&buf, cove_catalog_alloc(catalog));
-    if (err == 0 && !raw && schema.schema != NULL) {
-        err = new_map(request, schema.schema, arena, &buf);
-        if (err == 0) {
-            err = cove_schema_check(schema.schema, cove_buf_bytes(&buf), diag);
-        }
-    }
-    cove_buf_clear(&buf);
-    return err;
+    return err != 0 || raw ? err : new_whole(&rules, request, arena);
 }
 
 /* meta = the app's members and, of a derivable document only $schema. */
@@ -483,67 +392,34 @@ int cove_new_document(struct cove_catalog *catalog, struct cove_store_txn *txn,
     return err != 0 ? err : write_append(catalog, txn, out, &tx, diag);
 }
 
-/* --------------------------------------------------------------- validating */
-
-int cove_loaded_validate(struct cove_catalog *catalog,
-                         struct cove_store_txn *txn, struct cove_loaded *loaded,
-                         struct cove_diag *diag)
-{
-    struct write_schema s = {0};
-
-    if (loaded->raw) {
-        return 0;
-    }
-    int err = write_schema_open(catalog, txn, loaded->doc.schema_num,
-                                &loaded->head, diag, &s);
-
-    if (err == 0) {
-        write_inside(loaded, &s);
-    }
-    for (size_t i = 0; err == 0 && i < loaded->plan->field_count; i++) {
-        struct cove_field field;
-
-        err = cove_view_field(&loaded->view, i, &field);
-        if (err != 0) {
-            break;
-        }
-        const struct cove_plan_register *r =
-            &loaded->plan->registers[field.reg];
-
-        if (field.cell.kind == COVE_INVALID) {
-            err = cove_fail(diag, COVE_EINVALID,
-                            "/%.*s: the value did not convert to this version",
-                            (int)field.name.len, (const char *)field.name.at);
-        } else if (field.cell.kind == COVE_ABSENT && r->required) {
-            err = cove_fail(diag, COVE_ESCHEMA, "/%.*s: required",
-                            (int)field.name.len, (const char *)field.name.at);
-        } else if (field.cell.kind == COVE_PRESENT && !field.from_default &&
-                   s.schema != NULL) {
-            err = write_check(&s, field.name, field.cell.bytes);
-        }
-    }
-    return err;
-}
-
 int cove_loaded_judge_items(struct cove_catalog *catalog,
                             struct cove_store_txn *txn,
                             const struct cove_loaded *loaded,
                             struct cove_bytes values, size_t count,
                             struct cove_diag *diag)
 {
-    struct write_schema s = {0};
+    struct cove_judging *judging = cove_catalog_judging(catalog);
+    struct cove_judge j;
     struct cove_reader r;
     int err;
 
     if (!cove_loaded_is_child(loaded)) {
         return 0;
     }
-    err = write_schema_begin(catalog, txn, loaded->doc.schema_num,
-                             &loaded->head, diag, &s);
+    err = cove_judge_begin(catalog, txn, loaded->doc.schema_num, &loaded->head,
+                           diag, &j);
+    if (err != 0 || j.schema == NULL || judging->mode == COVE_JUDGE_OFF) {
+        return err;
+    }
     cove_reader_init(&r, values);
-    for (size_t i = 0; i < count && err == 0 && s.schema != NULL; i++) {
-        err = cove_schema_check_item(s.schema, loaded->inside,
-                                     cove_reader_item(&r), diag);
+    for (size_t i = 0; i < count && err == 0; i++) {
+        struct cove_diag why;
+
+        cove_diag_clear(&why);
+        err = cove_schema_check_item(j.schema, loaded->inside,
+                                     cove_reader_item(&r), &why);
+        err = judged(catalog, err, &why, diag);
+        judged_name(catalog, loaded);
     }
     return err;
 }

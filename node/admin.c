@@ -244,6 +244,7 @@ static const struct admin_verb *admin_find(const char *name)
         admin_diff_verbs,
         admin_find_verbs,
         admin_schema_verbs,
+        admin_validate_verbs,
         admin_migrate_verbs,
         admin_peer_verbs,
         admin_want_verbs,

@@ -171,6 +171,7 @@ extern const struct admin_verb admin_files_verbs[];
 extern const struct admin_verb admin_find_verbs[];
 extern const struct admin_verb admin_author_verbs[];
 extern const struct admin_verb admin_schema_verbs[];
+extern const struct admin_verb admin_validate_verbs[];
 extern const struct admin_verb admin_migrate_verbs[];
 extern const struct admin_verb admin_activity_verbs[];
 extern const struct admin_verb admin_config_verbs[];

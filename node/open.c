@@ -311,6 +311,13 @@ int cove_open(const char *dir, const struct cove_options *options,
                          "what there is",
                          o.level);
     }
+    if (o.validate > COVE_VALIDATE_OFF) {
+        return cove_fail(&store->diag, COVE_EUSAGE,
+                         "options.validate is %u; COVE_VALIDATE_STRICT, "
+                         "COVE_VALIDATE_REPORT and COVE_VALIDATE_OFF are what "
+                         "there is",
+                         o.validate);
+    }
     store->live_days = o.live_days;
     store->cache_most = o.cache_bytes == 0  ? NODE_CACHE_BYTES
                         : o.cache_bytes < 0 ? 0

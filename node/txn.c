@@ -54,8 +54,29 @@ int node_begin(struct cove *store, unsigned flags, struct cove_txn **out)
         return err;
     }
     txn->arena = txn->worker->arena;
+    cove_catalog_judging(txn->worker->catalog)->reported = 0;
     *out = txn;
     return 0;
+}
+
+/* It is committed, with writes that broke their schema: say so. */
+static void txn_report(struct cove *store, const struct cove_judging *judging)
+{
+    char line[sizeof(judging->first.text) + 96], more[64] = "";
+
+    if (judging->reported == 0) {
+        return;
+    }
+    atomic_fetch_add(&store->reported, judging->reported);
+    if (store->log != NULL) {
+        if (judging->reported > 1) {
+            snprintf(more, sizeof(more), " (and %llu more in this commit)",
+                     (unsigned long long)judging->reported - 1);
+        }
+        snprintf(line, sizeof(line), "invalid, and written: %s%s",
+                 judging->first.text, more);
+        store->log(store->log_ctx, line);
+    }
 }
 
 static void txn_free(struct cove_txn *txn)
@@ -140,6 +161,9 @@ int cove_commit(struct cove_txn *txn)
                   cove_error_text(err));
     } else if (wrote) {
         err = cove_store_commit(txn->txn);
+        if (err == 0) {
+            txn_report(store, cove_catalog_judging(txn->worker->catalog));
+        }
     } else {
         cove_store_abort(txn->txn);
     }

@@ -164,6 +164,12 @@ static int worker_fill(struct cove *store, bool new_session,
     if (err == 0) {
         err = cove_catalog_new(store->alloc, w->repo, &w->catalog);
     }
+    if (err == 0) {
+        cove_catalog_judging(w->catalog)->mode =
+            store->asked.validate == COVE_VALIDATE_OFF      ? COVE_JUDGE_OFF
+            : store->asked.validate == COVE_VALIDATE_REPORT ? COVE_JUDGE_REPORT
+                                                            : COVE_JUDGE_STRICT;
+    }
     return err != 0 ? err : cove_indexes_new(w->catalog, &w->indexes);
 }
 

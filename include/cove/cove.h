@@ -49,6 +49,8 @@ struct cove_options {
     unsigned level;         /* when a commit returns: COVE_FULL, COVE_GROUP */
     int64_t cache_bytes;    /* of fields that are read again and again, at most
                                so many bytes; 0 = 8 MiB, negative: none */
+    unsigned validate;      /* writes here that break their schema:
+                               COVE_VALIDATE_STRICT, _REPORT, _OFF */
 };
 #define COVE_OPEN_CREATE        1u /* make the store where there is none */
 #define COVE_OPEN_MEMORY        2u /* in memory, dir is ignored */
@@ -69,6 +71,15 @@ struct cove_options {
  * waits for the commits before it. Where a group could not be kept (the disk is
  * full, it fails), the next cove_begin fails with COVE_ELOST. */
 #define COVE_GROUP 1u
+
+/* A write of this handle that breaks its version's JSON Schema is refused; */
+#define COVE_VALIDATE_STRICT 0u
+/* or made all the same: cove_commit gives 0 and tells cove_set_log's function
+ * how many did, and what the first broke. `find` with "invalid" lists them; */
+#define COVE_VALIDATE_REPORT 1u
+/* or made, and nobody looks. A field that the version does not have is refused
+ * in any case; what others wrote is taken in any case. */
+#define COVE_VALIDATE_OFF 2u
 
 /* Open the store in directory `dir`; options NULL: create where absent. One of
  * a former format is first copied to DIR.format-N-backup, then taken over:
@@ -200,6 +211,14 @@ COVE_API int cove_schema_add(struct cove *store, const char *json,
 COVE_API int cove_migration_add(struct cove *store, const char *json,
                                 const char *schema_json);
 
+/* Judge a document, a JSON object, as cove_new would, and write nothing:
+ * version 0 is the one that the app speaks, or else the newest. cove_errmsg
+ * has the path, the rule and what is wrong of the first, and how many more.
+ * Errors: COVE_ESCHEMA, COVE_EJSON (line and column), COVE_ENOTFOUND (the
+ * schema or version), COVE_EAMBIGUOUS, COVE_EBLOCKED, COVE_EUSAGE. */
+COVE_API int cove_validate(struct cove *store, const char *schema,
+                           int64_t version, const char *json);
+
 /* All schemas and migrations that an app brings along, as `cove migrate bundle`
  * writes them: {"schemas": […], "migrations": […], "owner"?: "co_z…"}; one
  * schema or migration, or a list, too. What is missing is published in one
@@ -226,8 +245,9 @@ COVE_API int cove_peer_add(struct cove *store, const char *key,
  * bound. Errors: COVE_EADDRINUSE, COVE_EUSAGE, COVE_ENET, COVE_ELIMIT (8). */
 COVE_API int cove_listen(struct cove *store, const char *address);
 COVE_API const char *cove_address(const struct cove *store);
-/* Lines of what happens to peers and sockets, for a log: set before sync
- * starts; called on the thread that syncs, and must not call back. */
+/* Lines of what happens to peers and sockets, for a log, and of writes that
+ * COVE_VALIDATE_REPORT let pass: set before sync starts; called on the thread
+ * that syncs, or commits, and must not call back. */
 COVE_API void cove_set_log(struct cove *store,
                            void (*line)(void *ctx, const char *text),
                            void *ctx);
