@@ -38,6 +38,7 @@ struct cli {
     bool strict;        /* never ask */
     unsigned level;     /* COVE_FULL or COVE_GROUP, for the store */
     bool level_said;    /* by --level */
+    unsigned validate;  /* COVE_VALIDATE_STRICT, … */
     struct cove *store; /* open while a verb runs, NULL for those without */
     struct cli_args args;
 };

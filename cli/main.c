@@ -18,14 +18,16 @@ static const struct cli_verb *verb_find(const char *name)
 
 static void help_all(void)
 {
-    puts("cove [-d DIR] [--level full|group] [--json|--jsonl] [-q] [-y] VERB "
-         "…\n\n"
+    puts("cove [-d DIR] [--level full|group] [--validate strict|report|off] "
+         "[--json|--jsonl]\n     [-q] [-y] VERB …\n\n"
          "An embeddable CRDT document store with schema-aware sync.\n"
          "DIR is the store's directory; without -d it is $COVE_DIR, or "
          "./cove.\n"
          "With --level group a commit returns before the disk has it: faster "
          "for many\nsmall ones (serve, import); a power cut loses the last "
-         "20 ms and the session.\n");
+         "20 ms and the session.\nWith --validate report, or "
+         "$COVE_VALIDATE, writes that break their schema are told of\nand "
+         "made, with off they are made; `find --invalid` lists them.\n");
     for (const struct cli_verb *v = cli_verbs; v->name != NULL; v++) {
         printf("  %-10s %s\n", v->name, v->summary);
     }
@@ -142,6 +144,25 @@ static bool main_level(struct cli *cli, const char *word)
     return true;
 }
 
+static bool main_validate(struct cli *cli, const char *word, const char *who)
+{
+    static const char *const words[] = {
+        [COVE_VALIDATE_STRICT] = "strict",
+        [COVE_VALIDATE_REPORT] = "report",
+        [COVE_VALIDATE_OFF] = "off",
+    };
+
+    for (unsigned i = 0; word != NULL && i < 3; i++) {
+        if (strcmp(words[i], word) == 0) {
+            cli->validate = i;
+            return true;
+        }
+    }
+    cli_fail(CLI_USAGE, "%s is \"strict\", \"report\" or \"off\", not \"%s\"",
+             who, word != NULL ? word : "");
+    return false;
+}
+
 /* The options before the verb. Gives the number of words used, -1 on error. */
 static int main_options(struct cli *cli, int argc, char **argv)
 {
@@ -156,6 +177,11 @@ static int main_options(struct cli *cli, int argc, char **argv)
             cli->dir = argv[i];
         } else if (strcmp(argv[i], "--level") == 0) {
             if (!main_level(cli, ++i < argc ? argv[i] : NULL)) {
+                return -1;
+            }
+        } else if (strcmp(argv[i], "--validate") == 0) {
+            if (!main_validate(cli, ++i < argc ? argv[i] : NULL,
+                               "--validate")) {
                 return -1;
             }
         } else if (strcmp(argv[i], "--json") == 0) {
@@ -195,10 +221,23 @@ static unsigned main_upgrade(void)
                                            : 0;
 }
 
+/* What --validate report tells of. */
+static void main_told(void *ctx, const char *line)
+{
+    static const char told[] = "invalid, and written: ";
+    const struct cli *cli = ctx;
+
+    if (!cli->quiet && strncmp(line, told, strlen(told)) == 0) {
+        cli_fail(CLI_OK, "%s", line);
+    }
+}
+
 int cli_open(struct cli *cli, unsigned flags)
 {
-    struct cove_options options = {
-        .size = sizeof(options), .flags = flags, .level = cli->level};
+    struct cove_options options = {.size = sizeof(options),
+                                   .flags = flags,
+                                   .level = cli->level,
+                                   .validate = cli->validate};
     const struct cli_verb *verb = verb_find(cli->verb);
 
     if (getenv("COVE_FORCE_NETWORK") != NULL) {
@@ -219,6 +258,9 @@ int cli_open(struct cli *cli, unsigned flags)
     }
     if (err == 0 && cove_errmsg(cli->store)[0] != '\0' && !cli->quiet) {
         fprintf(stderr, "cove: %s\n", cove_errmsg(cli->store));
+    }
+    if (err == 0 && cli->validate == COVE_VALIDATE_REPORT) {
+        cove_set_log(cli->store, main_told, cli);
     }
     return err == 0 ? CLI_OK : cli_failed(cli, err);
 }
@@ -246,6 +288,12 @@ int main(int argc, char **argv)
     struct cli cli = {.dir = getenv("COVE_DIR")};
 
     if (!main_words_good(argc, argv)) {
+        return CLI_USAGE;
+    }
+    const char *validate = getenv("COVE_VALIDATE");
+
+    if (validate != NULL && validate[0] != '\0' &&
+        !main_validate(&cli, validate, "COVE_VALIDATE")) {
         return CLI_USAGE;
     }
     int used = main_options(&cli, argc, argv);

@@ -120,6 +120,36 @@ static void human_followed(const json_t *doc)
     }
 }
 
+/* What is wrong with it, and the writes that broke their own version's rules.
+ */
+static void human_wrong(const json_t *doc)
+{
+    const json_t *broken = json_object_get(doc, "broken");
+    json_t *one;
+    size_t i;
+
+    if (broken == NULL && json_object_get(doc, "why") != NULL) {
+        printf("  ");
+        cli_print_text(cli_text(doc, "why"));
+        putchar('\n');
+    }
+    json_array_foreach(broken, i, one)
+    {
+        printf("  ");
+        cli_print_text(cli_text(one, "why"));
+        putchar('\n');
+    }
+    json_array_foreach(json_object_get(doc, "writes"), i, one)
+    {
+        printf("  written at version %" JSON_INTEGER_FORMAT " by %.16s, ",
+               cli_int(one, "version"), cli_text(one, "author"));
+        cli_print_time(cli_int(one, "time"));
+        printf(", against its rules: ");
+        cli_print_text(cli_text(one, "why"));
+        putchar('\n');
+    }
+}
+
 void cli_print_document(const json_t *doc)
 {
     const json_t *schema = json_object_get(doc, "schema");
@@ -142,11 +172,7 @@ void cli_print_document(const json_t *doc)
         puts(" did not convert to this version; the raw value:");
         human_fields(json_object_get(doc, "invalid"));
     }
-    if (json_object_get(doc, "why") != NULL) {
-        printf("  ");
-        cli_print_text(cli_text(doc, "why"));
-        putchar('\n');
-    }
+    human_wrong(doc);
     human_followed(doc);
 }
 

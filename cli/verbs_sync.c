@@ -489,6 +489,12 @@ static void human_status(const json_t *reply)
                    json_integer_value(value));
         }
     }
+    if (cli_int(reply, "invalid") > 0) {
+        printf("invalid    %" JSON_INTEGER_FORMAT
+               " documents break a rule of their schema; `cove find --invalid` "
+               "lists them\n",
+               cli_int(reply, "invalid"));
+    }
     if (cli_int(reply, "local") > 0) {
         printf("local      %" JSON_INTEGER_FORMAT "\n",
                cli_int(reply, "local"));

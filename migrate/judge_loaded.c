@@ -166,11 +166,15 @@ struct misfit_search {
     struct cove_judge judge;   /* … these */
 };
 
+/* The write that an origin names; NULL: not held. */
 static const struct cove_native *misfit_native(const struct cove_state *state,
-                                               const struct cove_op_id *id)
+                                               const struct cove_origin *origin)
 {
-    for (size_t i = 0; i < state->native_count; i++) {
-        if (memcmp(&state->natives[i].id, id, sizeof(*id)) == 0) {
+    size_t begin, end;
+
+    cove_state_natives(state, origin->reg, &begin, &end);
+    for (size_t i = begin; i < end; i++) {
+        if (cove_op_id_compare(&state->natives[i].id, &origin->id) == 0) {
             return &state->natives[i];
         }
     }
@@ -293,7 +297,7 @@ int cove_loaded_misfits(struct cove_catalog *catalog,
                                            &count);
         for (size_t k = 0; k < count && err == 0; k++) {
             const struct cove_native *native =
-                misfit_native(&loaded->doc.state, &origins[k].id);
+                misfit_native(&loaded->doc.state, &origins[k]);
 
             err = native != NULL ? misfit_look(&s, &field, native) : 0;
         }

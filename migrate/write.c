@@ -226,6 +226,7 @@ static int new_judge(struct cove_catalog *catalog, struct cove_store_txn *txn,
                      struct cove_tx *tx, struct cove_diag *diag)
 {
     struct write_rules rules = {.catalog = catalog, .diag = diag};
+    uint64_t told = cove_catalog_judging(catalog)->reported;
     bool raw = request->schema == 0;
     int err = raw ? 0
                   : cove_judge_begin(catalog, txn, request->schema, head, diag,
@@ -235,7 +236,10 @@ static int new_judge(struct cove_catalog *catalog, struct cove_store_txn *txn,
         err = edits_judge(raw ? NULL : &rules, request->edits,
                           request->edit_count, tx->ops, diag);
     }
-    return err != 0 || raw ? err : new_whole(&rules, request, arena);
+    /* What a field broke the whole breaks too: once is enough. */
+    return err != 0 || raw || cove_catalog_judging(catalog)->reported > told
+               ? err
+               : new_whole(&rules, request, arena);
 }
 
 /* meta = the app's members and, of a derivable document only $schema. */

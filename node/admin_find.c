@@ -8,6 +8,7 @@
 #include "migrate/where.h"
 #include "node/admin.h"
 #include "node/admin_query.h"
+#include "node/validate.h"
 
 #define FIND_SLICE 256 /* documents a transaction */
 
@@ -18,6 +19,7 @@ struct find {
     unsigned flags;
     const struct cove_where *where; /* NULL: all */
     bool invalid; /* only documents with a value that is not right */
+    bool count;   /* of those: how many alone */
     bool local;   /* the local documents, which are in no list else */
     struct node_show show;
     int64_t depth; /* what each refers to, too, so many steps far */
@@ -158,6 +160,29 @@ static int find_found(struct find *f, struct cove_txn *txn,
     return err;
 }
 
+/* Listed where a value of it breaks a rule of the version, or a write behind
+ * it one of its own. */
+static int find_wrong(struct find *f, struct cove_txn *txn,
+                      struct cove_loaded *loaded)
+{
+    struct node_json *j = &f->a->reply;
+    struct node_wrong wrong;
+    int err = node_wrong_find(txn, loaded, &txn->arena, &wrong);
+
+    if (err != 0 || !wrong.any) {
+        return err;
+    }
+    f->found++;
+    if (f->count) {
+        return 0;
+    }
+    node_json_open(j, '{');
+    err = node_doc_members(txn, loaded, &f->show, j);
+    node_wrong_json(j, &wrong);
+    node_json_close(j, '}');
+    return err;
+}
+
 static int find_one(struct find *f, struct cove_txn *txn,
                     const struct cove_id *id)
 {
@@ -169,29 +194,18 @@ static int find_one(struct find *f, struct cove_txn *txn,
         return err;
     }
     err = node_load(txn, id, f->version, &loaded);
+    if (err == COVE_EBLOCKED && f->count) {
+        f->unjudged++;
+        cove_diag_clear(&txn->diag);
+        return 0;
+    }
     if (err == COVE_EBLOCKED) {
         f->found++;
         admin_find_blocked(f->a, txn, id);
         return 0;
     }
     if (err == 0 && f->invalid) {
-        struct cove_diag why = {0};
-
-        err =
-            cove_loaded_validate(txn->worker->catalog, txn->txn, loaded, &why);
-        if (err == 0) {
-            return 0;
-        }
-        if (err != COVE_EINVALID && err != COVE_ESCHEMA) {
-            return err;
-        }
-        f->found++;
-        node_json_open(&f->a->reply, '{');
-        err = node_doc_members(txn, loaded, &f->show, &f->a->reply);
-        node_json_key(&f->a->reply, "why");
-        node_json_cstr(&f->a->reply, why.text);
-        node_json_close(&f->a->reply, '}');
-        return err;
+        return find_wrong(f, txn, loaded);
     }
     return err == 0 ? find_found(f, txn, loaded) : err;
 }
@@ -272,7 +286,7 @@ static int find_refuse(const struct find *f, const struct find_query *q)
 {
     const char *what = q->asked.order.len > 0    ? "order"
                        : q->asked.cursor.len > 0 ? "cursor"
-                       : q->count                ? "count"
+                       : q->count && !f->count   ? "count"
                        : q->explain              ? "explain"
                        : q->duplicates != NULL   ? "duplicates"
                                                  : NULL;
@@ -311,6 +325,7 @@ static int find_members(struct find *f, struct find_query *q)
     q->asked.cursor =
         cursor != NULL ? cove_bytes_text(cursor) : cove_bytes(NULL, 0);
     q->asked.limit = f->limit;
+    f->count = q->count && f->invalid;
     if (err == 0 && f->ids.len > 0 &&
         cove_value_kind(f->ids) != COVE_KIND_LIST) {
         err =
@@ -332,12 +347,19 @@ static int find_walk(struct find *f)
 
     cove_reader_init(&f->next_id, f->ids);
     f->ids_left = f->ids.len > 0 ? cove_reader_list(&f->next_id) : 0;
-    node_json_key(&a->reply, "documents");
-    node_json_open(&a->reply, '[');
+    if (!f->count) {
+        node_json_key(&a->reply, "documents");
+        node_json_open(&a->reply, '[');
+    }
     while (err == 0 && !f->end && f->found < f->limit) {
         err = find_slice(f);
     }
-    node_json_close(&a->reply, ']');
+    if (f->count) {
+        node_json_key(&a->reply, "count");
+        node_json_int(&a->reply, f->found);
+    } else {
+        node_json_close(&a->reply, ']');
+    }
     if (err == 0 && !f->end && f->ids.len == 0) {
         node_json_key(&a->reply, "next");
         node_json_int(&a->reply, (int64_t)f->cursor);

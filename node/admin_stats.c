@@ -186,6 +186,23 @@ static int stats_documents(struct admin *a, struct cove_txn *txn)
     return err;
 }
 
+/* How writes here are judged, and how many were made all the same. */
+static void stats_validate(struct admin *a)
+{
+    struct node_json *j = &a->reply;
+    unsigned how = a->store->asked.validate;
+
+    node_json_key(j, "validate");
+    node_json_open(j, '{');
+    node_json_key(j, "mode");
+    node_json_cstr(j, how == COVE_VALIDATE_STRICT   ? "strict"
+                      : how == COVE_VALIDATE_REPORT ? "report"
+                                                    : "off");
+    node_json_key(j, "reported");
+    node_json_int(j, (int64_t)atomic_load(&a->store->reported));
+    node_json_close(j, '}');
+}
+
 static int verb_stats(struct admin *a)
 {
     struct cove_store_usage usage;
@@ -203,6 +220,7 @@ static int verb_stats(struct admin *a)
     stats_file(&a->reply, &usage);
     stats_versions(&a->reply, &usage);
     stats_transactions(a, txn);
+    stats_validate(a);
     err = stats_sessions(a, txn);
     return admin_end(a, txn, err != 0 ? err : stats_documents(a, txn));
 }

@@ -6,6 +6,7 @@
 #include "crdt/repo_upkeep.h"
 #include "node/admin.h"
 #include "node/digests.h"
+#include "node/validate.h"
 #include "sync/engine.h"
 
 #define STATUS_SLICE 1024 /* documents a transaction */
@@ -24,6 +25,7 @@ struct status {
     uint64_t local;                /* documents, not in what follows */
     uint64_t waiting, waiting_ops; /* documents, and the ops that wait there */
     uint64_t unreadable;           /* documents, damaged */
+    uint64_t invalid; /* documents that break a rule; where each is judged */
     uint64_t states[COVE_STATE_LOCAL_ONLY + 1];
     struct node_digests digests;
 };
@@ -99,6 +101,12 @@ static int status_judged(const struct status *s, const struct cove_doc *doc,
     return 0;
 }
 
+/* Is each document looked at, by the rules too? */
+static bool status_judges(const struct status *s)
+{
+    return s->scan || s->version != NULL;
+}
+
 /* Where the document stands, at the version asked for or its newest. */
 static int status_state(struct status *s, const struct cove_doc *doc,
                         struct cove_arena *arena, enum cove_doc_state *state)
@@ -107,6 +115,7 @@ static int status_state(struct status *s, const struct cove_doc *doc,
                                         .mode = COVE_LOAD_VIEW,
                                         .live_days = s->txn->store->live_days};
     struct cove_loaded loaded = {.doc = *doc, .raw = true};
+    struct node_wrong wrong;
     struct cove_step_id head;
     int err = 0;
 
@@ -125,6 +134,10 @@ static int status_state(struct status *s, const struct cove_doc *doc,
             *state = COVE_STATE_BLOCKED;
             return 0;
         }
+    }
+    if (err == 0 && status_judges(s) && !loaded.raw) {
+        err = node_wrong_find(s->txn, &loaded, arena, &wrong);
+        s->invalid += err == 0 && wrong.any;
     }
     return err != 0 ? err : cove_loaded_state(&loaded, state);
 }
@@ -266,6 +279,10 @@ static int status_reply(struct status *s)
         node_json_int(j, (int64_t)s->states[i]);
     }
     node_json_close(j, '}');
+    if (status_judges(s)) {
+        node_json_key(j, "invalid");
+        node_json_int(j, (int64_t)s->invalid);
+    }
     node_json_key(j, "local");
     node_json_int(j, (int64_t)s->local);
     node_json_key(j, "copies");

@@ -126,15 +126,8 @@ int cove_validate(struct cove *store, const char *schema, int64_t version,
     return err;
 }
 
-/* ----------------------------------------------------------------- the verb
+/* ---------------------------------------------------- documents of the store
  */
-
-struct check { /* a request of schema.check, and what came of it */
-    struct admin *a;
-    struct cove_judge judge;
-    int64_t line; /* of the document that is looked at; 0: no lines */
-    uint64_t documents, invalid, errors;
-};
 
 void node_flaw_json(struct node_json *j, const struct cove_flaw *flaw)
 {
@@ -145,6 +138,82 @@ void node_flaw_json(struct node_json *j, const struct cove_flaw *flaw)
     node_json_key(j, "why");
     node_json_text(j, flaw->text);
 }
+
+int node_wrong_find(struct cove_txn *txn, struct cove_loaded *loaded,
+                    struct cove_arena *arena, struct node_wrong *out)
+{
+    struct cove_catalog *catalog = txn->worker->catalog;
+    int err;
+
+    memset(out, 0, sizeof(*out));
+    out->flaws.arena = arena;
+    err = cove_loaded_flaws(catalog, txn->txn, loaded, &out->flaws);
+    err = err != 0 ? err
+                   : cove_loaded_misfits(catalog, txn->txn, loaded, arena,
+                                         &out->misfits);
+    out->any = out->flaws.count > 0 || out->misfits.count > 0;
+    return err;
+}
+
+static void misfit_json(struct node_json *j, const struct cove_misfit *m)
+{
+    const struct cove_op_id *id = &m->native->id;
+
+    node_json_open(j, '{');
+    node_json_key(j, "field");
+    node_json_text(j, m->field);
+    node_json_key(j, "register");
+    node_json_text(j, m->native->reg);
+    node_json_author(j, id);
+    node_json_key(j, "session");
+    node_json_hex(j, id->session.b, sizeof(id->session.b));
+    node_json_key(j, "tx");
+    node_json_int(j, id->tx);
+    node_json_key(j, "op");
+    node_json_int(j, id->op);
+    if (m->epoch->has_version) {
+        node_json_key(j, "version");
+        node_json_int(j, m->epoch->version);
+    }
+    node_json_key(j, "step");
+    node_json_hex(j, m->epoch->id.b, sizeof(m->epoch->id.b));
+    node_flaw_json(j, &m->flaw);
+    node_json_close(j, '}');
+}
+
+void node_wrong_json(struct node_json *j, const struct node_wrong *wrong)
+{
+    if (!wrong->any) {
+        return;
+    }
+    node_json_key(j, "why");
+    node_json_text(j, wrong->flaws.count > 0 ? wrong->flaws.at[0].text
+                                             : wrong->misfits.at[0].flaw.text);
+    node_json_key(j, "broken");
+    node_json_open(j, '[');
+    for (size_t i = 0; i < wrong->flaws.count; i++) {
+        node_json_open(j, '{');
+        node_flaw_json(j, &wrong->flaws.at[i]);
+        node_json_close(j, '}');
+    }
+    node_json_close(j, ']');
+    node_json_key(j, "writes");
+    node_json_open(j, '[');
+    for (size_t i = 0; i < wrong->misfits.count; i++) {
+        misfit_json(j, &wrong->misfits.at[i]);
+    }
+    node_json_close(j, ']');
+}
+
+/* ----------------------------------------------------------------- the verb
+ */
+
+struct check { /* a request of schema.check, and what came of it */
+    struct admin *a;
+    struct cove_judge judge;
+    int64_t line; /* of the document that is looked at; 0: no lines */
+    uint64_t documents, invalid, errors;
+};
 
 static void check_error(struct check *c, const struct cove_flaw *flaw)
 {

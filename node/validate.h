@@ -9,4 +9,19 @@
 /* "path", "rule" and "why" of an object that is open. */
 void node_flaw_json(struct node_json *j, const struct cove_flaw *flaw);
 
+struct cove_txn;
+
+/* What is wrong with a document as a version shows it, and which writes behind
+ * it broke the rules of their own versions. */
+struct node_wrong {
+    struct cove_flaws flaws;
+    struct cove_misfits misfits;
+    bool any;
+};
+/* In the arena. Errors: of loading. */
+int node_wrong_find(struct cove_txn *txn, struct cove_loaded *loaded,
+                    struct cove_arena *arena, struct node_wrong *out);
+/* "why", the first of it; "broken" and "writes", all of it. */
+void node_wrong_json(struct node_json *j, const struct node_wrong *wrong);
+
 #endif
