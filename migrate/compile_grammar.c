@@ -301,7 +301,7 @@ static int member_check(const struct grammar *g,
     }
     if (member->form == FORM_PIPE ||
         (member->form == FORM_PIPE_NULL && !cove_value_is_null(item))) {
-        return cove_pipe_check(g->arena, item, g->label, g->diag);
+        return cove_pipe_check(item, g->label, g->diag);
     }
     return 0;
 }

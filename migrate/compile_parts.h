@@ -4,7 +4,8 @@
  *   compile_file.c    migration file → struct cove_migration
  *   compile_schema.c  schema file → struct cove_schema_file
  *   compile_grammar.c one word: its members and their forms
- *   compile_pipe.c    pipelines: checked, undone
+ *   compile_pipe.c    pipelines: checked
+ *   compile_invert.c  pipelines: undone
  *   compile_recipe.c  the older form → the same words
  *   compile_field.c   the fields as the words find and leave them, and the ops
  *   compile_word.c    words about names and limits → ops
@@ -70,10 +71,14 @@ bool cove_type_of_word(struct cove_bytes word, enum cove_type *out);
 
 /* Is it a pipeline this build knows? Errors: COVE_ESTEP; the function, or the
  * text of one in another language, is named. */
-COVE_MUST_CHECK int cove_pipe_check(struct cove_arena *arena,
-                                    struct cove_bytes pipe,
+COVE_MUST_CHECK int cove_pipe_check(struct cove_bytes pipe,
                                     struct cove_bytes label,
                                     struct cove_diag *diag);
+/* The name of one function of a pipeline; empty where it has none. */
+struct cove_bytes cove_function_name(struct cove_bytes fn);
+
+/* --- compile_invert.c */
+
 /* The pipeline that undoes a known one; empty where one of its functions has
  * none that does. Errors: COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_pipe_invert(struct cove_arena *arena,

@@ -74,7 +74,7 @@ static int transform_pipe(struct recipe *p, struct cove_bytes field,
     if (label == NULL) {
         return COVE_ENOMEM;
     }
-    rc = cove_pipe_check(p->arena, pipe, cove_bytes_text(label), p->diag);
+    rc = cove_pipe_check(pipe, cove_bytes_text(label), p->diag);
     if (rc != 0 || (rc = cove_pipe_invert(p->arena, pipe, &back)) != 0) {
         return rc;
     }

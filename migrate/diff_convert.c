@@ -371,7 +371,7 @@ static int convert_answer(struct diff *d, struct diff_answer *answer,
                          "answers: convert \"%.*s\": \"forward\" is missing",
                          SHOWN(old->name));
     }
-    if ((rc = cove_pipe_check(d->arena, c->forward, label, d->diag)) != 0) {
+    if ((rc = cove_pipe_check(c->forward, label, d->diag)) != 0) {
         return rc;
     }
     c->lossy = cove_value_member(answer->value, "lossy", &lossy) &&
@@ -379,7 +379,7 @@ static int convert_answer(struct diff *d, struct diff_answer *answer,
     if (cove_value_member(answer->value, "back", &c->back)) {
         return cove_value_is_null(c->back)
                    ? 0
-                   : cove_pipe_check(d->arena, c->back, label, d->diag);
+                   : cove_pipe_check(c->back, label, d->diag);
     }
     rc = cove_pipe_invert(d->arena, c->forward, &c->back);
     if (rc == 0 && c->back.len == 0) {

@@ -1,7 +1,13 @@
 /* A pipeline runs one function after the other on a value, and each result is
- * held to the limits of a value before the next one sees it. What a function
- * does is in fn_atoms.c. Nothing can fail but for memory: what does not
- * convert is a result, COVE_INVALID, with the input of the whole pipeline. */
+ * held to the limits of a value before the next one sees it. Nothing can fail
+ * but for memory: what does not convert is a result, COVE_INVALID, with the
+ * input of the whole pipeline.
+ *
+ * Some functions run pipelines, once for each item of a list, say. So that no
+ * nest of them grows without bound, what is done inside is counted, in a unit
+ * that is the same on every build: each function inside, each pipeline and
+ * each condition costs one, and one more for every 64 bytes that it looks at.
+ */
 #include "schema/fn.h"
 
 #include "core/cbor.h"
@@ -69,26 +75,58 @@ bool cove_type_holds(enum cove_type type, struct cove_bytes value)
     return true;
 }
 
-/* --- pipelines */
+/* --- what is known */
+
+static bool fn_item_known(struct cove_fn_check *check, struct cove_bytes item)
+{
+    struct cove_bytes arg;
+    const struct cove_fn_row *row = cove_fn_find(item, &arg);
+
+    if (row != NULL && (row->arg_ok == NULL || row->arg_ok(check, arg))) {
+        return true;
+    }
+    if (check->fault.len == 0) { /* else a function inside is what is wrong */
+        check->fault = item;
+    }
+    return false;
+}
+
+/* Recurses COVE_FN_DEPTH deep at most. */
+bool cove_fn_arg_pipe(struct cove_fn_check *check, struct cove_bytes arg)
+{
+    struct cove_reader r;
+    size_t count;
+    bool known = true;
+
+    if (check->depth >= COVE_FN_DEPTH || arg.len == 0 ||
+        cove_fn_as_list(arg, &r, &count) != 0) {
+        return false;
+    }
+    check->depth++;
+    for (size_t i = 0; known && i < count; i++) {
+        known = fn_item_known(check, cove_reader_item(&r));
+    }
+    check->depth--;
+    return known;
+}
 
 bool cove_fn_known(struct cove_bytes pipe)
 {
-    struct cove_reader r;
-    struct cove_fn_atom atom;
-    size_t count;
+    struct cove_bytes fault;
 
-    if (pipe.len == 0 || fn_kind(pipe) != COVE_CBOR_LIST) {
-        return false;
-    }
-    cove_reader_init(&r, pipe);
-    count = cove_reader_list(&r);
-    for (size_t i = 0; i < count; i++) {
-        if (!cove_fn_atom_find(cove_reader_item(&r), &atom)) {
-            return false;
-        }
-    }
-    return true;
+    return cove_fn_check(pipe, &fault);
 }
+
+bool cove_fn_check(struct cove_bytes pipe, struct cove_bytes *fault)
+{
+    struct cove_fn_check check = {0, {NULL, 0}};
+    bool known = cove_fn_arg_pipe(&check, pipe);
+
+    *fault = check.fault;
+    return known;
+}
+
+/* --- pipelines */
 
 /* The limits of a value: text, and nesting. Recurses `depth` deep at most. */
 static bool fn_fits_at(struct cove_reader *r, unsigned depth)
@@ -132,33 +170,79 @@ bool cove_fn_fits(struct cove_bytes value)
     return fn_fits_at(&r, COVE_MAX_VALUE_DEPTH);
 }
 
+int cove_fn_charge(struct cove_fn_run *run, size_t bytes)
+{
+    size_t cost = 1 + bytes / COVE_FN_WORK_BYTES;
+
+    if (cost > run->work) {
+        run->work = 0; /* and nothing cheaper gets through */
+        return FN_BAD;
+    }
+    run->work -= cost;
+    return 0;
+}
+
+static int fn_run(struct cove_fn_run *run, struct cove_bytes pipe, bool inside,
+                  struct cove_bytes value, struct cove_bytes *out)
+{
+    struct cove_reader r;
+    size_t count;
+    int err = 0;
+
+    cove_reader_init(&r, pipe);
+    count = cove_reader_list(&r);
+    for (size_t i = 0; err == 0 && i < count; i++) {
+        struct cove_bytes item = cove_reader_item(&r);
+        struct cove_bytes arg;
+        const struct cove_fn_row *row = cove_fn_find(item, &arg);
+
+        err = row == NULL ? FN_BAD /* this build does not know it */
+              : inside    ? cove_fn_charge(run, value.len + item.len)
+                          : 0;
+        if (err == 0) {
+            err = row->run(run, arg, value, &value);
+        }
+        if (err == 0 && !cove_fn_fits(value)) {
+            err = FN_BAD;
+        }
+    }
+    if (err == 0) {
+        *out = value;
+    }
+    return err;
+}
+
+int cove_fn_branch_run(struct cove_fn_run *run, struct cove_bytes arg,
+                       struct cove_bytes in, struct cove_bytes *out)
+{
+    int err = cove_fn_charge(run, in.len);
+
+    return err != 0 ? err : fn_run(run, arg, true, in, out);
+}
+
+int cove_fn_pipe_run(struct cove_fn_run *run, struct cove_bytes arg,
+                     struct cove_bytes in, struct cove_bytes *out)
+{
+    if (fn_kind(in) == COVE_CBOR_NULL) {
+        *out = in;
+        return cove_fn_charge(run, in.len);
+    }
+    return cove_fn_branch_run(run, arg, in, out);
+}
+
 int cove_fn_call(struct cove_arena *arena, struct cove_bytes pipe,
                  struct cove_cell in, struct cove_cell *out)
 {
+    struct cove_fn_run run = {arena, COVE_FN_WORK};
     struct cove_bytes value = in.bytes;
-    struct cove_reader r;
-    size_t count;
-    int err = pipe.len > 0 ? 0 : COVE_EINVALID;
+    int err;
 
     if (in.kind != COVE_PRESENT || fn_kind(in.bytes) == COVE_CBOR_NULL) {
         *out = in;
         return 0;
     }
-    cove_reader_init(&r, pipe);
-    count = err == 0 ? cove_reader_list(&r) : 0;
-    for (size_t i = 0; err == 0 && i < count; i++) {
-        struct cove_fn_atom atom;
-
-        if (cove_fn_atom_find(cove_reader_item(&r), &atom)) {
-            err = cove_fn_atom_run(&atom, arena, value, &value);
-        } else {
-            err = COVE_EINVALID; /* this build does not know it */
-        }
-        if (err == 0 && !cove_fn_fits(value)) {
-            err = COVE_EINVALID;
-        }
-    }
-    if (err != 0 && err != COVE_EINVALID) {
+    err = pipe.len > 0 ? fn_run(&run, pipe, false, in.bytes, &value) : FN_BAD;
+    if (err != 0 && err != FN_BAD) {
         return err;
     }
     out->kind = err == 0 ? COVE_PRESENT : COVE_INVALID;

@@ -2,8 +2,8 @@
  *
  * A pipeline is a list of functions run one after the other on one value:
  * "int_of_text", {"mul":100}, {"table":[[a,b],…]} … No clock, randomness,
- * locale or float text. ../20-evolution "Functions"; the model's ATOMIC and
- * WITH_ARG tables are the complete list. Same bytes on every build (I16).
+ * locale or float text. docs/MIGRATIONS.md "Functions" is the complete list.
+ * Same bytes on every build (I16).
  */
 #ifndef COVE_SCHEMA_FN_H
 #define COVE_SCHEMA_FN_H
@@ -25,6 +25,17 @@ struct cove_cell {
 /* Is `pipe` (checked CBOR) a list of functions that this build knows, with
  * arguments of the right form? */
 bool cove_fn_known(struct cove_bytes pipe);
+/* The same; where it is not, *fault is the innermost item that is wrong, empty
+ * where the whole is no list. */
+bool cove_fn_check(struct cove_bytes pipe, struct cove_bytes *fault);
+/* How a file may have the function of this name; NULL where there is none. */
+const char *cove_fn_form(struct cove_bytes name);
+/* All names, in order; NULL behind the last. */
+const char *cove_fn_name(size_t index);
+
+#define COVE_FN_DEPTH      8      /* pipelines and conditions inside others */
+#define COVE_FN_WORK       262144 /* done in pipelines inside, in one call … */
+#define COVE_FN_WORK_BYTES 64     /* … 1 and one for each so many bytes */
 
 /* Run a known pipeline on a value. Absent, null and invalid stay what they
  * are; a failure, and a missing way back (pipe.len == 0), give invalid with

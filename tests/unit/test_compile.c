@@ -360,6 +360,20 @@ START_TEST(the_way_back_is_derived_where_it_is_certain)
     back_is("[{'wrap':'v'}]", "object", "[{'pick':'v'}]");
     back_is("[{'table':[['y',true],['n',false]]}]", "boolean",
             "[{'table':[[true,'y'],[false,'n']]}]");
+    back_is("['ms_of_date','float_of_int']", "number",
+            "['int_of_float','date_of_ms']");
+    back_is("['int_of_text','iso_of_ms',{'prefix':'at '}]", "string",
+            "[{'drop_prefix':'at '},'ms_of_iso','text_of_int']");
+    back_is("['int_of_text',{'decimal_of_int':2},{'suffix':' EUR'}]", "string",
+            "[{'drop_suffix':' EUR'},{'int_of_decimal':2},'text_of_int']");
+    back_is("[{'split_list':','},'reverse',{'each':['int_of_text',{'mul':2}]}]",
+            "array",
+            "[{'each':[{'div':2},'text_of_int']},'reverse',{'join_list':','}]");
+    back_is("[{'wrap':'a'},{'update':[['a'],['int_of_text']]},"
+            "{'rename':['a','b']}]",
+            "object",
+            "[{'rename':['b','a']},{'update':[['a'],['text_of_int']]},"
+            "{'pick':'a'}]");
 }
 END_TEST
 
@@ -375,6 +389,12 @@ START_TEST(the_way_back_must_be_said_where_it_is_not_certain)
         "['int_of_text',{'add':-9223372036854775808}]",
         "[{'table':[['y',1],['Y',1]]}]",
         "[{'table':[['y',1],['y',2]]}]",
+        "['ms_of_iso']", /* a time has many texts */
+        "[{'int_of_decimal':2}]",
+        "[{'split_list':','},{'each':['trim']}]",
+        "[{'replace':['a','b']}]",
+        "[{'wrap':'a'},{'update':[['a'],['lower']]}]",
+        "[{'when':[['else',[]]]}]",
     };
 
     for (size_t i = 0; i < COVE_ARRAY_LEN(pipes); i++) {

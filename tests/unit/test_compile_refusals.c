@@ -38,10 +38,22 @@ START_TEST(an_unknown_function_is_refused_by_name)
 {
     refuses("{'convert':{'field':'a','forward':['trim','shout'],'back':[]}}",
             ALL, COVE_ESTEP,
-            "step 1 (convert): no function 'shout' of this form; there are "
-            "int_of_text");
+            "step 1 (convert): no function 'shout'; there are add, after, ");
+    refuses("{'convert':{'field':'a','forward':['shout'],'back':[]}}", ALL,
+            COVE_ESTEP, ", when, wrap");
     refuses("{'convert':{'field':'a','forward':[{'div':0}],'back':[]}}", ALL,
-            COVE_ESTEP, "'div'");
+            COVE_ESTEP,
+            "no function 'div' of this form; write it like {'div':100}");
+    refuses("{'convert':{'field':'a','forward':['slice'],'back':[]}}", ALL,
+            COVE_ESTEP, "write it like {'slice':[0,3]}");
+    refuses("{'convert':{'field':'a','forward':[{'trim':1}],'back':[]}}", ALL,
+            COVE_ESTEP, "write it like 'trim'");
+    refuses("{'convert':{'field':'a','forward':[{'each':[{'when':[[{'eq':1},"
+            "['shout']]]}]}],'back':[]}}",
+            ALL, COVE_ESTEP, "no function 'shout'");
+    refuses("{'convert':{'field':'a','forward':[{'each':[{'pad':[4,'00']}]}],"
+            "'back':[]}}",
+            ALL, COVE_ESTEP, "no function 'pad' of this form");
     refuses("{'convert':{'field':'a','forward':[],'back':[7]}}", ALL,
             COVE_ESTEP, "no function ''");
     refuses("{'convert':{'field':'a','forward':'trim','back':[]}}", ALL,
@@ -85,8 +97,8 @@ START_TEST(compute_takes_a_pattern_or_functions)
     refuses("{'compute':{'field':'c','from':['n'],'pattern':['',''],"
             "'type':'string'}}",
             ALL, COVE_ESTEP, "'type' goes with 'fn'");
-    refuses("{'compute':{'field':'c','from':['n'],'fn':['sum']}}", ALL,
-            COVE_ESTEP, "no function 'sum'");
+    refuses("{'compute':{'field':'c','from':['n'],'fn':['add_up']}}", ALL,
+            COVE_ESTEP, "no function 'add_up'");
     refuses("{'compute':{'field':'c','from':['n'],'fn':[]}}", ALL, COVE_ESTEP,
             "say the type of 'c'");
 }
