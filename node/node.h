@@ -53,8 +53,7 @@ struct cove {
     bool new_session;          /* for the first worker */
     bool no_sync;              /* COVE_OPEN_NO_SYNC */
     bool group;                /* the store is at level group */
-    atomic_ullong reported;    /* writes that broke their schema, and were made
-                                */
+    atomic_ullong reported;    /* writes made that broke their schema */
     uint8_t runner[16];        /* this handle, as a holder of runs */
     struct node_seat seats[NODE_SEATS];
     atomic_bool shut;             /* worker.c has it alone, or tries to */
