@@ -349,6 +349,42 @@ static int word_check(const struct grammar *g, const struct grammar_word *word,
     return 0;
 }
 
+/* The members with scripts as a step has them. */
+static int word_scripts(const struct grammar *g,
+                        const struct grammar_word *rule,
+                        struct cove_bytes *members)
+{
+    struct cove_reader r;
+    struct cove_buf buf;
+    struct cove_writer w;
+    size_t count;
+    int rc = 0;
+
+    cove_buf_init(&buf, g->arena->alloc);
+    cove_writer_init(&w, &buf);
+    cove_reader_init(&r, *members);
+    count = cove_reader_map(&r);
+    cove_writer_map(&w, count);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        struct cove_bytes name = cove_reader_text(&r);
+        struct cove_bytes item = cove_reader_item(&r);
+        const struct grammar_member *member = word_member(rule, name);
+
+        if (member != NULL &&
+            (member->form == FORM_PIPE || member->form == FORM_PIPE_NULL)) {
+            rc = cove_pipe_scripts(g->arena, g->label, &item, g->diag);
+        }
+        cove_writer_text(&w, name);
+        cove_writer_item(&w, item);
+    }
+    rc = rc != 0 ? rc : w.err;
+    if (rc == 0) {
+        rc = cove_arena_copy(g->arena, cove_buf_bytes(&buf), members);
+    }
+    cove_buf_clear(&buf);
+    return rc;
+}
+
 static int word_unknown(const struct grammar *g, struct cove_bytes word)
 {
     char known[256] = "";
@@ -392,5 +428,6 @@ int cove_word_read(struct cove_arena *arena, struct cove_word *word,
         return cove_fail(diag, COVE_ESTEP, "%.*s: write it like %s",
                          SHOWN(word->label), rule->example);
     }
-    return word_check(&g, rule, word->members);
+    rc = word_scripts(&g, rule, &word->members);
+    return rc != 0 ? rc : word_check(&g, rule, word->members);
 }

@@ -71,6 +71,18 @@ bool cove_type_of_word(struct cove_bytes word, enum cove_type *out);
 
 /* Is it a pipeline this build knows? Errors: COVE_ESTEP; the function, or the
  * text of one in another language, is named. */
+/* Scripts in *pipe, as a file may have them, become what a step holds; *pipe is
+ * as it was where there is none. Errors: COVE_ESTEP, COVE_EUNSUPPORTED,
+ * COVE_ENOMEM. */
+COVE_MUST_CHECK int cove_pipe_scripts(struct cove_arena *arena,
+                                      struct cove_bytes label,
+                                      struct cove_bytes *pipe,
+                                      struct cove_diag *diag);
+/* Errors: as of cove_script_new, the label in front. */
+COVE_MUST_CHECK int cove_lua_compiles(struct cove_arena *arena,
+                                      struct cove_bytes source,
+                                      struct cove_bytes label,
+                                      struct cove_diag *diag);
 COVE_MUST_CHECK int cove_pipe_check(struct cove_bytes pipe,
                                     struct cove_bytes label,
                                     struct cove_diag *diag);

@@ -74,7 +74,8 @@ static int transform_pipe(struct recipe *p, struct cove_bytes field,
     if (label == NULL) {
         return COVE_ENOMEM;
     }
-    rc = cove_pipe_check(pipe, cove_bytes_text(label), p->diag);
+    rc = cove_pipe_scripts(p->arena, cove_bytes_text(label), &pipe, p->diag);
+    rc = rc != 0 ? rc : cove_pipe_check(pipe, cove_bytes_text(label), p->diag);
     if (rc != 0 || (rc = cove_pipe_invert(p->arena, pipe, &back)) != 0) {
         return rc;
     }

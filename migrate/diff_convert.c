@@ -371,14 +371,16 @@ static int convert_answer(struct diff *d, struct diff_answer *answer,
                          "answers: convert \"%.*s\": \"forward\" is missing",
                          SHOWN(old->name));
     }
-    if ((rc = cove_pipe_check(c->forward, label, d->diag)) != 0) {
+    if ((rc = cove_pipe_scripts(d->arena, label, &c->forward, d->diag)) != 0 ||
+        (rc = cove_pipe_check(c->forward, label, d->diag)) != 0) {
         return rc;
     }
     c->lossy = cove_value_member(answer->value, "lossy", &lossy) &&
                cove_bytes_equal(lossy, cove_bytes("\xf5", 1));
     if (cove_value_member(answer->value, "back", &c->back)) {
-        return cove_value_is_null(c->back)
-                   ? 0
+        rc = cove_pipe_scripts(d->arena, label, &c->back, d->diag);
+        return rc != 0 || cove_value_is_null(c->back)
+                   ? rc
                    : cove_pipe_check(c->back, label, d->diag);
     }
     rc = cove_pipe_invert(d->arena, c->forward, &c->back);

@@ -388,7 +388,8 @@ static int explain_values(struct explain *e,
 
         switch (hop->kind) {
         case COVE_HOP_CONVERT:
-            err = cove_fn_call(e->arena, hop->pipe, cell, &cell);
+            err = cove_fn_call_by(plan->scripts, e->arena, hop->pipe, cell,
+                                  &cell, NULL);
             cell = cove_project_typed(plan, hop->to, cell);
             break;
         case COVE_HOP_SPLIT:

@@ -127,6 +127,7 @@ struct load_due {
     struct cove_tx_op *ops;
     size_t count, cap;
     uint8_t *seen; /* by register: a head before has shown it */
+    bool open;     /* there may be more */
 };
 
 static int due_push(struct load *l, struct load_due *due,
@@ -169,6 +170,7 @@ static int due_of_head(struct load *l, const struct cove_step_id *head,
     }
     if (err == 0) {
         err = cove_view_due(view, &found, &count);
+        due->open = due->open || view->open;
     }
     if (err == 0 && due->seen == NULL) {
         due->seen = cove_arena_new(l->arena, plan->register_count + 1);
@@ -260,7 +262,8 @@ static int copies_write(struct load *l, struct load_due *due,
                              .ops = due->ops + begin,
                              .op_count = end - begin};
 
-        if (end == due->count && !cove_doc_on_branch(&l->out->doc)) {
+        if (end == due->count && !due->open &&
+            !cove_doc_on_branch(&l->out->doc)) {
             /* then nothing is due any more */
             l->out->doc.clean_next = *key;
         }
@@ -352,7 +355,7 @@ static int load_copies(struct load *l, const struct cove_hash *key)
             err = cove_kin_view(l->catalog, l->txn, out, out->plan, l->diag);
         }
     }
-    return err != 0 ? err : load_settle(l, key);
+    return err != 0 ? err : load_settle(l, due.open ? NULL : key);
 }
 
 /* The first half of it: is there anything to look for? */

@@ -21,9 +21,11 @@ const char *cove_doc_state_name(enum cove_doc_state state)
 
 /* Count the visible fields that did not convert, and those that are shown
  * through steps only: no stored write of their own register. */
-static int state_fields(struct cove_loaded *loaded, uint32_t *shown_through)
+static int state_fields(struct cove_loaded *loaded, uint32_t *shown_through,
+                        bool *open)
 {
     *shown_through = 0;
+    *open = false;
     loaded->invalid = 0;
     for (size_t i = 0; i < loaded->plan->field_count; i++) {
         const struct cove_native *native;
@@ -37,6 +39,7 @@ static int state_fields(struct cove_loaded *loaded, uint32_t *shown_through)
         }
         if (cell.kind == COVE_INVALID) {
             loaded->invalid++;
+            *open = *open || cove_cell_is_open(cell);
         } else if (cell.kind == COVE_PRESENT) {
             cove_view_stored(&loaded->view, reg, &native, &copy);
             *shown_through += native == NULL && copy == NULL;
@@ -49,10 +52,11 @@ int cove_loaded_state(struct cove_loaded *loaded, enum cove_doc_state *out)
 {
     unsigned flags = loaded->doc.flags;
     uint32_t through = 0;
+    bool open = false;
 
     assert(!loaded->due_later);
     if (!loaded->raw) {
-        int err = state_fields(loaded, &through);
+        int err = state_fields(loaded, &through, &open);
 
         if (err != 0) {
             return err;
@@ -64,7 +68,7 @@ int cove_loaded_state(struct cove_loaded *loaded, enum cove_doc_state *out)
         *out = COVE_STATE_BLOCKED;
     } else if (flags & COVE_DOC_HAS_PRIVATE) {
         *out = COVE_STATE_WAITING_KEY;
-    } else if (loaded->copies_due > 0) {
+    } else if (loaded->copies_due > 0 || open) {
         *out = loaded->doc.my_role >= COVE_ROLE_WRITER ? COVE_STATE_DUE
                                                        : COVE_STATE_LOCAL_ONLY;
     } else if (loaded->invalid > 0) {

@@ -10,6 +10,7 @@
 #include "core/crypto.h"
 #include "cove/error.h"
 #include "migrate/plan_build.h"
+#include "schema/script.h"
 #include "schema/step.h"
 
 /* Named in fingerprints: another set of functions is another plan. */
@@ -420,7 +421,8 @@ int cove_plan_new(const struct cove_alloc *alloc,
     build.hasher = &hasher;
     cove_arena_init(&build.plan->arena, alloc);
     cove_arena_init(&build.scratch, alloc);
-    err = plan_compile(&build);
+    err = cove_scripts_new(alloc, &build.plan->scripts);
+    err = err != 0 ? err : plan_compile(&build);
     cove_arena_clear(&build.scratch);
     if (err != 0) {
         cove_plan_free(build.plan);
@@ -433,6 +435,7 @@ int cove_plan_new(const struct cove_alloc *alloc,
 void cove_plan_free(struct cove_plan *plan)
 {
     if (plan != NULL) {
+        cove_scripts_free(plan->scripts);
         cove_arena_clear(&plan->arena);
         cove_alloc_free(plan->alloc, plan);
     }

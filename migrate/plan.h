@@ -130,6 +130,7 @@ struct cove_plan {
     size_t map_count;
     struct cove_plan_conflict *conflicts; /* sorted by step and place */
     size_t conflict_count;
+    struct cove_scripts *scripts; /* at hand for who computes by it; owned */
     struct cove_hash fingerprint; /* of order of steps and function set */
 };
 

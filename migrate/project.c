@@ -70,7 +70,7 @@ static int project_hop(const struct cove_plan *plan, struct cove_arena *arena,
                        struct cove_bytes pipe, uint32_t to,
                        struct cove_cell *cell)
 {
-    int err = cove_fn_call(arena, pipe, *cell, cell);
+    int err = cove_fn_call_by(plan->scripts, arena, pipe, *cell, cell, NULL);
 
     if (err == 0) {
         *cell = cove_project_typed(plan, to, *cell);
@@ -207,6 +207,10 @@ static int project_raw_list(struct cove_arena *arena,
     int err;
 
     for (size_t i = 0; i < count; i++) {
+        if (cove_cell_is_open(parts[i])) {
+            *out = parts[i];
+            return 0;
+        }
         len += parts[i].bytes.len + 1;
         if (len > COVE_VIEW_RAW) {
             *out = project_unshown();
@@ -397,7 +401,8 @@ static int project_inputs(struct cove_arena *arena,
 
 /* The functions take what is there; an object that is no value, being too
  * large or too deep, they never see. */
-static int project_derive(struct cove_arena *arena,
+static int project_derive(const struct cove_plan *plan,
+                          struct cove_arena *arena,
                           const struct cove_plan_calc *calc,
                           const struct cove_cell *deps, struct cove_cell *out)
 {
@@ -422,7 +427,9 @@ static int project_derive(struct cove_arena *arena,
         *out = project_unshown();
         return 0;
     }
-    return err != 0 ? err : cove_fn_call(arena, calc->fn, object, out);
+    return err != 0 ? err
+                    : cove_fn_call_by(plan->scripts, arena, calc->fn, object,
+                                      out, NULL);
 }
 
 int cove_project_calc(const struct cove_plan *plan, struct cove_arena *arena,
@@ -431,8 +438,9 @@ int cove_project_calc(const struct cove_plan *plan, struct cove_arena *arena,
 {
     struct project_template t = {calc->lits, deps, calc->dep_count, true};
     struct cove_cell made = project_nothing;
-    int err = calc->lits != NULL ? project_fill(arena, &t, &made)
-                                 : project_derive(arena, calc, deps, &made);
+    int err = calc->lits != NULL
+                  ? project_fill(arena, &t, &made)
+                  : project_derive(plan, arena, calc, deps, &made);
 
     if (err == 0) {
         *out = cove_project_typed(plan, calc->out, made);

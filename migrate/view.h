@@ -45,6 +45,7 @@ struct cove_view {
     struct cove_view_register *registers; /* one for each register */
     struct cove_view_calc *calcs;         /* one for each calculation */
     size_t calcs_done;                    /* the first so many are computed */
+    bool open; /* what is due is not all known: see cove_cell_is_open */
 };
 
 /* The state is settled. Errors: COVE_ENOMEM. */

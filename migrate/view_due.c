@@ -330,6 +330,7 @@ int cove_view_due_of(struct cove_view *view, uint32_t reg, struct cove_due *due,
         return 0;
     }
     err = cove_view_read(view, reg, &cell);
+    view->open = view->open || (err == 0 && cove_cell_is_open(cell));
     if (err != 0 || cell.kind == COVE_INVALID ||
         (cell.kind == COVE_PRESENT &&
          cove_value_check(cell.bytes, NULL) != 0)) {

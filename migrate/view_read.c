@@ -182,8 +182,8 @@ static int view_hop(struct cove_view *view, uint32_t from, uint32_t to)
     struct cove_bytes pipe =
         regs[from].parent == to ? regs[from].up : regs[to].down;
     struct cove_cell cell;
-    int err =
-        cove_fn_call(view->arena, pipe, view->registers[from].cell, &cell);
+    int err = cove_fn_call_by(view->plan->scripts, view->arena, pipe,
+                              view->registers[from].cell, &cell, NULL);
 
     if (err == 0) {
         view->registers[to].cell = cove_project_typed(view->plan, to, cell);

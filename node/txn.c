@@ -270,10 +270,16 @@ int cove_get(struct cove_txn *txn, const struct cove_id *id, const char *field,
     }
     if (err == 0 && cell.kind == COVE_INVALID) {
         out->invalid = 1;
-        err = cove_fail(&txn->diag, COVE_EINVALID,
-                        "%s did not convert to this version; its raw value is "
-                        "given",
-                        field);
+        err = cove_cell_is_open(cell)
+                  ? cove_fail(&txn->diag, COVE_ELIMIT,
+                              "what %s is, is not known here: a script of a "
+                              "step needs more memory than the step gives it; "
+                              "publish one that gives more",
+                              field)
+                  : cove_fail(&txn->diag, COVE_EINVALID,
+                              "%s did not convert to this version; its raw "
+                              "value is given",
+                              field);
     }
     return node_txn_failed(txn, err);
 }

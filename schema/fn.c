@@ -119,11 +119,42 @@ bool cove_fn_known(struct cove_bytes pipe)
 
 bool cove_fn_check(struct cove_bytes pipe, struct cove_bytes *fault)
 {
-    struct cove_fn_check check = {0, {NULL, 0}};
+    struct cove_fn_check check = {0};
     bool known = cove_fn_arg_pipe(&check, pipe);
 
     *fault = check.fault;
     return known;
+}
+
+bool cove_fn_needs_lua(struct cove_bytes pipe)
+{
+    struct cove_fn_check check = {0};
+
+    return !cove_fn_arg_pipe(&check, pipe) && check.needs_lua;
+}
+
+bool cove_fn_is_script(struct cove_bytes pipe)
+{
+    struct cove_fn_check check = {0};
+
+    return pipe.len > 0 && cove_fn_arg_pipe(&check, pipe) && check.scripts > 0;
+}
+
+/* --- a value that is not known */
+
+static const uint8_t fn_open_raw[1] = {0xf6};
+
+struct cove_cell cove_cell_open(void)
+{
+    struct cove_cell cell = {COVE_INVALID,
+                             cove_bytes(fn_open_raw, sizeof(fn_open_raw))};
+
+    return cell;
+}
+
+bool cove_cell_is_open(struct cove_cell cell)
+{
+    return cell.kind == COVE_INVALID && cell.bytes.at == fn_open_raw;
 }
 
 /* --- pipelines */
@@ -230,10 +261,11 @@ int cove_fn_pipe_run(struct cove_fn_run *run, struct cove_bytes arg,
     return cove_fn_branch_run(run, arg, in, out);
 }
 
-int cove_fn_call(struct cove_arena *arena, struct cove_bytes pipe,
-                 struct cove_cell in, struct cove_cell *out)
+int cove_fn_call_by(struct cove_scripts *scripts, struct cove_arena *arena,
+                    struct cove_bytes pipe, struct cove_cell in,
+                    struct cove_cell *out, struct cove_diag *diag)
 {
-    struct cove_fn_run run = {arena, COVE_FN_WORK};
+    struct cove_fn_run run = {arena, COVE_FN_WORK, scripts, diag};
     struct cove_bytes value = in.bytes;
     int err;
 
@@ -242,10 +274,20 @@ int cove_fn_call(struct cove_arena *arena, struct cove_bytes pipe,
         return 0;
     }
     err = pipe.len > 0 ? fn_run(&run, pipe, false, in.bytes, &value) : FN_BAD;
+    if (err == COVE_ELIMIT) {
+        *out = cove_cell_open();
+        return 0;
+    }
     if (err != 0 && err != FN_BAD) {
         return err;
     }
     out->kind = err == 0 ? COVE_PRESENT : COVE_INVALID;
     out->bytes = err == 0 ? value : in.bytes;
     return 0;
+}
+
+int cove_fn_call(struct cove_arena *arena, struct cove_bytes pipe,
+                 struct cove_cell in, struct cove_cell *out)
+{
+    return cove_fn_call_by(NULL, arena, pipe, in, out, NULL);
 }

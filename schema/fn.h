@@ -9,6 +9,7 @@
 #define COVE_SCHEMA_FN_H
 
 #include "core/arena.h"
+#include "core/diag.h"
 
 /* A value on its way through conversions. */
 enum cove_cell_kind {
@@ -22,17 +23,28 @@ struct cove_cell {
     struct cove_bytes bytes; /* checked CBOR; empty where absent */
 };
 
+/* Is it invalid, and no fact: a script ran out of memory, so that what the
+ * value is, is not known here? Its raw value is null. It is not settled by
+ * this: no copy is written, and the document stays due. */
+bool cove_cell_is_open(struct cove_cell cell);
+struct cove_cell cove_cell_open(void);
+
 /* Is `pipe` (checked CBOR) a list of functions that this build knows, with
  * arguments of the right form? */
 bool cove_fn_known(struct cove_bytes pipe);
 /* The same; where it is not, *fault is the innermost item that is wrong, empty
  * where the whole is no list. */
 bool cove_fn_check(struct cove_bytes pipe, struct cove_bytes *fault);
+/* Is it known but for a script, which this build does not run? */
+bool cove_fn_needs_lua(struct cove_bytes pipe);
+/* Does a script take part? */
+bool cove_fn_is_script(struct cove_bytes pipe);
 /* How a file may have the function of this name; NULL where there is none. */
 const char *cove_fn_form(struct cove_bytes name);
 /* All names, in order; NULL behind the last. */
 const char *cove_fn_name(size_t index);
 
+#define COVE_FN_SCRIPTS    4      /* scripts in a pipeline, in none inside */
 #define COVE_FN_DEPTH      8      /* pipelines and conditions inside others */
 #define COVE_FN_WORK       262144 /* done in pipelines inside, in one call … */
 #define COVE_FN_WORK_BYTES 64     /* … 1 and one for each so many bytes */
@@ -44,6 +56,14 @@ const char *cove_fn_name(size_t index);
 COVE_MUST_CHECK int cove_fn_call(struct cove_arena *arena,
                                  struct cove_bytes pipe, struct cove_cell in,
                                  struct cove_cell *out);
+/* The same with scripts at hand, which else are compiled for the call; where
+ * one is what fails, diag says why. */
+struct cove_scripts;
+COVE_MUST_CHECK int cove_fn_call_by(struct cove_scripts *scripts,
+                                    struct cove_arena *arena,
+                                    struct cove_bytes pipe, struct cove_cell in,
+                                    struct cove_cell *out,
+                                    struct cove_diag *diag);
 
 /* Is a value that was computed within the limits of a value? */
 bool cove_fn_fits(struct cove_bytes value);

@@ -46,6 +46,10 @@ static const struct cove_fn_row fn_rows[] = {
     {"list", "{\"list\":[[{\"pick\":\"a\"}],[{\"pick\":\"b\"}]]}",
      cove_fn_arg_pipes, cove_fn_list},
     {"lower", "\"lower\"", NULL, cove_fn_lower},
+    {"lua",
+     "{\"lua\":{\"source\":\"return value\",\"fuel\":100000,"
+     "\"memory\":4194304}}",
+     cove_fn_arg_lua, cove_fn_lua},
     {"map_or", "{\"map_or\":[[[\"low\",1],[\"high\",3]],2]}",
      cove_fn_arg_map_or, cove_fn_map_or},
     {"merge", "{\"merge\":{\"kind\":\"note\"}}", cove_fn_arg_object,

@@ -8,6 +8,7 @@
  *   fn_number.c  floats, decimals, sums      fn_time.c   ISO 8601
  *   fn_text.c    slices, literals, templates fn_list.c   map, filter, sort
  *   fn_object.c  members and paths           fn_when.c   conditions
+ *   fn_lua.c     a script
  *
  * Values come and go as deterministic CBOR, so that equal values are equal
  * bytes. A function never changes what it does: another meaning is another
@@ -33,6 +34,8 @@ struct cove_fn_run {
      * cove_fn_charge. The outermost pipeline costs nothing: it is as long as
      * its text. */
     size_t work;
+    struct cove_scripts *scripts; /* or NULL */
+    struct cove_diag *diag;       /* or NULL */
 };
 
 /* Make of `in` what the function makes of it. `arg` is checked; `in` is not
@@ -45,6 +48,8 @@ typedef int cove_fn_body(struct cove_fn_run *run, struct cove_bytes arg,
 struct cove_fn_check {
     unsigned depth;          /* pipelines and conditions around this one */
     struct cove_bytes fault; /* the innermost function that is wrong */
+    unsigned scripts;        /* so many there are */
+    bool needs_lua;          /* and this build runs none */
 };
 /* Has the argument the right form? */
 typedef bool cove_fn_arg(struct cove_fn_check *check, struct cove_bytes arg);
@@ -79,6 +84,10 @@ cove_fn_arg cove_fn_arg_condition;
 COVE_MUST_CHECK int cove_fn_condition(struct cove_fn_run *run,
                                       struct cove_bytes condition,
                                       struct cove_bytes value, bool *holds);
+
+/* --- scripts: fn_lua.c */
+cove_fn_arg cove_fn_arg_lua;
+cove_fn_body cove_fn_lua;
 
 /* --- reading and making values: fn_kit.c */
 

@@ -42,7 +42,8 @@ int cove_fn_each(struct cove_fn_run *run, struct cove_bytes arg,
         return err;
     }
     cove_arena_init(&scratch, run->arena->alloc);
-    inner = (struct cove_fn_run){&scratch, run->work};
+    inner = *run;
+    inner.arena = &scratch;
     cove_fn_out_init(&o, run, in.len);
     cove_writer_list(&o.w, count);
     for (size_t i = 0; err == 0 && i < count; i++) {

@@ -159,6 +159,15 @@ static bool step_are_names(struct cove_bytes list)
     return count >= 1;
 }
 
+static const char *step_pipe_fault(struct cove_bytes pipe)
+{
+    return cove_fn_known(pipe) ? NULL
+           : cove_fn_needs_lua(pipe)
+               ? "has a script, which needs Lua: this build was made without "
+                 "it (meson's option scripts)"
+               : "is no list of known functions";
+}
+
 /* Why a member is not what it has to be; NULL where it is. */
 static const char *step_member_fault(enum step_member m, struct cove_bytes item)
 {
@@ -192,10 +201,10 @@ static const char *step_member_fault(enum step_member m, struct cove_bytes item)
         if (cove_cbor_type_of(item) == COVE_CBOR_NULL) {
             return NULL;
         }
-        return cove_fn_known(item) ? NULL : "is no list of known functions";
+        return step_pipe_fault(item);
     case STEP_FWD:
     case STEP_FN:
-        return cove_fn_known(item) ? NULL : "is no list of known functions";
+        return step_pipe_fault(item);
     case STEP_PARTS:
     case STEP_DEPS:
         return step_count_texts(item) >= 1 ? NULL : "is no list of registers";
