@@ -36,11 +36,20 @@ struct cove_schema_file {
 /* What is published and hashed is not the text as somebody laid it out but its
  * content: compact JSON with the keys in the order of CBOR. So the same schema
  * is the same step, from a file, inside a migration or inside an app.
- * Errors: COVE_EJSON, COVE_EKEYWORD, COVE_EFORMAT (a keyword's value; no title;
- * not an object; required without property), COVE_ERESERVED (a field's name),
+ * Errors: COVE_EJSON, COVE_EKEYWORD (a misspelt one), COVE_EFORMAT (a keyword's
+ * value; a reference to nowhere; no title; not an object; required without
+ * property), COVE_ENOTFOUND (a reference to a document that is not inside),
+ * COVE_ERESERVED (a field's name),
  * COVE_ESCHEMA (a default that its own field refuses; null is none),
  * COVE_ELIMIT. */
 COVE_MUST_CHECK int cove_schema_file_read(struct cove_arena *arena,
+                                          struct cove_bytes text,
+                                          const char *file_name,
+                                          struct cove_schema_file *out,
+                                          struct cove_diag *diag);
+/* The same of one that was published: a note that looks like a misspelt keyword
+ * is a note. */
+COVE_MUST_CHECK int cove_schema_held_read(struct cove_arena *arena,
                                           struct cove_bytes text,
                                           const char *file_name,
                                           struct cove_schema_file *out,

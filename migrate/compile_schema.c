@@ -137,9 +137,10 @@ int cove_schema_content(struct cove_arena *arena, struct cove_bytes text,
     return rc;
 }
 
-int cove_schema_file_read(struct cove_arena *arena, struct cove_bytes text,
-                          const char *file_name, struct cove_schema_file *out,
-                          struct cove_diag *diag)
+static int file_read(struct cove_arena *arena, struct cove_bytes text,
+                     const char *file_name,
+                     const struct cove_schema_options *options,
+                     struct cove_schema_file *out, struct cove_diag *diag)
 {
     struct cove_schema_file file = {0};
     int rc;
@@ -160,7 +161,8 @@ int cove_schema_file_read(struct cove_arena *arena, struct cove_bytes text,
                                file_name, COVE_MAX_SCHEMA)
                    : rc;
     }
-    if ((rc = cove_schema_parse(arena, file.cbor, &file.schema, diag)) != 0 ||
+    if ((rc = cove_schema_compile(arena, file.cbor, options, &file.schema,
+                                  diag)) != 0 ||
         (rc = schema_check(file.schema, diag)) != 0) {
         cove_diag_context(diag, "%s", file_name);
         return rc;
@@ -170,4 +172,20 @@ int cove_schema_file_read(struct cove_arena *arena, struct cove_bytes text,
     file.version = cove_schema_version(file.schema);
     *out = file;
     return 0;
+}
+
+int cove_schema_file_read(struct cove_arena *arena, struct cove_bytes text,
+                          const char *file_name, struct cove_schema_file *out,
+                          struct cove_diag *diag)
+{
+    static const struct cove_schema_options authored = {.authored = true};
+
+    return file_read(arena, text, file_name, &authored, out, diag);
+}
+
+int cove_schema_held_read(struct cove_arena *arena, struct cove_bytes text,
+                          const char *file_name, struct cove_schema_file *out,
+                          struct cove_diag *diag)
+{
+    return file_read(arena, text, file_name, NULL, out, diag);
 }

@@ -104,7 +104,7 @@ static int schema_again(struct retreat *r, int64_t version)
     cove_buf_clear(&cbor);
     return err != 0
                ? err
-               : cove_schema_file_read(r->arena, again, "the earlier schema",
+               : cove_schema_held_read(r->arena, again, "the earlier schema",
                                        &r->out->step.file, r->diag);
 }
 

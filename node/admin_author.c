@@ -40,7 +40,8 @@ static int stored_read(struct admin *a, struct cove_txn *txn, cove_num num,
                          (int)doc->name.len, (const char *)doc->name.at);
     }
     if (err == 0) {
-        err = text_read(a, text, "the store's schema", out);
+        err = cove_schema_held_read(&a->arena, text, "the store's schema", out,
+                                    &a->diag);
     }
     if (err == 0) { /* a first version need not say that it is one */
         const struct cove_step *step;

@@ -170,7 +170,7 @@ int files_schema_at(struct files_judge *judge, struct file_chain *chain,
                                 chain->num, &held->id, &text, &parsed);
 
         if (err == 0) {
-            err = cove_schema_file_read(judge->files->arena, text, "schema",
+            err = cove_schema_held_read(judge->files->arena, text, "schema",
                                         out, &judge->txn->diag);
             *found = err == 0;
         }

@@ -1,448 +1,360 @@
-/* jsonschema_check.c: judges a value by a parsed schema.
- *
- * One walk over the value's bytes along the nodes; nothing is allocated. The
- * first violation ends it, in a fixed order: type, enum, const, numbers,
- * lengths, list items by index, then the members of an object by name. Keys of
- * a value and of `required` are sorted alike, so that both are walked once.
- *
- * Numbers are compared exactly: turning an int64 into a double would make
- * 9007199254740993 equal to 9007199254740992. Source: JSON Schema 2020-12,
- * Validation, section 6.
- */
-#include <stdio.h>
-#include <stdlib.h>
-
+/* jsonschema_check.c: judges a value by a compiled schema: the walk itself, its
+ * limits, and the ways in. See jsonschema_judge.h. */
 #include "core/cbor.h"
-#include "core/value.h"
-#include "schema/jsonschema_node.h"
+#include "schema/jsonschema_judge.h"
 
-struct schema_check {
-    struct cove_diag *diag;
-};
+/* --- limits ------------------------------------------------------------- */
 
-static int node_check(struct schema_check *c, const struct schema_node *node,
-                      struct cove_bytes value, const struct schema_path *path);
-
-static int fail(struct schema_check *c, const struct schema_path *path,
-                const char *rule, const char *why)
+int cove_schema_spend(struct schema_check *c, uint64_t steps)
 {
-    char text[COVE_SCHEMA_PATH_MAX];
-
-    cove_schema_path_text(path, "the document", text);
-    return cove_fail(c->diag, COVE_ESCHEMA, "%s breaks the rule \"%s\": %s",
-                     text, rule, why);
+    if (c->steps >= steps) {
+        c->steps -= steps;
+        return 0;
+    }
+    c->steps = 0;
+    return cove_fail(c->diag, COVE_ELIMIT,
+                     "the schema needs more than %llu steps for this document",
+                     (unsigned long long)c->schema->steps);
 }
 
-/* --- numbers ------------------------------------------------------------ */
+static int nest_fail(struct schema_check *c)
+{
+    return cove_fail(c->diag, COVE_ELIMIT,
+                     "the schema leads more than %d schemas deep for this "
+                     "document",
+                     COVE_SCHEMA_NEST);
+}
 
-struct schema_number {
-    bool is_int;
-    int64_t i;
-    double f;
-};
+/* --- marks -------------------------------------------------------------- */
 
-/* false where the item is no number. */
-static bool number_read(struct cove_bytes item, struct schema_number *out)
+size_t cove_schema_marks_words(struct cove_bytes value)
 {
     struct cove_reader r;
 
-    cove_reader_init(&r, item);
+    cove_reader_init(&r, value);
 
-    enum cove_cbor_type type = cove_reader_peek(&r);
+    size_t count = cove_reader_peek(&r) == COVE_CBOR_LIST ? cove_reader_list(&r)
+                                                          : cove_reader_map(&r);
 
-    out->i = 0;
-    out->f = 0;
-    out->is_int = type == COVE_CBOR_UINT || type == COVE_CBOR_NINT;
-    if (out->is_int) {
-        out->i = cove_reader_int(&r);
-    } else if (type == COVE_CBOR_FLOAT) {
-        out->f = cove_reader_float(&r);
-    } else {
-        return false;
-    }
-    return r.err == 0;
+    return count / 64 + 1;
 }
 
-static int order_of(bool less, bool greater)
+int cove_schema_marks_take(struct schema_check *c, struct cove_bytes value,
+                           uint64_t **out)
 {
-    return less ? -1 : greater;
-}
+    size_t words = cove_schema_marks_words(value);
 
-/* Compare exactly; f is no NaN. */
-static int int_compare(int64_t i, double f)
-{
-    if (f >= 9223372036854775808.0) {
-        return -1;
+    if (words > COVE_SCHEMA_MARKS - c->marks_used) {
+        return cove_fail(c->diag, COVE_ELIMIT,
+                         "the schema asks what is left over of too many items "
+                         "and members for this document");
     }
-    if (f < -9223372036854775808.0) {
-        return 1;
-    }
-
-    int64_t whole = (int64_t)f; /* towards zero, and in range */
-
-    if (i != whole) {
-        return order_of(i < whole, true);
-    }
-
-    double rest = f - (double)whole; /* exact: whole was cut from f */
-
-    return order_of(rest > 0, rest < 0);
-}
-
-/* <0, 0, >0 in *order; false where they cannot be compared (NaN). */
-static bool number_compare(const struct schema_number *a,
-                           const struct schema_number *b, int *order)
-{
-    if ((!a->is_int && a->f != a->f) || (!b->is_int && b->f != b->f)) {
-        return false;
-    }
-    if (a->is_int && b->is_int) {
-        *order = order_of(a->i<b->i, a->i> b->i);
-    } else if (a->is_int) {
-        *order = int_compare(a->i, b->f);
-    } else if (b->is_int) {
-        *order = -int_compare(b->i, a->f);
-    } else {
-        *order = order_of(a->f<b->f, a->f> b->f);
-    }
-    return true;
-}
-
-#define NUMBER_TEXT_MAX 48
-static void number_text(const struct schema_number *n,
-                        char out[NUMBER_TEXT_MAX])
-{
-    if (n->is_int) {
-        snprintf(out, NUMBER_TEXT_MAX, "%lld", (long long)n->i);
-        return;
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(out, NUMBER_TEXT_MAX, "%.*g", digits, n->f);
-        if (strtod(out, NULL) == n->f) {
-            break;
-        }
-    }
-    if (strpbrk(out, ".en") == NULL) { /* 3.0, not 3; inf and nan as they are */
-        size_t len = strlen(out);
-
-        snprintf(out + len, NUMBER_TEXT_MAX - len, ".0");
-    }
-}
-
-/* --- equality: as bytes, but numbers by their value --------------------- */
-
-static bool items_equal(struct cove_reader *a, struct cove_reader *b,
-                        unsigned depth)
-{
-    enum cove_cbor_type type = cove_reader_peek(a);
-    struct cove_bytes left;
-    struct cove_bytes right;
-    struct schema_number x;
-    struct schema_number y;
-    int order;
-    size_t count = 0;
-
-    if (type == cove_reader_peek(b) && depth > 0 &&
-        (type == COVE_CBOR_LIST || type == COVE_CBOR_MAP)) {
-        count = type == COVE_CBOR_LIST ? cove_reader_list(a)
-                                       : 2 * cove_reader_map(a);
-        if (count != (type == COVE_CBOR_LIST ? cove_reader_list(b)
-                                             : 2 * cove_reader_map(b))) {
-            return false;
-        }
-        while (count > 0 && items_equal(a, b, depth - 1)) {
-            count--;
-        }
-        return count == 0;
-    }
-    left = cove_reader_item(a);
-    right = cove_reader_item(b);
-    return cove_bytes_equal(left, right) ||
-           (number_read(left, &x) && number_read(right, &y) &&
-            number_compare(&x, &y, &order) && order == 0);
-}
-
-static bool value_equal(struct cove_bytes a, struct cove_bytes b)
-{
-    struct cove_reader x;
-    struct cove_reader y;
-
-    cove_reader_init(&x, a);
-    cove_reader_init(&y, b);
-    return items_equal(&x, &y, COVE_SCHEMA_DEPTH);
-}
-
-/* --- the rules ---------------------------------------------------------- */
-
-static const struct {
-    unsigned types; /* that hold a value of this kind */
-    const char *what;
-} kinds[] = {
-    [COVE_KIND_NULL] = {SCHEMA_NULL, "null"},
-    [COVE_KIND_BOOL] = {SCHEMA_BOOLEAN, "a boolean"},
-    [COVE_KIND_INT] = {SCHEMA_INTEGER | SCHEMA_NUMBER, "an integer"},
-    [COVE_KIND_FLOAT] = {SCHEMA_NUMBER, "a float"},
-    [COVE_KIND_TEXT] = {SCHEMA_STRING, "a text"},
-    [COVE_KIND_BYTES] = {0, "bytes"},
-    [COVE_KIND_LIST] = {SCHEMA_ARRAY, "a list"},
-    [COVE_KIND_MAP] = {SCHEMA_OBJECT, "an object"},
-    [COVE_KIND_REF] = {SCHEMA_OBJECT, "a reference"},
-};
-
-static int type_fail(struct schema_check *c, const struct schema_node *node,
-                     struct cove_bytes value, const struct schema_path *path)
-{
-    char rule[96] = "type";
-    size_t len = strlen(rule);
-    char why[128];
-    char number[NUMBER_TEXT_MAX];
-    struct schema_number n;
-
-    for (unsigned i = 0, named = 0; i < COVE_SCHEMA_TYPES; i++) {
-        if ((node->types & 1U << i) != 0) {
-            len += (size_t)snprintf(rule + len, sizeof rule - len, "%s %s",
-                                    named++ > 0 ? " or" : "",
-                                    cove_schema_type_names[i]);
-        }
-    }
-    snprintf(why, sizeof why, "the value is %s",
-             kinds[cove_value_kind(value)].what);
-    if ((node->types & SCHEMA_INTEGER) != 0 && number_read(value, &n) &&
-        n.f >= -9007199254740992.0 && n.f <= 9007199254740992.0 &&
-        (double)(int64_t)n.f == n.f) {
-        number_text(&n, number);
-        snprintf(why, sizeof why, "%s is a float; write %lld", number,
-                 (long long)n.f);
-    }
-    return fail(c, path, rule, why);
-}
-
-static int choice_check(struct schema_check *c, const struct schema_node *node,
-                        struct cove_bytes value, const struct schema_path *path)
-{
-    if (node->has_enum) {
-        size_t i = 0;
-
-        while (i < node->choice_count &&
-               !value_equal(node->choices[i], value)) {
-            i++;
-        }
-        if (i == node->choice_count) {
-            return fail(c, path, "enum", "the value is none of those listed");
-        }
-    }
-    if (node->constant.len > 0 && !value_equal(node->constant, value)) {
-        return fail(c, path, "const", "the value is another one");
-    }
+    *out = c->marks + c->marks_used;
+    memset(*out, 0, words * sizeof **out);
+    c->marks_used += words;
     return 0;
 }
 
-/* `side` is the order that breaks the rule: -1 for a minimum, 1 for a
- * maximum. */
-static int bound_check(struct schema_check *c, struct cove_bytes bound,
-                       const struct schema_number *n, int side,
-                       const struct schema_path *path)
-{
-    struct schema_number limit;
-    char rule[NUMBER_TEXT_MAX + 16];
-    char why[NUMBER_TEXT_MAX + 16];
-    char text[NUMBER_TEXT_MAX];
-    int order;
-
-    if (bound.len == 0 || !number_read(bound, &limit) ||
-        (number_compare(n, &limit, &order) && order != side)) {
-        return 0;
-    }
-    number_text(&limit, text);
-    snprintf(rule, sizeof rule, "%s %s", side < 0 ? "minimum" : "maximum",
-             text);
-    number_text(n, text);
-    snprintf(why, sizeof why, "the value is %s", text);
-    return fail(c, path, rule, why);
-}
-
-static int length_check(struct schema_check *c, const struct schema_node *node,
-                        struct cove_bytes value, const struct schema_path *path)
-{
-    struct cove_bytes text = cove_value_text(value);
-    uint64_t count = 0;
-    char rule[48];
-    char why[64];
-
-    for (size_t i = 0; i < text.len; i++) {
-        count += (text.at[i] & 0xc0) != 0x80;
-    }
-
-    bool is_short = node->has_min_length && count < node->min_length;
-
-    if (!is_short && !(node->has_max_length && count > node->max_length)) {
-        return 0;
-    }
-    snprintf(
-        rule, sizeof rule, "%s %llu", is_short ? "minLength" : "maxLength",
-        (unsigned long long)(is_short ? node->min_length : node->max_length));
-    snprintf(why, sizeof why, "the text has %llu character%s",
-             (unsigned long long)count, count == 1 ? "" : "s");
-    return fail(c, path, rule, why);
-}
-
-static int list_check(struct schema_check *c, const struct schema_node *node,
-                      struct cove_bytes value, const struct schema_path *path)
-{
-    struct cove_reader r;
-
-    if (node->items == NULL) {
-        return 0;
-    }
-    cove_reader_init(&r, value);
-
-    size_t count = cove_reader_list(&r);
-
-    for (size_t i = 0; i < count; i++) {
-        struct schema_path at = {path, {NULL, 0}, i};
-        int rc = node_check(c, node->items, cove_reader_item(&r), &at);
-
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    return 0;
-}
-
-static int member_check(struct schema_check *c, const struct schema_node *node,
-                        struct cove_bytes name, struct cove_bytes value,
-                        const struct schema_path *path)
-{
-    const struct schema_member *member = cove_schema_member(node, name);
-
-    if (member != NULL) {
-        return node_check(c, member->node, value, path);
-    }
-    if (node->additional == NULL) {
-        return 0;
-    }
-    if (node->additional->never) {
-        return fail(c, path, "additionalProperties false",
-                    "the schema has no property of this name");
-    }
-    return node_check(c, node->additional, value, path);
-}
-
-static int missing_fail(struct schema_check *c, struct cove_bytes name,
-                        const struct schema_path *path)
-{
-    struct schema_path at = {path, name, 0};
-
-    return fail(c, &at, "required", "it is missing");
-}
-
-static int map_check(struct schema_check *c, const struct schema_node *node,
-                     struct cove_bytes value, const struct schema_path *path)
-{
-    struct cove_reader r;
-    size_t need = 0;
-
-    cove_reader_init(&r, value);
-    for (size_t left = cove_reader_map(&r); left > 0; left--) {
-        struct cove_bytes name = cove_reader_text(&r);
-        struct schema_path at = {path, name, 0};
-        int order = need < node->required_count
-                        ? cove_schema_name_compare(node->required[need], name)
-                        : 1;
-
-        if (order < 0) {
-            return missing_fail(c, node->required[need], path);
-        }
-        need += order == 0;
-
-        int rc = member_check(c, node, name, cove_reader_item(&r), &at);
-
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    return need < node->required_count
-               ? missing_fail(c, node->required[need], path)
-               : 0;
-}
+/* --- one schema --------------------------------------------------------- */
 
 /* The field is a document: what stands here is the reference to it. */
 static int child_check(struct schema_check *c, const struct schema_node *node,
-                       enum cove_kind kind, const struct schema_path *path)
+                       enum cove_kind kind, const struct schema_at *at)
 {
-    char rule[32];
+    char rule[32] = "x-type ";
+    const char *name = cove_child_kind_name(node->child);
 
     if (kind == COVE_KIND_REF) {
         return 0;
     }
-    snprintf(rule, sizeof rule, "x-type %s", cove_child_kind_name(node->child));
-    return fail(c, path, rule,
-                "the field is a document of its own; edit that, and set "
-                "nothing in its place");
+    strncat(rule, name, sizeof rule - strlen(rule) - 1);
+    return cove_schema_break(c, at, rule,
+                             "the field is a document of its own; edit that, "
+                             "and set nothing in its place");
+}
+
+/* The rules for this kind of value. */
+static int kind_check(struct schema_check *c, const struct schema_node *node,
+                      struct cove_bytes value, enum cove_kind kind,
+                      const struct schema_at *at)
+{
+    switch (kind) {
+    case COVE_KIND_INT:
+    case COVE_KIND_FLOAT:
+        return node->numbers == NULL
+                   ? 0
+                   : cove_schema_numbers_check(c, node->numbers, value, at);
+    case COVE_KIND_TEXT:
+        return node->texts == NULL
+                   ? 0
+                   : cove_schema_texts_check(c, node->texts, value, at);
+    case COVE_KIND_LIST:
+        return node->lists == NULL
+                   ? 0
+                   : cove_schema_lists_check(c, node->lists, value, at);
+    case COVE_KIND_MAP:
+        return node->maps == NULL
+                   ? 0
+                   : cove_schema_maps_check(c, node->maps, value, at);
+    case COVE_KIND_NULL:
+    case COVE_KIND_BOOL:
+    case COVE_KIND_BYTES:
+    case COVE_KIND_REF:
+    default:
+        return 0;
+    }
+}
+
+static int rules_check(struct schema_check *c, const struct schema_node *node,
+                       struct cove_bytes value, enum cove_kind kind,
+                       const struct schema_at *at)
+{
+    int rc = kind_check(c, node, value, kind, at);
+
+    return rc != 0 || node->also == NULL
+               ? rc
+               : cove_schema_also_check(c, node->also, value, at);
+}
+
+/* The schema for what is left over of such a value, or NULL. */
+static const struct schema_node *rest_of(const struct schema_node *node,
+                                         enum cove_kind kind)
+{
+    return kind == COVE_KIND_LIST && node->lists != NULL
+               ? node->lists->unevaluated
+           : kind == COVE_KIND_MAP && node->maps != NULL
+               ? node->maps->unevaluated
+               : NULL;
+}
+
+/* The rules, and the schema for what no other was applied to: that takes marks
+ * of its own, since it sees what it stands beside and nothing else. */
+static int rest_check(struct schema_check *c, const struct schema_node *node,
+                      struct cove_bytes value, enum cove_kind kind,
+                      const struct schema_at *at)
+{
+    const struct schema_node *rest = rest_of(node, kind);
+    struct schema_at inner = *at;
+    size_t used = c->marks_used;
+    int rc = cove_schema_marks_take(c, value, &inner.marks);
+
+    if (rc == 0) {
+        rc = rules_check(c, node, value, kind, &inner);
+    }
+    if (rc == 0) {
+        rc = kind == COVE_KIND_LIST
+                 ? cove_schema_rest_items(c, rest, value, &inner)
+                 : cove_schema_rest_members(c, rest, value, &inner);
+    }
+    if (rc == 0 && at->marks != NULL) { /* by now, to all of it */
+        memset(at->marks, 0xff,
+               cove_schema_marks_words(value) * sizeof *at->marks);
+    }
+    c->marks_used = used;
+    return rc;
 }
 
 static int node_check(struct schema_check *c, const struct schema_node *node,
-                      struct cove_bytes value, const struct schema_path *path)
+                      struct cove_bytes value, const struct schema_at *at)
 {
     enum cove_kind kind = cove_value_kind(value);
-    struct schema_number n;
     int rc;
 
     if (node->never) {
-        return fail(c, path, "false", "the schema allows no value here");
+        return cove_schema_break(c, at, "false",
+                                 "the schema allows no value here");
     }
     if (node->child != COVE_CHILD_NONE) {
-        return child_check(c, node, kind, path);
+        return child_check(c, node, kind, at);
     }
-    if (node->types != 0 && (node->types & kinds[kind].types) == 0) {
-        return type_fail(c, node, value, path);
-    }
-    if ((rc = choice_check(c, node, value, path)) != 0) {
+    if (node->types != 0 &&
+        (rc = cove_schema_type_check(c, node, value, kind, at)) != 0) {
         return rc;
     }
-    if (number_read(value, &n) &&
-        ((rc = bound_check(c, node->minimum, &n, -1, path)) != 0 ||
-         (rc = bound_check(c, node->maximum, &n, 1, path)) != 0)) {
+    if (node->choices != NULL &&
+        (rc = cove_schema_choices_check(c, node->choices, value, at)) != 0) {
         return rc;
     }
-    if (kind == COVE_KIND_TEXT) {
-        return length_check(c, node, value, path);
+    return rest_of(node, kind) != NULL ? rest_check(c, node, value, kind, at)
+                                       : rules_check(c, node, value, kind, at);
+}
+
+int cove_schema_apply(struct schema_check *c, const struct schema_node *node,
+                      struct cove_bytes value, const struct schema_at *at)
+{
+    struct schema_scope scope = {at->scope, node->resource};
+    struct schema_at entered;
+    int rc = cove_schema_spend(c, 1);
+
+    if (rc != 0) {
+        return rc;
     }
-    if (kind == COVE_KIND_LIST) {
-        return list_check(c, node, value, path);
+    if (c->nest == COVE_SCHEMA_NEST) {
+        return nest_fail(c);
     }
-    if (kind == COVE_KIND_MAP) {
-        return map_check(c, node, value, path);
+    c->nest++;
+    if (at->scope == NULL || at->scope->resource != node->resource) {
+        entered = *at;
+        entered.scope = &scope;
+        at = &entered;
     }
+    rc = node_check(c, node, value, at);
+    c->nest--;
+    return rc;
+}
+
+int cove_schema_try(struct schema_check *c, const struct schema_node *node,
+                    struct cove_bytes value, const struct schema_at *at)
+{
+    struct schema_at inner = *at;
+    size_t used = c->marks_used;
+    int rc =
+        at->marks == NULL ? 0 : cove_schema_marks_take(c, value, &inner.marks);
+
+    if (rc == 0) {
+        c->quiet++;
+        rc = cove_schema_apply(c, node, value, &inner);
+        c->quiet--;
+    }
+    for (size_t i = 0; rc == 0 && i < c->marks_used - used; i++) {
+        at->marks[i] |= inner.marks[i];
+    }
+    c->marks_used = used;
+    return rc;
+}
+
+int cove_schema_descend(struct schema_check *c, const struct schema_node *node,
+                        struct cove_bytes value, const struct schema_at *at,
+                        const struct schema_step *step,
+                        const struct schema_path *place)
+{
+    struct schema_path keyword = {at->rule, cove_bytes_text(step->keyword), 0};
+    struct schema_path key = {&keyword, step->key, step->index};
+    bool plain = step->key.at == NULL && step->index == SIZE_MAX;
+    struct schema_at inner = {.value = place,
+                              .rule = plain ? &keyword : &key,
+                              .scope = at->scope,
+                              .through = at->through || step->through,
+                              .name = at->name,
+                              .because = at->because};
+
+    return cove_schema_apply(c, node, value, &inner);
+}
+
+/* --- ways in ------------------------------------------------------------ */
+
+static const struct schema_path root = {NULL, {NULL, 0}, 0};
+
+static int check_begin(struct schema_check *c, const struct cove_schema *schema,
+                       struct cove_diag *diag)
+{
+    if (schema->fault != 0) {
+        return cove_fail(diag, schema->fault,
+                         "nothing can be judged by the schema, which this cove "
+                         "cannot use: %s",
+                         schema->why);
+    }
+    c->schema = schema;
+    c->diag = diag;
+    c->fault = NULL;
+    c->quiet = 0;
+    c->measures = false;
+    c->deepest = 0;
+    c->telling = 0;
+    c->nest = 0;
+    c->steps = schema->steps;
+    c->marks_used = 0;
+    cove_pattern_scratch_init(&c->scratch, schema->alloc);
     return 0;
+}
+
+int cove_schema_judge(const struct cove_schema *schema, struct cove_bytes value,
+                      struct cove_schema_fault *fault, struct cove_diag *diag)
+{
+    struct schema_check c;
+    struct schema_at at = {.value = &root, .rule = &root};
+    int rc = check_begin(&c, schema, diag);
+
+    if (rc != 0) {
+        return rc;
+    }
+    c.fault = fault;
+    rc = cove_schema_apply(&c, schema->top, value, &at);
+    cove_pattern_scratch_clear(&c.scratch);
+    return rc;
 }
 
 int cove_schema_check(const struct cove_schema *schema, struct cove_bytes value,
                       struct cove_diag *diag)
 {
-    struct schema_check c = {diag};
-    struct schema_path root = {NULL, {NULL, 0}, 0};
+    return cove_schema_judge(schema, value, NULL, diag);
+}
 
-    return node_check(&c, schema->top, value, &root);
+/* A register of type int holds no float, whatever its fraction. */
+static int register_check(struct schema_check *c,
+                          const struct cove_property *property,
+                          struct cove_bytes value, const struct schema_at *at)
+{
+    struct schema_number n;
+    char text[COVE_SCHEMA_NUMBER_MAX];
+    char why[2 * COVE_SCHEMA_NUMBER_MAX + 32];
+
+    if (property == NULL || property->type != COVE_TYPE_INT ||
+        !cove_schema_number(value, &n) || n.is_int) {
+        return 0;
+    }
+    cove_schema_number_text(&n, text);
+
+    size_t len = strlen(text);
+
+    memcpy(why, text, len);
+    memcpy(why + len, " is a float", sizeof " is a float");
+    if (n.f >= -0x1p53 && n.f <= 0x1p53) {
+        struct schema_number whole = {true, (int64_t)n.f, 0};
+
+        strcat(why, "; write ");
+        cove_schema_number_text(&whole, why + strlen(why));
+    }
+    return cove_schema_break(c, at, "type integer", why);
+}
+
+static int field_check(struct schema_check *c, const struct schema_node *node,
+                       struct cove_bytes name, struct cove_bytes value,
+                       const struct schema_at *at)
+{
+    bool judged = false;
+
+    return node->never || node->maps == NULL
+               ? (node->never ? cove_schema_apply(c, node, value, at) : 0)
+               : cove_schema_member_check(c, node->maps, name, value, at,
+                                          &judged);
 }
 
 int cove_schema_check_field(const struct cove_schema *schema,
                             struct cove_bytes name, struct cove_bytes value,
                             struct cove_diag *diag)
 {
-    struct schema_check c = {diag};
-    struct schema_path root = {NULL, {NULL, 0}, 0};
-    struct schema_path at = {&root, name, 0};
+    struct schema_check c;
+    struct schema_path path = {&root, name, 0};
+    struct schema_at at = {.value = &path, .rule = &root};
+    int rc = check_begin(&c, schema, diag);
 
-    return schema->top->never ? node_check(&c, schema->top, value, &at)
-                              : member_check(&c, schema->top, name, value, &at);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = field_check(&c, schema->top, name, value, &at);
+    cove_pattern_scratch_clear(&c.scratch);
+    return rc != 0
+               ? rc
+               : register_check(&c, cove_schema_find(schema, name), value, &at);
 }
 
-/* The schema of a field; NULL where there is none, or it is no child. */
+/* A field that is a document of its own; NULL where there is none. */
 static const struct schema_node *child_node(const struct cove_schema *schema,
                                             struct cove_bytes name)
 {
-    const struct schema_member *member = cove_schema_member(schema->top, name);
+    const struct schema_member *member =
+        cove_schema_property(schema->top, name);
 
     return member != NULL && member->node->child != COVE_CHILD_NONE
                ? member->node
@@ -454,13 +366,24 @@ int cove_schema_check_item(const struct cove_schema *schema,
                            struct cove_diag *diag)
 {
     const struct schema_node *node = child_node(schema, name);
-    struct schema_check c = {diag};
-    struct schema_path root = {NULL, {NULL, 0}, 0};
-    struct schema_path at = {&root, name, 0};
+    struct schema_check c;
+    struct schema_path path = {&root, name, 0};
+    struct schema_at at = {.value = &path, .rule = &root};
+    int rc = check_begin(&c, schema, diag);
 
-    return node == NULL || node->items == NULL
-               ? 0
-               : node_check(&c, node->items, value, &at);
+    if (rc != 0 || node == NULL || node->lists == NULL ||
+        node->lists->items == NULL) {
+        return rc;
+    }
+    rc = cove_schema_apply(&c, node->lists->items, value, &at);
+    cove_pattern_scratch_clear(&c.scratch);
+    if (rc == 0) {
+        struct cove_property item = {
+            .type = cove_schema_find(schema, name)->item_type};
+
+        rc = register_check(&c, &item, value, &at);
+    }
+    return rc;
 }
 
 int cove_schema_check_member(const struct cove_schema *schema,
@@ -468,10 +391,26 @@ int cove_schema_check_member(const struct cove_schema *schema,
                              struct cove_bytes value, struct cove_diag *diag)
 {
     const struct schema_node *node = child_node(schema, name);
-    struct schema_check c = {diag};
-    struct schema_path root = {NULL, {NULL, 0}, 0};
+    const struct cove_property *field = NULL;
+    struct schema_check c;
     struct schema_path up = {&root, name, 0};
-    struct schema_path at = {&up, member, 0};
+    struct schema_path path = {&up, member, 0};
+    struct schema_at at = {.value = &path, .rule = &root};
+    int rc = check_begin(&c, schema, diag);
 
-    return node == NULL ? 0 : member_check(&c, node, member, value, &at);
+    if (rc != 0 || node == NULL) {
+        return rc;
+    }
+    rc = field_check(&c, node, member, value, &at);
+    cove_pattern_scratch_clear(&c.scratch);
+    if (rc == 0) {
+        const struct cove_property *child = cove_schema_find(schema, name);
+
+        for (size_t i = 0; i < child->member_count && field == NULL; i++) {
+            field = cove_bytes_equal(child->members[i].name, member)
+                        ? &child->members[i]
+                        : NULL;
+        }
+    }
+    return rc != 0 ? rc : register_check(&c, field, value, &at);
 }

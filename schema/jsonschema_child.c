@@ -7,7 +7,8 @@
  */
 #include <stdio.h>
 
-#include "schema/jsonschema_node.h"
+#include "core/cbor.h"
+#include "schema/jsonschema_build.h"
 
 static const struct {
     unsigned type; /* that the property must have */
@@ -40,41 +41,61 @@ static int child_type(struct schema_parse *p, const struct schema_node *node,
     return cove_schema_malformed(p, at, what);
 }
 
-/* The first keyword beside it that would not be enforced, or NULL. */
-static const char *child_unenforced(const struct schema_node *node)
+/* May the word stand beside it? What is no rule may. */
+static bool child_allows(enum cove_child_kind kind, struct cove_bytes name)
 {
-    return node->default_value.len > 0                        ? "default"
-           : node->has_enum                                   ? "enum"
-           : node->constant.len > 0                           ? "const"
-           : node->minimum.len > 0                            ? "minimum"
-           : node->maximum.len > 0                            ? "maximum"
-           : node->has_min_length                             ? "minLength"
-           : node->has_max_length                             ? "maxLength"
-           : node->items != NULL && !kinds[node->child].items ? "items"
-           : node->member_count > 0 && !kinds[node->child].members
-               ? "properties"
-           : node->required_count > 0 && !kinds[node->child].members
-               ? "required"
-           : node->additional != NULL && !kinds[node->child].members
-               ? "additionalProperties"
-               : NULL;
+    static const char *const members[] = {"properties", "required",
+                                          "additionalProperties"};
+    const struct schema_keyword_row *row = cove_schema_keyword_find(name);
+    bool allowed =
+        kinds[kind].items && cove_bytes_equal(name, cove_bytes_text("items"));
+
+    for (size_t i = 0; i < COVE_ARRAY_LEN(members); i++) {
+        allowed =
+            allowed || (kinds[kind].members &&
+                        cove_bytes_equal(name, cove_bytes_text(members[i])));
+    }
+    return allowed || cove_bytes_equal(name, cove_bytes_text("type")) ||
+           ((row == NULL || !row->rule) &&
+            !cove_bytes_equal(name, cove_bytes_text("default")));
+}
+
+/* The first keyword beside it that would not be enforced, or nothing. */
+static struct cove_bytes child_unenforced(const struct schema_node *node)
+{
+    struct cove_reader r;
+
+    cove_reader_init(&r, node->item);
+    for (size_t left = cove_reader_map(&r); left > 0; left--) {
+        struct cove_bytes name = cove_reader_text(&r);
+
+        cove_reader_item(&r);
+        if (!child_allows(node->child, name)) {
+            return name;
+        }
+    }
+    return cove_bytes(NULL, 0);
 }
 
 int cove_schema_child_check(struct schema_parse *p,
                             const struct schema_node *node,
                             struct schema_place at)
 {
-    const char *keyword;
+    struct cove_bytes keyword;
     int rc = child_type(p, node, at);
 
-    if (rc != 0 || (keyword = child_unenforced(node)) == NULL) {
+    if (rc != 0) {
         return rc;
+    }
+    keyword = child_unenforced(node);
+    if (keyword.at == NULL) {
+        return 0;
     }
     char path[COVE_SCHEMA_PATH_MAX];
 
     cove_schema_path_text(at.path, "", path);
     return cove_fail(p->diag, COVE_EKEYWORD,
-                     "schema: %s/%s: is not enforced beside \"x-type\": "
+                     "schema: %s/%.*s: is not enforced beside \"x-type\": "
                      "\"%s\", where several may edit at once; take it out",
-                     path, keyword, cove_child_kind_name(node->child));
+                     path, SHOWN(keyword), cove_child_kind_name(node->child));
 }

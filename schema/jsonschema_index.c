@@ -1,16 +1,25 @@
 /* jsonschema_index.c: the indexes that a schema wants: of single properties,
  * wherever they stand, and at the top of several together.
  *
+ * A $ref, and an allOf of one, is followed as it is for fields; where it leads
+ * back into itself, no further.
+ *
  * An index that could hold nothing is a mistake of who wrote it, so it is
  * refused with its place: one of a path that leads to no property, or to what
  * is in no value of the document.
  */
 #include "core/cbor.h"
-#include "schema/jsonschema_node.h"
+#include "core/value.h"
+#include "schema/jsonschema_build.h"
+
+#define INDEX_STEPS                                                            \
+    100000 /* nodes that are looked at, each as often as it is                 \
+            * reached */
 
 struct index_walk {
     struct schema_parse *p;
     struct cove_schema *schema;
+    unsigned steps;
 };
 
 /* A property on the way down. */
@@ -59,12 +68,13 @@ static int index_single(struct index_walk *w, const struct schema_node *node,
 {
     struct schema_path path = {
         &place->path, cove_bytes_text(node->index ? "x-index" : "x-unique"), 0};
-    struct schema_place at = {&path, 0};
+    struct schema_place at = {&path, 0, NULL};
     struct cove_bytes *paths;
 
-    if (!node->index && !node->unique) {
+    if (node->where == NULL) {
         return 0;
     }
+    cove_schema_node_at(w->p, node->item)->reached = true;
     if (place->values.len == 0) {
         return cove_schema_malformed(w->p, at, "no path leads here");
     }
@@ -108,56 +118,103 @@ static int member_walk(struct index_walk *w, const struct schema_member *member,
     return node_walk(w, member->node, &inner);
 }
 
-static int node_walk(struct index_walk *w, const struct schema_node *node,
-                     const struct index_place *place)
+/* What a node holds itself. */
+static int inside_walk(struct index_walk *w, const struct schema_node *node,
+                       const struct index_place *place)
 {
-    int rc = place->path.up != NULL ? index_single(w, node, place) : 0;
     bool apart =
         node->child != COVE_CHILD_NONE && node->child != COVE_CHILD_MAP;
+    const struct schema_maps *maps = node->maps;
+    int rc = place->path.up != NULL ? index_single(w, node, place) : 0;
 
-    for (size_t i = 0; i < node->member_count && rc == 0; i++) {
-        rc = member_walk(w, &node->members[i], place);
+    for (size_t i = 0; maps != NULL && i < maps->member_count && rc == 0; i++) {
+        rc = member_walk(w, &maps->members[i], place);
     }
-    if (rc == 0 && node->items != NULL) {
+    if (rc == 0 && node->lists != NULL && node->lists->items != NULL) {
         struct index_place items = {{&place->path, cove_bytes_text("items"), 0},
                                     apart ? cove_bytes(NULL, 0) : place->values,
                                     true};
 
-        rc = node_walk(w, node->items, &items);
+        rc = node_walk(w, node->lists->items, &items);
     }
-    if (rc == 0 && node->additional != NULL) {
+    if (rc == 0 && maps != NULL && maps->additional != NULL) {
         struct index_place other = {
             {&place->path, cove_bytes_text("additionalProperties"), 0},
             cove_bytes(NULL, 0),
             true};
 
-        rc = node_walk(w, node->additional, &other);
+        rc = node_walk(w, maps->additional, &other);
     }
+    return rc;
+}
+
+enum turn { TURN_NONE = 0, TURN_WALKED = 4 }; /* beside those of cycles */
+
+static int node_walk(struct index_walk *w, const struct schema_node *node,
+                     const struct index_place *place)
+{
+    unsigned char *turn = &cove_schema_node_at(w->p, node->item)->turn;
+    const struct schema_node *next = cove_schema_next(node);
+    int rc;
+
+    if (*turn == TURN_WALKED) {
+        return 0;
+    }
+    if (w->steps-- == 0) {
+        return cove_fail(w->p->diag, COVE_ELIMIT,
+                         "schema: \"x-index\" is looked for along more than "
+                         "%d ways through \"$ref\"",
+                         INDEX_STEPS);
+    }
+    *turn = TURN_WALKED;
+    rc = inside_walk(w, node, place);
+    if (rc == 0 && next != NULL) {
+        bool ref = node->also->ref == next;
+        struct index_place there = *place;
+
+        there.path.up = &place->path;
+        there.path.key = cove_bytes_text(ref ? "$ref" : "allOf");
+        rc = node_walk(w, next, &there);
+    }
+    *turn = TURN_NONE;
     return rc;
 }
 
 /* --- of several together */
 
+/* A property of a node or of those it leads to; items are passed. */
+static const struct schema_node *property_find(const struct schema_node *node,
+                                               struct cove_bytes name)
+{
+    for (int i = 0; i < COVE_SCHEMA_CHAIN && node != NULL; i++) {
+        const struct schema_member *member = cove_schema_property(node, name);
+
+        if (member != NULL) {
+            return member->node;
+        }
+        node = node->lists != NULL && node->lists->items != NULL
+                   ? node->lists->items
+                   : cove_schema_next(node);
+    }
+    return NULL;
+}
+
 /* The property at the end of a path; NULL where there is none. */
 static const struct schema_node *path_node(const struct schema_node *node,
                                            struct cove_bytes path)
 {
-    while (node->items != NULL) {
-        node = node->items;
-    }
-
-    const struct schema_member *whole = cove_schema_member(node, path);
+    const struct schema_node *whole = property_find(node, path);
 
     if (whole != NULL) {
-        return whole->node;
+        return whole;
     }
     for (size_t i = path.len; i-- > 0;) {
-        const struct schema_member *member =
-            path.at[i] == '.' ? cove_schema_member(node, cove_bytes(path.at, i))
+        const struct schema_node *inner =
+            path.at[i] == '.' ? property_find(node, cove_bytes(path.at, i))
                               : NULL;
 
-        if (member != NULL) {
-            return path_node(member->node,
+        if (inner != NULL) {
+            return path_node(inner,
                              cove_bytes(path.at + i + 1, path.len - i - 1));
         }
     }
@@ -208,7 +265,7 @@ static int index_several(struct index_walk *w, struct cove_bytes list,
     }
     for (size_t i = 0; i < count && rc == 0; i++) {
         struct schema_path path = {at.path, cove_bytes(NULL, 0), i};
-        struct schema_place one = {&path, 0};
+        struct schema_place one = {&path, 0, NULL};
 
         rc = index_path(w, cove_reader_item(&r), one, &paths[i]);
         for (size_t k = 0; k < i && rc == 0; k++) {
@@ -223,29 +280,45 @@ static int index_several(struct index_walk *w, struct cove_bytes list,
     return rc != 0 ? rc : index_add(w, at, &index);
 }
 
+/* A mark that no value is under, or nothing: 0. */
+static int marks_check(struct schema_parse *p)
+{
+    for (const struct schema_node *n = p->marked; n != NULL; n = n->marked) {
+        if (!n->reached) {
+            return cove_fail(p->diag, COVE_EFORMAT,
+                             "schema: %s: no path leads here", n->where);
+        }
+    }
+    return 0;
+}
+
 int cove_schema_indexes_find(struct schema_parse *p, struct cove_schema *schema)
 {
-    struct index_walk w = {p, schema};
+    struct index_walk w = {p, schema, INDEX_STEPS};
     struct index_place top = {{NULL, {NULL, 0}, 0}, {NULL, 0}, false};
     struct schema_path root = {NULL, {NULL, 0}, 0};
     struct schema_path path = {&root, cove_bytes_text("x-index"), 0};
+    struct cove_bytes list = {NULL, 0};
     struct cove_reader r;
     size_t count = 0;
-    int rc;
+    int rc = 0;
 
     schema->indexes = cove_arena_array(p->arena, COVE_SCHEMA_INDEXES,
                                        sizeof(*schema->indexes));
     if (schema->indexes == NULL) {
         return COVE_ENOMEM;
     }
-    rc = node_walk(&w, schema->top, &top);
-    if (rc == 0 && schema->top->indexes.len > 0) {
-        cove_reader_init(&r, schema->top->indexes);
+    if (p->marked != NULL && (rc = node_walk(&w, schema->top, &top)) == 0) {
+        rc = marks_check(p);
+    }
+    if (rc == 0 && !schema->top->boolean &&
+        cove_value_member(schema->top->item, "x-index", &list)) {
+        cove_reader_init(&r, list);
         count = cove_reader_list(&r);
     }
     for (size_t i = 0; i < count && rc == 0; i++) {
         struct schema_path one = {&path, cove_bytes(NULL, 0), i};
-        struct schema_place at = {&one, 0};
+        struct schema_place at = {&one, 0, NULL};
 
         rc = index_several(&w, cove_reader_item(&r), at);
     }

@@ -1,26 +1,56 @@
-/* jsonschema_keyword.c: what each keyword of a schema may say.
+/* jsonschema_keyword.c: the keywords of the validation vocabulary, and the
+ * search for a keyword among all.
  *
- * Each keyword has a row in one table: its name and the function that reads
- * its value into the node. What has no row is refused with its path.
- * Source: JSON Schema 2020-12, Core and Validation.
+ * Each keyword has a row in one of four tables: its name, the function that
+ * reads its value into the node, the vocabulary it belongs to. What has no row
+ * is a note of the author's and carried, as the standard says; only where a
+ * schema is authored, one that looks like a misspelt keyword is refused: a rule
+ * that is not enforced must not look as if it were.
+ * Source: JSON Schema 2020-12, Validation.
  */
 #include <stdlib.h>
 
 #include "core/cbor.h"
-#include "schema/jsonschema_node.h"
+#include "schema/jsonschema_build.h"
+#include "schema/jsonschema_format.h"
+#include "schema/jsonschema_near.h"
+
+/* --- rules of one kind, made when the first is met ---------------------- */
+
+static void *rules_of(struct schema_parse *p, void *have, size_t size)
+{
+    return have != NULL ? have : cove_arena_new(p->arena, size);
+}
+
+#define RULES_OF(kind)                                                         \
+    struct schema_##kind *cove_schema_##kind(struct schema_parse *p,           \
+                                             struct schema_node *node)         \
+    {                                                                          \
+        node->kind = rules_of(p, node->kind, sizeof *node->kind);              \
+        return node->kind;                                                     \
+    }
+RULES_OF(choices)
+RULES_OF(numbers)
+RULES_OF(texts)
+RULES_OF(lists)
+RULES_OF(maps)
+RULES_OF(also)
+
+/* --- what several keywords have in common ------------------------------- */
+
+struct cove_bytes cove_schema_text(struct cove_bytes item)
+{
+    struct cove_reader r;
+
+    cove_reader_init(&r, item);
+    return cove_reader_peek(&r) == COVE_CBOR_TEXT ? cove_reader_text(&r)
+                                                  : cove_bytes(NULL, 0);
+}
 
 static int name_order(const void *a, const void *b)
 {
     return cove_schema_name_compare(*(const struct cove_bytes *)a,
                                     *(const struct cove_bytes *)b);
-}
-
-static struct cove_bytes item_text(struct cove_bytes item)
-{
-    struct cove_reader r;
-
-    cove_reader_init(&r, item);
-    return cove_reader_text(&r);
 }
 
 /* Read a list of encoded items into the arena. */
@@ -41,161 +71,56 @@ static int list_items(struct schema_parse *p, struct cove_bytes item,
     return 0;
 }
 
-/* Every keyword function: `at` is the place of the keyword's value. */
-typedef int schema_keyword(struct schema_parse *p, struct schema_node *node,
-                           struct cove_bytes item, struct schema_place at);
-
-static int keyword_note(struct schema_parse *p, struct schema_node *node,
-                        struct cove_bytes item, struct schema_place at)
+int cove_schema_names_parse(struct schema_parse *p, struct cove_bytes item,
+                            struct schema_place at, struct cove_bytes **out,
+                            size_t *count)
 {
-    (void)node;
-    if (cove_cbor_type_of(item) != COVE_CBOR_TEXT) {
-        return cove_schema_malformed(p, at, "must be a text");
+    if (cove_cbor_type_of(item) != COVE_CBOR_LIST) {
+        return cove_schema_malformed(p, at, "must be a list of names");
     }
-    return 0;
-}
 
-/* Another dialect may give the same keywords another meaning. */
-static int keyword_schema(struct schema_parse *p, struct schema_node *node,
-                          struct cove_bytes item, struct schema_place at)
-{
-    static const char *const homes[] = {"https://json-schema.org/",
-                                        "http://json-schema.org/"};
-    int rc = keyword_note(p, node, item, at);
+    struct cove_bytes *names;
+    int rc = list_items(p, item, &names, count);
 
-    for (size_t i = 0; rc == 0 && i < COVE_ARRAY_LEN(homes); i++) {
-        struct cove_bytes home = cove_bytes_text(homes[i]);
-        struct cove_bytes text = item_text(item);
-
-        if (text.len >= home.len && memcmp(text.at, home.at, home.len) == 0) {
-            return 0;
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        if (cove_cbor_type_of(names[i]) != COVE_CBOR_TEXT) {
+            return cove_schema_malformed(p, at, "must be a list of names");
+        }
+        names[i] = cove_schema_text(names[i]);
+    }
+    qsort(names, *count, sizeof *names, name_order);
+    for (size_t i = 1; i < *count; i++) {
+        if (cove_bytes_equal(names[i - 1], names[i])) {
+            return cove_schema_malformed(p, at, "names a property twice");
         }
     }
-    if (rc == 0) {
-        char path[COVE_SCHEMA_PATH_MAX];
-
-        cove_schema_path_text(at.path, "", path);
-        rc = cove_fail(p->diag, COVE_EKEYWORD,
-                       "schema: %s: names another dialect than JSON Schema's "
-                       "own; write "
-                       "\"https://json-schema.org/draft/2020-12/schema\"",
-                       path);
-    }
-    return rc;
-}
-
-static int keyword_title(struct schema_parse *p, struct schema_node *node,
-                         struct cove_bytes item, struct schema_place at)
-{
-    int rc = keyword_note(p, node, item, at);
-
-    if (rc == 0) {
-        node->title = item_text(item);
-    }
-    return rc;
-}
-
-static int keyword_examples(struct schema_parse *p, struct schema_node *node,
-                            struct cove_bytes item, struct schema_place at)
-{
-    (void)node;
-    if (cove_cbor_type_of(item) != COVE_CBOR_LIST) {
-        return cove_schema_malformed(p, at, "must be a list");
-    }
+    *out = names;
     return 0;
 }
 
-static int keyword_version(struct schema_parse *p, struct schema_node *node,
-                           struct cove_bytes item, struct schema_place at)
+int cove_schema_pattern_parse(struct schema_parse *p, struct cove_bytes text,
+                              struct schema_place at,
+                              struct schema_pattern *out)
 {
-    struct cove_reader r;
+    struct cove_diag why = {0};
+    int rc = cove_pattern_new(p->arena, text, &out->code, &why);
 
-    cove_reader_init(&r, item);
-    node->version = cove_reader_int(&r);
-    if (cove_reader_done(&r) != 0 || node->version < 1) {
-        return cove_schema_malformed(p, at, "must be an integer of 1 or more");
+    out->text = text;
+    if (rc == COVE_EFORMAT && p->options->authored) {
+        return cove_schema_malformed(p, at, why.text);
     }
-    return 0;
+    return rc == COVE_ENOMEM ? rc : 0;
 }
 
-/* Kept for those who read the schema: which documents are referred to. */
-static int keyword_reference(struct schema_parse *p, struct schema_node *node,
-                             struct cove_bytes item, struct schema_place at)
-{
-    (void)node;
-    if (cove_cbor_type_of(item) != COVE_CBOR_TEXT || item_text(item).len == 0) {
-        return cove_schema_malformed(p, at, "must be a schema's name");
-    }
-    return 0;
-}
-
-static int keyword_true(struct schema_parse *p, struct cove_bytes item,
-                        struct schema_place at)
-{
-    struct cove_reader r;
-
-    cove_reader_init(&r, item);
-    if (cove_cbor_type_of(item) != COVE_CBOR_BOOL || !cove_reader_bool(&r)) {
-        return cove_schema_malformed(p, at, "must be true");
-    }
-    return 0;
-}
-
-/* At the top a list of indexes, whose paths are looked at when all properties
- * are known. */
-static int keyword_index(struct schema_parse *p, struct schema_node *node,
-                         struct cove_bytes item, struct schema_place at)
-{
-    if (at.path->up->up != NULL) {
-        node->index = true;
-        return keyword_true(p, item, at);
-    }
-    if (cove_cbor_type_of(item) != COVE_CBOR_LIST) {
-        return cove_schema_malformed(
-            p, at, "must be a list of indexes, each a list of paths");
-    }
-    node->indexes = item;
-    return 0;
-}
-
-static int keyword_unique(struct schema_parse *p, struct schema_node *node,
-                          struct cove_bytes item, struct schema_place at)
-{
-    if (at.path->up->up == NULL) {
-        return cove_schema_malformed(p, at, "stands at a property");
-    }
-    node->unique = true;
-    return keyword_true(p, item, at);
-}
-
-/* Is it the place of a field: /properties/NAME/x-type? */
-static bool place_is_field(struct schema_place at)
-{
-    const struct schema_path *up = at.path->up;
-
-    return up != NULL && up->up != NULL && up->up->up != NULL &&
-           up->up->up->up == NULL;
-}
-
-static int keyword_child(struct schema_parse *p, struct schema_node *node,
-                         struct cove_bytes item, struct schema_place at)
-{
-    if (!place_is_field(at)) {
-        return cove_schema_malformed(
-            p, at, "only a field of the document may be one of its own");
-    }
-    if (cove_cbor_type_of(item) != COVE_CBOR_TEXT ||
-        !cove_child_kind_of(item_text(item), &node->child)) {
-        return cove_schema_malformed(
-            p, at, "must be text, list, stream, blob, counter or map");
-    }
-    return 0;
-}
+/* --- type, enum, const -------------------------------------------------- */
 
 static int type_add(struct schema_parse *p, struct schema_node *node,
                     struct cove_bytes item, struct schema_place at)
 {
-    struct cove_bytes name = item_text(item);
+    struct cove_bytes name = cove_schema_text(item);
 
     for (unsigned i = 0; name.at != NULL && i < COVE_SCHEMA_TYPES; i++) {
         if (!cove_bytes_equal(name,
@@ -242,228 +167,325 @@ static int keyword_type(struct schema_parse *p, struct schema_node *node,
 static int keyword_enum(struct schema_parse *p, struct schema_node *node,
                         struct cove_bytes item, struct schema_place at)
 {
+    struct schema_choices *choices = cove_schema_choices(p, node);
+
+    if (choices == NULL) {
+        return COVE_ENOMEM;
+    }
     if (cove_cbor_type_of(item) != COVE_CBOR_LIST) {
         return cove_schema_malformed(p, at, "must be a list of values");
     }
-
-    node->has_enum = true; /* an empty list lets nothing pass */
-    return list_items(p, item, &node->choices, &node->choice_count);
+    choices->has_enum = true; /* an empty list lets nothing pass */
+    return list_items(p, item, &choices->values, &choices->count);
 }
 
 static int keyword_const(struct schema_parse *p, struct schema_node *node,
                          struct cove_bytes item, struct schema_place at)
 {
-    (void)p;
+    struct schema_choices *choices = cove_schema_choices(p, node);
+
     (void)at;
-    node->constant = item;
+    if (choices == NULL) {
+        return COVE_ENOMEM;
+    }
+    choices->constant = item;
     return 0;
 }
 
-static int keyword_default(struct schema_parse *p, struct schema_node *node,
-                           struct cove_bytes item, struct schema_place at)
-{
-    (void)p;
-    (void)at;
-    node->default_value = item;
-    return 0;
-}
+/* --- numbers ------------------------------------------------------------ */
 
-static int number_parse(struct schema_parse *p, struct cove_bytes item,
-                        struct schema_place at, struct cove_bytes *out)
+static int number_parse(struct schema_parse *p, struct schema_node *node,
+                        struct cove_bytes item, struct schema_place at)
 {
-    enum cove_cbor_type type = cove_cbor_type_of(item);
+    struct schema_number n;
 
-    if (type != COVE_CBOR_UINT && type != COVE_CBOR_NINT &&
-        type != COVE_CBOR_FLOAT) {
+    if (!cove_schema_number(item, &n)) {
         return cove_schema_malformed(p, at, "must be a number");
     }
-    *out = item;
+    return cove_schema_numbers(p, node) == NULL ? COVE_ENOMEM : 0;
+}
+
+#define KEYWORD_NUMBER(name, field)                                            \
+    static int keyword_##name(struct schema_parse *p,                          \
+                              struct schema_node *node,                        \
+                              struct cove_bytes item, struct schema_place at)  \
+    {                                                                          \
+        int rc = number_parse(p, node, item, at);                              \
+                                                                               \
+        if (rc == 0) {                                                         \
+            node->numbers->field = item;                                       \
+        }                                                                      \
+        return rc;                                                             \
+    }
+KEYWORD_NUMBER(minimum, minimum)
+KEYWORD_NUMBER(maximum, maximum)
+KEYWORD_NUMBER(exclusive_minimum, above)
+KEYWORD_NUMBER(exclusive_maximum, below)
+
+static int keyword_multiple(struct schema_parse *p, struct schema_node *node,
+                            struct cove_bytes item, struct schema_place at)
+{
+    struct schema_number n;
+    struct schema_number zero = {true, 0, 0};
+    int order = -1;
+    int rc = number_parse(p, node, item, at);
+
+    if (rc != 0) {
+        return rc;
+    }
+    node->numbers->multiple = item;
+    if (!cove_schema_number(item, &n) ||
+        !cove_schema_number_compare(&n, &zero, &order) || order <= 0 ||
+        !cove_schema_decimal(&n, &node->numbers->divisor)) {
+        return cove_schema_malformed(p, at, "must be a number greater than 0");
+    }
     return 0;
 }
 
-static int keyword_minimum(struct schema_parse *p, struct schema_node *node,
-                           struct cove_bytes item, struct schema_place at)
+/* --- counts ------------------------------------------------------------- */
+
+/* The standard lets a count be written as a float (2.0). */
+static int count_parse(struct schema_parse *p, struct cove_bytes item,
+                       struct schema_place at, bool *has, uint64_t *out)
 {
-    return number_parse(p, item, at, &node->minimum);
+    struct schema_number n;
+
+    if (!cove_schema_number(item, &n) || !cove_schema_number_whole(&n) ||
+        (n.is_int ? n.i < 0 : n.f < 0 || n.f > 0x1p53)) {
+        return cove_schema_malformed(p, at, "must be an integer of 0 or more");
+    }
+    *has = true;
+    *out = n.is_int ? (uint64_t)n.i : (uint64_t)n.f;
+    return 0;
 }
 
-static int keyword_maximum(struct schema_parse *p, struct schema_node *node,
+#define KEYWORD_COUNT(name, kind, range, bound)                                \
+    static int keyword_##name(struct schema_parse *p,                          \
+                              struct schema_node *node,                        \
+                              struct cove_bytes item, struct schema_place at)  \
+    {                                                                          \
+        struct schema_##kind *rules = cove_schema_##kind(p, node);             \
+                                                                               \
+        return rules == NULL                                                   \
+                   ? COVE_ENOMEM                                               \
+                   : count_parse(p, item, at, &rules->range.has_##bound,       \
+                                 &rules->range.bound);                         \
+    }
+KEYWORD_COUNT(min_length, texts, length, min)
+KEYWORD_COUNT(max_length, texts, length, max)
+KEYWORD_COUNT(min_items, lists, count, min)
+KEYWORD_COUNT(max_items, lists, count, max)
+KEYWORD_COUNT(min_contains, lists, contained, min)
+KEYWORD_COUNT(max_contains, lists, contained, max)
+KEYWORD_COUNT(min_properties, maps, count, min)
+KEYWORD_COUNT(max_properties, maps, count, max)
+
+/* --- texts, lists, objects ---------------------------------------------- */
+
+static int keyword_pattern(struct schema_parse *p, struct schema_node *node,
                            struct cove_bytes item, struct schema_place at)
 {
-    return number_parse(p, item, at, &node->maximum);
+    struct schema_texts *texts = cove_schema_texts(p, node);
+    struct schema_pattern *pattern = cove_arena_new(p->arena, sizeof *pattern);
+
+    if (texts == NULL || pattern == NULL) {
+        return COVE_ENOMEM;
+    }
+    if (cove_cbor_type_of(item) != COVE_CBOR_TEXT) {
+        return cove_schema_malformed(p, at, "must be a regular expression");
+    }
+    texts->pattern = pattern;
+    return cove_schema_pattern_parse(p, cove_schema_text(item), at, pattern);
 }
 
-/* A count; the standard lets it be written as a float (2.0). */
-static int length_parse(struct schema_parse *p, struct cove_bytes item,
-                        struct schema_place at, uint64_t *out)
+static int keyword_format(struct schema_parse *p, struct schema_node *node,
+                          struct cove_bytes item, struct schema_place at)
 {
+    if (cove_cbor_type_of(item) != COVE_CBOR_TEXT) {
+        return cove_schema_malformed(p, at, "must be a format's name");
+    }
+    if (!p->options->formats &&
+        (at.resource->vocabularies & SCHEMA_FORMAT_RULE) == 0) {
+        return 0;
+    }
+
+    const struct schema_format *format =
+        cove_schema_format(cove_schema_text(item));
+
+    if (format != NULL && cove_schema_texts(p, node) == NULL) {
+        return COVE_ENOMEM;
+    }
+    if (format != NULL) {
+        node->texts->format = format;
+    }
+    return 0;
+}
+
+static int keyword_unique_items(struct schema_parse *p,
+                                struct schema_node *node,
+                                struct cove_bytes item, struct schema_place at)
+{
+    struct schema_lists *lists = cove_schema_lists(p, node);
     struct cove_reader r;
 
+    if (lists == NULL) {
+        return COVE_ENOMEM;
+    }
+    if (cove_cbor_type_of(item) != COVE_CBOR_BOOL) {
+        return cove_schema_malformed(p, at, "must be true or false");
+    }
     cove_reader_init(&r, item);
-    if (cove_reader_peek(&r) == COVE_CBOR_FLOAT) {
-        double f = cove_reader_float(&r);
-
-        if (f >= 0 && f <= 9007199254740992.0 && (double)(uint64_t)f == f) {
-            *out = (uint64_t)f;
-            return 0;
-        }
-        return cove_schema_malformed(p, at, "must be an integer of 0 or more");
-    }
-    *out = cove_reader_uint(&r);
-    if (cove_reader_done(&r) != 0) {
-        return cove_schema_malformed(p, at, "must be an integer of 0 or more");
-    }
+    lists->unique = cove_reader_bool(&r);
     return 0;
-}
-
-static int keyword_min_length(struct schema_parse *p, struct schema_node *node,
-                              struct cove_bytes item, struct schema_place at)
-{
-    node->has_min_length = true;
-    return length_parse(p, item, at, &node->min_length);
-}
-
-static int keyword_max_length(struct schema_parse *p, struct schema_node *node,
-                              struct cove_bytes item, struct schema_place at)
-{
-    node->has_max_length = true;
-    return length_parse(p, item, at, &node->max_length);
 }
 
 static int keyword_required(struct schema_parse *p, struct schema_node *node,
                             struct cove_bytes item, struct schema_place at)
 {
-    if (cove_cbor_type_of(item) != COVE_CBOR_LIST) {
-        return cove_schema_malformed(p, at, "must be a list of names");
-    }
+    struct schema_maps *maps = cove_schema_maps(p, node);
 
-    int rc = list_items(p, item, &node->required, &node->required_count);
-
-    if (rc != 0) {
-        return rc;
-    }
-    for (size_t i = 0; i < node->required_count; i++) {
-        if (cove_cbor_type_of(node->required[i]) != COVE_CBOR_TEXT) {
-            return cove_schema_malformed(p, at, "must be a list of names");
-        }
-        node->required[i] = item_text(node->required[i]);
-    }
-    qsort(node->required, node->required_count, sizeof *node->required,
-          name_order);
-    for (size_t i = 1; i < node->required_count; i++) {
-        if (cove_bytes_equal(node->required[i - 1], node->required[i])) {
-            return cove_schema_malformed(p, at, "names a property twice");
-        }
-    }
-    return 0;
+    return maps == NULL ? COVE_ENOMEM
+                        : cove_schema_names_parse(p, item, at, &maps->required,
+                                                  &maps->required_count);
 }
 
-static int keyword_properties(struct schema_parse *p, struct schema_node *node,
-                              struct cove_bytes item, struct schema_place at)
+static int keyword_dependent_required(struct schema_parse *p,
+                                      struct schema_node *node,
+                                      struct cove_bytes item,
+                                      struct schema_place at)
 {
+    struct schema_maps *maps = cove_schema_maps(p, node);
     struct cove_reader r;
 
     if (cove_cbor_type_of(item) != COVE_CBOR_MAP) {
-        return cove_schema_malformed(p, at, "must be an object of schemas");
+        return cove_schema_malformed(p, at,
+                                     "must be an object of lists of names");
     }
     cove_reader_init(&r, item);
 
     size_t count = cove_reader_map(&r);
+    struct schema_dependency *all =
+        cove_arena_array(p->arena, count + 1, sizeof *all);
 
-    node->members =
-        cove_arena_array(p->arena, count + 1, sizeof *node->members);
-    if (node->members == NULL) {
+    if (maps == NULL || all == NULL) {
         return COVE_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
-        struct cove_bytes name = cove_reader_text(&r);
-        struct schema_path path = {at.path, name, 0};
-        struct schema_place place = {&path, at.depth};
-        struct schema_node *child;
-        int rc = cove_schema_node_parse(p, cove_reader_item(&r), place, &child);
+        all[i].name = cove_reader_text(&r);
+
+        struct schema_path path = {at.path, all[i].name, 0};
+        struct schema_place one = {&path, at.depth, at.resource};
+        int rc = cove_schema_names_parse(p, cove_reader_item(&r), one,
+                                         &all[i].needs, &all[i].count);
 
         if (rc != 0) {
             return rc;
         }
-        node->members[i].name = name;
-        node->members[i].node = child;
     }
-    node->member_count = count;
+    maps->dependencies = all;
+    maps->dependency_count = count;
     return 0;
 }
 
-static int keyword_items(struct schema_parse *p, struct schema_node *node,
-                         struct cove_bytes item, struct schema_place at)
-{
-    struct schema_node *child;
-    int rc = cove_schema_node_parse(p, item, at, &child);
+/* --- the search --------------------------------------------------------- */
 
-    if (rc == 0) {
-        node->items = child;
-    }
-    return rc;
-}
-
-static int keyword_additional(struct schema_parse *p, struct schema_node *node,
-                              struct cove_bytes item, struct schema_place at)
-{
-    struct schema_node *child;
-    int rc = cove_schema_node_parse(p, item, at, &child);
-
-    if (rc == 0) {
-        node->additional = child;
-    }
-    return rc;
-}
-
-static const struct {
-    const char *name;
-    schema_keyword *parse;
-    bool top_only;
-} keywords[] = {
-    {"type", keyword_type, false},
-    {"properties", keyword_properties, false},
-    {"required", keyword_required, false},
-    {"enum", keyword_enum, false},
-    {"const", keyword_const, false},
-    {"minimum", keyword_minimum, false},
-    {"maximum", keyword_maximum, false},
-    {"minLength", keyword_min_length, false},
-    {"maxLength", keyword_max_length, false},
-    {"items", keyword_items, false},
-    {"additionalProperties", keyword_additional, false},
-    {"default", keyword_default, false},
-    {"$schema", keyword_schema, false},
-    {"$id", keyword_note, false},
-    {"$comment", keyword_note, false},
-    {"title", keyword_title, false},
-    {"description", keyword_note, false},
-    {"examples", keyword_examples, false},
-    {"x-ref", keyword_reference, false},
-    {"x-index", keyword_index, false},
-    {"x-unique", keyword_unique, false},
-    {"x-type", keyword_child, false},
-    {"version", keyword_version, true},
+static const struct schema_keyword_row rules[] = {
+    {"type", keyword_type, SCHEMA_VALIDATION, true},
+    {"enum", keyword_enum, SCHEMA_VALIDATION, true},
+    {"const", keyword_const, SCHEMA_VALIDATION, true},
+    {"minimum", keyword_minimum, SCHEMA_VALIDATION, true},
+    {"maximum", keyword_maximum, SCHEMA_VALIDATION, true},
+    {"exclusiveMinimum", keyword_exclusive_minimum, SCHEMA_VALIDATION, true},
+    {"exclusiveMaximum", keyword_exclusive_maximum, SCHEMA_VALIDATION, true},
+    {"multipleOf", keyword_multiple, SCHEMA_VALIDATION, true},
+    {"minLength", keyword_min_length, SCHEMA_VALIDATION, true},
+    {"maxLength", keyword_max_length, SCHEMA_VALIDATION, true},
+    {"pattern", keyword_pattern, SCHEMA_VALIDATION, true},
+    {"minItems", keyword_min_items, SCHEMA_VALIDATION, true},
+    {"maxItems", keyword_max_items, SCHEMA_VALIDATION, true},
+    {"uniqueItems", keyword_unique_items, SCHEMA_VALIDATION, true},
+    {"minContains", keyword_min_contains, SCHEMA_VALIDATION, true},
+    {"maxContains", keyword_max_contains, SCHEMA_VALIDATION, true},
+    {"minProperties", keyword_min_properties, SCHEMA_VALIDATION, true},
+    {"maxProperties", keyword_max_properties, SCHEMA_VALIDATION, true},
+    {"required", keyword_required, SCHEMA_VALIDATION, true},
+    {"dependentRequired", keyword_dependent_required, SCHEMA_VALIDATION, true},
+    {"format", keyword_format, SCHEMA_FORMAT | SCHEMA_FORMAT_RULE, false},
 };
+
+static const struct schema_keyword_row *row_find(
+    const struct schema_keyword_row *rows, size_t count, struct cove_bytes name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (cove_bytes_equal(name, cove_bytes_text(rows[i].name))) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+const struct schema_keyword_row *cove_schema_keyword_find(
+    struct cove_bytes name)
+{
+    const struct schema_keyword_row *row =
+        row_find(rules, COVE_ARRAY_LEN(rules), name);
+
+    row = row != NULL ? row
+                      : row_find(cove_schema_applicators,
+                                 cove_schema_applicator_count, name);
+    row = row != NULL
+              ? row
+              : row_find(cove_schema_core, cove_schema_core_count, name);
+    return row != NULL
+               ? row
+               : row_find(cove_schema_words, cove_schema_word_count, name);
+}
+
+const char *cove_schema_keyword_near(struct cove_bytes name)
+{
+    const struct {
+        const struct schema_keyword_row *rows;
+        size_t count;
+    } tables[] = {
+        {rules, COVE_ARRAY_LEN(rules)},
+        {cove_schema_applicators, cove_schema_applicator_count},
+        {cove_schema_core, cove_schema_core_count},
+        {cove_schema_words, cove_schema_word_count},
+    };
+
+    for (size_t t = 0; t < COVE_ARRAY_LEN(tables); t++) {
+        for (size_t i = 0; i < tables[t].count; i++) {
+            if (cove_schema_near(name, tables[t].rows[i].name)) {
+                return tables[t].rows[i].name;
+            }
+        }
+    }
+    return cove_schema_former(name);
+}
 
 int cove_schema_keyword_parse(struct schema_parse *p, struct schema_node *node,
                               struct cove_bytes name, struct cove_bytes item,
                               struct schema_place in)
 {
     struct schema_path path = {in.path, name, 0};
-    struct schema_place at = {&path, in.depth};
+    struct schema_place at = {&path, in.depth, in.resource};
+    const struct schema_keyword_row *row = cove_schema_keyword_find(name);
+
+    if (row != NULL && (row->vocabulary & in.resource->vocabularies) != 0) {
+        return row->parse(p, node, item, at);
+    }
+
+    const char *near = row == NULL && p->options->authored
+                           ? cove_schema_keyword_near(name)
+                           : NULL;
     char text[COVE_SCHEMA_PATH_MAX];
 
-    for (size_t i = 0; i < COVE_ARRAY_LEN(keywords); i++) {
-        if (cove_bytes_equal(name, cove_bytes_text(keywords[i].name)) &&
-            (!keywords[i].top_only || in.path->up == NULL)) {
-            return keywords[i].parse(p, node, item, at);
-        }
+    if (near == NULL) {
+        return 0; /* a note */
     }
-    cove_schema_path_text(&path, "", text);
     return cove_fail(p->diag, COVE_EKEYWORD,
-                     "schema: %s: the keyword \"%.*s\" is not supported, and "
-                     "its rule would not be enforced; take it out",
-                     text, (int)(name.len < 64 ? name.len : 64),
-                     (const char *)name.at);
+                     "schema: %s: \"%.*s\" is no keyword, and would be carried "
+                     "as a note; did you mean \"%s\"? A note of your own "
+                     "begins with \"x-\"",
+                     cove_schema_where(&at, "", text), SHOWN(name), near);
 }

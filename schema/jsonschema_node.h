@@ -1,15 +1,25 @@
-/* jsonschema_node.h: the parsed form of a schema, shared by the files that read
- * and apply it; nobody else includes it.
+/* jsonschema_node.h: the compiled form of a schema, a graph, shared by the
+ * files that build it and those that judge by it; nobody else includes it.
  *
- * A node is one (sub)schema. Every pointer and every byte lives in the arena
- * of the parse. Depth is bounded there, so that applying may recurse.
+ *   cove_schema ── top ─▶ node ── map ── properties ─▶ node
+ *                          │ └─── list ── items ─▶ node
+ *                          └──── also ── $ref ─▶ a node anywhere, also above
+ *
+ * A node is one (sub)schema; the rules for one kind of value are apart, so that
+ * a node that has none of them stays small and a value passes them with one
+ * comparison. All of it lies in the arena of the parse and is never written
+ * again once the parse is done: any number of threads may judge by it.
  */
 #ifndef COVE_SCHEMA_JSONSCHEMA_NODE_H
 #define COVE_SCHEMA_JSONSCHEMA_NODE_H
 
 #include "schema/jsonschema.h"
+#include "schema/jsonschema_number.h"
+#include "schema/pattern.h"
 
 #define COVE_SCHEMA_DEPTH 24 /* nested subschemas; a value is no deeper */
+#define COVE_SCHEMA_CHAIN                                                      \
+    128 /* schemas on one value, each leading to the next */
 
 /* Bits of schema_node.types, in the order of cove_schema_type_names. */
 enum schema_type_bit {
@@ -31,41 +41,142 @@ struct schema_member {
     const struct schema_node *node;
 };
 
-struct schema_node {
-    bool boolean; /* written as true or false */
-    bool never;   /* the schema false: nothing passes */
+struct schema_nodes {
+    const struct schema_node **at;
+    size_t count;
+};
+
+struct schema_range { /* of a count; a pair such as minLength, maxLength */
+    bool has_min;
+    bool has_max;
+    uint64_t min;
+    uint64_t max;
+};
+
+struct schema_choices { /* enum and const */
     bool has_enum;
-    bool has_min_length;
-    bool has_max_length;
-    bool index;                 /* x-index at a property */
-    bool unique;                /* x-unique */
-    enum cove_child_kind child; /* x-type */
-    unsigned types;             /* bits; 0 where no type is given */
-    uint64_t min_length;
-    uint64_t max_length;
-    struct cove_bytes *choices; /* enum */
-    size_t choice_count;
-    /* Encoded, empty where absent. */
-    struct cove_bytes constant;
+    struct cove_bytes *values; /* encoded, as all below */
+    size_t count;
+    struct cove_bytes constant; /* empty where absent */
+};
+
+struct schema_numbers { /* rules for numbers; empty where absent */
     struct cove_bytes minimum;
     struct cove_bytes maximum;
+    struct cove_bytes above; /* exclusiveMinimum */
+    struct cove_bytes below; /* exclusiveMaximum */
+    struct cove_bytes multiple;
+    struct schema_decimal divisor; /* the same, read */
+};
+
+struct schema_pattern {
+    struct cove_bytes text;
+    const struct cove_pattern *code;
+};
+
+struct schema_format {
+    const char *name;
+    bool (*fits)(struct cove_bytes text);
+};
+
+struct schema_texts { /* rules for texts */
+    struct schema_range length;
+    const struct schema_pattern *pattern; /* NULL where absent, as all below */
+    const struct schema_format *format;   /* only where it is a rule */
+};
+
+struct schema_lists { /* rules for lists */
+    struct schema_range count;
+    bool unique;
+    struct schema_nodes prefix;
+    const struct schema_node *items;
+    const struct schema_node *contains;
+    struct schema_range contained;
+    const struct schema_node *unevaluated;
+};
+
+struct schema_pattern_member {
+    struct schema_pattern pattern;
+    const struct schema_node *node;
+};
+
+struct schema_dependency { /* of dependentRequired */
+    struct cove_bytes name;
+    struct cove_bytes *needs;
+    size_t count;
+};
+
+struct schema_maps { /* rules for objects; all names sorted as CBOR keys are */
+    struct schema_range count;
+    struct cove_bytes *required;
+    size_t required_count;
+    struct schema_member *members; /* properties */
+    size_t member_count;
+    struct schema_pattern_member *patterns;
+    size_t pattern_count;
+    const struct schema_node *additional;
+    const struct schema_node *names; /* propertyNames */
+    struct schema_dependency *dependencies;
+    size_t dependency_count;
+    struct schema_member *dependents; /* dependentSchemas */
+    size_t dependent_count;
+    const struct schema_node *unevaluated;
+};
+
+/* A place that a $dynamicRef may lead to: in which resource, and where. */
+struct schema_anchor {
+    const struct schema_resource *resource;
+    const struct schema_node *node;
+};
+
+struct schema_also { /* schemas for the same value */
+    const struct schema_node *ref;
+    const struct schema_node *dynamic; /* where nothing else was entered */
+    struct schema_anchor *anchors;     /* of the same name, elsewhere */
+    size_t anchor_count;
+    struct schema_nodes all;
+    struct schema_nodes any;
+    struct schema_nodes one;
+    const struct schema_node *never; /* not */
+    const struct schema_node *when;  /* if */
+    const struct schema_node *then;
+    const struct schema_node *otherwise; /* else */
+};
+
+struct schema_node {
+    bool boolean;               /* written as true or false */
+    bool never;                 /* the schema false: nothing passes */
+    bool index;                 /* x-index at a property */
+    bool unique;                /* x-unique */
+    bool reached;               /* by the search for indexes */
+    unsigned char turn;         /* in the search for cycles */
+    enum cove_child_kind child; /* x-type */
+    unsigned types;             /* bits; 0 where no type is given */
+    struct cove_bytes item;     /* as it was written */
+    const struct schema_resource *resource;
+    const char *where;          /* the place of x-index or x-unique, and … */
+    struct schema_node *marked; /* … the next that has one */
     struct cove_bytes default_value;
     struct cove_bytes title;
-    struct cove_bytes *required; /* sorted as CBOR keys are */
-    size_t required_count;
-    struct schema_member *members; /* properties, sorted as CBOR keys are */
-    size_t member_count;
-    const struct schema_node *items;      /* NULL where absent */
-    const struct schema_node *additional; /* NULL where absent */
-    int64_t version;                      /* at the top only */
-    struct cove_bytes indexes;            /* x-index at the top, or empty */
+    /* Each NULL where there is no such rule. */
+    struct schema_choices *choices;
+    struct schema_numbers *numbers;
+    struct schema_texts *texts;
+    struct schema_lists *lists;
+    struct schema_maps *maps;
+    struct schema_also *also;
 };
 
 struct cove_schema {
-    struct schema_node *top;
+    const struct schema_node *top;
     struct cove_property *properties; /* one for each member of top */
     struct cove_schema_index *indexes;
     size_t index_count;
+    int64_t version;
+    uint64_t steps;
+    const struct cove_alloc *alloc; /* for what a pattern needs beside */
+    int fault;                      /* 0, or why nothing is judged by it … */
+    const char *why;                /* … and the sentence */
 };
 
 /* A place in a schema or a value: a list from the leaf up to the root, on the
@@ -78,50 +189,25 @@ struct schema_path {
 #define COVE_SCHEMA_PATH_MAX 256
 
 /* Write a path as a JSON pointer (RFC 6901), NUL-terminated; a longer one is
- * cut in front, with "…". The root is `root`. */
+ * cut at its end, with "…". The root is `root`. */
 void cove_schema_path_text(const struct schema_path *path, const char *root,
                            char out[COVE_SCHEMA_PATH_MAX]);
 
 /* Compare names as deterministic CBOR orders keys: shorter first. */
 int cove_schema_name_compare(struct cove_bytes a, struct cove_bytes b);
 
-/* NULL where there is none of that name. */
-const struct schema_member *cove_schema_member(const struct schema_node *node,
+/* Of a sorted list. NULL where there is none of that name. */
+const struct schema_member *cove_schema_member(const struct schema_member *list,
+                                               size_t count,
                                                struct cove_bytes name);
+/* The same of the properties of a node. */
+const struct schema_member *cove_schema_property(const struct schema_node *node,
+                                                 struct cove_bytes name);
 
-/* --- reading: jsonschema.c walks nodes, jsonschema_keyword.c reads each
- * keyword's value, and calls back for the schemas inside it. */
-struct schema_parse {
-    struct cove_arena *arena;
-    struct cove_diag *diag;
-};
-
-struct schema_place { /* what is read, and how many schemas may nest in it */
-    const struct schema_path *path;
-    unsigned depth;
-};
-
-/* Errors: as cove_schema_parse. */
-COVE_MUST_CHECK int cove_schema_node_parse(struct schema_parse *p,
-                                           struct cove_bytes item,
-                                           struct schema_place at,
-                                           struct schema_node **out);
-COVE_MUST_CHECK int cove_schema_keyword_parse(struct schema_parse *p,
-                                              struct schema_node *node,
-                                              struct cove_bytes name,
-                                              struct cove_bytes item,
-                                              struct schema_place in);
-/* A property's x-type beside the rest of it. Errors: COVE_EFORMAT,
- * COVE_EKEYWORD. */
-COVE_MUST_CHECK int cove_schema_child_check(struct schema_parse *p,
-                                            const struct schema_node *node,
-                                            struct schema_place at);
-/* jsonschema_index.c: what x-index and x-unique ask for, gathered. Errors:
- * COVE_EFORMAT, COVE_ELIMIT. */
-COVE_MUST_CHECK int cove_schema_indexes_find(struct schema_parse *p,
-                                             struct cove_schema *schema);
-/* Errors: COVE_EFORMAT, always: "schema: /path: what". */
-int cove_schema_malformed(struct schema_parse *p, struct schema_place at,
-                          const char *what);
+/* A node as a field's reader wants it: $ref and an allOf of one are followed
+ * from here, at most COVE_SCHEMA_CHAIN times; NULL behind the last. */
+const struct schema_node *cove_schema_next(const struct schema_node *node);
+/* The types of a node, its own or those of the next that has any. */
+unsigned cove_schema_types(const struct schema_node *node);
 
 #endif

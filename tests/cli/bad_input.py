@@ -368,10 +368,17 @@ def migrations_that_cannot_be_are_refused_by_name(cove):
                 "there are: stars, tags, title")
         publish(NOTE, INVALID, "m.json", "unknown member")
         d.refused(["schema", "put", d.schema2], DRIFT, ["version 2", "cove migrate publish"])
-        for bad, says in (({"pattern": "a+"}, ["pattern"]), ({"format": "date"}, ["format"])):
+        for bad, says in (({"patern": "a+"}, ['did you mean "pattern"']),
+                          ({"pattern": "(a"}, ["/pattern", "ECMA-262"]),
+                          ({"anyOf": []}, ["/anyOf", "at least one"]),
+                          ({"$ref": "#/$defs/b"}, ["/$ref", "leads to no place"]),
+                          ({"$ref": "#/properties/a"}, ["/$ref", "back to itself"])):
             path = d.file("keyword.json", {**NOTE, "title": "Other",
                                            "properties": {"a": {"type": "string", **bad}}})
             d.refused(["schema", "put", path], INVALID, [*says, "/properties/a"])
+        path = d.file("far.json", {**NOTE, "title": "Other", "properties":
+                                   {"a": {"$ref": "https://example.org/a.json"}}})
+        d.refused(["schema", "put", path], NOT_FOUND, ["/properties/a/$ref", "is not here"])
 
 
 def a_published_version_never_changes(cove):

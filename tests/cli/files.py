@@ -286,7 +286,7 @@ def a_file_that_cannot_be_read_is_named(cove):
             ({k: v for k, v in TO2.items() if k != "steps"}, ['"steps" is missing']),
             ({k: v for k, v in TO2.items() if k != "schema"}, ['"schema" must name']),
             ({k: v for k, v in TO2.items() if k != "targetSchema"}, ['"targetSchema"']),
-            ({**TO2, "targetSchema": {**NOTE2, "pattern": "x"}}, ["targetSchema", "pattern"]),
+            ({**TO2, "targetSchema": {**NOTE2, "patern": "x"}}, ["targetSchema", "pattern"]),
             ({**TO2, "targetSchema": schema(2, stars=TEXT)}, ["does not lead to", '"stars"']),
             ({**TO2, "targetSchema": {**NOTE2, "title": "Other"}}, ['title "Other"']),
             ({**TO2, "steps": [{"hide": "nope"}]}, ["nope"]),
@@ -635,7 +635,7 @@ def push_takes_all_schemas_or_none(cove):
         y.write("Note.schema.json", schema(2, stars=TEXT, more=TEXT))
         y.write("Other.schema.json", {**other, "properties": {**other["properties"], "b": TEXT}})
         y.refused(["schema", "push", "-y"], DRIFT, "Other", "still version 1", '"version": 2')
-        y.write("Other.schema.json", '{"title": "Other", "version": 2, "pattern": "x"}')
+        y.write("Other.schema.json", '{"title": "Other", "version": 2, "patern": "x"}')
         y.refused(["schema", "push", "-y"], INVALID, "pattern")
         # one that does not say its version is the next at each push
         del other["version"]

@@ -457,7 +457,7 @@ START_TEST(publishing_names_what_is_wrong)
         int err;
     } bad[] = {
         {"{oops", COVE_EJSON},
-        {"{\"title\":\"X\",\"version\":1,\"properties\":{\"a\":{\"pattern\":"
+        {"{\"title\":\"X\",\"version\":1,\"properties\":{\"a\":{\"patern\":"
          "\"x\"}}}",
          COVE_EKEYWORD},
         {"{\"title\":\"X\",\"version\":1,\"properties\":{\"#a\":{}}}",

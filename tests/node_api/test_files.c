@@ -134,8 +134,8 @@ START_TEST(what_is_no_bundle_is_refused_by_name)
         {"7", COVE_EFORMAT, "must be an object"},
         {"{\"schemas\":[7]}", COVE_EFORMAT, "schemas[0]"},
         {"{\"migrations\":[" PLAIN "]}", COVE_ESTEP, "targetSchema"},
-        {"{\"schemas\":[{\"title\":\"Part\",\"pattern\":\"a\"}]}",
-         COVE_EKEYWORD, "pattern"},
+        {"{\"schemas\":[{\"title\":\"Part\",\"patern\":\"a\"}]}", COVE_EKEYWORD,
+         "pattern"},
         {WHOLE, COVE_ENOTFOUND, "no schema is called Part here"},
         {"{\"schemas\":[" V1 "],\"owner\":\"co_zzzzz\"}", COVE_ENOTFOUND, ""},
         {"{\"schemas\":[" V1 "],\"migrations\":[{\"schema\":\"Part\",\"from\":"

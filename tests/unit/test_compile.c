@@ -123,7 +123,9 @@ static void schema_refused(const char *schema, int code, const char *words)
 START_TEST(a_schema_that_cannot_be_published_is_refused_by_name)
 {
     schema_refused("{'title':", COVE_EJSON, "s.json");
-    schema_refused("{'title':'T','not':{}}", COVE_EKEYWORD, "/not");
+    schema_refused("{'title':'T','patern':'a'}", COVE_EKEYWORD,
+                   "/patern: 'patern' is no keyword, and would be carried as a "
+                   "note; did you mean 'pattern'?");
     schema_refused("{}", COVE_EFORMAT, "title");
     schema_refused("true", COVE_EFORMAT, "type object");
     schema_refused("{'title':'T','type':'array'}", COVE_EFORMAT, "type object");

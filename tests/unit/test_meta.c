@@ -80,8 +80,11 @@ START_TEST(what_is_none_is_refused_with_its_path)
             "{'title':'T','properties':{'a':{'minLength':'2'}}}",
             "/properties/a/minLength");
     refused(COVE_REGISTRY_SCHEMATA,
-            "{'title':'T','properties':{'a':{'pattern':'x'}}}",
-            "/properties/a/pattern");
+            "{'title':'T','properties':{'a':{'multipleOf':0}}}",
+            "/properties/a/multipleOf");
+    refused(COVE_REGISTRY_SCHEMATA,
+            "{'title':'T','properties':{'a':{'x-type':'x'}}}",
+            "/properties/a/x-type");
     refused(COVE_REGISTRY_SCHEMATA, "{'title':'T','allOf':[]}", "/allOf");
     refused(COVE_REGISTRY_MIGRATIONS, "{'from':1,'to':0,'steps':[]}", "/to");
     refused(COVE_REGISTRY_MIGRATIONS,
