@@ -29,9 +29,6 @@
  * its id. */
 #define FRESH_BYTE 0
 
-/* The one that level group shares, beyond the greatest id of a process. */
-#define GROUP_BYTE ((off_t)1 << 32)
-
 enum dir_file {
     FILE_ABSENT,
     FILE_BEGUN, /* less is in it than LMDB writes at first */
@@ -440,7 +437,7 @@ int cove_store_dir_open(struct cove_store_dir *dir, const char *path,
     }
     if (err == 0 && opt->level == COVE_LEVEL_GROUP) {
         dir->group = true;
-        errno = lock_byte(dir, GROUP_BYTE, F_RDLCK, true);
+        errno = lock_byte(dir, COVE_STORE_GROUP_BYTE, F_RDLCK, true);
         err = errno == 0 ? 0 : dir_fail(dir, "cannot lock " LOCK_FILE, diag);
     }
     if (err != 0) {
@@ -458,7 +455,8 @@ void cove_store_dir_close(struct cove_store_dir *dir)
         if (cove_store_dir_ours(dir)) {
             (void)lock_byte(dir, dir->fork.pid, F_UNLCK, false);
             (void)lock_byte(dir, FRESH_BYTE, F_UNLCK, false);
-            (void)lock_byte(dir, GROUP_BYTE, F_UNLCK, false);
+            (void)lock_byte(dir, COVE_STORE_GROUP_BYTE, F_UNLCK, false);
+            (void)lock_byte(dir, COVE_STORE_OPEN_BYTE, F_UNLCK, false);
         }
         close(dir->lock_fd);
     }
@@ -479,7 +477,13 @@ bool cove_store_dir_alone(const struct cove_store_dir *dir, bool alone)
     } else if (dir->group) {
         type = F_RDLCK;
     }
-    return lock_byte(dir, GROUP_BYTE, type, false) == 0;
+    return lock_byte(dir, COVE_STORE_GROUP_BYTE, type, false) == 0;
+}
+
+int cove_store_dir_opening(const struct cove_store_dir *dir, bool opening)
+{
+    return lock_byte(dir, COVE_STORE_OPEN_BYTE, opening ? F_WRLCK : F_UNLCK,
+                     opening);
 }
 
 void cove_store_dir_finish(const struct cove_store_dir *dir)

@@ -5,7 +5,8 @@
  *     lock.mdb   LMDB's table of readers
  *     open.lock  empty; who has the store open locks the byte at its pid, who
  *                makes one the byte 0; who has it open at level group shares
- *                the lock of a byte behind them all
+ *                the lock of a byte behind them all, and who is just opening
+ *                it locks the next
  *
  * Nothing is written to a directory that holds something else.
  */
@@ -16,6 +17,10 @@
 
 #include "core/fork.h"
 #include "core/store.h"
+
+/* Bytes of open.lock beyond the greatest id of a process. */
+#define COVE_STORE_GROUP_BYTE ((off_t)1 << 32)
+#define COVE_STORE_OPEN_BYTE  (COVE_STORE_GROUP_BYTE + 1)
 
 struct cove_store_dir {
     const char *path;      /* borrowed */
@@ -38,6 +43,10 @@ COVE_MUST_CHECK int cove_store_dir_open(struct cove_store_dir *dir,
 bool cove_store_dir_ours(const struct cove_store_dir *dir);
 /* Also after a failed open. In a forked child: keeps the parent's lock. */
 void cove_store_dir_close(struct cove_store_dir *dir);
+
+/* Open LMDB's environment alone, waiting for another process that does, or let
+ * the next one: an errno. */
+int cove_store_dir_opening(const struct cove_store_dir *dir, bool opening);
 
 /* A fresh store is made: let others open it. */
 void cove_store_dir_finish(const struct cove_store_dir *dir);

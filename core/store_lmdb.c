@@ -12,6 +12,8 @@
  */
 #include "core/store_lmdb.h"
 
+#include "core/store_agree.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
@@ -331,8 +333,8 @@ int cove_lmdb_copy(struct cove_lmdb *lmdb, int fd)
 }
 
 /* Open LMDB's environment; LMDB's code. */
-static int open_env(struct cove_lmdb *lmdb, const struct cove_store_dir *dir,
-                    const struct cove_store_options *opt)
+static int open_once(struct cove_lmdb *lmdb, const struct cove_store_dir *dir,
+                     const struct cove_store_options *opt)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t size = opt->map_bytes > 0 ? opt->map_bytes : MAP_FIRST;
@@ -359,18 +361,27 @@ static int open_env(struct cove_lmdb *lmdb, const struct cove_store_dir *dir,
     return rc;
 }
 
-/* Begin while opening: nothing of ours is in the map yet, which may be moved
- * where another process has made it larger since. */
-static int open_begin(struct cove_lmdb *lmdb, bool write, MDB_txn **txn)
+/* The same, alone, and with the last commit as it should be. */
+static int open_env(struct cove_lmdb *lmdb, const struct cove_store_dir *dir,
+                    const struct cove_store_options *opt)
 {
-    unsigned flags = write ? 0 : MDB_RDONLY;
-    int rc = mdb_txn_begin(lmdb->env, NULL, flags, txn);
+    bool agrees = opt->read_only; /* there is no table then */
+    int rc = agrees ? 0 : cove_store_dir_opening(dir, true);
 
-    while (rc == MDB_MAP_RESIZED) {
-        rc = mdb_env_set_mapsize(lmdb->env, 0);
-        if (rc == MDB_SUCCESS) {
-            rc = mdb_txn_begin(lmdb->env, NULL, flags, txn);
-        }
+    if (rc == MDB_SUCCESS) {
+        rc = open_once(lmdb, dir, opt);
+    }
+    if (rc == MDB_SUCCESS && !agrees) {
+        rc = cove_lmdb_agrees(lmdb->env, &agrees);
+    }
+    if (rc == MDB_SUCCESS && !agrees) {
+        cove_lmdb_close(lmdb);
+        rc = open_once(lmdb, dir, opt);
+        rc = rc == MDB_SUCCESS ? cove_lmdb_agrees(lmdb->env, &agrees) : rc;
+        rc = rc == MDB_SUCCESS && !agrees ? MDB_READERS_FULL : rc;
+    }
+    if (!opt->read_only) {
+        (void)cove_store_dir_opening(dir, false);
     }
     return rc;
 }
@@ -402,7 +413,7 @@ static int open_extend(struct cove_lmdb *lmdb, bool read_only)
     if (read_only) {
         return MDB_CORRUPTED; /* a copy has all its pages */
     }
-    rc = open_begin(lmdb, true, &txn);
+    rc = cove_lmdb_open_begin(lmdb->env, true, &txn);
     if (rc != MDB_SUCCESS) {
         return rc;
     }
@@ -466,7 +477,7 @@ static int open_trees(struct cove_lmdb *lmdb, const struct cove_store_dir *dir,
                       struct cove_diag *diag)
 {
     MDB_txn *txn;
-    int rc = open_begin(lmdb, write, &txn);
+    int rc = cove_lmdb_open_begin(lmdb->env, write, &txn);
 
     if (rc != MDB_SUCCESS) {
         return rc;

@@ -58,7 +58,8 @@ static int shrink_lock(const struct shrinker *s, off_t from, off_t len)
     return errno == EACCES ? COVE_EBUSY : cove_store_errno(errno);
 }
 
-/* All bytes but our own, from the first pid on. */
+/* All bytes but our own, from the first pid on; the last is for openings, ours
+ * among them, and nobody gets there without one of the others. */
 static int shrink_alone(struct shrinker *s)
 {
     off_t own = getpid();
@@ -77,7 +78,7 @@ static int shrink_alone(struct shrinker *s)
         err = shrink_lock(s, 1, own - 1);
     }
     if (err == 0) {
-        err = shrink_lock(s, own + 1, 0);
+        err = shrink_lock(s, own + 1, COVE_STORE_OPEN_BYTE - own - 1);
     }
     s->alone = err == 0;
     return err;
