@@ -11,9 +11,8 @@
  * here), or no token where one is set, gets no further. Memory, connections and
  * the time that one may last are bounded.
  */
-#include <microhttpd.h>
-
 #include "cli/serve.h"
+#include "cli/serve_mhd.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -58,6 +57,9 @@ struct serve_http {
     char host[SERVE_VALUE]; /* of the address, as configured */
 };
 
+/* The library, from when a port is opened. */
+static const struct serve_mhd *mhd;
+
 /* ------------------------------------------------------------------- replies
  */
 
@@ -69,18 +71,18 @@ static enum MHD_Result http_give(struct MHD_Connection *connection,
     if (response == NULL) {
         return MHD_NO;
     }
-    (void)MHD_add_response_header(response, "Connection", "close");
-    (void)MHD_add_response_header(response, "Cache-Control", "no-store");
-    (void)MHD_add_response_header(response, "X-Content-Type-Options",
-                                  "nosniff");
+    (void)mhd->add_response_header(response, "Connection", "close");
+    (void)mhd->add_response_header(response, "Cache-Control", "no-store");
+    (void)mhd->add_response_header(response, "X-Content-Type-Options",
+                                   "nosniff");
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
-        (void)MHD_add_response_header(response, "Allow", "GET, HEAD");
+        (void)mhd->add_response_header(response, "Allow", "GET, HEAD");
     } else if (status == MHD_HTTP_UNAUTHORIZED) {
-        (void)MHD_add_response_header(response, "WWW-Authenticate",
-                                      "Bearer realm=\"cove\"");
+        (void)mhd->add_response_header(response, "WWW-Authenticate",
+                                       "Bearer realm=\"cove\"");
     }
-    result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
+    result = mhd->queue_response(connection, status, response);
+    mhd->destroy_response(response);
     return result;
 }
 
@@ -90,12 +92,12 @@ static enum MHD_Result http_say(struct MHD_Connection *connection,
 {
     char line[SERVE_VALUE + 2];
     int len = snprintf(line, sizeof(line), "%s\n", text);
-    struct MHD_Response *response = MHD_create_response_from_buffer(
+    struct MHD_Response *response = mhd->create_response_from_buffer(
         (size_t)len, line, MHD_RESPMEM_MUST_COPY);
 
     if (response != NULL) {
-        (void)MHD_add_response_header(response, "Content-Type",
-                                      "text/plain; charset=utf-8");
+        (void)mhd->add_response_header(response, "Content-Type",
+                                       "text/plain; charset=utf-8");
     }
     return http_give(connection, status, response);
 }
@@ -134,7 +136,7 @@ static void job_after(uv_work_t *work, int status)
     (void)status;
     for (size_t i = 0; i < HTTP_CONNECTIONS; i++) {
         if (http->conns[i].waits) {
-            MHD_resume_connection(http->conns[i].connection);
+            mhd->resume_connection(http->conns[i].connection);
         }
     }
     http_run(http);
@@ -157,10 +159,10 @@ static enum MHD_Result http_metrics(struct serve_http *http,
             return http_say(conn->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
                             "the store cannot be read; the log says why");
         }
-        response = MHD_create_response_from_buffer(job->len, job->text,
-                                                   MHD_RESPMEM_MUST_COPY);
+        response = mhd->create_response_from_buffer(job->len, job->text,
+                                                    MHD_RESPMEM_MUST_COPY);
         if (response != NULL) {
-            (void)MHD_add_response_header(
+            (void)mhd->add_response_header(
                 response, "Content-Type",
                 "text/plain; version=0.0.4; charset=utf-8");
         }
@@ -180,7 +182,7 @@ static enum MHD_Result http_metrics(struct serve_http *http,
                             job_after);
     }
     conn->waits = true;
-    MHD_suspend_connection(conn->connection);
+    mhd->suspend_connection(conn->connection);
     return MHD_YES;
 }
 
@@ -217,8 +219,8 @@ static bool http_host_is_ours(const struct serve_http *http,
     size_t len;
     int port;
 
-    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, http_host,
-                                    &hosts);
+    (void)mhd->get_connection_values(connection, MHD_HEADER_KIND, http_host,
+                                     &hosts);
     len = hosts.last != NULL ? strlen(hosts.last) : 0;
     if (hosts.count != 1 || len == 0 || len > 300) {
         return false;
@@ -245,8 +247,8 @@ static bool http_token_is_right(const struct serve_http *http,
                                 struct MHD_Connection *connection)
 {
     const char *token = http->serve->config.of[SERVE_HTTP_TOKEN].value;
-    const char *given = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-                                                    "Authorization");
+    const char *given = mhd->lookup_connection_value(
+        connection, MHD_HEADER_KIND, "Authorization");
     size_t len = strlen(token);
     unsigned differs = 0;
 
@@ -265,12 +267,12 @@ static bool http_token_is_right(const struct serve_http *http,
 
 static bool http_has_body(struct MHD_Connection *connection)
 {
-    const char *len = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-                                                  "Content-Length");
+    const char *len = mhd->lookup_connection_value(connection, MHD_HEADER_KIND,
+                                                   "Content-Length");
 
     return (len != NULL && strcmp(len, "0") != 0) ||
-           MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-                                       "Transfer-Encoding") != NULL;
+           mhd->lookup_connection_value(connection, MHD_HEADER_KIND,
+                                        "Transfer-Encoding") != NULL;
 }
 
 static enum MHD_Result http_page(struct serve_http *http,
@@ -381,11 +383,11 @@ static void http_run(struct serve_http *http)
     /* Where all places were taken it listens again at the begin of a run. */
     do {
         http->left = false;
-        (void)MHD_run(http->daemon);
+        (void)mhd->run(http->daemon);
     } while (http->left && ++runs < HTTP_CONNECTIONS);
     if (http->left) { /* others first */
         (void)uv_timer_start(&http->timer, http_on_timer, 0, 0);
-    } else if (MHD_get_timeout(http->daemon, &wait_ms) == MHD_YES) {
+    } else if (mhd->get_timeout(http->daemon, &wait_ms) == MHD_YES) {
         (void)uv_timer_start(&http->timer, http_on_timer, wait_ms, 0);
     } else {
         (void)uv_timer_stop(&http->timer);
@@ -410,8 +412,8 @@ static void http_on_look(uv_timer_t *timer)
         const union MHD_ConnectionInfo *fd =
             conn->connection == NULL || conn->waits || now_ms < conn->until_ms
                 ? NULL
-                : MHD_get_connection_info(conn->connection,
-                                          MHD_CONNECTION_INFO_CONNECTION_FD);
+                : mhd->get_connection_info(conn->connection,
+                                           MHD_CONNECTION_INFO_CONNECTION_FD);
 
         if (fd != NULL) {
             (void)shutdown(fd->connect_fd, SHUT_RDWR);
@@ -468,7 +470,7 @@ static bool http_start(struct serve_http *http, int fd)
     uv_loop_t *loop = &http->serve->loop;
     const union MHD_DaemonInfo *epoll;
 
-    http->daemon = MHD_start_daemon(
+    http->daemon = mhd->start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, http_request,
         http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -478,10 +480,10 @@ static bool http_start(struct serve_http *http, int fd)
     if (http->daemon == NULL) {
         return false;
     }
-    epoll = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    epoll = mhd->get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (epoll == NULL ||
         uv_poll_init(loop, &http->poll, epoll->epoll_fd) != 0) {
-        MHD_stop_daemon(http->daemon);
+        mhd->stop_daemon(http->daemon);
         return false;
     }
     (void)uv_timer_init(loop, &http->timer);
@@ -497,11 +499,20 @@ static bool http_start(struct serve_http *http, int fd)
 
 int serve_http_open(struct serve *serve, struct serve_http **out)
 {
-    struct serve_http *http = calloc(1, sizeof(*http));
     const char *text = serve->config.of[SERVE_HTTP].value;
     char host[SERVE_VALUE];
     int port = 0, fd = -1;
+    const char *why;
+    struct serve_http *http;
 
+    mhd = serve_mhd_load(&why);
+    if (mhd == NULL) {
+        return cli_fail(CLI_INVALID,
+                        "%s: http = %s: libmicrohttpd is not installed (%s); "
+                        "Debian has it in libmicrohttpd12",
+                        serve->config.of[SERVE_HTTP].place, text, why);
+    }
+    http = calloc(1, sizeof(*http));
     if (http == NULL) {
         return cli_fail(CLI_ERROR, "out of memory");
     }
@@ -541,7 +552,7 @@ static void http_on_close(uv_handle_t *handle)
 
     http->handles--;
     if (http->handles == 0) {
-        MHD_stop_daemon(http->daemon);
+        mhd->stop_daemon(http->daemon);
         free(http);
     }
 }
