@@ -82,6 +82,16 @@ static void human_steps(const json_t *reply)
     }
 }
 
+static void human_mended(const json_t *reply)
+{
+    if (cli_int(reply, "mendedByStep") > 0) {
+        printf("%" JSON_INTEGER_FORMAT
+               " documents have values that the new rules do not allow, and "
+               "that a step mends\n",
+               cli_int(reply, "mendedByStep"));
+    }
+}
+
 static void human_costs(const json_t *reply)
 {
     json_int_t documents = cli_int(reply, "documents");
@@ -112,6 +122,7 @@ static void human_plan(const json_t *reply)
 
     human_invalid_before(reply);
     human_newly_invalid(reply);
+    human_mended(reply);
     human_steps(reply);
     human_costs(reply);
     json_array_foreach(json_object_get(reply, "examples"), i, e)

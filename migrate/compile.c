@@ -315,8 +315,10 @@ int cove_compile_migration(struct cove_arena *arena,
                            struct cove_compiled *out, struct cove_diag *diag)
 {
     const struct cove_migration *m = request->migration;
-    struct compile c = {
-        .arena = arena, .diag = diag, .target = request->target->schema};
+    struct compile c = {.arena = arena,
+                        .diag = diag,
+                        .target = request->target->schema,
+                        .target_cbor = request->target->cbor};
     struct compile_check check = {.arena = arena,
                                   .journal = request->journal,
                                   .schema = request->target->schema,

@@ -71,6 +71,12 @@ static const struct grammar_word words[] = {
       {"lossy", FORM_BOOL, false}},
      "{\"convert\":{\"field\":\"size\",\"to\":{\"type\":\"integer\"},"
      "\"forward\":[\"int_of_text\"],\"back\":[\"text_of_int\"]}}"},
+    {"mend",
+     {{"field", FORM_NAME, true},
+      {"map", FORM_VALUE, false},
+      {"else", FORM_VALUE, false},
+      {"back", FORM_PIPE_NULL, false}},
+     "{\"mend\":{\"field\":\"colour\",\"map\":[[\"blu\",\"blue\"]]}}"},
     {"split",
      {{"field", FORM_NAME, true},
       {"into", FORM_NAMES, true},

@@ -10,6 +10,7 @@
  *   compile_field.c   the fields as the words find and leave them, and the ops
  *   compile_word.c    words about names and limits → ops
  *   compile_link.c    words that link a new field to others → ops
+ *   compile_mend.c    the word mend → the word convert
  *   compile_child.c   words about fields that are documents → ops
  *   compile_check.c   a body against journal and schema: compile_check.h
  *   compile.c         bodies
@@ -142,6 +143,7 @@ struct compile {
     struct cove_arena *arena;
     struct cove_diag *diag;
     const struct cove_schema *target; /* NULL in `down` */
+    struct cove_bytes target_cbor;    /* the file that it was read from */
     /* encoded items that register ids are hashed from: the parents' hex ids
      * and the file */
     struct cove_bytes seed;
@@ -251,6 +253,10 @@ COVE_MUST_CHECK int cove_word_join(struct compile *c,
 COVE_MUST_CHECK int cove_word_compute(struct compile *c,
                                       const struct cove_word *word);
 COVE_MUST_CHECK int cove_word_same(struct compile *c,
+                                   const struct cove_word *word);
+
+/* --- compile_mend.c */
+COVE_MUST_CHECK int cove_word_mend(struct compile *c,
                                    const struct cove_word *word);
 
 /* --- compile_child.c */

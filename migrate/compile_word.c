@@ -296,6 +296,7 @@ static const struct {
     {"require", word_require},
     {"optional", word_optional},
     {"convert", cove_word_convert},
+    {"mend", cove_word_mend},
     {"split", cove_word_split},
     {"join", cove_word_join},
     {"compute", cove_word_compute},

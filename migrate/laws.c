@@ -152,8 +152,8 @@ static enum cove_type judge_type(const struct judge *j, struct cove_bytes reg,
 /* How many conversions does a word make? */
 static size_t word_makes(const struct cove_word *word)
 {
-    static const char *const one[] = {"convert", "split", "join", "each",
-                                      "to_list"};
+    static const char *const one[] = {"convert", "split",   "join",
+                                      "each",    "to_list", "mend"};
     struct cove_bytes fields;
     struct cove_reader r;
 
@@ -184,7 +184,9 @@ static bool judge_word(const struct judge *j, size_t nth,
             struct cove_bytes said = cove_member_text(word, "field");
 
             *field = said.len > 0 ? said : *field;
-            return cove_member_true(word, "lossy");
+            /* What is mended is meant to come back as what it was mended to. */
+            return cove_member_true(word, "lossy") ||
+                   cove_bytes_equal(word->word, cove_bytes_text("mend"));
         }
         nth -= makes;
     }

@@ -7,6 +7,8 @@
  */
 #include "migrate/trial.h"
 
+#include "migrate/judge.h"
+
 struct trial {
     struct cove_catalog *catalog;
     struct cove_store_txn *txn;
@@ -153,6 +155,38 @@ static int trial_judge(struct trial *r, struct cove_loaded *loaded,
     return err == COVE_EINVALID || err == COVE_ESCHEMA ? 0 : err;
 }
 
+/* Would a field break the new rules with the value that it had, and does not,
+ * since another register of the same type stands in its place? */
+static int trial_spared(const struct trial *r, struct cove_loaded *before,
+                        const struct cove_loaded *after, bool *spared)
+{
+    struct cove_judge judge;
+    int err =
+        cove_judge_open(r->catalog, r->txn, r->t->schema, &r->t->after, &judge);
+
+    *spared = false;
+    for (size_t i = 0; err == 0 && judge.schema != NULL && !*spared &&
+                       i < before->plan->field_count;
+         i++) {
+        const struct cove_plan_register *old, *made;
+        struct cove_field field;
+        uint32_t reg;
+
+        err = cove_view_field(&before->view, i, &field);
+        if (err != 0 || field.cell.kind != COVE_PRESENT || field.from_default ||
+            !cove_plan_find_name(after->plan, field.name, &reg)) {
+            continue;
+        }
+        old = &before->plan->registers[field.reg];
+        made = &after->plan->registers[reg];
+        *spared =
+            old->type == made->type && !cove_bytes_equal(old->id, made->id) &&
+            cove_schema_check_field(judge.schema, field.name, field.cell.bytes,
+                                    NULL) == COVE_ESCHEMA;
+    }
+    return err;
+}
+
 static int trial_evaluate(struct trial *r, cove_num num)
 {
     struct cove_trial *t = r->t;
@@ -193,6 +227,11 @@ static int trial_evaluate(struct trial *r, cove_num num)
     if (was && !is) {
         t->newly_invalid++;
         err = reason_note(t, &after, why_after.text);
+    } else if (was) {
+        bool spared;
+
+        err = trial_spared(r, &before, &after, &spared);
+        t->spared += err == 0 && spared;
     }
     if (err == 0 && r->slice->report != NULL) {
         err = r->slice->report(r->slice->ctx, &doc);

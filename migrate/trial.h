@@ -46,6 +46,8 @@ struct cove_trial {
     uint64_t due, copies, bytes; /* documents with copies to write, these, and
                                     what they take in the log, about */
     uint64_t invalid_before, newly_invalid, mended;
+    uint64_t spared; /* valid at both, though at `after` what they had at
+                        `before` would not be: a step changes it */
     struct cove_trial_reason *reasons;
     size_t reason_count, reason_cap;
 };

@@ -1,6 +1,7 @@
 /* admin_doc.c: the verbs on documents: init, key, new-group, new, get, header,
  * set, find. */
 #include "node/admin.h"
+#include "node/validate.h"
 
 #include "core/cbor.h"
 #include "core/value.h"
@@ -289,6 +290,9 @@ static int verb_get(struct admin *a)
         return err;
     }
     err = node_doc_shown(txn, loaded, &show, &a->reply);
+    if (err == 0 && show.at == NULL) {
+        err = node_broken_json(txn, loaded, &a->reply);
+    }
     if (err == 0 && how.depth > 0) {
         err = node_doc_follow(txn, &loaded->doc.id, &how, &a->reply);
     }

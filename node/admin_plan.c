@@ -500,6 +500,7 @@ static void plan_reply(struct plan *p)
                    {"moved", t->moved},
                    {"newlyInvalidDocuments", t->newly_invalid},
                    {"mended", t->mended},
+                   {"mendedByStep", t->spared},
                    {"due", t->due},
                    {"copies", t->copies},
                    {"bytes", t->bytes},

@@ -139,6 +139,30 @@ void node_flaw_json(struct node_json *j, const struct cove_flaw *flaw)
     node_json_text(j, flaw->text);
 }
 
+static void broken_json(struct node_json *j, const struct cove_flaws *flaws)
+{
+    node_json_key(j, "broken");
+    node_json_open(j, '[');
+    for (size_t i = 0; i < flaws->count; i++) {
+        node_json_open(j, '{');
+        node_flaw_json(j, &flaws->at[i]);
+        node_json_close(j, '}');
+    }
+    node_json_close(j, ']');
+}
+
+int node_broken_json(struct cove_txn *txn, struct cove_loaded *loaded,
+                     struct node_json *j)
+{
+    struct cove_flaws flaws = {.arena = &txn->arena};
+    int err = cove_loaded_flaws(txn->worker->catalog, txn->txn, loaded, &flaws);
+
+    if (err == 0 && flaws.count > 0) {
+        broken_json(j, &flaws);
+    }
+    return err;
+}
+
 int node_wrong_find(struct cove_txn *txn, struct cove_loaded *loaded,
                     struct cove_arena *arena, struct node_wrong *out)
 {
@@ -189,14 +213,7 @@ void node_wrong_json(struct node_json *j, const struct node_wrong *wrong)
     node_json_key(j, "why");
     node_json_text(j, wrong->flaws.count > 0 ? wrong->flaws.at[0].text
                                              : wrong->misfits.at[0].flaw.text);
-    node_json_key(j, "broken");
-    node_json_open(j, '[');
-    for (size_t i = 0; i < wrong->flaws.count; i++) {
-        node_json_open(j, '{');
-        node_flaw_json(j, &wrong->flaws.at[i]);
-        node_json_close(j, '}');
-    }
-    node_json_close(j, ']');
+    broken_json(j, &wrong->flaws);
     node_json_key(j, "writes");
     node_json_open(j, '[');
     for (size_t i = 0; i < wrong->misfits.count; i++) {

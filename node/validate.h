@@ -18,6 +18,10 @@ struct node_wrong {
     struct cove_misfits misfits;
     bool any;
 };
+/* "broken", where anything is: what is shown and breaks a rule. Errors: of
+ * loading. */
+int node_broken_json(struct cove_txn *txn, struct cove_loaded *loaded,
+                     struct node_json *j);
 /* In the arena. Errors: of loading. */
 int node_wrong_find(struct cove_txn *txn, struct cove_loaded *loaded,
                     struct cove_arena *arena, struct node_wrong *out);

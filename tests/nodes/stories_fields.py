@@ -129,6 +129,66 @@ def s18_a_required_field_with_a_default_needs_no_data_job(cove):
         s.shows(ids[1], 2, {"name": "1", "status": "gone"})
 
 
+def s19_an_enum_that_not_all_keep_to_hides_nothing(cove):
+    """colour was any text, and becomes red or green; some have "blu"."""
+    enum = {**TEXT, "enum": ["red", "green"]}
+    with story(cove, {"colour": TEXT}) as s:
+        red, blu, late = s.begin({"colour": "red"}, {"colour": "blu"}, {"colour": "green"})
+        plan = s.publish([], {"colour": enum})
+        check(plan["newlyInvalidDocuments"] == 1, plan)
+        s.write(s.a, red, 2, colour="green")
+        s.write(s.b, late, 1, colour="teal")
+        s.settle(1, 2)
+        check(s.copies() == [0, 0], "copies", s.copies())
+        for ident, colour in ((red, "green"), (blu, "blu"), (late, "teal")):
+            s.shows(ident, 1, {"colour": colour})
+            s.shows(ident, 2, {"colour": colour})
+        for node in s.nodes:
+            broken_at(node, 1, {})
+            broken_at(node, 2, {blu: "/colour", late: "/colour"})
+        s.write(s.b, late, 2, colour="red")
+        s.settle(1, 2)
+        for node in s.nodes:
+            broken_at(node, 2, {blu: "/colour"})
+
+
+def s19_what_a_narrower_enum_leaves_out_reads_as_it_is_mended(cove):
+    """The same, and the step says that blu is blue: so version 2 sees, and
+    version 1 what was written."""
+    enum = {**TEXT, "enum": ["red", "blue"]}
+    mend = {"mend": {"field": "colour", "map": [["blu", "blue"]]}}
+    with story(cove, {"colour": TEXT}) as s:
+        red, blu, late = s.begin({"colour": "red"}, {"colour": "blu"}, {"colour": "red"})
+        plan = s.publish([mend], {"colour": enum})
+        check((plan["newlyInvalidDocuments"], plan["mendedByStep"]) == (0, 1), plan)
+        s.write(s.b, late, 1, colour="blu")
+        s.write(s.a, red, 2, colour="blue")
+        s.settle(1, 2)
+        for ident, old, new in ((red, "blue", "blue"), (blu, "blu", "blue"), (late, "blu", "blue")):
+            s.shows(ident, 1, {"colour": old})
+            s.shows(ident, 2, {"colour": new})
+        s.write(s.b, late, 1, colour="teal")
+        s.settle(1, 2)
+        s.shows(late, 1, {"colour": "teal"})
+        s.shows(late, 2, {}, {"colour": "teal"})
+        for node in s.nodes:
+            broken_at(node, 1, {})
+            broken_at(node, 2, {late: "/colour"})
+
+
+def broken_at(node, version, wanted):
+    """What is listed as invalid, and where, counted and marked alike."""
+    found = node.json("find", "Thing", "--as", version, "--invalid")["documents"]
+    paths = {d["id"]: " ".join(b["path"] for b in d["broken"]) for d in found}
+    check(paths == wanted, f"{node.name} at {version}: invalid", paths, "not", wanted)
+    counted = node.json("find", "Thing", "--as", version, "--invalid", "--count")["count"]
+    status = node.json("status", f"Thing@{version}")["invalid"]
+    check(counted == status == len(wanted), f"{node.name} at {version}:", counted, status)
+    for ident in wanted:
+        marked = node.document(ident, version).get("broken")
+        check(marked, f"{node.name} at {version}: get does not mark", ident)
+
+
 def s33_two_fields_that_meant_the_same_are_one_value(cove):
     """mail and email were both written; they are declared the same."""
     both = {"mail": TEXT, "email": TEXT}
@@ -172,5 +232,7 @@ if __name__ == "__main__":
         s6_a_new_field_of_an_old_name_never_gets_the_old_fields_writes,
         s17_what_is_removed_is_kept_for_who_still_reads_it,
         s18_a_required_field_with_a_default_needs_no_data_job,
+        s19_an_enum_that_not_all_keep_to_hides_nothing,
+        s19_what_a_narrower_enum_leaves_out_reads_as_it_is_mended,
         s33_two_fields_that_meant_the_same_are_one_value,
         s39_what_a_newer_app_added_survives_a_save_by_an_older_one]))
