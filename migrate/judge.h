@@ -75,12 +75,24 @@ COVE_MUST_CHECK int cove_flaws_add(struct cove_flaws *flaws,
 COVE_MUST_CHECK int cove_judge_new(const struct cove_judge *judge,
                                    struct cove_bytes value,
                                    struct cove_flaws *flaws);
-/* The same of what a loaded document shows; values that did not convert, too.
- * Nothing of what is raw. Errors: as of loading. */
+/* The same of what a loaded document shows: the fields of a map, or the items
+ * of a list that is a field; values that did not convert, too. Nothing of what
+ * is raw. Errors: as of loading. */
 COVE_MUST_CHECK int cove_loaded_flaws(struct cove_catalog *catalog,
                                       struct cove_store_txn *txn,
                                       struct cove_loaded *loaded,
                                       struct cove_flaws *flaws);
+/* The same of the lists and maps that its fields are, which are loaded for it.
+ */
+COVE_MUST_CHECK int cove_children_flaws(struct cove_catalog *catalog,
+                                        struct cove_store_txn *txn,
+                                        struct cove_loaded *loaded,
+                                        struct cove_flaws *flaws);
+/* judge_child.c: of such a list alone. */
+COVE_MUST_CHECK int cove_items_flaws(struct cove_catalog *catalog,
+                                     struct cove_store_txn *txn,
+                                     struct cove_loaded *loaded,
+                                     struct cove_flaws *flaws);
 
 /* A user's write behind a field that breaks the rules of the version it was
  * made at: by somebody whose build did not enforce them, or who was told not

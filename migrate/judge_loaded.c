@@ -149,7 +149,10 @@ int cove_loaded_flaws(struct cove_catalog *catalog, struct cove_store_txn *txn,
     struct judging g;
 
     if (loaded->raw) {
-        return 0;
+        return cove_loaded_is_child(loaded) &&
+                       loaded->doc.header.type == COVE_DOC_COLIST
+                   ? cove_items_flaws(catalog, txn, loaded, flaws)
+                   : 0;
     }
     int err = judging_begin(catalog, txn, loaded, &g);
 

@@ -172,6 +172,9 @@ int node_wrong_find(struct cove_txn *txn, struct cove_loaded *loaded,
     memset(out, 0, sizeof(*out));
     out->flaws.arena = arena;
     err = cove_loaded_flaws(catalog, txn->txn, loaded, &out->flaws);
+    err = err != 0
+              ? err
+              : cove_children_flaws(catalog, txn->txn, loaded, &out->flaws);
     err = err != 0 ? err
                    : cove_loaded_misfits(catalog, txn->txn, loaded, arena,
                                          &out->misfits);
@@ -338,6 +341,9 @@ static int check_shown(struct check *c, struct cove_txn *txn,
     err = err != 0 ? err
                    : cove_loaded_flaws(txn->worker->catalog, txn->txn, &loaded,
                                        &flaws);
+    err = err != 0 ? err
+                   : cove_children_flaws(txn->worker->catalog, txn->txn,
+                                         &loaded, &flaws);
     if (err == 0) {
         check_flaws(c, &flaws);
     }

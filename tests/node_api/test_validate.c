@@ -633,6 +633,56 @@ START_TEST(a_narrower_rule_marks_a_value_in_that_version_only)
 }
 END_TEST
 
+/* The document that a field is. */
+static struct cove_id child_of(struct cove_txn *txn, const struct cove_id *id,
+                               const char *field, enum cove_covalue type)
+{
+    struct cove_id child;
+
+    api_ok(cove_child(txn, id, field, type, &child), a.store);
+    return child;
+}
+
+START_TEST(items_and_fields_inside_are_judged_with_the_document_they_are_in)
+{
+    struct cove_id id, list, map;
+    struct cove_txn *txn;
+
+    api_ok(cove_schema_add(
+               a.store,
+               "{\"title\":\"Thing2\",\"version\":1,\"properties\":{\"tags\":"
+               "{\"type\":\"array\",\"x-type\":\"list\",\"items\":{\"type\":"
+               "\"string\",\"maxLength\":3}},\"at\":{\"type\":\"object\","
+               "\"x-type\":\"map\",\"properties\":{\"zip\":{\"type\":"
+               "\"integer\",\"minimum\":1}}}}}",
+               &group),
+           a.store);
+    id = api_new(&a, "Thing2", NULL);
+    reopen(&a, COVE_VALIDATE_REPORT);
+    cove_set_log(a.store, tell, NULL);
+    told[0] = '\0';
+    txn = api_begin(&a, COVE_WRITE);
+    list = child_of(txn, &id, "tags", COVE_COLIST);
+    map = child_of(txn, &id, "at", COVE_COMAP);
+    api_ok(cove_list_insert(txn, &list, 0, cove_text("abc")), a.store);
+    api_ok(cove_list_insert(txn, &list, 1, cove_text("abcd")), a.store);
+    api_ok(cove_set(txn, &map, "zip", cove_int(0)), a.store);
+    api_ok(cove_commit(txn), a.store);
+    ck_assert_ptr_nonnull(strstr(told, "/tags breaks the rule"));
+    ck_assert_int_eq(reported(&a, "report"), 2);
+
+    json_t *reply = admin(&a, "{\"do\":\"find\",\"schema\":\"Thing2\","
+                              "\"invalid\":true}");
+    const json_t *flaws = json_object_get(
+        json_array_get(json_object_get(reply, "documents"), 0), "broken");
+
+    ck_assert_uint_eq(json_array_size(flaws), 2);
+    ck_assert_str_eq(text_at(flaws, 0, "path"), "/at/zip");
+    ck_assert_str_eq(text_at(flaws, 1, "path"), "/tags/1");
+    json_decref(reply);
+}
+END_TEST
+
 START_TEST(what_a_newer_version_wrote_may_be_wrong_in_an_older_one_alone)
 {
     struct cove_id id = new_one(&a, 1, GOOD);
@@ -675,6 +725,9 @@ int main(void)
     tcase_add_test(tests, a_narrower_rule_marks_a_value_in_that_version_only);
     tcase_add_test(
         tests, what_a_newer_version_wrote_may_be_wrong_in_an_older_one_alone);
+    tcase_add_test(
+        tests,
+        items_and_fields_inside_are_judged_with_the_document_they_are_in);
     suite_add_tcase(suite, tests);
     return harness_run(suite);
 }
