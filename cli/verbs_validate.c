@@ -242,8 +242,8 @@ static int validate_schema(struct validate *v, const char *word)
         .size = sizeof(memory),
         .flags = COVE_OPEN_CREATE | COVE_OPEN_MEMORY,
     };
-    bool file = access(word, F_OK) == 0 || strchr(word, '/') != NULL ||
-                ends_with(word, ".json");
+    bool file = strcmp(word, "-") == 0 || access(word, F_OK) == 0 ||
+                strchr(word, '/') != NULL || ends_with(word, ".json");
 
     if (!file) {
         cli_schema_word(word, v->schema);
@@ -257,6 +257,33 @@ static int validate_schema(struct validate *v, const char *word)
     return err != 0 ? cli_failed(v->cli, err) : code;
 }
 
+/* The two words are there. */
+static int validate_words(struct validate *v, const char *schema,
+                          const char *word)
+{
+    int code;
+
+    if (strcmp(schema, "-") == 0 && strcmp(word, "-") == 0) {
+        return cli_fail(CLI_USAGE,
+                        "schema and document cannot both come from standard "
+                        "input");
+    }
+    code = validate_schema(v, schema);
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (strncmp(word, "co_z", 4) != 0 || access(word, F_OK) == 0) {
+        return validate_file(v, word);
+    }
+    v->from = word;
+    return json_object_get(v->schema, "schema") != NULL
+               ? validate_ask(v, json_pack("{s:s}", "id", word))
+               : cli_fail(CLI_USAGE,
+                          "%s is in a store: name the schema as "
+                          "NAME[@VERSION], not as a file",
+                          word);
+}
+
 int cli_schema_check(struct cli *cli)
 {
     struct validate v = {
@@ -265,29 +292,13 @@ int cli_schema_check(struct cli *cli)
     const char *word = schema != NULL ? cli_word(cli) : NULL;
     int code = cli_end(cli, false);
 
-    if (code == CLI_OK && word == NULL) {
+    if (code == CLI_OK && (schema == NULL || word == NULL)) {
         code = cli_fail(CLI_USAGE,
                         "schema check needs a schema, a file or NAME[@VERSION] "
                         "of the store, and what to judge by it: a file of "
                         "JSON, - for standard input, or the ID of a document");
-    }
-    if (code == CLI_OK && strcmp(schema, "-") == 0 && strcmp(word, "-") == 0) {
-        code = cli_fail(CLI_USAGE,
-                        "schema and document cannot both come from standard "
-                        "input");
-    }
-    code = code == CLI_OK ? validate_schema(&v, schema) : code;
-    if (code == CLI_OK && strncmp(word, "co_z", 4) == 0 &&
-        access(word, F_OK) != 0) {
-        v.from = word;
-        code = json_object_get(v.schema, "schema") != NULL
-                   ? validate_ask(&v, json_pack("{s:s}", "id", word))
-                   : cli_fail(CLI_USAGE,
-                              "%s is in a store: name the schema as "
-                              "NAME[@VERSION], not as a file",
-                              word);
     } else if (code == CLI_OK) {
-        code = validate_file(&v, word);
+        code = validate_words(&v, schema, word);
     }
     code = code == CLI_OK ? say_end(&v) : code;
     json_decref(v.schema);

@@ -231,7 +231,7 @@ static void flaw_read(struct cove_bytes text, const char *rule,
         out->rule = cove_bytes_text(rule != NULL ? rule : "");
     }
     if (out->path.len > 0 && out->path.at[0] != '/') {
-        out->path = cove_bytes(NULL, 0); /* "the document" */
+        out->path = cove_bytes_text(""); /* "the document" */
     }
 }
 

@@ -59,7 +59,7 @@ int cove_items_flaws(struct cove_catalog *catalog, struct cove_store_txn *txn,
     for (size_t i = 0;
          err == 0 && i < len && flaws->count - before < CHILD_FLAWS; i++) {
         struct cove_diag why = {0}, named;
-        const char *rule;
+        const char *rule = NULL;
 
         err = item_judge(&judge, loaded, i, &why, &rule);
         if (err == COVE_ESCHEMA || err == COVE_EINVALID) {

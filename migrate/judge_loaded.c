@@ -158,7 +158,7 @@ int cove_loaded_flaws(struct cove_catalog *catalog, struct cove_store_txn *txn,
 
     for (size_t i = 0; err == 0 && i < loaded->plan->field_count; i++) {
         struct cove_diag why = {0};
-        const char *rule;
+        const char *rule = NULL;
 
         err = judging_field(&g, i, &why, &rule);
         err = is_verdict(err) ? cove_flaws_add(flaws, &why, rule) : err;
@@ -269,7 +269,7 @@ static int misfit_look(struct misfit_search *s, const struct cove_field *field,
     const struct cove_step *step =
         cove_journal_find(s->schema->journal, &native->epoch);
     struct cove_diag why = {0};
-    const char *rule;
+    const char *rule = NULL;
     int err = 0;
 
     for (size_t i = 0; i < s->out->count; i++) {

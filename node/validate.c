@@ -111,14 +111,17 @@ int cove_validate(struct cove *store, const char *schema, int64_t version,
 {
     struct cove_diag diag = {0};
     struct cove_txn *txn;
-    int err = schema == NULL || json == NULL || version < 0
-                  ? cove_fail(&diag, COVE_EUSAGE,
-                              "cove_validate needs a schema's name, a version "
-                              "(0: the one that the app speaks) and JSON")
-                  : node_begin(store, COVE_READ, &txn);
+    int err;
 
-    if (err != 0) {
+    if (schema == NULL || json == NULL || version < 0) {
+        err = cove_fail(&diag, COVE_EUSAGE,
+                        "cove_validate needs a schema's name, a version (0: "
+                        "the one that the app speaks) and JSON");
         return node_failed(store, err, &diag);
+    }
+    err = node_begin(store, COVE_READ, &txn);
+    if (err != 0) {
+        return node_failed(store, err, NULL);
     }
     err = validate(txn, schema, version, json);
     node_txn_failed(txn, err);
@@ -286,7 +289,7 @@ static int check_one(struct check *c, struct cove_bytes text, const char *file,
 static bool line_blank(struct cove_bytes line)
 {
     for (size_t i = 0; i < line.len; i++) {
-        if (memchr(" \t\r", line.at[i], 3) == NULL) {
+        if (line.at[i] != ' ' && line.at[i] != '\t' && line.at[i] != '\r') {
             return false;
         }
     }
