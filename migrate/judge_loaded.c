@@ -185,19 +185,32 @@ struct misfit_search {
     struct cove_judge judge;   /* … these */
 };
 
-/* The write that an origin names; NULL: not held. */
-static const struct cove_native *misfit_native(const struct cove_state *state,
-                                               const struct cove_origin *origin)
+/* The write of this id among some; NULL: it is none of them. */
+static const struct cove_native *misfit_among(const struct cove_native *natives,
+                                              size_t count,
+                                              const struct cove_op_id *id)
 {
-    size_t begin, end;
-
-    cove_state_natives(state, origin->reg, &begin, &end);
-    for (size_t i = begin; i < end; i++) {
-        if (cove_op_id_compare(&state->natives[i].id, &origin->id) == 0) {
-            return &state->natives[i];
+    for (size_t i = 0; i < count; i++) {
+        if (cove_op_id_compare(&natives[i].id, id) == 0) {
+            return &natives[i];
         }
     }
     return NULL;
+}
+
+/* The write that an origin names; NULL: not held. As a rule it was made to the
+ * register that shows it. */
+static const struct cove_native *misfit_native(const struct cove_state *state,
+                                               const struct cove_origin *origin)
+{
+    const struct cove_native *found;
+    size_t begin, end;
+
+    cove_state_natives(state, origin->reg, &begin, &end);
+    found = misfit_among(state->natives + begin, end - begin, &origin->id);
+    return found != NULL
+               ? found
+               : misfit_among(state->natives, state->native_count, &origin->id);
 }
 
 /* What the write's version calls the register; empty where it does not show
