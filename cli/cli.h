@@ -39,6 +39,7 @@ struct cli {
     unsigned level;     /* COVE_FULL or COVE_GROUP, for the store */
     bool level_said;    /* by --level */
     unsigned validate;  /* COVE_VALIDATE_STRICT, … */
+    int64_t cache;      /* cove_options.cache_bytes */
     struct cove *store; /* open while a verb runs, NULL for those without */
     struct cli_args args;
 };

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/serve_config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,9 @@ static void help_all(void)
          "for many\nsmall ones (serve, import); a power cut loses the last "
          "20 ms and the session.\nWith --validate report, or "
          "$COVE_VALIDATE, writes that break their schema are told of\nand "
-         "made, with off they are made; `find --invalid` lists them.\n");
+         "made, with off they are made; `find --invalid` lists them.\n--cache "
+         "BYTES, or $COVE_CACHE, bounds what is kept of fields that are read "
+         "again and\nagain (8 MiB; 0: nothing).\n");
     for (const struct cli_verb *v = cli_verbs; v->name != NULL; v++) {
         printf("  %-10s %s\n", v->name, v->summary);
     }
@@ -131,12 +134,12 @@ static bool main_is_daemon(const char *name)
     return strcmp(slash != NULL ? slash + 1 : name, "coved") == 0;
 }
 
-static bool main_level(struct cli *cli, const char *word)
+static bool main_level(struct cli *cli, const char *word, const char *who)
 {
     bool group = word != NULL && strcmp(word, "group") == 0;
 
     if (word == NULL || (!group && strcmp(word, "full") != 0)) {
-        cli_fail(CLI_USAGE, "--level needs \"full\" or \"group\" behind it");
+        cli_fail(CLI_USAGE, "%s needs \"full\" or \"group\" behind it", who);
         return false;
     }
     cli->level = group ? COVE_GROUP : COVE_FULL;
@@ -163,6 +166,56 @@ static bool main_validate(struct cli *cli, const char *word, const char *who)
     return false;
 }
 
+static bool main_cache(struct cli *cli, const char *word, const char *who)
+{
+    char *end = NULL;
+
+    errno = 0;
+
+    long long bytes = word != NULL ? strtoll(word, &end, 10) : -1;
+
+    if (word == NULL || errno != 0 || end == word || *end != '\0' ||
+        bytes < 0) {
+        cli_fail(CLI_USAGE,
+                 "%s is a number of bytes, 0: nothing is kept, not \"%s\"", who,
+                 word != NULL ? word : "");
+        return false;
+    }
+    cli->cache = bytes == 0 ? -1 : bytes;
+    return true;
+}
+
+/* What the environment says, before the options do. */
+static bool main_environment(struct cli *cli)
+{
+    const char *validate = getenv("COVE_VALIDATE");
+    const char *cache = getenv("COVE_CACHE");
+
+    return (validate == NULL || validate[0] == '\0' ||
+            main_validate(cli, validate, "COVE_VALIDATE")) &&
+           (cache == NULL || cache[0] == '\0' ||
+            main_cache(cli, cache, "COVE_CACHE"));
+}
+
+struct valued { /* an option with a value behind it */
+    const char *name;
+    bool (*take)(struct cli *cli, const char *word, const char *who);
+};
+
+static const struct valued *main_valued(const char *word)
+{
+    static const struct valued all[] = {{"--level", main_level},
+                                        {"--validate", main_validate},
+                                        {"--cache", main_cache}};
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (strcmp(all[i].name, word) == 0) {
+            return &all[i];
+        }
+    }
+    return NULL;
+}
+
 /* The options before the verb. Gives the number of words used, -1 on error. */
 static int main_options(struct cli *cli, int argc, char **argv)
 {
@@ -175,13 +228,10 @@ static int main_options(struct cli *cli, int argc, char **argv)
                 return -1;
             }
             cli->dir = argv[i];
-        } else if (strcmp(argv[i], "--level") == 0) {
-            if (!main_level(cli, ++i < argc ? argv[i] : NULL)) {
-                return -1;
-            }
-        } else if (strcmp(argv[i], "--validate") == 0) {
-            if (!main_validate(cli, ++i < argc ? argv[i] : NULL,
-                               "--validate")) {
+        } else if (main_valued(argv[i]) != NULL) {
+            const struct valued *option = main_valued(argv[i]);
+
+            if (!option->take(cli, ++i < argc ? argv[i] : NULL, option->name)) {
                 return -1;
             }
         } else if (strcmp(argv[i], "--json") == 0) {
@@ -237,7 +287,8 @@ int cli_open(struct cli *cli, unsigned flags)
     struct cove_options options = {.size = sizeof(options),
                                    .flags = flags,
                                    .level = cli->level,
-                                   .validate = cli->validate};
+                                   .validate = cli->validate,
+                                   .cache_bytes = cli->cache};
     const struct cli_verb *verb = verb_find(cli->verb);
 
     if (getenv("COVE_FORCE_NETWORK") != NULL) {
@@ -290,10 +341,7 @@ int main(int argc, char **argv)
     if (!main_words_good(argc, argv)) {
         return CLI_USAGE;
     }
-    const char *validate = getenv("COVE_VALIDATE");
-
-    if (validate != NULL && validate[0] != '\0' &&
-        !main_validate(&cli, validate, "COVE_VALIDATE")) {
+    if (!main_environment(&cli)) {
         return CLI_USAGE;
     }
     int used = main_options(&cli, argc, argv);

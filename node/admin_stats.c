@@ -203,6 +203,25 @@ static void stats_validate(struct admin *a)
     node_json_close(j, '}');
 }
 
+/* What is kept of fields that are read again and again. */
+static void stats_cache(struct cove *store, struct node_json *j)
+{
+    uint64_t hits, misses;
+
+    node_workers_cached(store, &hits, &misses);
+    node_json_key(j, "cache");
+    node_json_open(j, '{');
+    node_json_key(j, "bytes");
+    node_json_int(j, (int64_t)atomic_load(&store->cache_bytes));
+    node_json_key(j, "budget");
+    node_json_int(j, (int64_t)store->cache_most);
+    node_json_key(j, "hits");
+    node_json_int(j, (int64_t)hits);
+    node_json_key(j, "misses");
+    node_json_int(j, (int64_t)misses);
+    node_json_close(j, '}');
+}
+
 static int verb_stats(struct admin *a)
 {
     struct cove_store_usage usage;
@@ -221,6 +240,7 @@ static int verb_stats(struct admin *a)
     stats_versions(&a->reply, &usage);
     stats_transactions(a, txn);
     stats_validate(a);
+    stats_cache(a->store, &a->reply);
     err = stats_sessions(a, txn);
     return admin_end(a, txn, err != 0 ? err : stats_documents(a, txn));
 }

@@ -305,14 +305,14 @@ static bool entry_holds(struct cove_txn *txn, struct cache_entry *e)
     return true;
 }
 
-bool node_cache_get(struct cove_txn *txn, const struct cove_id *id,
-                    struct cove_bytes field, struct cove_bytes *out)
+static bool cache_get(struct cove_txn *txn, const struct cove_id *id,
+                      struct cove_bytes field, struct cove_bytes *out)
 {
     struct node_cache *cache = txn->worker->cache;
     struct cache_entry *e;
     const uint8_t *at;
 
-    if (cache == NULL || !cache_serves(txn)) {
+    if (cache == NULL) {
         return false;
     }
     cache_keep_up(txn, cache);
@@ -338,6 +338,27 @@ bool node_cache_get(struct cove_txn *txn, const struct cove_id *id,
         at += lens.name + lens.value;
     }
     return false;
+}
+
+/* Nobody else writes it, so it need not be one step. */
+static void cache_count(_Atomic(uint64_t) *counter)
+{
+    uint64_t n = atomic_load_explicit(counter, memory_order_relaxed);
+
+    atomic_store_explicit(counter, n + 1, memory_order_relaxed);
+}
+
+bool node_cache_get(struct cove_txn *txn, const struct cove_id *id,
+                    struct cove_bytes field, struct cove_bytes *out)
+{
+    bool found;
+
+    if (!cache_serves(txn)) {
+        return false;
+    }
+    found = cache_get(txn, id, field, out);
+    cache_count(found ? &txn->worker->hits : &txn->worker->misses);
+    return found;
 }
 
 /* --- what is kept */

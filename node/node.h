@@ -65,7 +65,8 @@ struct cove {
     size_t cache_most;            /* bytes of cache.h, of all workers … */
     atomic_size_t cache_bytes;    /* … and how many these are */
     atomic_uint caches;
-    pthread_mutex_t lock; /* guards what is below */
+    uint64_t hits, misses; /* of workers that are gone; workers_lock */
+    pthread_mutex_t lock;  /* guards what is below */
     struct cove_diag diag;
     bool unsure; /* the disk may not keep what is written: node_shrink */
     struct node_use *uses;
@@ -129,8 +130,7 @@ int node_doc(struct cove_txn *txn, const struct cove_id *id,
              const char *version, struct node_doc **out);
 /* Forget it: it is loaded anew where it is used again. */
 void node_unload(struct cove_txn *txn, const struct cove_id *id);
-/* Errors: COVE_EUSAGE: the transaction only reads. */
-int node_writable(struct cove_txn *txn);
+int node_writable(struct cove_txn *txn); /* COVE_EUSAGE: it only reads */
 /* A write failed with this error, or did not: what it means for the commit. */
 int node_write_failed(struct cove_txn *txn, int err);
 /* --- compose.c: edits of lists and texts */

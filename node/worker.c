@@ -184,9 +184,23 @@ static void worker_list(struct cove *store, struct node_worker *w)
     pthread_mutex_unlock(&store->workers_lock);
 }
 
+void node_workers_cached(struct cove *store, uint64_t *hits, uint64_t *misses)
+{
+    pthread_mutex_lock(&store->workers_lock);
+    *hits = store->hits;
+    *misses = store->misses;
+    for (struct node_worker *w = store->workers; w != NULL; w = w->next) {
+        *hits += atomic_load_explicit(&w->hits, memory_order_relaxed);
+        *misses += atomic_load_explicit(&w->misses, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&store->workers_lock);
+}
+
 static void worker_unlist(struct cove *store, struct node_worker *w)
 {
     pthread_mutex_lock(&store->workers_lock);
+    store->hits += atomic_load_explicit(&w->hits, memory_order_relaxed);
+    store->misses += atomic_load_explicit(&w->misses, memory_order_relaxed);
     if (w->next != NULL) {
         w->next->prev = w->prev;
     }

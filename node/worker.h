@@ -22,11 +22,12 @@ struct node_worker {
     struct cove_indexes *indexes; /* migrate/index.h */
     struct node_use *uses;        /* as of the transaction's begin, and … */
     size_t use_count;
-    uint64_t uses_as_of;       /* … how many changes there were by then */
-    uint64_t uses_seen;        /* which versions indexes were last made for */
-    struct node_cache *cache;  /* cache.h; NULL: nothing was kept yet */
-    struct cove_arena arena;   /* lent to the transaction, for its chunk */
-    struct node_seat *seat;    /* that it was taken at */
+    uint64_t uses_as_of;      /* … how many changes there were by then */
+    uint64_t uses_seen;       /* which versions indexes were last made for */
+    struct node_cache *cache; /* cache.h; NULL: nothing was kept yet */
+    _Atomic(uint64_t) hits, misses; /* of it; this worker alone counts */
+    struct cove_arena arena;        /* lent to the transaction, for its chunk */
+    struct node_seat *seat;         /* that it was taken at */
     _Atomic(int64_t) began_ms; /* CLOCK_MONOTONIC, when it was; 0: it is free */
     atomic_bool stays;         /* with whoever syncs: no transaction */
     struct node_worker *next, *prev; /* of all */
@@ -60,6 +61,9 @@ void node_worker_stays(struct node_worker *worker);
  * that is longest: the transactions of this handle. */
 void node_workers_taken(struct cove *store, const struct node_worker *but,
                         unsigned *count, int64_t *oldest_ms);
+
+/* How often a field was found in a cache, and not, by all that are and were. */
+void node_workers_cached(struct cove *store, uint64_t *hits, uint64_t *misses);
 
 /* The store stays open, and its file the one it is, until let; for who uses it
  * without a worker, on one thread. */

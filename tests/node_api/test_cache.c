@@ -111,6 +111,43 @@ START_TEST(without_bytes_nothing_is_kept)
 }
 END_TEST
 
+/* What stats says of it. */
+static void assert_cache(struct api *a, const char *wanted)
+{
+    char *reply = NULL;
+
+    api_ok(cove_admin(a->store, "{\"do\":\"stats\"}", &reply), a->store);
+    ck_assert_msg(strstr(reply, wanted) != NULL, "%s not in %s", wanted, reply);
+    cove_free(reply);
+}
+
+START_TEST(stats_counts_what_was_found_and_what_was_not)
+{
+    struct cove_id id;
+    struct api a;
+
+    api_dir(&a);
+    open_cache(&a, 1 << 20);
+    id = api_new(&a, NULL, "{\"n\":1}");
+    assert_cache(&a, "\"cache\":{\"bytes\":0,\"budget\":1048576,\"hits\":0,"
+                     "\"misses\":0}");
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(api_int(&a, &id, "n"), 1);
+    }
+    assert_cache(&a, "\"hits\":3,\"misses\":2}");
+    api_set_int(&a, &id, 2); /* who writes asks for nothing */
+    assert_cache(&a, "\"hits\":3,\"misses\":2}");
+    ck_assert_int_eq(api_int(&a, &id, "n"), 2);
+    assert_cache(&a, "\"hits\":3,\"misses\":3}");
+    cove_close(a.store);
+    open_cache(&a, -1);
+    ck_assert_int_eq(api_int(&a, &id, "n"), 2);
+    assert_cache(&a, "\"cache\":{\"bytes\":0,\"budget\":0,\"hits\":0,"
+                     "\"misses\":0}");
+    api_close(&a);
+}
+END_TEST
+
 /* --- what is no longer so */
 
 static int get_error(struct api *a, const struct cove_id *id, const char *field)
@@ -172,6 +209,78 @@ END_TEST
 
 /* A transaction that began before a commit goes on seeing what it saw, though
  * what another one keeps meanwhile is newer. */
+static const char PLACE[] =
+    "{\"title\":\"Place\",\"version\":1,\"properties\":{\"city\":{\"type\":"
+    "\"string\"}}}";
+static const char PLACE2[] =
+    "{\"title\":\"Place\",\"version\":2,\"properties\":{\"at\":{\"type\":"
+    "\"object\",\"x-type\":\"map\",\"properties\":{\"city\":{\"type\":"
+    "\"string\"}}}}}";
+static const char EXTRACT[] =
+    "{\"schema\":\"Place\",\"from\":1,\"to\":2,\"steps\":[{\"extract\":"
+    "{\"fields\":[\"city\"],\"into\":\"at\"}}]}";
+
+/* Four times: by then it is kept, where it is. */
+static void assert_city(struct api *a, const struct cove_id *id,
+                        const char *wanted)
+{
+    for (int i = 0; i < 4; i++) {
+        struct cove_txn *txn = api_begin(a, COVE_READ);
+        struct cove_value v;
+
+        api_ok(cove_get(txn, id, "city", &v), a->store);
+        ck_assert_str_eq(v.u.text, wanted);
+        cove_abort(txn);
+    }
+}
+
+/* As an app of another version; this handle goes on to speak its own. */
+static void set_city(struct api *a, const struct cove_id *id, int version,
+                     const char *city)
+{
+    char text[52], request[192], *reply = NULL;
+
+    cove_id_format(id, text);
+    snprintf(request, sizeof(request),
+             "{\"do\":\"set\",\"id\":\"%s\",\"version\":%d,\"fields\":"
+             "{\"city\":\"%s\"}}",
+             text, version, city);
+    api_ok(cove_admin(a->store, request, &reply), a->store);
+    cove_free(reply);
+}
+
+/* Version 1 shows what was written to a document of its own, of which its
+ * record says nothing; and that document shows what version 1 wrote. */
+START_TEST(what_another_document_says_is_read_each_time)
+{
+    struct cove_id id, at;
+    struct cove_txn *txn;
+    struct api a;
+
+    api_dir(&a);
+    open_cache(&a, 0);
+    api_ok(cove_schema_add(a.store, PLACE, NULL), a.store);
+    api_ok(cove_migration_add(a.store, EXTRACT, PLACE2), a.store);
+    api_ok(cove_use(a.store, "Place", 2), a.store);
+    id = api_new(&a, "Place", NULL);
+    txn = api_begin(&a, COVE_WRITE | COVE_VIEW);
+    api_ok(cove_child(txn, &id, "at", COVE_COMAP, &at), a.store);
+    api_ok(cove_set(txn, &at, "city", cove_text("Rome")), a.store);
+    api_ok(cove_commit(txn), a.store);
+
+    api_ok(cove_use(a.store, "Place", 1), a.store);
+    assert_city(&a, &id, "Rome");
+    set_city(&a, &at, 2, "Oslo");
+    assert_city(&a, &id, "Oslo");
+
+    api_ok(cove_use(a.store, "Place", 2), a.store);
+    assert_city(&a, &at, "Oslo");
+    set_city(&a, &id, 1, "Bonn");
+    assert_city(&a, &at, "Bonn");
+    api_close(&a);
+}
+END_TEST
+
 START_TEST(an_older_reader_is_not_told_of_newer_values)
 {
     struct cove_txn *old;
@@ -466,6 +575,8 @@ int main(void)
     tcase_add_test(cache, all_workers_together_keep_to_the_bytes);
     tcase_add_test(cache, what_is_large_is_not_kept);
     tcase_add_test(cache, memory_that_fails_at_any_call_costs_a_value_at_most);
+    tcase_add_test(cache, stats_counts_what_was_found_and_what_was_not);
+    tcase_add_test(cache, what_another_document_says_is_read_each_time);
     suite_add_tcase(suite, cache);
     return harness_run(suite);
 }
