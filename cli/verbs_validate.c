@@ -288,10 +288,14 @@ int cli_schema_check(struct cli *cli)
 {
     struct validate v = {
         .cli = cli, .schema = json_object(), .errors = json_array()};
+    bool formats = cli_flag(cli, "--formats");
     const char *schema = cli_word(cli);
     const char *word = schema != NULL ? cli_word(cli) : NULL;
     int code = cli_end(cli, false);
 
+    if (formats) {
+        json_object_set_new(v.schema, "formats", json_true());
+    }
     if (code == CLI_OK && (schema == NULL || word == NULL)) {
         code = cli_fail(CLI_USAGE,
                         "schema check needs a schema, a file or NAME[@VERSION] "

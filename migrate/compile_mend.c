@@ -38,17 +38,22 @@ static int mend_row(struct mend *m, struct cove_bytes from,
     return w.err;
 }
 
-static bool mend_allows(const struct mend *m, struct cove_bytes value)
+static int mend_allows(const struct mend *m, struct cove_bytes value,
+                       bool *allowed)
 {
-    return cove_schema_check_field(m->c->target, m->field, value, NULL) == 0;
+    int rc = cove_schema_check_field(m->c->target, m->field, value, NULL);
+
+    *allowed = rc == 0;
+    return rc == COVE_ESCHEMA ? 0 : rc;
 }
 
 /* A value that the schema allows stands for itself. null does anyway. */
 static int mend_stays(struct mend *m, struct cove_bytes value)
 {
-    return cove_value_is_null(value) || !mend_allows(m, value)
-               ? 0
-               : mend_row(m, value, value);
+    bool allowed = false;
+    int rc = cove_value_is_null(value) ? 0 : mend_allows(m, value, &allowed);
+
+    return rc != 0 || !allowed ? rc : mend_row(m, value, value);
 }
 
 /* ------------------------------------------------------------ what is allowed
@@ -166,6 +171,7 @@ static int mend_pair(struct mend *m, struct cove_bytes pair)
 {
     struct cove_bytes from, to;
     struct cove_reader r;
+    bool allowed = false;
     int rc;
 
     cove_reader_init(&r, pair);
@@ -177,7 +183,11 @@ static int mend_pair(struct mend *m, struct cove_bytes pair)
     }
     from = cove_reader_item(&r);
     to = cove_reader_item(&r);
-    if (cove_value_is_null(from) || mend_allows(m, from)) {
+    rc = mend_allows(m, from, &allowed);
+    if (rc != 0) {
+        return rc;
+    }
+    if (cove_value_is_null(from) || allowed) {
         return cove_fail(m->c->diag, COVE_ESTEP,
                          "%.*s: \"map\" mends a value of \"%.*s\" that the "
                          "schema allows; what is right stays as it is",
@@ -249,8 +259,7 @@ static int mend_convert(struct mend *m, const struct cove_word *word)
     int rc = has_rest ? mend_target(m, rest, "\"else\"") : 0;
 
     rc = rc != 0 ? rc : mend_pipe(m, has_rest, rest, &pipe);
-    rc = rc != 0 ? rc
-                 : cove_pipe_check(m->c->arena, pipe, m->c->label, m->c->diag);
+    rc = rc != 0 ? rc : cove_pipe_check(pipe, m->c->label, m->c->diag);
     if (rc != 0) {
         return rc;
     }

@@ -13,26 +13,40 @@
 /* -------------------------------------------------------------------- schemas
  */
 
-/* A schema from its text. One without a title is a rule for any value. */
-static int check_parse(struct cove_arena *arena, struct cove_bytes text,
-                       const char *file, struct cove_judge *out,
-                       struct cove_diag *diag)
+static int check_compile(struct cove_arena *arena, struct cove_bytes text,
+                         const char *file,
+                         const struct cove_schema_options *options,
+                         const struct cove_schema **out, struct cove_diag *diag)
 {
     struct cove_buf cbor;
 
     cove_buf_init(&cbor, arena->alloc);
-    memset(out, 0, sizeof(*out));
 
     int err = cove_json_read_plain(text, file, &cbor, diag);
 
     if (err == 0) {
-        err =
-            cove_schema_parse(arena, cove_buf_bytes(&cbor), &out->schema, diag);
+        err = cove_schema_compile(arena, cove_buf_bytes(&cbor), options, out,
+                                  diag);
         if (err != 0) {
             cove_diag_context(diag, "%s", file);
         }
     }
     cove_buf_clear(&cbor);
+    return err;
+}
+
+/* A schema from its text, that somebody is writing. One without a title is a
+ * rule for any value. */
+static int check_parse(struct admin *a, struct cove_bytes text,
+                       const char *file, bool formats, struct cove_judge *out)
+{
+    const struct cove_schema_options options = {.authored = true,
+                                                .formats = formats};
+    int err;
+
+    memset(out, 0, sizeof(*out));
+    err =
+        check_compile(&a->arena, text, file, &options, &out->schema, &a->diag);
     if (err == 0) {
         out->name = cove_schema_title(out->schema);
         out->version = cove_schema_version(out->schema);
@@ -40,9 +54,26 @@ static int check_parse(struct cove_arena *arena, struct cove_bytes text,
     return err;
 }
 
+/* One of the store as it was opened, with `format` as a rule. */
+static int check_formats(struct cove_txn *txn, struct cove_judge *judge,
+                         cove_num num, const struct cove_step_id *head)
+{
+    const struct cove_schema_options options = {.tolerant = true,
+                                                .formats = true};
+    const struct cove_schema *usual;
+    struct cove_bytes text;
+    int err = cove_catalog_schema(txn->worker->catalog, txn->txn, num, head,
+                                  &text, &usual);
+
+    return err != 0 ? err
+                    : check_compile(&txn->arena, text, "the store's schema",
+                                    &options, &judge->schema, &txn->diag);
+}
+
 /* One of the store; it lives as long as the transaction. */
 static int check_named(struct cove_txn *txn, const char *schema,
-                       const char *version, struct cove_judge *out)
+                       const char *version, bool formats,
+                       struct cove_judge *out)
 {
     struct cove_step_id head;
     cove_num num;
@@ -57,7 +88,7 @@ static int check_named(struct cove_txn *txn, const char *schema,
                         "sync with who published it",
                         schema, (long long)out->version);
     }
-    return err;
+    return err != 0 || !formats ? err : check_formats(txn, out, num, &head);
 }
 
 /* ------------------------------------------------------------------ documents
@@ -90,7 +121,7 @@ static int validate(struct cove_txn *txn, const char *schema, int64_t version,
     int err;
 
     snprintf(number, sizeof(number), "%lld", (long long)version);
-    err = check_named(txn, schema, version != 0 ? number : NULL, &judge);
+    err = check_named(txn, schema, version != 0 ? number : NULL, false, &judge);
     err = err != 0 ? err
                    : check_text(&judge, cove_bytes_text(json), "the document",
                                 &flaws, &txn->diag);
@@ -360,7 +391,7 @@ struct check_request {
     const char *schema_file;    /* what messages call that */
     struct cove_bytes document; /* its text */
     const char *file;
-    bool lines, has_id;
+    bool lines, formats, has_id;
     int64_t line;
     struct cove_id id;
 };
@@ -386,13 +417,18 @@ static int check_read(struct admin *a, struct check_request *q)
     err = err != 0 ? err : admin_json(a, "document", &q->document);
     err = err != 0 ? err : admin_text(a, "file", &q->file);
     err = err != 0 ? err : admin_flag(a, "lines", &q->lines);
+    err = err != 0 ? err : admin_flag(a, "formats", &q->formats);
     err = err != 0 ? err : admin_int(a, "line", &q->line);
     err = err != 0 ? err : admin_id(a, "id", &q->id, &q->has_id);
     if (err != 0) {
         return err;
     }
-    if (q->has_id ? q->text.at != NULL || q->document.at != NULL
-                  : (q->schema == NULL) == (q->text.at == NULL)) {
+    if (q->has_id && q->formats) {
+        err = cove_fail(&a->diag, COVE_EUSAGE,
+                        "\"formats\" is for a \"document\"; one of the store "
+                        "is judged as it is shown");
+    } else if (q->has_id ? q->text.at != NULL || q->document.at != NULL
+                         : (q->schema == NULL) == (q->text.at == NULL)) {
         err = cove_fail(&a->diag, COVE_EUSAGE,
                         "give \"schema\", the name of one of the store or the "
                         "schema itself, or its \"schemaText\"; and \"document\""
@@ -415,9 +451,10 @@ static int check_go(struct check *c, const struct check_request *q,
     if (q->has_id) {
         return check_shown(c, txn, &q->id, q->schema, q->version);
     }
-    err = q->schema != NULL ? check_named(txn, q->schema, q->version, &c->judge)
-                            : check_parse(&c->a->arena, q->text, q->schema_file,
-                                          &c->judge, &c->a->diag);
+    err =
+        q->schema != NULL
+            ? check_named(txn, q->schema, q->version, q->formats, &c->judge)
+            : check_parse(c->a, q->text, q->schema_file, q->formats, &c->judge);
     if (err != 0) {
         return err;
     }
@@ -457,7 +494,8 @@ static int verb_schema_check(struct admin *a)
 
 const struct admin_verb admin_validate_verbs[] = {
     {"schema.check",
-     "schema schemaText schemaFile version document file lines line id",
+     "schema schemaText schemaFile version document file lines line id "
+     "formats",
      verb_schema_check},
     {NULL, NULL, NULL},
 };

@@ -70,6 +70,21 @@ def a_schema_without_a_title_judges_any_value(cove):
             same(done.returncode, code, schema, document, done.stdout, done.stderr)
 
 
+def formats_are_a_rule_where_that_is_asked_for(cove):
+    """A note otherwise, of a file and of a schema of the store."""
+    with desk_of(cove) as desk:
+        when = {"title": "Day", "version": 1, "properties": {
+            "on": {"type": "string", "format": "date"}}}
+        schema = write(desk, "day.json", when)
+        desk.run("schema", "put", schema)
+        bad = write(desk, "bad.json", {"on": "tomorrow"})
+        for name in (schema, "Day"):
+            desk.run("schema", "check", name, bad)
+            said = desk.run("schema", "check", "--formats", name, bad, code=INVALID)
+            check("/on" in said and "format" in said, said)
+            desk.run("schema", "check", "--formats", name, write(desk, "g.json", {"on": "2026-11-30"}))
+
+
 def of_many_lines_each_is_judged(cove):
     """20,000 lines through a pipe, some wrong, some no JSON, some no text."""
     with desk_of(cove) as desk:
@@ -209,6 +224,7 @@ if __name__ == "__main__":
     sys.exit(main([
         a_file_is_checked_by_a_file_and_no_store_is_needed,
         a_schema_without_a_title_judges_any_value,
+        formats_are_a_rule_where_that_is_asked_for,
         of_many_lines_each_is_judged,
         a_schema_of_the_store_judges_by_its_version,
         a_store_may_report_what_it_writes_or_not_look,

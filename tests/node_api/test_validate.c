@@ -332,7 +332,10 @@ START_TEST(a_wrong_request_is_refused_and_says_how)
         {"{\"do\":\"schema.check\",\"schema\":\"Thing\",\"document\":{},"
          "\"lines\":1}",
          "\"lines\""},
-        {"{\"do\":\"schema.check\",\"formats\":true}", "formats"},
+        {"{\"do\":\"schema.check\",\"format\":true}", "format"},
+        {"{\"do\":\"schema.check\",\"schema\":\"Thing\",\"document\":{},"
+         "\"formats\":1}",
+         "\"formats\""},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -25,6 +25,19 @@ START_TEST(what_is_allowed_stands_for_itself_and_the_rest_for_what_is_said)
 }
 END_TEST
 
+START_TEST(all_others_read_as_what_else_says)
+{
+    gives("{'mend':{'field':'a','map':[['rot','red']],'else':'blue'}}",
+          ENUM "," B "," N "," R, "'r'",
+          ADD_A "{'op':'conv','to':'a~2','bwd':[],'fwd':[{'map_or':[[['red','"
+                "red'],['blue','blue'],['rot','red']],'blue']}]," HIDE_A);
+    gives("{'mend':{'field':'n','else':4}}", A "," B "," DOORS "," R, "'r'",
+          "[{'op':'add','reg':'n~2','name':'n','type':'int'},{'op':'conv','to':"
+          "'n~2','bwd':[],'fwd':[{'map_or':[[[2,2],[3,3],[4,4]],4]}],'from':"
+          "'n~1'},{'op':'hide','reg':'n~1'}]");
+}
+END_TEST
+
 START_TEST(what_an_enum_lists_and_another_rule_forbids_is_not_allowed)
 {
     gives("{'mend':{'field':'a','map':[['blu','red']]}}",
@@ -182,6 +195,7 @@ int main(void)
         tests, what_is_allowed_stands_for_itself_and_the_rest_for_what_is_said);
     tcase_add_test(tests,
                    what_an_enum_lists_and_another_rule_forbids_is_not_allowed);
+    tcase_add_test(tests, all_others_read_as_what_else_says);
     tcase_add_test(tests, a_mend_may_follow_other_words);
     tcase_add_test(tests, what_cannot_be_mended_is_refused_and_says_why);
     tcase_add_test(tests, a_document_of_its_own_and_a_way_back_take_no_mend);
