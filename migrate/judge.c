@@ -210,6 +210,19 @@ int cove_judge_map(const struct cove_judge *judge,
 
 /* -------------------------------------------------------------------- flaws */
 
+int cove_verdict(int err)
+{
+    switch (err) {
+    case COVE_ELIMIT:
+    case COVE_EUNSUPPORTED:
+    case COVE_EKEYWORD:
+    case COVE_EFORMAT:
+        return COVE_ESCHEMA;
+    default:
+        return err;
+    }
+}
+
 /* The schema's sentences are "/path breaks the rule "minimum 1": why", those
  * of this file "/path: why". */
 static void flaw_read(struct cove_bytes text, const char *rule,
@@ -265,6 +278,7 @@ int cove_flaws_add(struct cove_flaws *flaws, const struct cove_diag *why,
 static int flaws_note(struct cove_flaws *flaws, int err,
                       const struct cove_diag *why, const char *rule)
 {
+    err = cove_verdict(err);
     return err == COVE_ESCHEMA || err == COVE_EINVALID
                ? cove_flaws_add(flaws, why, rule)
                : err;

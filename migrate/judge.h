@@ -52,6 +52,11 @@ COVE_MUST_CHECK int cove_judge_map(const struct cove_judge *judge,
                                    struct cove_arena *arena,
                                    struct cove_buf *out);
 
+/* What judging said, where what is judged is there already: a schema that
+ * cannot judge is no reason not to list it, and the sentence says why. So it is
+ * COVE_ESCHEMA for those errors, too; others stay. */
+int cove_verdict(int err);
+
 /* One thing that is wrong. Texts lie in the arena of the list. */
 struct cove_flaw {
     struct cove_bytes path; /* a JSON pointer; empty: the whole */

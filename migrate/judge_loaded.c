@@ -13,21 +13,6 @@ static bool is_verdict(int err)
     return err == COVE_EINVALID || err == COVE_ESCHEMA;
 }
 
-/* A schema that cannot judge is no reason not to show or list what there is: it
- * counts as one that is broken, and the sentence says why. */
-static int judged(int err)
-{
-    switch (err) {
-    case COVE_ELIMIT:
-    case COVE_EUNSUPPORTED:
-    case COVE_EKEYWORD:
-    case COVE_EFORMAT:
-        return COVE_ESCHEMA;
-    default:
-        return err;
-    }
-}
-
 /* What is wrong with one field as it is shown: COVE_EINVALID, COVE_ESCHEMA; and
  * the rule where the sentence does not name it. */
 static int field_judge(const struct cove_judge *j,
@@ -99,7 +84,7 @@ static int judging_whole(const struct judging *g, struct cove_diag *diag)
     err = cove_judge_map(&g->judge, g->shown, g->count, g->loaded->view.arena,
                          &map);
     if (err == 0) {
-        err = judged(
+        err = cove_verdict(
             cove_schema_check(g->judge.schema, cove_buf_bytes(&map), diag));
     }
     cove_buf_clear(&map);
@@ -248,7 +233,7 @@ static int misfit_judge(const struct misfit_search *s,
         *rule = "x-type";
         return err;
     }
-    err = judged(cove_judge_edit(&s->judge, &edit, reg, why));
+    err = cove_verdict(cove_judge_edit(&s->judge, &edit, reg, why));
     *rule = native->deleted                                  ? "required"
             : strstr(why->text, " breaks the rule ") != NULL ? NULL
                                                              : "type";
