@@ -61,7 +61,8 @@ enum cove_judge_mode {
 };
 struct cove_judging {
     enum cove_judge_mode mode;
-    uint64_t reported;      /* since whoever asks for them set it to 0 */
+    uint64_t reported;      /* since whoever asks for them set it to 0 … */
+    uint64_t made;          /* … and before the call that writes now */
     struct cove_diag first; /* the sentence of the first of them */
     bool unnamed;           /* which does not name its document yet */
 };

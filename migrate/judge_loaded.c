@@ -49,6 +49,7 @@ struct judging { /* of a loaded document */
     struct cove_loaded *loaded;
     struct cove_edit *shown; /* the fields there are */
     size_t count;
+    bool partly; /* one of them is shown though the schema does not allow it */
 };
 
 static int judging_begin(struct cove_catalog *catalog,
@@ -60,6 +61,7 @@ static int judging_begin(struct cove_catalog *catalog,
 
     out->loaded = loaded;
     out->count = 0;
+    out->partly = false;
     if (err == 0) {
         cove_judge_inside(loaded, &out->judge);
         out->shown =
@@ -77,7 +79,7 @@ static int judging_whole(const struct judging *g, struct cove_diag *diag)
     struct cove_buf map;
     int err;
 
-    if (g->judge.schema == NULL || g->judge.inside.len > 0) {
+    if (g->judge.schema == NULL || g->judge.inside.len > 0 || g->partly) {
         return 0;
     }
     cove_buf_init(&map, alloc);
@@ -91,20 +93,35 @@ static int judging_whole(const struct judging *g, struct cove_diag *diag)
     return err;
 }
 
-/* Judge field number `i`; a value that was written is among those shown. */
+/* A field among those that make the whole. A default stands for a required one
+ * only, and what a step gives as one is not the schema's to judge. */
+static void judging_show(struct judging *g, const struct cove_field *field)
+{
+    struct cove_edit shown = {.name = field->name, .value = field->cell.bytes};
+
+    if (field->cell.kind != COVE_PRESENT) {
+        return;
+    }
+    if (field->from_default) {
+        if (!g->loaded->plan->registers[field->reg].required) {
+            return;
+        }
+        g->partly = g->partly ||
+                    cove_judge_edit(&g->judge, &shown, field->reg, NULL) != 0;
+    }
+    g->shown[g->count++] = shown;
+}
+
+/* Judge field number `i`. */
 static int judging_field(struct judging *g, size_t i, struct cove_diag *diag,
                          const char **rule)
 {
     struct cove_field field;
     int err = cove_view_field(&g->loaded->view, i, &field);
 
-    if (err != 0) {
-        return err;
-    }
-    err = field_judge(&g->judge, g->loaded, &field, diag, rule);
-    if (field.cell.kind == COVE_PRESENT && !field.from_default) {
-        g->shown[g->count].name = field.name;
-        g->shown[g->count++].value = field.cell.bytes;
+    if (err == 0) {
+        judging_show(g, &field);
+        err = field_judge(&g->judge, g->loaded, &field, diag, rule);
     }
     return err;
 }

@@ -15,17 +15,37 @@ static int judged(struct cove_catalog *catalog, int err,
 {
     struct cove_judging *judging = cove_catalog_judging(catalog);
 
-    if (err != COVE_ESCHEMA) {
-        return err;
+    if (err == 0) {
+        return 0;
     }
-    if (judging->mode == COVE_JUDGE_STRICT) {
-        return cove_fail(diag, err, "%s", why->text);
+    if (judging->mode == COVE_JUDGE_STRICT ||
+        cove_verdict(err) != COVE_ESCHEMA) {
+        return why->text[0] != '\0' ? cove_fail(diag, err, "%s", why->text)
+                                    : err;
     }
     if (judging->reported++ == 0) {
         judging->first = *why;
         judging->unnamed = true;
     }
     return 0;
+}
+
+/* What is told of a call that fails was not made. */
+static void judging_begin(struct cove_catalog *catalog)
+{
+    struct cove_judging *judging = cove_catalog_judging(catalog);
+
+    judging->made = judging->reported;
+}
+
+static int judging_end(struct cove_catalog *catalog, int err)
+{
+    struct cove_judging *judging = cove_catalog_judging(catalog);
+
+    if (err != 0) {
+        judging->reported = judging->made;
+    }
+    return err;
 }
 
 /* The document that the first of what was told is about. */
@@ -176,6 +196,7 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
     if (tx.ops == NULL) {
         return COVE_ENOMEM;
     }
+    judging_begin(catalog);
     err = loaded->raw ? raw_allowed(loaded, diag)
                       : cove_judge_begin(catalog, txn, loaded->doc.schema_num,
                                          &loaded->head, diag, &rules.judge);
@@ -186,7 +207,8 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
         err = edits_judge(loaded->raw ? NULL : &rules, edits, count, tx.ops,
                           diag);
     }
-    return err != 0 ? err : write_append(catalog, txn, loaded, &tx, diag);
+    err = err != 0 ? err : write_append(catalog, txn, loaded, &tx, diag);
+    return judging_end(catalog, err);
 }
 
 /* ----------------------------------------------------------- new documents */
@@ -374,6 +396,7 @@ int cove_new_document(struct cove_catalog *catalog, struct cove_store_txn *txn,
             cove_catalog_head(catalog, txn, request->schema, NULL, &head, diag);
     }
     load.head = request->schema != 0 ? &head : NULL;
+    judging_begin(catalog);
     if (err == 0) {
         err = new_judge(catalog, txn, request, &head, arena, &tx, diag);
     }
@@ -382,8 +405,11 @@ int cove_new_document(struct cove_catalog *catalog, struct cove_store_txn *txn,
     }
     if (err == 0 && tx.op_count == 0) {
         err = new_empty(catalog, txn, &header, &load.num, diag);
-        return err != 0 ? err
-                        : cove_load(catalog, txn, &load, arena, out, diag);
+        err = err != 0 ? err : cove_load(catalog, txn, &load, arena, out, diag);
+        if (err == 0) {
+            judged_name(catalog, out);
+        }
+        return judging_end(catalog, err);
     }
     if (err == 0) {
         memset(out, 0, sizeof(*out));
@@ -393,7 +419,8 @@ int cove_new_document(struct cove_catalog *catalog, struct cove_store_txn *txn,
     if (err == 0) {
         err = cove_load_made(catalog, txn, load.head, out, diag);
     }
-    return err != 0 ? err : write_append(catalog, txn, out, &tx, diag);
+    err = err != 0 ? err : write_append(catalog, txn, out, &tx, diag);
+    return judging_end(catalog, err);
 }
 
 int cove_loaded_judge_items(struct cove_catalog *catalog,
@@ -415,6 +442,7 @@ int cove_loaded_judge_items(struct cove_catalog *catalog,
     if (err != 0 || j.schema == NULL || judging->mode == COVE_JUDGE_OFF) {
         return err;
     }
+    judging_begin(catalog);
     cove_reader_init(&r, values);
     for (size_t i = 0; i < count && err == 0; i++) {
         struct cove_diag why;
@@ -425,5 +453,5 @@ int cove_loaded_judge_items(struct cove_catalog *catalog,
         err = judged(catalog, err, &why, diag);
         judged_name(catalog, loaded);
     }
-    return err;
+    return judging_end(catalog, err);
 }

@@ -445,6 +445,33 @@ START_TEST(a_store_that_reports_writes_tells_and_lists)
 }
 END_TEST
 
+START_TEST(a_call_that_fails_is_not_told_of)
+{
+    struct cove_id id = new_one(&a, 1, GOOD), empty;
+    struct cove_txn *txn;
+    char text[52];
+
+    api_ok(cove_migration_add(a.store, TO2, V2), a.store);
+    reopen(&a, COVE_VALIDATE_REPORT);
+    cove_set_log(a.store, tell, NULL);
+    told[0] = '\0';
+    api_ok(cove_use(a.store, "Thing", 1), a.store);
+    txn = api_begin(&a, COVE_WRITE);
+    ck_assert_int_eq(cove_set_json(txn, &id, "{\"stars\":-1,\"what\":1}"),
+                     COVE_ESCHEMA);
+    api_ok(cove_set(txn, &id, "stars", cove_int(5)), a.store);
+    api_ok(cove_commit(txn), a.store);
+    ck_assert_str_eq(told, "");
+    ck_assert_int_eq(reported(&a, "report"), 0);
+
+    /* a document without a field lacks what is required, and is named */
+    empty = new_one(&a, 2, NULL);
+    cove_id_format(&empty, text);
+    ck_assert_ptr_nonnull(strstr(told, text));
+    ck_assert_ptr_nonnull(strstr(told, "required"));
+}
+END_TEST
+
 START_TEST(what_was_not_committed_is_told_of_by_nobody)
 {
     struct cove_txn *txn;
@@ -686,6 +713,24 @@ START_TEST(items_and_fields_inside_are_judged_with_the_document_they_are_in)
 }
 END_TEST
 
+START_TEST(a_default_that_a_step_gives_stands_for_a_required_field)
+{
+    struct cove_id id = new_one(&a, 1, "{\"stars\":1}");
+
+    api_ok(cove_migration_add(
+               a.store,
+               "{\"schema\":\"Thing\",\"from\":1,\"to\":2,\"steps\":[{"
+               "\"require\":{\"field\":\"title\",\"default\":\"none\"}},{"
+               "\"require\":{\"field\":\"colour\",\"default\":null}}]}",
+               THING("2", ",\"required\":[\"title\",\"colour\"]", "", "", "",
+                     "", "")),
+           a.store);
+    ck_assert_str_eq(broken(&a, 1, &id), "");
+    ck_assert_str_eq(broken(&a, 2, &id), "");
+    ck_assert_int_eq(status_invalid(&a, 2), 0);
+}
+END_TEST
+
 START_TEST(what_a_newer_version_wrote_may_be_wrong_in_an_older_one_alone)
 {
     struct cove_id id = new_one(&a, 1, GOOD);
@@ -731,6 +776,9 @@ int main(void)
     tcase_add_test(
         tests,
         items_and_fields_inside_are_judged_with_the_document_they_are_in);
+    tcase_add_test(tests,
+                   a_default_that_a_step_gives_stands_for_a_required_field);
+    tcase_add_test(tests, a_call_that_fails_is_not_told_of);
     suite_add_tcase(suite, tests);
     return harness_run(suite);
 }
