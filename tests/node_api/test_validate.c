@@ -490,6 +490,28 @@ START_TEST(what_was_not_committed_is_told_of_by_nobody)
 }
 END_TEST
 
+/* The counts that are kept: so many did not convert, and a check agrees. */
+static void assert_kept(int64_t quarantined)
+{
+    json_t *status = admin(&a, "{\"do\":\"status\",\"schema\":\"Thing\"}");
+    json_t *check = admin(&a, "{\"do\":\"check\",\"deep\":true}");
+    json_t *stats = admin(&a, "{\"do\":\"stats\"}");
+    const json_t *kept = json_object_get(
+        json_array_get(json_object_get(stats, "schemas"), 0), "states");
+
+    ck_assert_int_eq(json_integer_value(json_object_get(
+                         json_object_get(status, "states"), "quarantined")),
+                     quarantined);
+    ck_assert_int_eq(json_integer_value(json_object_get(kept, "quarantined")) +
+                         json_integer_value(json_object_get(kept, "unjudged")) +
+                         json_integer_value(json_object_get(kept, "current")),
+                     1);
+    ck_assert_uint_eq(json_array_size(json_object_get(check, "damaged")), 0);
+    json_decref(status);
+    json_decref(check);
+    json_decref(stats);
+}
+
 START_TEST(a_store_that_does_not_look_writes_and_lists)
 {
     struct cove_id id;
@@ -503,6 +525,10 @@ START_TEST(a_store_that_does_not_look_writes_and_lists)
     ck_assert_int_eq(reported(&a, "off"), 0);
     ck_assert_str_eq(broken(&a, 1, &id), "/stars /title");
     ck_assert_int_eq(status_invalid(&a, 1), 1);
+    assert_kept(1);
+    reopen(&a, COVE_VALIDATE_STRICT);
+    api_ok(set_one(&a, &id, 1, "{\"title\":\"x\"}"), a.store);
+    assert_kept(0);
 }
 END_TEST
 
