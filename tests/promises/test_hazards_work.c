@@ -68,9 +68,10 @@ END_TEST
 
 START_TEST(h13_nothing_in_a_step_reads_the_clock_chance_or_other_documents)
 {
+    /* What a script could reach is in tests/unit/test_script_attacks.c. */
     static const char *const outside[] = {"'now'",   "'random'",
                                           "'fetch'", "{'lookup':'T'}",
-                                          "'eval'",  "{'lua':'return 1'}"};
+                                          "'eval'",  "{'python':'1'}"};
 
     stage("{'size':'1'}");
     for (size_t i = 0; i < COVE_ARRAY_LEN(outside); i++) {
