@@ -434,6 +434,83 @@ START_TEST(a_function_without_memory_says_so)
 }
 END_TEST
 
+/* --- the documentation */
+
+/* What stands between the first two ` from *at on; *at then behind it. */
+static char *take_code(char **at)
+{
+    char *begin = *at != NULL ? strchr(*at, '`') : NULL;
+    char *end = begin != NULL ? strchr(begin + 1, '`') : NULL;
+
+    ck_assert_msg(end != NULL, "%.200s", *at != NULL ? *at : "");
+    *end = '\0';
+    *at = end + 1;
+    return begin + 1;
+}
+
+/* | `function` | what it gives | `value` | `result`, or invalid | undone by |
+ */
+static void ck_row(char *line)
+{
+    char *cells[3];
+    char *at = line + 2;
+    bool invalid;
+    struct cove_cell in = {.kind = COVE_PRESENT};
+    struct cove_cell out;
+    struct cove_bytes pipe;
+
+    cells[0] = take_code(&at);
+    at = strstr(at, " | ");
+    at = at != NULL ? strstr(at + 3, " | ") : NULL;
+    cells[1] = take_code(&at);
+    invalid = strncmp(at, " | invalid |", 12) == 0;
+    cells[2] = invalid ? cells[1] : take_code(&at);
+    pipe = json(cove_arena_printf(&arena, "[%s]", cells[0]));
+    in.bytes = json(cells[1]);
+    ck_assert_msg(cove_fn_known(pipe), "%s", cells[0]);
+    ck_assert_int_eq(cove_fn_call(&arena, pipe, in, &out), 0);
+    ck_assert_msg((out.kind == COVE_INVALID) == invalid, "%s", cells[0]);
+    ck_assert_msg(cove_bytes_equal(out.bytes, json(cells[2])), "%s gives %s",
+                  cells[0], shown(out.bytes));
+}
+
+START_TEST(every_row_of_the_documentation_is_so)
+{
+    char *text = vectors_file("docs/MIGRATIONS.md");
+    char *at = strstr(text, "\n## Functions\n");
+    char *end = at != NULL ? strstr(at + 1, "\n## ") : NULL;
+    bool told[128] = {false};
+
+    ck_assert(end != NULL);
+    *end = '\0';
+    for (char *line = at + 1; line != NULL;) {
+        char *next = strchr(line, '\n');
+
+        if (next != NULL) {
+            *next++ = '\0';
+        }
+        for (size_t i = 0; cove_fn_name(i) != NULL; i++) {
+            char *plain =
+                cove_arena_printf(&arena, "| `\"%s\"` |", cove_fn_name(i));
+            char *with =
+                cove_arena_printf(&arena, "| `{\"%s\": ", cove_fn_name(i));
+
+            if (strncmp(line, plain, strlen(plain)) == 0 ||
+                strncmp(line, with, strlen(with)) == 0) {
+                ck_row(line);
+                told[i] = true;
+                break;
+            }
+        }
+        line = next;
+    }
+    for (size_t i = 0; cove_fn_name(i) != NULL; i++) {
+        ck_assert_msg(told[i], "%s", cove_fn_name(i));
+    }
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fn_vectors");
@@ -450,6 +527,7 @@ int main(void)
     tcase_add_test(tc, a_call_does_so_much_inside_and_no_more);
     tcase_add_test(tc, what_multiplies_is_stopped);
     tcase_add_test(tc, a_function_without_memory_says_so);
+    tcase_add_test(tc, every_row_of_the_documentation_is_so);
     suite_add_tcase(suite, tc);
     return harness_run(suite);
 }
