@@ -3,12 +3,15 @@
  * First what is likely to break it: people's texts in both cases and with
  * spaces around, texts that nearly are numbers, the ends of 64 bits, and what
  * the pipeline itself speaks of (the entries of its tables, its separators at
- * every place of a text, multiples of its factors and their neighbours). Then
- * texts and numbers made up from a seed, so that a failure can be had again.
+ * every place of a text, multiples of its factors and their neighbours, its
+ * keys, and all of that inside of lists and objects where its functions go
+ * there). Then texts and numbers made up from a seed, so that a failure can be
+ * had again.
  */
 #include "migrate/laws.h"
 
 #include "core/cbor.h"
+#include "core/utf8.h"
 #include "core/value.h"
 
 #define LAW_RANDOM 48 /* made-up values of each type */
@@ -186,13 +189,22 @@ static void values_factor(struct law_values *v, int64_t n)
     }
 }
 
-/* A list whose one text has the separator inside. */
+/* A list whose one text has the separator inside; and one whose text ends as
+ * the separator begins, so that one that overlaps itself is found too early. */
 static void values_separator(struct law_values *v, struct cove_bytes sep)
 {
     char *inside = cove_arena_printf(v->arena, "a%.*sb", (int)sep.len,
                                      (const char *)sep.at);
+    size_t first = cove_utf8_is_boundary(sep, sep.len > 0 ? 1 : 0) ? 1 : 0;
+    char *ends =
+        cove_arena_printf(v->arena, "a%.*s", (int)first, (const char *)sep.at);
 
     values_literal(v, sep);
+    if (ends != NULL && sep.len > 1 && first > 0) {
+        const char *const texts[] = {ends, "c"};
+
+        law_list(v, texts, 2);
+    }
     if (inside == NULL) {
         v->err = v->err != 0 ? v->err : COVE_ENOMEM;
     } else {
@@ -248,6 +260,110 @@ void cove_law_values_template(struct law_values *v,
     }
 }
 
+/* Whatever an argument holds, to its leaves: texts as separators and keys, and
+ * numbers as factors. Recurses as deep as the argument is nested. */
+static void values_argument(struct law_values *v, struct cove_reader *r)
+{
+    struct cove_bytes text;
+    size_t left;
+
+    switch (cove_reader_peek(r)) {
+    case COVE_CBOR_TEXT:
+        text = cove_reader_text(r);
+        values_separator(v, text);
+        law_object(v, text, false);
+        law_object(v, text, true);
+        return;
+    case COVE_CBOR_UINT:
+    case COVE_CBOR_NINT:
+        values_factor(v, cove_reader_int(r));
+        return;
+    case COVE_CBOR_LIST:
+        for (left = cove_reader_list(r); left > 0 && v->err == 0; left--) {
+            values_argument(v, r);
+        }
+        return;
+    case COVE_CBOR_MAP:
+        for (left = cove_reader_map(r); left > 0 && v->err == 0; left--) {
+            values_argument(v, r);
+            values_argument(v, r);
+        }
+        return;
+    case COVE_CBOR_END:
+    case COVE_CBOR_BYTES:
+    case COVE_CBOR_BOOL:
+    case COVE_CBOR_NULL:
+    case COVE_CBOR_FLOAT:
+        break;
+    }
+    (void)cove_reader_item(r);
+}
+
+/* [value], or {key: value}. */
+static void law_within(struct law_values *v, struct cove_bytes key,
+                       struct cove_bytes value)
+{
+    struct cove_buf buf;
+    struct cove_writer w;
+
+    cove_buf_init(&buf, v->arena->alloc);
+    cove_writer_init(&w, &buf);
+    if (key.len == 0) {
+        cove_writer_list(&w, 1);
+    } else {
+        cove_writer_map(&w, 1);
+        cove_writer_item(&w, key);
+    }
+    cove_writer_item(&w, value);
+    law_written(v, &w);
+}
+
+/* What the pipeline inside of a function speaks of, where that function takes
+ * it from: the items of a list (`key` empty), or a member. Texts and numbers of
+ * all kinds are among it, as in the end they are tried themselves. */
+static void values_within(struct law_values *v, struct cove_bytes key,
+                          struct cove_bytes pipe)
+{
+    struct law_values inner;
+
+    if (v->err != 0) {
+        return;
+    }
+    cove_law_values_init(&inner, v->arena, v->random);
+    cove_law_values_pipe(&inner, pipe);
+    v->err = cove_law_values_end(&inner);
+    for (size_t i = 0; i < inner.count && v->err == 0; i++) {
+        law_within(v, key, inner.items[i]);
+    }
+}
+
+/* {"each": pipe}, {"update": [path, pipe]}: the first key of the path alone. */
+static void values_inside(struct law_values *v, struct cove_reader arg,
+                          bool each)
+{
+    struct cove_bytes key = {NULL, 0};
+
+    if (!each) {
+        struct cove_reader path;
+        struct cove_bytes last;
+
+        cove_reader_list(&arg);
+        last = cove_reader_item(&arg);
+        cove_reader_init(&path, last);
+        if (cove_reader_list(&path) != 1) {
+            return; /* what lies deeper is made of values_argument */
+        }
+        last = cove_reader_item(&path);
+        key = cove_cbor_type_of(last) == COVE_CBOR_TEXT ? last : key;
+    }
+    values_within(v, key, cove_reader_item(&arg));
+}
+
+static bool values_is(struct cove_bytes name, const char *text)
+{
+    return cove_bytes_equal(name, cove_bytes_text(text));
+}
+
 void cove_law_values_pipe(struct law_values *v, struct cove_bytes pipe)
 {
     struct cove_reader r;
@@ -267,18 +383,14 @@ void cove_law_values_pipe(struct law_values *v, struct cove_bytes pipe)
             continue;
         }
         name = cove_reader_text(&one);
-        if (cove_bytes_equal(name, cove_bytes_text("table"))) {
+        if (values_is(name, "table")) {
             values_table(v, &one);
-        } else if (cove_bytes_equal(name, cove_bytes_text("const"))) {
+        } else if (values_is(name, "const")) {
             law_item(v, cove_reader_item(&one));
-        } else if (cove_reader_peek(&one) == COVE_CBOR_TEXT) {
-            struct cove_bytes text = cove_reader_text(&one);
-
-            values_separator(v, text);
-            law_object(v, text, false);
-            law_object(v, text, true);
+        } else if (values_is(name, "each") || values_is(name, "update")) {
+            values_inside(v, one, values_is(name, "each"));
         } else {
-            values_factor(v, cove_reader_int(&one));
+            values_argument(v, &one);
         }
     }
 }
@@ -319,10 +431,28 @@ static void values_edges(struct law_values *v)
                                         "a\nb",
                                         "9223372036854775807",
                                         "-9223372036854775808",
-                                        "9223372036854775808"};
-    static const int64_t ints[] = {0,   1,    -1,        2,         10,
-                                   100, -100, INT64_MAX, INT64_MIN, 1234567};
-    static const double floats[] = {0.5, -1.5, 1.0, 0.0, 1e300, 1e-300};
+                                        "9223372036854775808",
+                                        "12.50",
+                                        "12.5",
+                                        "-0.05",
+                                        "2024-05-01",
+                                        "2024-05-01T10:30:00Z",
+                                        "2024-05-01T10:30:00.000Z",
+                                        "2024-05-01T12:30:00+02:00"};
+    static const int64_t ints[] = {0,
+                                   1,
+                                   -1,
+                                   2,
+                                   10,
+                                   100,
+                                   -100,
+                                   INT64_MAX,
+                                   INT64_MIN,
+                                   1234567,
+                                   86400000,
+                                   INT64_C(1714559400001),
+                                   INT64_C(9007199254740993)};
+    static const double floats[] = {0.5, -1.5, 1.0, 0.0, -0.0, 1e300, 1e-300};
     static const char *const pair[] = {"a", "b"};
     static const char *const empty[] = {"a", ""};
     static const uint8_t odd[][4] = {

@@ -1,4 +1,5 @@
 /* test_laws.c: a step that says nothing is lost is tried on values. */
+#include "migrate/compile_parts.h"
 #include "migrate/laws.h"
 #include "tests/unit/compile_kit.h"
 
@@ -114,6 +115,67 @@ START_TEST(a_split_joins_to_the_text_again)
 }
 END_TEST
 
+START_TEST(functions_that_forget_are_refused_by_example)
+{
+    static const char *const rows[][3] = {
+        /* functions, the way back, and what is said */
+        {"['ms_of_iso','iso_of_ms']", "[]",
+         "comes back as '2024-05-01T10:30:00.000Z'"},
+        {"[{'int_of_decimal':2},{'decimal_of_int':2}]", "[]",
+         "is not lossless"},
+        {"[{'replace':['-','_']}]", "[{'replace':['_','-']}]",
+         "is not lossless"},
+        {"[{'split_list':','},{'each':['lower']}]", "[{'join_list':','}]",
+         "split_list, each is not lossless"},
+        {"[{'wrap':'k'},{'update':[['k'],['upper']]}]", "[{'pick':'k'}]",
+         "wrap, update is not lossless"},
+        {"[{'split_list':','},'unique']", "[{'join_list':','}]",
+         "is not lossless"},
+        {"[{'when':[[{'starts':'b'},['upper']],['else',[]]]}]", "[]",
+         "is not lossless: 'b'"},
+    };
+
+    for (size_t i = 0; i < COVE_ARRAY_LEN(rows); i++) {
+        char *word = cove_arena_printf(
+            &arena, "{'convert':{'field':'a','forward':%s,'back':%s}}",
+            rows[i][0], rows[i][1]);
+
+        ck_assert_msg(judge(word, "'a':{}") == COVE_ECONDITION, "%s", word);
+        ck_assert_msg(strstr(said(), rows[i][2]) != NULL, "%s", said());
+    }
+    ck_assert_int_eq(judge("{'convert':{'field':'a','forward':[{'prefix':'#'},"
+                           "{'suffix':';'},{'wrap':'k'},{'rename':['k','v']}]"
+                           "}}",
+                           "'a':{}"),
+                     0);
+}
+END_TEST
+
+#define JOINED(sep)                                                            \
+    "{'parents':[],'ops':[{'op':'add','reg':'l','name':'l','type':'list'},"    \
+    "{'op':'add','reg':'t','name':'t','type':'text'},{'op':'conv','from':'l'," \
+    "'to':'t','fwd':[{'join_list':'" sep "'}],'bwd':[{'split_list':'" sep      \
+    "'}]}]}"
+
+static int judge_body(const char *body)
+{
+    struct cove_law_break broken;
+    struct cove_bytes item;
+
+    ck_assert_int_eq(cove_file_json(&arena, json(body), "body", &item, &diag),
+                     0);
+    return cove_laws_check(&arena, item, 7, &broken, &diag);
+}
+
+/* ["a-", "c"] by "--" is "a---c", which is split behind the a. */
+START_TEST(a_separator_that_overlaps_itself_is_tried_where_it_does)
+{
+    ck_assert_int_eq(judge_body(JOINED("--")), COVE_ECONDITION);
+    ck_assert_int_eq(judge_body(JOINED("-;")), 0);
+    ck_assert_int_eq(judge_body(JOINED(",")), 0);
+}
+END_TEST
+
 START_TEST(a_body_alone_is_judged_for_values_of_every_type)
 {
     struct cove_law_break broken;
@@ -168,6 +230,8 @@ int main(void)
         what_does_not_convert_breaks_no_law,
         a_table_that_puts_two_values_into_one_is_refused,
         a_split_joins_to_the_text_again,
+        functions_that_forget_are_refused_by_example,
+        a_separator_that_overlaps_itself_is_tried_where_it_does,
         a_body_alone_is_judged_for_values_of_every_type,
         out_of_memory_at_any_call_is_said,
     };
