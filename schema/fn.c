@@ -223,7 +223,8 @@ static int fn_run(struct cove_fn_run *run, struct cove_bytes pipe, bool inside,
     cove_reader_init(&r, pipe);
     count = cove_reader_list(&r);
     for (size_t i = 0; err == 0 && i < count; i++) {
-        struct cove_bytes item = cove_reader_item(&r);
+        struct cove_bytes item =
+            i + 1 < count ? cove_reader_item(&r) : cove_fn_rest(&r);
         struct cove_bytes arg;
         const struct cove_fn_row *row = cove_fn_find(item, &arg);
 

@@ -137,7 +137,7 @@ const struct cove_fn_row *cove_fn_find(struct cove_bytes item,
     if (row == NULL || (row->arg_ok != NULL) != map) {
         return NULL;
     }
-    *arg = map ? cove_reader_item(&r) : cove_bytes(NULL, 0);
+    *arg = map ? cove_fn_rest(&r) : cove_bytes(NULL, 0);
     return row;
 }
 

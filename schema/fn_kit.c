@@ -265,7 +265,7 @@ void cove_fn_pair(struct cove_bytes arg, struct cove_bytes *first,
     cove_reader_init(&r, arg);
     (void)cove_reader_list(&r);
     *first = cove_reader_item(&r);
-    *second = cove_reader_item(&r);
+    *second = cove_fn_rest(&r);
 }
 
 bool cove_fn_is_pair(struct cove_bytes arg, struct cove_bytes *first,

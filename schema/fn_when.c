@@ -266,7 +266,7 @@ static size_t when_find(struct cove_bytes condition, struct cove_bytes *arg)
         return COVE_ARRAY_LEN(when_rows);
     }
     name = cove_reader_text(&r);
-    *arg = cove_reader_item(&r);
+    *arg = cove_fn_rest(&r);
     while (i < COVE_ARRAY_LEN(when_rows) &&
            !cove_bytes_equal(name, cove_bytes_text(when_rows[i].name))) {
         i++;
