@@ -149,9 +149,9 @@ static int speed(long calls, const char *path, const char *only)
     int failed = 0;
 
     for (size_t i = 0; cove_fn_name(i) != NULL && !failed; i++) {
-        if (only == NULL || strcmp(only, cove_fn_name(i)) == 0) {
-            failed = !cove_value_member(all, cove_fn_name(i), &list) ||
-                     speed_one(cove_fn_name(i), longest(list), calls);
+        if ((only == NULL || strcmp(only, cove_fn_name(i)) == 0) &&
+            cove_value_member(all, cove_fn_name(i), &list)) {
+            failed = speed_one(cove_fn_name(i), longest(list), calls);
         }
     }
     return failed;
