@@ -1,8 +1,9 @@
 /* diff_convert.c: how the values of a field get to its new form.
  *
  * What the developer answered goes first; then the table that an enum's answers
- * make; then, where the type changed, the one conversion between the two types
- * that leaves nothing to choose. Where there is a choice (what separates the
+ * make; then, where the type changed, or that of all items of a list, the one
+ * conversion between the two types that leaves nothing to choose. Where there
+ * is a choice (what separates the
  * items of a list, how a number is written) only the developer can make it.
  */
 #include "migrate/diff_internal.h"
@@ -340,6 +341,63 @@ static int convert_enum(struct diff *d, struct diff_field *old)
     return rc;
 }
 
+/* --- the items of a list ------------------------------------------------ */
+
+/* The one type that all items have; false where the schema does not say it. */
+static bool items_type(const struct diff_field *field, enum cove_type *out)
+{
+    struct cove_bytes items;
+    struct cove_bytes type;
+
+    return cove_diff_keyword(field->schema, "items", &items) &&
+           cove_value_kind(items) == COVE_KIND_MAP &&
+           cove_diff_keyword(items, "type", &type) &&
+           cove_value_kind(type) == COVE_KIND_TEXT &&
+           cove_type_of_word(cove_value_text(type), out);
+}
+
+/* [{"each": pipe}] */
+static int each_pipe(struct diff *d, struct cove_bytes pipe,
+                     struct cove_bytes *out)
+{
+    struct cove_buf buf;
+    struct cove_writer w;
+    int rc;
+
+    cove_buf_init(&buf, d->arena->alloc);
+    cove_writer_init(&w, &buf);
+    cove_writer_list(&w, 1);
+    cove_writer_map(&w, 1);
+    cove_writer_cstr(&w, "each");
+    cove_writer_item(&w, pipe);
+    rc = w.err != 0 ? w.err
+                    : cove_arena_copy(d->arena, cove_buf_bytes(&buf), out);
+    cove_buf_clear(&buf);
+    return rc;
+}
+
+/* Of a list that is one value. Where values stay what they are (integers among
+ * numbers), there is nothing to convert. */
+static int convert_items(struct diff *d, struct diff_field *old)
+{
+    struct diff_convert one;
+    enum cove_type from;
+    enum cove_type to;
+    int rc;
+
+    if (old->property->child != COVE_CHILD_NONE ||
+        old->other->property->child != COVE_CHILD_NONE ||
+        old->property->type != COVE_TYPE_LIST ||
+        old->other->property->type != COVE_TYPE_LIST ||
+        !items_type(old, &from) || !items_type(old->other, &to) || from == to ||
+        !cove_diff_pipes(from, to, &one) ||
+        one.forward.len == strlen(PIPE_IDENTITY)) {
+        return 0;
+    }
+    rc = each_pipe(d, one.forward, &old->convert.forward);
+    return rc != 0 ? rc : each_pipe(d, one.back, &old->convert.back);
+}
+
 /* --- what was answered -------------------------------------------------- */
 
 static int convert_answer(struct diff *d, struct diff_answer *answer,
@@ -410,7 +468,9 @@ int cove_diff_convert(struct diff *d, struct diff_field *old, bool *needed)
         return 0; /* an answer that says how is about nothing */
     }
     rc = answer != NULL ? convert_answer(d, answer, old) : convert_enum(d, old);
-
+    if (rc == 0 && old->convert.forward.len == 0) {
+        rc = convert_items(d, old);
+    }
     if (rc != 0) {
         return rc;
     }

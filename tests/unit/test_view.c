@@ -370,7 +370,13 @@ START_TEST(memory_that_runs_out_anywhere_is_an_error_and_no_leak)
         "'bwd':[{'join_list':' '}]},"
         "{'op':'add','reg':'c','name':'c','type':'text'},"
         "{'op':'calc','out':'c','deps':['n','given'],'lits':['','','']},"
-        "{'op':'name','reg':'c','name':'n'},{'op':'hide','reg':'zz'}]");
+        "{'op':'name','reg':'c','name':'n'},{'op':'hide','reg':'zz'},"
+        "{'op':'add','reg':'d','name':'d','type':'any'},"
+        "{'op':'derive','out':'d','deps':['n','given'],'names':['n','g'],"
+        "'fn':[{'set':['x',[{'pick':'g'},'upper']]}]},"
+        "{'op':'add','reg':'e','name':'e','type':'any'},"
+        "{'op':'derive','out':'e','deps':['d'],'names':['d'],"
+        "'fn':[{'pick':'d'},{'pick':'n'},{'each':['lower']}]}]");
     long fail_at = 0;
     int err;
 
