@@ -73,10 +73,14 @@ static char *retyped_text(const struct pair *p,
     }
     return cove_arena_printf(
         p->d->arena, "%s\"%.*s\" turns from %s to %s%s by %s, back by %s%s%s%s",
-        p->old->word == DIFF_EACH ? "each item of " : "",
-        SHOWN(p->before->name), cove_type_word(cove_diff_type(p->before)),
+        p->old->word == DIFF_EACH || convert->items ? "each item of " : "",
+        SHOWN(p->before->name),
+        cove_type_word(convert->items ? convert->item_from
+                                      : cove_diff_type(p->before)),
         p->old->word == DIFF_TO_LIST ? "a list of " : "",
-        cove_type_word(cove_diff_type(p->after)), forward, back,
+        cove_type_word(convert->items ? convert->item_to
+                                      : cove_diff_type(p->after)),
+        forward, back,
         tried->forward_fails
             ? "; what does not convert is invalid in the new version"
             : "",
@@ -104,8 +108,14 @@ static int pair_converts(const struct pair *p)
     struct law_result tried;
     int rc;
 
+    if (convert->items) { /* what holds of each holds of all */
+        trial = (struct law_trial){.from = convert->item_from,
+                                   .to = convert->item_to,
+                                   .forward = convert->item_forward,
+                                   .back = convert->item_back};
+    }
     if ((rc = cove_law_try(p->d->arena, &trial, &tried)) != 0 ||
-        (rc = pair_path(p, "type", &c.path)) != 0) {
+        (rc = pair_path(p, convert->items ? "items" : "type", &c.path)) != 0) {
         return rc;
     }
     change_tried(&c, &tried, one_way);
@@ -178,7 +188,7 @@ static int pair_type(const struct pair *p)
     }
     /* an enum's table on a type that stays is told value by value */
     if (cove_diff_type(p->before) == cove_diff_type(p->after) &&
-        !cove_diff_turns(p->old) &&
+        !cove_diff_turns(p->old) && !p->old->convert.items &&
         (p->old->convert.forward.len == 0 ||
          cove_diff_answer(p->d->answers, DIFF_ANSWER_CONVERT,
                           p->d->before->title, p->old->name) == NULL)) {
@@ -534,5 +544,6 @@ int cove_diff_classify(struct diff *d, struct diff_field *old)
                          old->name) == NULL) {
         rc = pair_enum(&p);
     }
+    constraints.items_told = old->convert.items;
     return rc != 0 ? rc : cove_diff_constraints(d, &constraints);
 }

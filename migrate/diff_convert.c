@@ -394,6 +394,11 @@ static int convert_items(struct diff *d, struct diff_field *old)
         one.forward.len == strlen(PIPE_IDENTITY)) {
         return 0;
     }
+    old->convert.items = true;
+    old->convert.item_from = from;
+    old->convert.item_to = to;
+    old->convert.item_forward = one.forward;
+    old->convert.item_back = one.back;
     rc = each_pipe(d, one.forward, &old->convert.forward);
     return rc != 0 ? rc : each_pipe(d, one.back, &old->convert.back);
 }

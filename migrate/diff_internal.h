@@ -80,6 +80,11 @@ struct diff_convert {
     struct cove_bytes back;    /* encoded null: none */
     bool lossy;                /* marked so */
     bool merges; /* made from enum answers that put two values into one */
+    /* Of each item of a list that is one value: its types, and how; `forward`
+     * and `back` do that for all. */
+    bool items;
+    enum cove_type item_from, item_to;
+    struct cove_bytes item_forward, item_back;
 };
 
 struct diff_field {
@@ -196,6 +201,7 @@ struct diff_constraints {
     struct cove_bytes field; /* empty: of the whole document */
     struct cove_bytes path;
     struct cove_bytes before, after; /* encoded schemas */
+    bool items_told;                 /* that its items are of another type */
 };
 COVE_MUST_CHECK int cove_diff_constraints(struct diff *d,
                                           const struct diff_constraints *c);

@@ -13,7 +13,8 @@ struct nested { /* two schemas at one place */
     struct cove_bytes field;
     struct cove_bytes path;
     struct cove_bytes before, after; /* empty: anything passes */
-    unsigned depth; /* 0: the document; 1: a field; more: inside its value */
+    unsigned depth;  /* 0: the document; 1: a field; more: inside its value */
+    bool items_told; /* the type of the field's items */
 };
 
 static int node_compare(const struct nested *n);
@@ -389,7 +390,9 @@ static int node_compare(const struct nested *n)
 
         return is_never(n->before) && is_never(n->after) ? 0 : gap_add(n, &gap);
     }
-    if ((rc = n->depth > 0 ? types_compare(n) : 0) != 0 ||
+    if ((rc = n->depth == 1 || (n->depth > 1 && !n->items_told)
+                  ? types_compare(n)
+                  : 0) != 0 ||
         (rc = enum_compare(n)) != 0 || (rc = const_compare(n)) != 0 ||
         (rc = limits_compare(n)) != 0 || (rc = notes_compare(n)) != 0 ||
         (rc = n->depth > 0 ? required_compare(n) : 0) != 0 ||
@@ -407,7 +410,8 @@ int cove_diff_constraints(struct diff *d, const struct diff_constraints *c)
                              .path = c->path,
                              .before = c->before,
                              .after = c->after,
-                             .depth = c->path.len > 0 ? 1 : 0};
+                             .depth = c->path.len > 0 ? 1 : 0,
+                             .items_told = c->items_told};
 
     return node_compare(&n);
 }

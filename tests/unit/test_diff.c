@@ -114,6 +114,43 @@ START_TEST(a_retype_says_which_way_it_loses)
 }
 END_TEST
 
+/* Of a list that is one value: each where it stands. */
+START_TEST(items_of_another_type_are_converted)
+{
+    words("'a':{'type':'array','items':{'type':'string'}}",
+          "'a':{'type':'array','items':{'type':'integer'}}", "",
+          "[{'convert':{'to':{'type':'array'},'back':[{'each':['text_of_int']}]"
+          ",'field':'a','forward':[{'each':['int_of_text']}]}}]",
+          "[{'hide':'a'},{'show':{'type':'array','field':'a'}}]");
+    changes("'a':{'type':'array','items':{'type':'string'}}",
+            "'a':{'type':'array','items':{'type':'integer'}}", "",
+            "a retyped LOSSY> FORWARD");
+    changes("'a':{'type':'array','items':{'type':'boolean'}}",
+            "'a':{'type':'array','items':{'type':'string','minLength':1}}", "",
+            "a retyped LOSSY< BACKWARD; a nested LOSSY> FORWARD");
+}
+END_TEST
+
+/* Integers among numbers stay what they are; and what leads where is not
+ * guessed. */
+START_TEST(items_that_need_no_conversion_or_a_choice_get_none)
+{
+    static const char *const rows[][2] = {
+        {"'items':{'type':'integer'}", "'items':{'type':'number'}"},
+        {"'items':{'type':'string'}", "'items':{'type':'object'}"},
+        {"'items':{'type':'string'}", "'items':{}"},
+        {"'items':{'type':'string'}", "'items':{'type':['string','integer']}"},
+        {"'minItems':1", "'minItems':2"},
+    };
+
+    for (size_t i = 0; i < COVE_ARRAY_LEN(rows); i++) {
+        words(cove_arena_printf(&arena, "'a':{'type':'array',%s}", rows[i][0]),
+              cove_arena_printf(&arena, "'a':{'type':'array',%s}", rows[i][1]),
+              "", "[]", "[]");
+    }
+}
+END_TEST
+
 START_TEST(a_retype_with_no_known_way_needs_an_answer)
 {
     const char *before = "'a':" TEXT;
@@ -549,6 +586,8 @@ int main(void)
         candidates_are_ordered_by_likeliness,
         names_that_change_places_go_over_a_third,
         a_retype_says_which_way_it_loses,
+        items_of_another_type_are_converted,
+        items_that_need_no_conversion_or_a_choice_get_none,
         a_retype_with_no_known_way_needs_an_answer,
         a_conversion_that_is_answered_is_tried,
         a_field_of_another_type_may_start_empty,
