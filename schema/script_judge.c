@@ -182,7 +182,7 @@ static int judge_token(struct judge *j, struct cove_diag *diag)
 
 int cove_script_judge(struct cove_bytes source, struct cove_diag *diag)
 {
-    struct judge j = {source.at, source.at + source.len, 1};
+    struct judge j = {source.at, source.at, 1};
     int err = 0;
 
     if (source.len == 0 || source.len > COVE_SCRIPT_SOURCE) {
@@ -193,6 +193,7 @@ int cove_script_judge(struct cove_bytes source, struct cove_diag *diag)
     if (!cove_utf8_valid(source)) {
         return cove_fail(diag, COVE_ESTEP, "the script is not UTF-8");
     }
+    j.end = source.at + source.len; /* which is somewhere, being some bytes */
     while (err == 0 && j.at < j.end) {
         err = judge_token(&j, diag);
     }
