@@ -66,7 +66,15 @@ static void human_step(const json_t *schema, const json_t *step)
         printf("  %" JSON_INTEGER_FORMAT " documents",
                step_documents(schema, step));
     }
+    if (json_object_get(step, "class") != NULL) {
+        printf("  %s", cli_text(step, "class"));
+    }
     putchar('\n');
+    if (json_object_get(step, "why") != NULL) {
+        fputs("    ", stdout);
+        cli_print_text(cli_text(step, "why"));
+        putchar('\n');
+    }
     human_inert(step);
 }
 

@@ -489,9 +489,10 @@ const char *cove_diff_kind_name(enum cove_diff_kind kind)
 const char *cove_diff_class_name(enum cove_diff_class class)
 {
     static const char *const names[] = {
-        [COVE_DIFF_NONE] = "NONE",   [COVE_DIFF_ALIAS] = "ALIAS",
-        [COVE_DIFF_ADD] = "ADD",     [COVE_DIFF_LOSSLESS] = "LOSSLESS",
-        [COVE_DIFF_LOSSY] = "LOSSY", [COVE_DIFF_ONE_WAY] = "ONE-WAY"};
+        [COVE_DIFF_NONE] = "NONE",    [COVE_DIFF_ALIAS] = "ALIAS",
+        [COVE_DIFF_ADD] = "ADD",      [COVE_DIFF_LOSSLESS] = "LOSSLESS",
+        [COVE_DIFF_LOSSY] = "LOSSY",  [COVE_DIFF_ONE_WAY] = "ONE-WAY",
+        [COVE_DIFF_SCRIPT] = "SCRIPT"};
 
     return names[class];
 }

@@ -23,7 +23,9 @@ enum cove_diff_class {
     COVE_DIFF_LOSSLESS, /* converted, and back without loss */
     COVE_DIFF_LOSSY,    /* some values are lost one way: `lossy_back` or
                            forward */
-    COVE_DIFF_ONE_WAY   /* there is no way back */
+    COVE_DIFF_ONE_WAY,  /* there is no way back */
+    COVE_DIFF_SCRIPT    /* by code: what is lost was tried on values, and may
+                           be more; no way back where `lossy_back` says so */
 };
 
 /* Who may read what whom wrote, as schema registries say it. BACKWARD: the new

@@ -5,6 +5,7 @@
  * what happened to values.
  */
 #include "migrate/diff_internal.h"
+#include "schema/fn.h"
 
 struct pair { /* a field that stays */
     struct diff *d;
@@ -60,9 +61,7 @@ static void change_tried(struct cove_diff_change *c,
     }
 }
 
-static char *retyped_text(const struct pair *p,
-                          const struct cove_diff_change *c,
-                          const struct law_result *tried)
+static char *retyped_text(const struct pair *p, const struct law_result *tried)
 {
     const struct diff_convert *convert = &p->old->convert;
     const char *forward = cove_diff_shown(p->d->arena, convert->forward);
@@ -85,7 +84,7 @@ static char *retyped_text(const struct pair *p,
             ? "; what does not convert is invalid in the new version"
             : "",
         tried->forward_changes ? "; some values come back as others" : "",
-        c->class == COVE_DIFF_ONE_WAY
+        cove_value_is_null(convert->back)
             ? "; the old version sees newer values as invalid"
         : tried->back_fails
             ? "; what the new version writes may be invalid in the old"
@@ -119,12 +118,19 @@ static int pair_converts(const struct pair *p)
         return rc;
     }
     change_tried(&c, &tried, one_way);
+    if (cove_fn_is_script(convert->forward) ||
+        (!one_way && cove_fn_is_script(convert->back))) {
+        c.class = COVE_DIFF_SCRIPT;
+        c.lossy_back = c.lossy_back || one_way;
+    }
     if (p->old->word == DIFF_TO_LIST) { /* one item of many */
         c.lossy_back = true;
-        c.class = one_way ? COVE_DIFF_ONE_WAY : COVE_DIFF_LOSSY;
+        c.class = c.class == COVE_DIFF_SCRIPT ? c.class
+                  : one_way                   ? COVE_DIFF_ONE_WAY
+                                              : COVE_DIFF_LOSSY;
         c.compat &= ~(unsigned)COVE_COMPAT_FORWARD;
     }
-    return cove_diff_add(p->d, &c, retyped_text(p, &c, &tried));
+    return cove_diff_add(p->d, &c, retyped_text(p, &tried));
 }
 
 /* No conversion is known: only the developer can say one. */

@@ -3,6 +3,8 @@
 #include "core/hlc.h"
 #include "crdt/history.h"
 #include "node/admin.h"
+#include "schema/fn.h"
+#include "schema/step.h"
 #include "schema/step_extra.h"
 
 #include <stdlib.h>
@@ -126,6 +128,31 @@ static void status_says(struct node_json *j, const struct cove_journal *journal,
     }
 }
 
+/* A step with scripts is marked; one that is not active says why, where the
+ * reason lies in itself. */
+static void status_class(struct status *s, const struct cove_step *step)
+{
+    struct node_json *j = &s->a->reply;
+    struct cove_diag why = {0};
+
+    for (size_t i = 0; i < step->op_count; i++) {
+        struct cove_step_op op;
+
+        if (cove_step_op_read(step->ops[i], &op, NULL) == 0 &&
+            (cove_fn_is_script(op.fwd) || cove_fn_is_script(op.bwd) ||
+             cove_fn_is_script(op.fn))) {
+            node_json_key(j, "class");
+            node_json_cstr(j, "SCRIPT");
+            break;
+        }
+    }
+    if (step->state != COVE_STEP_ACTIVE &&
+        cove_step_check(&s->a->arena, step->body, &why) != 0) {
+        node_json_key(j, "why");
+        node_json_cstr(j, why.text);
+    }
+}
+
 static int status_step(struct status *s, const struct cove_step *step)
 {
     static const char *const states[] = {"active", "waiting", "malformed"};
@@ -149,6 +176,7 @@ static int status_step(struct status *s, const struct cove_step *step)
 
     node_json_key(j, "state");
     node_json_cstr(j, own ? "conflicted" : states[step->state]);
+    status_class(s, step);
     status_says(j, s->schema->journal, step);
     node_json_close(j, '}');
     return err;

@@ -228,6 +228,7 @@ static int journal_read(struct cove_journal *journal,
     struct cove_bytes *texts;
     bool hopeless;
     int err = cove_step_check(scratch, step->body, NULL);
+    bool unsupported = err == COVE_EUNSUPPORTED; /* waits for another build */
 
     cove_arena_reset(scratch);
     *left = SIZE_MAX;
@@ -235,7 +236,7 @@ static int journal_read(struct cove_journal *journal,
     if (err == COVE_ESTEP) {
         return 0;
     }
-    if (err == 0) {
+    if (err == 0 || unsupported) {
         err = cove_step_take_apart(&journal->arena, step, &texts);
     }
     if (err == 0) {
@@ -246,7 +247,7 @@ static int journal_read(struct cove_journal *journal,
     }
     step->state = COVE_STEP_WAITING;
     step->annotation = cove_step_is_annotation(step);
-    if (!hopeless) {
+    if (!hopeless && !unsupported) {
         *left = step->parent_count;
     }
     return 0;

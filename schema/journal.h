@@ -42,7 +42,8 @@ struct cove_journal; /* immutable after build; safe to share between readers */
 struct cove_step_id cove_step_id_of(struct cove_bytes body);
 
 /* Judge one body alone (the arena is for scratch).
- * Errors: COVE_ESTEP, where diag names the op and the rule; COVE_ENOMEM. */
+ * Errors: COVE_ESTEP, where diag names the op and the rule; COVE_EUNSUPPORTED
+ * where it needs what this build was made without; COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_step_check(struct cove_arena *arena,
                                     struct cove_bytes body,
                                     struct cove_diag *diag);

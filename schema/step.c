@@ -159,13 +159,15 @@ static bool step_are_names(struct cove_bytes list)
     return count >= 1;
 }
 
+static const char step_needs_lua[] =
+    "has a script, which needs Lua: this build was made without it (meson's "
+    "option scripts)";
+
 static const char *step_pipe_fault(struct cove_bytes pipe)
 {
-    return cove_fn_known(pipe) ? NULL
-           : cove_fn_needs_lua(pipe)
-               ? "has a script, which needs Lua: this build was made without "
-                 "it (meson's option scripts)"
-               : "is no list of known functions";
+    return cove_fn_known(pipe)       ? NULL
+           : cove_fn_needs_lua(pipe) ? step_needs_lua
+                                     : "is no list of known functions";
 }
 
 /* Why a member is not what it has to be; NULL where it is. */
@@ -257,8 +259,9 @@ static int step_members_check(const struct step_form *form, size_t kind,
                     ? step_member_fault((enum step_member)m, form->item[m])
                     : NULL;
         if (fault != NULL) {
-            return cove_fail(diag, COVE_ESTEP, "%s: \"%s\" %s", op,
-                             step_member_names[m], fault);
+            return cove_fail(
+                diag, fault == step_needs_lua ? COVE_EUNSUPPORTED : COVE_ESTEP,
+                "%s: \"%s\" %s", op, step_member_names[m], fault);
         }
     }
     if (form->foreign) {

@@ -1,5 +1,6 @@
 /* test_diff.c: what changed between two schemas, and the words for it. */
 #include "core/utf8.h"
+#include "schema/script.h"
 #include "tests/unit/diff_kit.h"
 
 #define TEXT "{'type':'string'}"
@@ -176,6 +177,17 @@ START_TEST(a_conversion_that_is_answered_is_tried)
         "'a':" INT, "'a':" INT,
         "{'convert':{'a':{'forward':[{'wrap':'x'},{'pick':'x'}],'back':[]}}}",
         "a retyped LOSSLESS FULL");
+    if (cove_script_built()) {
+        changes("'a':" INT, "'a':" INT,
+                "{'convert':{'a':{'forward':[{'lua':'return value + 1'}],"
+                "'back':[{'lua':'return value - 1'}]}}}",
+                "a retyped SCRIPT FULL");
+        changes("'a':" TEXT, "'a':" TEXT,
+                "{'convert':{'a':{'forward':[{'lua':'return value:upper()'}],"
+                "'back':null}}}",
+                "a retyped SCRIPT< BACKWARD");
+        ck_assert_uint_eq(got.down.len, 0);
+    }
     words(
         "'a':" TEXT, "'b':" INT, "{'rename':{'a':'b'},'lossy':['a']}",
         "[{'rename':{'to':'b','from':'a'}},{'convert':{'to':{'type':'integer'}"
