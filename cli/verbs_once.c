@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void human_once(const json_t *reply)
@@ -25,12 +26,73 @@ static void human_once(const json_t *reply)
     }
 }
 
+/* What a dry run shows: each document, and what would be written to it. */
+static void human_dry(const json_t *reply)
+{
+    const json_t *patches = json_object_get(reply, "patches");
+    json_t *patch, *field;
+    size_t i, k;
+    const char *name;
+
+    json_array_foreach(patches, i, patch)
+    {
+        puts(cli_text(patch, "id"));
+        json_object_foreach(json_object_get(patch, "set"), name, field)
+        {
+            char *text = json_dumps(field, JSON_ENCODE_ANY);
+
+            printf("  set %s ", name);
+            cli_print_text(text != NULL ? text : "(out of memory)");
+            putchar('\n');
+            free(text);
+        }
+        json_array_foreach(json_object_get(patch, "delete"), k, field)
+        {
+            printf("  delete %s\n", json_string_value(field));
+        }
+        if (json_object_get(patch, "error") != NULL) {
+            fputs("  refused: ", stdout);
+            cli_print_text(cli_text(patch, "error"));
+            putchar('\n');
+        }
+    }
+    human_once(reply);
+    puts("nothing was written");
+}
+
+/* --lua FILE, --fuel N, --memory N, --dry-run. */
+static int once_script(struct cli *cli, json_t *request, bool *bad)
+{
+    static const char *const limits[] = {"fuel", "memory"};
+    const char *path = cli_option(cli, "--lua", bad);
+
+    for (size_t i = 0; i < 2; i++) {
+        char option[16];
+        const char *word;
+        char *end;
+
+        snprintf(option, sizeof(option), "--%s", limits[i]);
+        word = cli_option(cli, option, bad);
+        if (word != NULL) {
+            long long v = strtoll(word, &end, 10);
+
+            *bad = *bad || *end != '\0' || end == word;
+            json_object_set_new(request, limits[i], json_integer(v));
+        }
+    }
+    if (cli_flag(cli, "--dry-run")) {
+        json_object_set_new(request, "dry_run", json_true());
+    }
+    return path == NULL || *bad ? CLI_OK
+                                : cli_file_member(request, "lua", path);
+}
+
 /* Every --set and --delete. */
 static int once_changes(struct cli *cli, json_t *request, bool *bad)
 {
     json_t *set = json_object(), *drop = json_array();
     const char *word;
-    int code = CLI_OK;
+    int code = once_script(cli, request, bad);
 
     while (code == CLI_OK && (word = cli_option(cli, "--set", bad)) != NULL) {
         code = cli_field_word(word, set);
@@ -39,9 +101,9 @@ static int once_changes(struct cli *cli, json_t *request, bool *bad)
         json_array_append_new(drop, json_string(word));
     }
     if (code == CLI_OK && !*bad && json_object_size(set) == 0 &&
-        json_array_size(drop) == 0) {
+        json_array_size(drop) == 0 && json_object_get(request, "lua") == NULL) {
         code = cli_fail(CLI_USAGE, "migrate once needs --set FIELD=TEXT, --set "
-                                   "FIELD:=JSON or --delete FIELD");
+                                   "FIELD:=JSON, --delete FIELD or --lua FILE");
     }
     json_object_set_new(request, "set", set);
     json_object_set_new(request, "delete", drop);
@@ -66,7 +128,11 @@ static int once_run(struct cli *cli, json_t *request)
     if (code == CLI_OK && cli->json) {
         cli_print_json(reply);
     } else if (code == CLI_OK && !cli->quiet) {
-        human_once(reply);
+        if (json_object_get(reply, "patches") != NULL) {
+            human_dry(reply);
+        } else {
+            human_once(reply);
+        }
     }
     if (code == CLI_OK && cli_int(reply, "failed") > 0) {
         code = CLI_INVALID;

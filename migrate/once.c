@@ -19,6 +19,10 @@ struct once {
     struct cove_once *once;
     struct cove_arena arena;
     struct cove_diag *diag;
+    struct cove_script *script;    /* compiled, or NULL */
+    struct cove_once_reads *reads; /* with a script that is made */
+    cove_once_shown *shown;        /* it is only tried */
+    void *shown_ctx;
 };
 
 static uint64_t once_now(struct cove_repo *repo)
@@ -74,6 +78,47 @@ static int once_save(struct once *o)
 
     cove_buf_clear(&buf);
     return err;
+}
+
+/* What scripts have read lies beside it, under another letter. */
+static struct cove_bytes once_reads_key(const struct cove_once *once,
+                                        uint8_t out[ONCE_KEY + COVE_ONCE_NAME])
+{
+    struct cove_bytes key = once_key(once, out);
+
+    out[ONCE_KEY - 1] = 'p';
+    return key;
+}
+
+static int once_reads_save(struct once *o)
+{
+    uint8_t key[ONCE_KEY + COVE_ONCE_NAME];
+    struct cove_buf buf;
+    int err;
+
+    if (o->reads == NULL || o->reads->count == 0) {
+        return 0;
+    }
+    cove_buf_init(&buf, cove_catalog_alloc(o->catalog));
+    err = cove_once_reads_write(o->reads, &buf);
+    err = err != 0 ? err
+                   : cove_repo_record_put(o->repo, o->txn, COVE_RECORDS_RUNS,
+                                          once_reads_key(o->once, key),
+                                          cove_buf_bytes(&buf));
+    cove_buf_clear(&buf);
+    return err;
+}
+
+static int once_reads_restore(struct once *o)
+{
+    uint8_t key[ONCE_KEY + COVE_ONCE_NAME];
+    struct cove_bytes value;
+    int err = cove_repo_record_get(o->repo, o->txn, COVE_RECORDS_RUNS,
+                                   once_reads_key(o->once, key), &value);
+
+    return err == COVE_ENOTFOUND ? 0
+           : err != 0            ? err
+                                 : cove_once_reads_read(value, o->reads);
 }
 
 /* Fill in what is on record. COVE_ENOTFOUND. */
@@ -186,31 +231,72 @@ static int edit_stands(struct cove_loaded *loaded, const struct cove_edit *edit,
     return 0;
 }
 
+/* What the script says of the document. A name that the version does not have
+ * is the script's fault, and about this document alone. */
+static int once_ask(struct once *o, struct cove_loaded *loaded,
+                    struct cove_edit **edits, size_t *count,
+                    struct cove_diag *why)
+{
+    const struct cove_once_patch patch = {.catalog = o->catalog,
+                                          .txn = o->txn,
+                                          .script = o->script,
+                                          .asked = o->once->script,
+                                          .reads = o->reads,
+                                          .arena = &o->arena};
+    int err = cove_once_patch(&patch, loaded, edits, count, why);
+
+    for (size_t i = 0; err == 0 && i < *count; i++) {
+        struct cove_bytes name = (*edits)[i].name;
+        uint32_t reg;
+
+        if (!cove_plan_find_name(loaded->plan, name, &reg)) {
+            err = cove_fail(why, COVE_EINVALID,
+                            "the script patches \"%.*s\", which the version "
+                            "does not have",
+                            SHOWN(name));
+        }
+    }
+    return err;
+}
+
 static int once_edits(struct once *o, struct cove_loaded *loaded,
+                      const struct cove_edit *asked, size_t asked_count,
                       struct cove_diag *why)
 {
     struct cove_edit *edits =
-        cove_arena_array(&o->arena, o->once->edit_count + 1, sizeof(*edits));
+        cove_arena_array(&o->arena, asked_count + 1, sizeof(*edits));
     size_t count = 0;
+    int err = 0;
 
     if (edits == NULL) {
         return COVE_ENOMEM;
     }
-    for (size_t i = 0; i < o->once->edit_count; i++) {
+    for (size_t i = 0; i < asked_count; i++) {
         bool stands;
-        int err = edit_stands(loaded, &o->once->edits[i], &stands);
 
+        err = edit_stands(loaded, &asked[i], &stands);
         if (err != 0) {
             return err;
         }
         if (!stands) {
-            edits[count++] = o->once->edits[i];
+            edits[count++] = asked[i];
         }
     }
-    int err = cove_write(o->catalog, o->txn, loaded, edits, count, why);
-
+    if (o->shown == NULL) {
+        err = cove_write(o->catalog, o->txn, loaded, edits, count, why);
+    } else if (count > 0) {
+        o->shown(o->shown_ctx, &loaded->doc.id, edits, count, NULL);
+    }
     o->once->changed += err == 0 && count > 0;
     return err;
+}
+
+/* An error that is about one document, not about the store. */
+static bool once_goes_on(int err)
+{
+    return err == COVE_ESCHEMA || err == COVE_EDENIED || err == COVE_ELIMIT ||
+           err == COVE_EBLOCKED || err == COVE_EFORMAT || err == COVE_ETYPE ||
+           err == COVE_EINVALID;
 }
 
 static int once_document(struct once *o, cove_num num, struct cove_diag *why)
@@ -218,6 +304,9 @@ static int once_document(struct once *o, cove_num num, struct cove_diag *why)
     struct cove_load_request request = {
         .num = num, .head = &o->once->head, .mode = COVE_LOAD_VIEW};
     struct cove_loaded loaded;
+    struct cove_edit *said = NULL;
+    const struct cove_edit *edits = o->once->edits;
+    size_t count = o->once->edit_count;
     bool match = true;
     int err = cove_load(o->catalog, o->txn, &request, &o->arena, &loaded, why);
 
@@ -232,14 +321,16 @@ static int once_document(struct once *o, cove_num num, struct cove_diag *why)
         return err;
     }
     o->once->matched++;
-    return once_edits(o, &loaded, why);
-}
-
-/* An error that is about one document, not about the store. */
-static bool once_goes_on(int err)
-{
-    return err == COVE_ESCHEMA || err == COVE_EDENIED || err == COVE_ELIMIT ||
-           err == COVE_EBLOCKED || err == COVE_EFORMAT || err == COVE_ETYPE;
+    if (o->script != NULL) {
+        err = once_ask(o, &loaded, &said, &count, why);
+        edits = said;
+    }
+    err = err != 0 ? err : once_edits(o, &loaded, edits, count, why);
+    if (err != 0 && o->shown != NULL && once_goes_on(err)) {
+        o->shown(o->shown_ctx, &loaded.doc.id, NULL, 0,
+                 why->text[0] != '\0' ? why->text : cove_error_text(err));
+    }
+    return err;
 }
 
 static void once_failed(struct once *o, const struct cove_diag *why, int err)
@@ -271,7 +362,7 @@ static int once_batch(struct once *o)
                              &num);
         if (err == COVE_ENOTFOUND) {
             o->once->finished = true;
-            o->once->ended_ms = once_now(o->repo);
+            o->once->ended_ms = o->shown == NULL ? once_now(o->repo) : 0;
             return 0;
         }
         if (err == 0) {
@@ -335,9 +426,15 @@ static int once_note(struct once *o)
 
     cove_buf_init(&details, cove_catalog_alloc(o->catalog));
     cove_writer_init(&w, &details);
-    cove_writer_map(&w, 4); /* keys in CBOR's order */
+    bool reads = o->reads != NULL && o->reads->count > 0;
+
+    cove_writer_map(&w, reads ? 5 : 4); /* keys in CBOR's order */
     cove_writer_cstr(&w, "name");
     cove_writer_text(&w, once->name);
+    if (reads) {
+        cove_writer_cstr(&w, "reads");
+        err = w.err != 0 ? w.err : cove_once_reads_write(o->reads, &details);
+    }
     cove_writer_cstr(&w, "failed");
     cove_writer_uint(&w, once->failed);
     cove_writer_cstr(&w, "changed");
@@ -345,11 +442,37 @@ static int once_note(struct once *o)
     cove_writer_cstr(&w, "matched");
     cove_writer_uint(&w, once->matched);
     activity.details = cove_buf_bytes(&details);
-    err = w.err != 0 ? w.err
-                     : cove_activity_note(o->catalog, o->txn, &owner, &activity,
-                                          o->diag);
+    err = err != 0     ? err
+          : w.err != 0 ? w.err
+                       : cove_activity_note(o->catalog, o->txn, &owner,
+                                            &activity, o->diag);
     cove_buf_clear(&details);
     return err;
+}
+
+static int once_open(struct once *o)
+{
+    const struct cove_once_script *script = o->once->script;
+    int err = 0;
+
+    cove_arena_init(&o->arena, cove_catalog_alloc(o->catalog));
+    if (script != NULL) {
+        err = cove_script_new(cove_catalog_alloc(o->catalog), script->source,
+                              &o->script, o->diag);
+    }
+    if (err == 0 && script != NULL && o->shown == NULL) {
+        o->reads = cove_alloc_zero(cove_catalog_alloc(o->catalog), 1,
+                                   sizeof(*o->reads));
+        err = o->reads == NULL ? COVE_ENOMEM : once_reads_restore(o);
+    }
+    return err;
+}
+
+static void once_close(struct once *o)
+{
+    cove_script_free(o->script);
+    cove_alloc_free(cove_catalog_alloc(o->catalog), o->reads);
+    cove_arena_clear(&o->arena);
 }
 
 int cove_once_step(struct cove_catalog *catalog, struct cove_store_txn *txn,
@@ -361,11 +484,12 @@ int cove_once_step(struct cove_catalog *catalog, struct cove_store_txn *txn,
                      .once = once,
                      .diag = diag};
     struct cove_hash change;
+    int err = once_open(&o);
 
-    cove_arena_init(&o.arena, cove_catalog_alloc(catalog));
-
-    int err = once_restore(o.repo, txn, once, &change);
-
+    if (err != 0) {
+        goto out;
+    }
+    err = once_restore(o.repo, txn, once, &change);
     if (err == COVE_ENOTFOUND) {
         once->started_ms = once_now(o.repo);
         err = once_fields(&o);
@@ -383,7 +507,27 @@ int cove_once_step(struct cove_catalog *catalog, struct cove_store_txn *txn,
         err = once_note(&o);
     }
     err = err != 0 ? err : once_save(&o);
+    err = err != 0 ? err : once_reads_save(&o);
 out:
-    cove_arena_clear(&o.arena);
+    once_close(&o);
+    return err;
+}
+
+int cove_once_try(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                  struct cove_once *once, cove_once_shown *shown, void *ctx,
+                  struct cove_diag *diag)
+{
+    struct once o = {.catalog = catalog,
+                     .repo = cove_catalog_repo(catalog),
+                     .txn = txn,
+                     .once = once,
+                     .diag = diag,
+                     .shown = shown,
+                     .shown_ctx = ctx};
+    int err = once_open(&o);
+
+    err = err != 0 ? err : once_fields(&o);
+    err = err != 0 ? err : once_batch(&o);
+    once_close(&o);
     return err;
 }

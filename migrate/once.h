@@ -8,6 +8,7 @@
 #ifndef COVE_MIGRATE_ONCE_H
 #define COVE_MIGRATE_ONCE_H
 
+#include "migrate/once_script.h"
 #include "migrate/where.h"
 
 #define COVE_ONCE_NAME 64 /* bytes */
@@ -16,11 +17,12 @@ struct cove_once {
     cove_num schema;
     struct cove_step_id head; /* whose names the fields have */
     struct cove_bytes name;
-    const struct cove_edit *edits;
+    const struct cove_edit *edits; /* the same for all … */
     size_t edit_count;
-    const struct cove_where *where; /* NULL: all documents */
-    struct cove_hash change;        /* of the request: another is refused */
-    uint32_t batch;                 /* documents a commit */
+    const struct cove_once_script *script; /* … or NULL, else what it says */
+    const struct cove_where *where;        /* NULL: all documents */
+    struct cove_hash change; /* of the request: another is refused */
+    uint32_t batch;          /* documents a commit */
 
     cove_num cursor;
     bool finished;
@@ -47,5 +49,19 @@ COVE_MUST_CHECK int cove_once_step(struct cove_catalog *catalog,
                                    struct cove_store_txn *txn,
                                    struct cove_once *once,
                                    struct cove_diag *diag);
+
+/* What it would do to a document: edits, or (error not NULL) why nothing. */
+typedef void cove_once_shown(void *ctx, const struct cove_id *id,
+                             const struct cove_edit *edits, size_t count,
+                             const char *error);
+/* Look at the next batch behind once->cursor as if it were made. Nothing is
+ * written, and no record is kept; a document that would change or fail is
+ * shown. Errors: COVE_ENOTFOUND (a field that the version does not have),
+ * COVE_EBLOCKED. */
+COVE_MUST_CHECK int cove_once_try(struct cove_catalog *catalog,
+                                  struct cove_store_txn *txn,
+                                  struct cove_once *once,
+                                  cove_once_shown *shown, void *ctx,
+                                  struct cove_diag *diag);
 
 #endif

@@ -7,13 +7,18 @@
 
 #include "core/cbor.h"
 
-#define ONCE_MAX 4096 /* documents a call */
+#define ONCE_MAX   4096 /* documents a call */
+#define ONCE_SHOWN 100  /* patches that a dry run shows */
 
 struct work { /* a request, and the change that it is about */
     struct admin *a;
     struct cove_once once;
+    struct cove_once_script script;
     const char *schema, *version;
     int64_t max;
+    bool dry;
+    struct node_json shown; /* "patches" of a dry run */
+    size_t shown_count;
 };
 
 /* ------------------------------------------------------------------- request
@@ -70,22 +75,75 @@ static int once_edits(struct work *w)
     }
     w->once.edits = edits;
     w->once.edit_count = sets + drops;
+    if (w->once.script != NULL) {
+        return sets + drops == 0
+                   ? 0
+                   : cove_fail(&w->a->diag, COVE_EUSAGE,
+                               "\"lua\" says what changes; \"set\" and "
+                               "\"delete\" do not go with it");
+    }
     return sets + drops > 0 ? 0
                             : cove_fail(&w->a->diag, COVE_EUSAGE,
-                                        "\"set\" or \"delete\" is missing: "
-                                        "nothing would change");
+                                        "\"set\", \"delete\" or \"lua\" is "
+                                        "missing: nothing would change");
+}
+
+static int once_limit(struct work *w, const char *key, int64_t least,
+                      int64_t most, uint32_t *out)
+{
+    int64_t v = *out;
+    int err = admin_int(w->a, key, &v);
+
+    if (err == 0 && (v < least || v > most)) {
+        err = cove_fail(&w->a->diag, COVE_EUSAGE,
+                        "\"%s\" is %lld to %lld, for one document", key,
+                        (long long)least, (long long)most);
+    }
+    *out = (uint32_t)v;
+    return err;
+}
+
+/* `lua`, `fuel`, `memory`, `dry_run`. */
+static int once_script(struct work *w)
+{
+    const char *source = NULL;
+    struct cove_script *script = NULL;
+    int err = admin_text(w->a, "lua", &source);
+
+    w->script.limits.fuel = COVE_SCRIPT_FUEL;
+    w->script.limits.memory = COVE_SCRIPT_MEMORY;
+    err = err != 0 ? err
+                   : once_limit(w, "fuel", 1, COVE_SCRIPT_FUEL_MAX,
+                                &w->script.limits.fuel);
+    err = err != 0
+              ? err
+              : once_limit(w, "memory", COVE_SCRIPT_MEMORY_MIN,
+                           COVE_SCRIPT_MEMORY_MAX, &w->script.limits.memory);
+    err = err != 0 ? err : admin_flag(w->a, "dry_run", &w->dry);
+    if (err != 0 || source == NULL) {
+        return err;
+    }
+    w->script.source = cove_bytes_text(source);
+    w->script.dry = w->dry;
+    w->once.script = &w->script;
+    err = cove_script_new(w->a->store->alloc, w->script.source, &script,
+                          &w->a->diag);
+    cove_script_free(script);
+    return err;
 }
 
 /* What the change is, apart from how it is made. */
 static void once_hash(struct work *w)
 {
-    struct cove_bytes parts[4];
+    struct cove_bytes parts[5];
+    size_t count = w->once.script != NULL ? 5 : 4;
 
     admin_value(w->a, "set", &parts[0]);
     admin_value(w->a, "delete", &parts[1]);
     admin_value(w->a, "where", &parts[2]);
     parts[3] = cove_bytes_text(w->version != NULL ? w->version : "");
-    w->once.change = cove_hash_parts("cove/once", parts, 4);
+    parts[4] = w->script.source;
+    w->once.change = cove_hash_parts("cove/once", parts, count);
 }
 
 static int once_read(struct work *w)
@@ -109,7 +167,8 @@ static int once_read(struct work *w)
     if (w->max < 1) {
         return cove_fail(&w->a->diag, COVE_EUSAGE, "\"max\" is 1 or more");
     }
-    err = once_edits(w);
+    err = once_script(w);
+    err = err != 0 ? err : once_edits(w);
     err = err != 0 ? err : admin_where(w->a, &w->once.where);
     once_hash(w);
     return err;
@@ -187,6 +246,84 @@ static int once_step(struct work *w, bool *again)
     return admin_end(w->a, txn, err);
 }
 
+static void once_shown(void *ctx, const struct cove_id *id,
+                       const struct cove_edit *edits, size_t count,
+                       const char *error)
+{
+    struct work *w = ctx;
+    struct node_json *j = &w->shown;
+    bool drops = false;
+
+    if (w->shown_count++ >= ONCE_SHOWN) {
+        return;
+    }
+    node_json_open(j, '{');
+    node_json_key(j, "id");
+    node_json_id(j, id);
+    if (error != NULL) {
+        node_json_key(j, "error");
+        node_json_cstr(j, error);
+        node_json_close(j, '}');
+        return;
+    }
+    node_json_key(j, "set");
+    node_json_open(j, '{');
+    for (size_t i = 0; i < count; i++) {
+        drops = drops || edits[i].deleted;
+        if (!edits[i].deleted) {
+            node_json_key_bytes(j, edits[i].name);
+            node_json_value(j, edits[i].value);
+        }
+    }
+    node_json_close(j, '}');
+    if (drops) {
+        node_json_key(j, "delete");
+        node_json_open(j, '[');
+        for (size_t i = 0; i < count; i++) {
+            if (edits[i].deleted) {
+                node_json_text(j, edits[i].name);
+            }
+        }
+        node_json_close(j, ']');
+    }
+    node_json_close(j, '}');
+}
+
+/* What it would do to all documents; nothing is written, and nobody waits. */
+static int once_dry(struct work *w)
+{
+    struct node_json *j = &w->a->reply;
+    int err = 0;
+
+    node_json_init(&w->shown, w->a->store->alloc);
+    node_json_open(&w->shown, '[');
+    while (err == 0 && !w->once.finished) {
+        struct cove_txn *txn;
+
+        err = node_begin(w->a->store, COVE_READ, &txn);
+        if (err != 0) {
+            break;
+        }
+        err = node_head(txn, w->schema, w->version, &w->once.schema,
+                        &w->once.head);
+        err = err != 0 ? err
+                       : cove_once_try(txn->worker->catalog, txn->txn, &w->once,
+                                       once_shown, w, &txn->diag);
+        err = admin_end(w->a, txn, err);
+    }
+    node_json_close(&w->shown, ']');
+    err = err != 0 ? err : w->shown.err;
+    if (err == 0) {
+        once_json(w, "dry");
+        node_json_key(j, "patches");
+        node_json_raw(j, cove_buf_bytes(&w->shown.out));
+        node_json_key(j, "finished");
+        node_json_bool(j, true);
+    }
+    cove_buf_clear(&w->shown.out);
+    return err;
+}
+
 static int verb_once(struct admin *a)
 {
     struct work w = {.a = a, .max = ONCE_MAX};
@@ -194,6 +331,9 @@ static int verb_once(struct admin *a)
     bool again = false;
     int err = once_read(&w);
 
+    if (err == 0 && w.dry) {
+        return once_dry(&w);
+    }
     err = err != 0 ? err : once_step(&w, &again);
     begun = w.once.done;
     while (err == 0 && !again && !w.once.finished &&
@@ -209,6 +349,8 @@ static int verb_once(struct admin *a)
 }
 
 const struct admin_verb admin_once_verbs[] = {
-    {"migrate.once", "schema version name set delete where max", verb_once},
+    {"migrate.once",
+     "schema version name set delete lua fuel memory where max dry_run",
+     verb_once},
     {NULL, NULL, NULL},
 };

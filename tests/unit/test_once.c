@@ -136,6 +136,203 @@ START_TEST(a_change_at_a_retired_version_is_refused_before_it_begins)
 }
 END_TEST
 
+/* --- by a script */
+
+static struct cove_once_script script;
+
+static struct cove_once once_scripted(const char *source)
+{
+    struct cove_once once = {.schema = s.journal,
+                             .head = s.first,
+                             .name = cove_bytes_text("tidy"),
+                             .script = &script,
+                             .batch = 4};
+
+    script = (struct cove_once_script){
+        .source = cove_bytes_text(source),
+        .limits = {COVE_SCRIPT_FUEL, COVE_SCRIPT_MEMORY}};
+    once.change = cove_hash("cove/once", script.source);
+    return once;
+}
+
+static const char *once_size(cove_num num)
+{
+    struct cove_store_txn *txn = kit_begin(&s.kit, false);
+    struct cove_load_request request = {
+        .num = num, .head = &s.first, .mode = COVE_LOAD_VIEW};
+    struct cove_loaded loaded;
+    struct cove_cell cell;
+    const char *out = "none";
+
+    ck_assert_int_eq(
+        cove_load(s.catalog, txn, &request, &s.kit.arena, &loaded, &s.kit.diag),
+        0);
+    ck_assert_int_eq(
+        cove_loaded_get(&loaded, cove_bytes_text("size"), &cell, NULL), 0);
+    if (cell.kind == COVE_PRESENT) {
+        struct cove_bytes text = cove_value_text(cell.bytes);
+
+        out = cove_arena_printf(&s.kit.arena, "%.*s", (int)text.len,
+                                (const char *)text.at);
+    }
+    cove_store_abort(txn);
+    cove_catalog_settle(s.catalog);
+    return out;
+}
+
+/* The activity record says what scripts have read. */
+static int reads_visit(void *ctx, const struct cove_activity_entry *entry)
+{
+    struct cove_once_reads *reads = ctx;
+    struct cove_bytes held;
+
+    if (cove_value_member(entry->map, "reads", &held)) {
+        ck_assert_int_eq(cove_once_reads_read(held, reads), 0);
+    }
+    return 0;
+}
+
+static void once_reads(struct cove_once_reads *reads)
+{
+    struct cove_store_txn *txn = kit_begin(&s.kit, false);
+
+    memset(reads, 0, sizeof(*reads));
+    ck_assert_int_eq(
+        cove_activity_each(s.catalog, txn, &s.group, reads_visit, reads), 0);
+    cove_store_abort(txn);
+    cove_catalog_settle(s.catalog);
+}
+
+START_TEST(a_script_patches_and_what_it_refuses_does_not_stop_the_rest)
+{
+    struct cove_once once;
+    cove_num plain;
+    cove_num bad;
+    cove_num good;
+
+    run_stage(&s, FIXTURE_MEMORY, 4, 0);
+    plain = run_note(&s, "12");
+    bad = run_note(&s, "bad");
+    good = run_note(&s, "good");
+    for (int i = 0; i < 2; i++) { /* the first dies before its commit */
+        once = once_scripted(
+            "function migrateOne(doc, ctx)\n"
+            "  if doc.size == 'bad' then error('no ' .. doc.size) end\n"
+            "  if doc.size == 'good' then return {size = delete} end\n"
+            "  if doc.size ~= '12' then return {nothing = 1} end\n"
+            "  return {size = ctx.header.schema .. ctx.header.version ..\n"
+            "    ctx.direction .. tostring(ctx.dry_run)}\n"
+            "end");
+        ck_assert_int_eq(once_step(&once, i == 1), 0);
+    }
+    while (!once.finished) {
+        ck_assert_int_eq(once_step(&once, true), 0);
+    }
+    ck_assert_uint_eq(once.done, 7);
+    ck_assert_uint_eq(once.changed, 6);
+    ck_assert_uint_eq(once.failed, 1);
+    ck_assert_str_eq(once.error, "the script failed: line 2: no bad");
+    ck_assert_str_eq(once_size(bad), "bad");
+    ck_assert_str_eq(once_size(good), "none");
+    ck_assert_str_eq(once_size(plain), "Note1upfalse");
+    stage_close(&s);
+}
+END_TEST
+
+START_TEST(what_a_script_read_is_on_record_with_how_it_stood)
+{
+    struct cove_once_reads *reads =
+        cove_alloc_new(&cove_alloc_libc, sizeof(*reads));
+    struct cove_once once;
+    struct cove_doc doc;
+    struct cove_store_txn *txn;
+    cove_num plain;
+    cove_num other;
+    char id[COVE_ID_TEXT_MAX];
+    char source[512];
+
+    run_stage(&s, FIXTURE_MEMORY, 8, 0);
+    plain = run_note(&s, "12");
+    other = run_note(&s, "77");
+    txn = kit_begin(&s.kit, false);
+    ck_assert_int_eq(
+        cove_repo_load(s.kit.repo, txn, other, &s.kit.arena, &doc, NULL), 0);
+    cove_id_text(&doc.id, id);
+    cove_store_abort(txn);
+    snprintf(source, sizeof(source),
+             "function migrateOne(doc, ctx)\n"
+             "  if ctx.id == '%s' then return end\n"
+             "  assert = ctx.load('no id') == nil\n"
+             "  return {size = tostring(ctx.load('%s').size + 1)}\n"
+             "end",
+             id, id);
+    once = once_scripted(source);
+    while (!once.finished) {
+        ck_assert_int_eq(once_step(&once, true), 0);
+    }
+    ck_assert_uint_eq(once.changed, 9);
+    ck_assert_str_eq(once_size(plain), "78");
+    once_reads(reads);
+    ck_assert_uint_eq(reads->count, 9); /* of three batches */
+    ck_assert_uint_eq(reads->first_count, 1);
+    ck_assert_mem_eq(reads->first[0].id.b, doc.id.b, sizeof(doc.id.b));
+    struct cove_hash digest = cove_doc_digest(&doc, &s.kit.arena);
+
+    ck_assert_mem_eq(reads->first[0].digest.b, digest.b, sizeof(digest.b));
+    cove_alloc_free(&cove_alloc_libc, reads);
+    stage_close(&s);
+}
+END_TEST
+
+struct tried {
+    int edits, errors;
+};
+
+static void tried_take(void *ctx, const struct cove_id *id,
+                       const struct cove_edit *edits, size_t count,
+                       const char *error)
+{
+    struct tried *t = ctx;
+
+    (void)id;
+    t->errors += error != NULL;
+    t->edits += (int)count;
+    ck_assert(count == 0 ||
+              cove_bytes_equal(edits[0].name, cove_bytes_text("size")));
+}
+
+START_TEST(a_dry_run_shows_patches_and_writes_nothing)
+{
+    struct cove_once once;
+    struct tried tried = {0};
+    cove_num last;
+
+    run_stage(&s, FIXTURE_MEMORY, 5, 5);
+    last = run_note(&s, "30");
+    once = once_scripted("function migrateOne(doc, ctx)\n"
+                         "  if doc.size == 'x' then return {other = 1} end\n"
+                         "  return {size = doc.size .. '0'}\n"
+                         "end");
+    script.dry = true;
+    while (!once.finished) {
+        struct cove_store_txn *txn = kit_begin(&s.kit, false);
+
+        ck_assert_int_eq(cove_once_try(s.catalog, txn, &once, tried_take,
+                                       &tried, &s.kit.diag),
+                         0);
+        cove_store_abort(txn);
+        cove_catalog_settle(s.catalog);
+    }
+    ck_assert_int_eq(tried.edits, 5);
+    ck_assert_int_eq(tried.errors, 1);
+    ck_assert_str_eq(once.error, "the script patches \"other\", which the "
+                                 "version does not have");
+    ck_assert_str_eq(once_size(last), "30");
+    ck_assert_int_eq(once_before(), COVE_ENOTFOUND);
+    stage_close(&s);
+}
+END_TEST
+
 static Suite *once_suite(void)
 {
     Suite *suite = suite_create("once");
@@ -147,6 +344,13 @@ static Suite *once_suite(void)
     tcase_add_test(tcase, what_is_so_already_is_not_written_again);
     tcase_add_test(tcase,
                    a_change_at_a_retired_version_is_refused_before_it_begins);
+    if (cove_script_built()) {
+        tcase_add_test(
+            tcase, a_script_patches_and_what_it_refuses_does_not_stop_the_rest);
+        tcase_add_test(tcase,
+                       what_a_script_read_is_on_record_with_how_it_stood);
+        tcase_add_test(tcase, a_dry_run_shows_patches_and_writes_nothing);
+    }
     suite_add_tcase(suite, tcase);
     return suite;
 }
