@@ -41,7 +41,8 @@ bool cove_fn_needs_lua(struct cove_bytes pipe);
 bool cove_fn_is_script(struct cove_bytes pipe);
 /* How a file may have the function of this name; NULL where there is none. */
 const char *cove_fn_form(struct cove_bytes name);
-/* All names, in order; NULL behind the last. */
+/* All names, in order, but for that of scripts, which no vector can stand for;
+ * NULL behind the last. */
 const char *cove_fn_name(size_t index);
 
 #define COVE_FN_SCRIPTS    4      /* scripts in a pipeline, in none inside */

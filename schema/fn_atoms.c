@@ -150,5 +150,10 @@ const char *cove_fn_form(struct cove_bytes name)
 
 const char *cove_fn_name(size_t index)
 {
-    return index < COVE_ARRAY_LEN(fn_rows) ? fn_rows[index].name : NULL;
+    for (size_t i = 0; i < COVE_ARRAY_LEN(fn_rows); i++) {
+        if (fn_rows[i].run != cove_fn_lua && index-- == 0) {
+            return fn_rows[i].name;
+        }
+    }
+    return NULL;
 }
