@@ -62,6 +62,10 @@ static void human_hop(const json_t *hop)
         printf("  ");
         human_value(hop);
     }
+    if (json_object_get(hop, "why") != NULL) {
+        fputs("; ", stdout);
+        cli_print_text(cli_text(hop, "why"));
+    }
     putchar('\n');
 }
 

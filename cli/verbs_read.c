@@ -172,6 +172,17 @@ void cli_print_document(const json_t *doc)
         puts(" did not convert to this version; the raw value:");
         human_fields(json_object_get(doc, "invalid"));
     }
+    if (json_object_get(doc, "unknown") != NULL) {
+        json_t *name;
+        size_t i;
+
+        json_array_foreach(json_object_get(doc, "unknown"), i, name)
+        {
+            printf("  %s is not known here: a script needs more memory than "
+                   "its step gives it\n",
+                   json_string_value(name));
+        }
+    }
     human_wrong(doc);
     human_followed(doc);
 }
@@ -207,6 +218,21 @@ static void human_members(const json_t *reply)
     human_fields(reply);
 }
 
+/* Is the field among those whose value is not known here? */
+static bool get_unknown(const json_t *doc, const char *field)
+{
+    json_t *name;
+    size_t i;
+
+    json_array_foreach(json_object_get(doc, "unknown"), i, name)
+    {
+        if (strcmp(json_string_value(name), field) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* One field alone: its value, or its raw value and exit 9. */
 static int get_field(struct cli *cli, json_t *request, const char *field)
 {
@@ -237,8 +263,11 @@ static int get_field(struct cli *cli, json_t *request, const char *field)
     }
     if (raw != NULL) {
         code = cli_fail(CLI_INVALID,
-                        "\"%s\" did not convert to this version; "
-                        "the raw value is shown",
+                        get_unknown(reply, field)
+                            ? "what \"%s\" is, is not known here: a script of "
+                              "a step needs more memory than the step gives it"
+                            : "\"%s\" did not convert to this version; the "
+                              "raw value is shown",
                         field);
     }
     json_decref(reply);

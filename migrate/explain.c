@@ -371,6 +371,21 @@ static int path_calculate(struct explain *e, uint32_t part, uint32_t out,
     return err;
 }
 
+static int explain_convert(struct explain *e, struct cove_hop *hop,
+                           struct cove_cell *cell)
+{
+    const struct cove_plan *plan = e->view->plan;
+    struct cove_diag why = {0};
+    int err =
+        cove_fn_call_by(plan->scripts, e->arena, hop->pipe, *cell, cell, &why);
+
+    *cell = cove_project_typed(plan, hop->to, *cell);
+    if (err == 0 && why.text[0] != '\0') {
+        err = cove_arena_copy(e->arena, cove_bytes_text(why.text), &hop->why);
+    }
+    return err;
+}
+
 /* The value at every point, by the functions that the view uses. */
 static int explain_values(struct explain *e,
                           const struct cove_explained_write *w)
@@ -388,9 +403,7 @@ static int explain_values(struct explain *e,
 
         switch (hop->kind) {
         case COVE_HOP_CONVERT:
-            err = cove_fn_call_by(plan->scripts, e->arena, hop->pipe, cell,
-                                  &cell, NULL);
-            cell = cove_project_typed(plan, hop->to, cell);
+            err = explain_convert(e, hop, &cell);
             break;
         case COVE_HOP_SPLIT:
             err = cove_project_split(plan, e->arena, hop->from, cell, parts);

@@ -29,6 +29,7 @@ struct cove_hop {
     struct cove_bytes pipe;
     const struct cove_step *step;
     struct cove_cell cell; /* behind the hop; absent where not known */
+    struct cove_bytes why; /* what a script said where it refused, or empty */
 };
 
 /* The way from one register to another that it gives a value to, without

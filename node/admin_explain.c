@@ -90,6 +90,10 @@ static void hop_json(struct node_json *j, const struct cove_hop *hop, bool held)
     if (held) {
         cell_json(j, &hop->cell);
     }
+    if (hop->why.len > 0) {
+        node_json_key(j, "why");
+        node_json_text(j, hop->why);
+    }
     node_json_close(j, '}');
 }
 

@@ -130,6 +130,35 @@ static int raw_registers(const struct cove_state *state, bool plain,
     return 0;
 }
 
+/* Of those that are invalid the names of fields whose value is not known here:
+ * "unknown", where there are any. */
+static int view_unknown(struct cove_loaded *loaded, struct node_json *j)
+{
+    bool some = false;
+
+    for (size_t i = 0; i < loaded->plan->field_count; i++) {
+        struct cove_field field;
+        int err = cove_view_field(&loaded->view, i, &field);
+
+        if (err != 0) {
+            return err;
+        }
+        if (!cove_cell_is_open(field.cell)) {
+            continue;
+        }
+        if (!some) {
+            node_json_key(j, "unknown");
+            node_json_open(j, '[');
+            some = true;
+        }
+        node_json_text(j, field.name);
+    }
+    if (some) {
+        node_json_close(j, ']');
+    }
+    return 0;
+}
+
 /* "fields" and, behind it, "invalid" where there are any. */
 static int view_fields(struct cove_loaded *loaded, struct node_json *j)
 {
@@ -158,7 +187,7 @@ static int view_fields(struct cove_loaded *loaded, struct node_json *j)
         }
         node_json_close(j, '}');
     }
-    return 0;
+    return some ? view_unknown(loaded, j) : 0;
 }
 
 /* Where the document stands. The registers alone do not say whether a version

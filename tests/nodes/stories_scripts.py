@@ -83,6 +83,50 @@ def a_script_converts_on_every_device_and_late_writes_come_through(cove):
         check([step.get("class") for step in status] == [None, "SCRIPT"], status)
 
 
+def memory_is_no_verdict_and_a_later_version_mends_it(cove):
+    """v2 has the length of a text; for "large" it takes more than it may."""
+    def length(memory):
+        return convert("size", "integer", [{"lua": {"memory": memory, "source": [
+            "local t = {}",
+            "if value == 'large' then for i = 1, 3000 do t[i] = {} end end",
+            "return value:len()"]}}])
+
+    v1 = {"size": TEXT, "title": TEXT}
+    with nodes_of(cove, "alice") as (alice,):
+        def file(name, value):
+            path = f"{alice.dir}.{name}"
+            with open(path, "w", encoding="utf-8") as out:
+                json.dump(value, out)
+            return path
+
+        def publish(version, properties, steps):
+            alice.run("migrate", "publish", file("m.json", {
+                "schema": "Thing", "from": version - 1, "to": version, "steps": steps}),
+                "--schema", file("v.json", {**schema("Thing", properties),
+                                            "version": version}))
+
+        alice.run("schema", "put", file("v1.json", schema("Thing", v1)))
+        large, small = (alice.new("Thing", f"size={n}", "title=t") for n in ("large", "abc"))
+        back = {"back": [{"lua": "return text.rep('x', value)"}], "lossy": True}
+        first = length(65536)
+        first["convert"].update(back)
+        publish(2, {**v1, "size": INTEGER}, [first])
+        for _ in range(3):              # nothing is settled by looking
+            doc = alice.document(large, 2, mode=None)
+            check((doc["state"], doc["fields"], doc["invalid"]) ==
+                  ("due", {"title": "t"}, {"size": None}), doc)
+        check(alice.document(small, 2, mode=None)["fields"] == {"size": 3, "title": "t"}, small)
+        done = alice.call("get", large, "size", "--as", "2")
+        check(done.returncode != 0 and "more memory than the step" in done.stderr, done)
+        check(alice.json("status")["copies"] == 1, "that of the small one")
+        again = length(4 << 20)
+        again["convert"].update(back)
+        publish(3, {**v1, "size": INTEGER},
+                [{"hide": "size"}, {"show": {"field": "size", "type": "string"}}, again])
+        doc = alice.document(large, 3, mode=None)
+        check((doc["state"], doc["fields"]) == ("current", {"size": 5, "title": "t"}), doc)
+
+
 def s34_how_many_projects_a_customer_has(cove):
     """Counted by a query: right at once. Counted once: as of the run."""
     with nodes_of(cove, "alice", "bob") as nodes:
@@ -154,5 +198,6 @@ def s35_the_name_of_an_author(cove):
 if __name__ == "__main__":
     sys.exit(main([
         a_script_converts_on_every_device_and_late_writes_come_through,
+        memory_is_no_verdict_and_a_later_version_mends_it,
         s34_how_many_projects_a_customer_has,
         s35_the_name_of_an_author]))
