@@ -74,7 +74,7 @@ static int code_compile(struct cove_arena *arena, struct cove_bytes text,
     pcre2_set_compile_extra_options(context,
                                     PCRE2_EXTRA_ALLOW_SURROGATE_ESCAPES);
     pattern->code =
-        pcre2_compile(text.at, text.len,
+        pcre2_compile(text.len > 0 ? text.at : (const uint8_t *)"", text.len,
                       PCRE2_UTF | PCRE2_NO_UTF_CHECK |
                           PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C,
                       &error, &at, context);
