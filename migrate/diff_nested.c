@@ -215,8 +215,11 @@ static int limits_compare(const struct nested *n)
     static const struct {
         const char *keyword;
         int sign;
-    } limits[] = {
-        {"minimum", 1}, {"maximum", -1}, {"minLength", 1}, {"maxLength", -1}};
+    } limits[] = {{"minimum", 1},          {"maximum", -1},
+                  {"exclusiveMinimum", 1}, {"exclusiveMaximum", -1},
+                  {"minLength", 1},        {"maxLength", -1},
+                  {"minItems", 1},         {"maxItems", -1},
+                  {"minProperties", 1},    {"maxProperties", -1}};
     int rc = 0;
 
     for (size_t i = 0; i < COVE_ARRAY_LEN(limits) && rc == 0; i++) {
@@ -353,6 +356,75 @@ static int inside_compare(const struct nested *n, const char *keyword)
     return rc != 0 ? rc : node_compare(&inside);
 }
 
+/* Rules that are not understood here but compared: one that comes lets less
+ * pass, one that goes lets more, and of another nothing is known. */
+static int rules_compare(const struct nested *n)
+{
+    static const char *const rules[] = {"multipleOf",
+                                        "pattern",
+                                        "prefixItems",
+                                        "contains",
+                                        "minContains",
+                                        "maxContains",
+                                        "uniqueItems",
+                                        "propertyNames",
+                                        "patternProperties",
+                                        "dependentRequired",
+                                        "dependentSchemas",
+                                        "unevaluatedItems",
+                                        "unevaluatedProperties",
+                                        "$ref",
+                                        "$dynamicRef",
+                                        "allOf",
+                                        "anyOf",
+                                        "oneOf",
+                                        "not",
+                                        "if",
+                                        "then",
+                                        "else"};
+    int rc = 0;
+
+    for (size_t i = 0; i < COVE_ARRAY_LEN(rules) && rc == 0; i++) {
+        struct gap gap = {0};
+
+        gap.wider = cove_diff_keyword(n->before, rules[i], &gap.before);
+        gap.narrower = cove_diff_keyword(n->after, rules[i], &gap.after);
+        if (!cove_bytes_equal(gap.before, gap.after)) {
+            rc = gap_keyword(n, rules[i], &gap);
+        }
+    }
+    return rc;
+}
+
+/* Schemas that others refer to, by their names: one that only one of the two
+ * has lets nothing pass by itself. */
+static int definitions_compare(const struct nested *n)
+{
+    struct cove_bytes had;
+    struct cove_bytes has;
+    struct cove_reader r;
+    int rc = 0;
+
+    cove_diff_keyword(n->before, "$defs", &had);
+    cove_diff_keyword(n->after, "$defs", &has);
+    cove_reader_init(&r, had);
+    for (size_t left = had.len > 0 ? cove_reader_map(&r) : 0;
+         left > 0 && rc == 0; left--) {
+        struct nested inside = *n;
+        struct cove_bytes name = cove_reader_text(&r);
+
+        inside.before = cove_reader_item(&r);
+        inside.after = member_of(has, name);
+        inside.depth = 2;
+        if (inside.after.len > 0) {
+            rc = cove_diff_path(n->d->arena, n->path, "$defs", name,
+                                &inside.path);
+            rc = rc != 0 ? rc : node_compare(&inside);
+        }
+    }
+    return rc;
+}
+
 /* Notes that no value is judged by; those of a field diff_classify.c tells. */
 static int notes_compare(const struct nested *n)
 {
@@ -394,7 +466,8 @@ static int node_compare(const struct nested *n)
                   ? types_compare(n)
                   : 0) != 0 ||
         (rc = enum_compare(n)) != 0 || (rc = const_compare(n)) != 0 ||
-        (rc = limits_compare(n)) != 0 || (rc = notes_compare(n)) != 0 ||
+        (rc = limits_compare(n)) != 0 || (rc = rules_compare(n)) != 0 ||
+        (rc = definitions_compare(n)) != 0 || (rc = notes_compare(n)) != 0 ||
         (rc = n->depth > 0 ? required_compare(n) : 0) != 0 ||
         (rc = members_compare(n)) != 0 ||
         (rc = inside_compare(n, "additionalProperties")) != 0) {

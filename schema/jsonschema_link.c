@@ -8,7 +8,7 @@
  * off until it is empty. Source: JSON Schema 2020-12, Core, section 8.2; RFC
  * 6901.
  */
-#include <stdio.h>
+#include <assert.h>
 
 #include "core/cbor.h"
 #include "schema/jsonschema_build.h"
@@ -189,7 +189,9 @@ static int document_read(struct schema_parse *p, const struct schema_ref *ref,
     if (rc == 0) {
         rc = cove_schema_document_parse(p, cbor, uri, &node);
     }
-    *out = rc == 0 ? resource_find(p, uri) : NULL;
+    if (rc == 0) {
+        *out = resource_find(p, uri); /* known as this, whatever its $id */
+    }
     return rc;
 }
 
@@ -245,7 +247,7 @@ static int ref_place(struct schema_parse *p, const struct schema_ref *ref,
 
 static int ref_link(struct schema_parse *p, struct schema_ref *ref)
 {
-    const struct schema_resource *resource;
+    const struct schema_resource *resource = NULL;
     const struct schema_node *node = NULL;
     struct schema_also *also = ref->node->also;
     struct cove_bytes uri;
@@ -269,9 +271,11 @@ static int ref_link(struct schema_parse *p, struct schema_ref *ref)
     if (resource == NULL) {
         rc = document_read(p, ref, uri, &resource);
     }
-    if (rc == 0) {
-        rc = ref_place(p, ref, resource, fragment, &node, &dynamic);
+    if (rc != 0) {
+        return rc;
     }
+    assert(resource != NULL);
+    rc = ref_place(p, ref, resource, fragment, &node, &dynamic);
     if (rc == 0 && ref->dynamic) {
         also->dynamic = node;
         also->anchors = NULL;

@@ -3,9 +3,12 @@
  *   in    {"schema": S, "values": [V, …]}
  *   out   one letter a value: v valid, x not, s beyond the steps; or ! and the
  *         sentence, where the schema is refused
+ *   in    {"schema": S, "values": [V, …], "rounds": N}
+ *   out   how many values were judged, N times each, and in how many ns
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/cbor.h"
 #include "core/json.h"
@@ -15,6 +18,33 @@
 static char letter(int rc)
 {
     return rc == 0 ? 'v' : rc == COVE_ESCHEMA ? 'x' : 's';
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void measure(const struct cove_schema *schema, struct cove_bytes values,
+                    int64_t rounds)
+{
+    int64_t begin = now_ns();
+    long long judged = 0;
+
+    for (int64_t i = 0; i < rounds; i++) {
+        struct cove_reader r;
+
+        cove_reader_init(&r, values);
+        for (size_t left = cove_reader_list(&r); left > 0; left--) {
+            int rc = cove_schema_check(schema, cove_reader_item(&r), NULL);
+
+            judged += rc == 0 || rc == COVE_ESCHEMA;
+        }
+    }
+    printf("%lld %lld\n", judged, (long long)(now_ns() - begin));
 }
 
 static int answer(struct cove_bytes line, struct cove_arena *arena)
@@ -36,6 +66,12 @@ static int answer(struct cove_bytes line, struct cove_arena *arena)
         printf("! %s\n", diag.text);
         cove_buf_clear(&cbor);
         return 0;
+    }
+    if (cove_value_member_int(cove_buf_bytes(&cbor), "rounds") > 0) {
+        measure(schema, values,
+                cove_value_member_int(cove_buf_bytes(&cbor), "rounds"));
+        cove_buf_clear(&cbor);
+        return fflush(stdout);
     }
     cove_reader_init(&r, values);
     for (size_t left = cove_reader_list(&r); left > 0; left--) {

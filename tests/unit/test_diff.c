@@ -341,6 +341,20 @@ START_TEST(constraints_narrow_and_widen)
         {"'type':'object','properties':{'p':{'type':'string'}}",
          "'type':'object','properties':{'p':{'type':'string','enum':['x']}}",
          true, false},
+        {"'type':'integer','exclusiveMaximum':3",
+         "'type':'integer','exclusiveMaximum':2", true, false},
+        {"'type':'array','minItems':3", "'type':'array','minItems':2", false,
+         true},
+        {"'type':'string'", "'type':'string','pattern':'^a'", true, false},
+        {"'type':'string','pattern':'^a'", "'type':'string','pattern':'^b'",
+         true, true},
+        {"'type':'array','uniqueItems':true", "'type':'array'", false, true},
+        {"'type':'object'", "'type':'object','anyOf':[{'required':['p']}]",
+         true, false},
+        /* what several fields share */
+        {"'$ref':'#/$defs/m'}},'$defs':{'m':{'type':'integer'",
+         "'$ref':'#/$defs/m'}},'$defs':{'m':{'type':'integer','minimum':0",
+         true, false},
     };
 
     for (size_t i = 0; i < COVE_ARRAY_LEN(rows); i++) {
@@ -360,6 +374,14 @@ START_TEST(constraints_narrow_and_widen)
                          rows[i].narrower ? COVE_DIFF_LOSSY : COVE_DIFF_ADD);
         ck_assert_str_eq(text_of(got.words), "[]");
     }
+}
+END_TEST
+
+START_TEST(a_field_by_reference_changes_its_type_there)
+{
+    changes("'a':{'$ref':'#/$defs/m'}},'$defs':{'m':{'type':'integer'}",
+            "'a':{'$ref':'#/$defs/m'}},'$defs':{'m':{'type':'number'}", "",
+            " widened ADD BACKWARD; a retyped LOSSY< BACKWARD");
 }
 END_TEST
 
@@ -609,6 +631,7 @@ int main(void)
         two_values_that_become_one_are_marked_lossy,
         the_values_of_an_enum_need_not_be_texts,
         constraints_narrow_and_widen,
+        a_field_by_reference_changes_its_type_there,
         a_change_inside_a_value_is_named_by_its_path,
         notes_are_seen_and_need_no_word,
         an_answer_about_nothing_is_refused,
