@@ -181,9 +181,13 @@ int cli_answer(struct cli *cli, json_t *request,
 /* A file whole, "-" standard input, as a text, freed by free(). Gives an exit
  * code, with a message; *out is NULL where that is not CLI_OK. */
 int cli_read_file(const char *path, char **out);
+/* The same of a schema file, with the files that it refers to inside
+ * (bundle.c). */
+int cli_read_schema(const char *path, char **out);
 /* A file's text as a member of a request. Gives an exit code, with a message.
  */
 int cli_file_member(json_t *request, const char *key, const char *path);
+int cli_schema_member(json_t *request, const char *key, const char *path);
 /* What publishing a schema or a migration gave, for people. */
 void cli_human_published(const json_t *reply);
 /* How far a run is. */

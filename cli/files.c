@@ -54,7 +54,8 @@ static int files_text(const char *path, json_t **out)
     if (st.st_size > FILES_MAX_BYTES) {
         return cli_fail(CLI_INVALID, "%s: larger than 16 MiB", path);
     }
-    int code = cli_read_file(path, &text);
+    int code = files_ends(path, ".schema.json") ? cli_read_schema(path, &text)
+                                                : cli_read_file(path, &text);
 
     if (code != CLI_OK) {
         return code;

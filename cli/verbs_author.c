@@ -44,7 +44,7 @@ static int dir_member(json_t *request, const char *key, const char *path)
             code = cli_fail(CLI_ERROR, "out of memory");
         }
         if (code == CLI_OK) {
-            code = cli_read_file(file, &text);
+            code = cli_read_schema(file, &text);
         }
         if (code == CLI_OK &&
             json_array_append_new(texts, json_pack("{s:s s:s}", "file", file,
@@ -74,7 +74,7 @@ static int schema_member(json_t *request, const char *key, const char *file_key,
         return CLI_OK;
     }
     json_object_set_new(request, file_key, json_string(word));
-    return cli_file_member(request, key, word);
+    return cli_schema_member(request, key, word);
 }
 
 /* ----------------------------------------------------------------- printing */

@@ -298,7 +298,7 @@ static int push_word(json_t *list, const char *word)
         }
         return code;
     }
-    code = cli_read_file(word, &text);
+    code = cli_read_schema(word, &text);
     if (code == CLI_OK &&
         json_array_append_new(
             list, json_pack("{s:s s:s}", "file", word, "text", text)) != 0) {

@@ -21,7 +21,7 @@ static int migrate_publish(struct cli *cli)
         code = cli_file_member(request, "migration", path);
     }
     if (code == CLI_OK && schema != NULL) {
-        code = cli_file_member(request, "schema", schema);
+        code = cli_schema_member(request, "schema", schema);
     }
     if (code != CLI_OK) {
         json_decref(request);

@@ -15,14 +15,10 @@ void cli_human_published(const json_t *reply)
            cli_text(reply, "step"), cli_text(reply, "journal"));
 }
 
-int cli_file_member(json_t *request, const char *key, const char *path)
+/* Takes text over, which may be NULL. */
+static int text_member(json_t *request, const char *key, const char *path,
+                       char *text)
 {
-    char *text;
-    int code = cli_read_file(path, &text);
-
-    if (code != CLI_OK) {
-        return code;
-    }
     json_t *value = json_string(text);
 
     free(text);
@@ -31,6 +27,22 @@ int cli_file_member(json_t *request, const char *key, const char *path)
     }
     json_object_set_new(request, key, value);
     return CLI_OK;
+}
+
+int cli_file_member(json_t *request, const char *key, const char *path)
+{
+    char *text;
+    int code = cli_read_file(path, &text);
+
+    return code != CLI_OK ? code : text_member(request, key, path, text);
+}
+
+int cli_schema_member(json_t *request, const char *key, const char *path)
+{
+    char *text;
+    int code = cli_read_schema(path, &text);
+
+    return code != CLI_OK ? code : text_member(request, key, path, text);
 }
 
 /* ------------------------------------------------------------------- schema */
@@ -48,7 +60,7 @@ static int schema_put(struct cli *cli)
     }
     if (code == CLI_OK) {
         json_object_set_new(request, "file", json_string(path));
-        code = cli_file_member(request, "schema", path);
+        code = cli_schema_member(request, "schema", path);
     }
     if (owner != NULL) {
         json_object_set_new(request, "owner", json_string(owner));

@@ -251,7 +251,7 @@ static int validate_schema(struct validate *v, const char *word)
     }
     json_object_set_new(v->schema, "schemaFile", json_string(word));
 
-    int code = cli_file_member(v->schema, "schemaText", word);
+    int code = cli_schema_member(v->schema, "schemaText", word);
     int err = code == CLI_OK ? cove_open(NULL, &memory, &v->cli->store) : 0;
 
     return err != 0 ? cli_failed(v->cli, err) : code;

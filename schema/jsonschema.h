@@ -8,8 +8,9 @@
  * x-unique, true where no two documents are meant to have the same in it, which
  * is reported and not refused, and an index as well. At the top also `version`,
  * the human version number, and x-index as a list of indexes, each a list of
- * paths to properties. At a property of the top x-type, where the field is a
- * document of its own (schema/child.h).
+ * paths to properties, and x-formats, true where every `format` in it is a rule.
+ * At a property of the top x-type, where the field is a document of its own
+ * (schema/child.h).
  *
  * The fields of documents are the `properties` at the top and nothing else:
  * properties inside allOf, if and the like are rules for fields, no fields. A

@@ -1,5 +1,7 @@
 /* jsonschema_check.c: judges a value by a compiled schema: the walk itself, its
  * limits, and the ways in. See jsonschema_judge.h. */
+#include <stdio.h>
+
 #include "core/cbor.h"
 #include "schema/jsonschema_judge.h"
 
@@ -61,13 +63,12 @@ int cove_schema_marks_take(struct schema_check *c, struct cove_bytes value,
 static int child_check(struct schema_check *c, const struct schema_node *node,
                        enum cove_kind kind, const struct schema_at *at)
 {
-    char rule[32] = "x-type ";
-    const char *name = cove_child_kind_name(node->child);
+    char rule[32];
 
     if (kind == COVE_KIND_REF) {
         return 0;
     }
-    strncat(rule, name, sizeof rule - strlen(rule) - 1);
+    snprintf(rule, sizeof rule, "x-type %s", cove_child_kind_name(node->child));
     return cove_schema_break(c, at, rule,
                              "the field is a document of its own; edit that, "
                              "and set nothing in its place");
@@ -216,8 +217,10 @@ int cove_schema_try(struct schema_check *c, const struct schema_node *node,
         rc = cove_schema_apply(c, node, value, &inner);
         c->quiet--;
     }
-    for (size_t i = 0; rc == 0 && i < c->marks_used - used; i++) {
-        at->marks[i] |= inner.marks[i];
+    if (rc == 0 && at->marks != NULL) {
+        for (size_t i = 0; i < cove_schema_marks_words(value); i++) {
+            at->marks[i] |= inner.marks[i];
+        }
     }
     c->marks_used = used;
     return rc;
@@ -249,10 +252,11 @@ static int check_begin(struct schema_check *c, const struct cove_schema *schema,
                        struct cove_diag *diag)
 {
     if (schema->fault != 0) {
-        return cove_fail(diag, schema->fault,
-                         "nothing can be judged by the schema, which this cove "
-                         "cannot use: %s",
-                         schema->why);
+        cove_fail(diag, schema->fault,
+                  "nothing can be judged by the schema, which this cove cannot "
+                  "use: %s",
+                  schema->why);
+        return schema->fault;
     }
     c->schema = schema;
     c->diag = diag;
@@ -304,16 +308,11 @@ static int register_check(struct schema_check *c,
         return 0;
     }
     cove_schema_number_text(&n, text);
-
-    size_t len = strlen(text);
-
-    memcpy(why, text, len);
-    memcpy(why + len, " is a float", sizeof " is a float");
     if (n.f >= -0x1p53 && n.f <= 0x1p53) {
-        struct schema_number whole = {true, (int64_t)n.f, 0};
-
-        strcat(why, "; write ");
-        cove_schema_number_text(&whole, why + strlen(why));
+        snprintf(why, sizeof why, "%s is a float; write %lld", text,
+                 (long long)n.f);
+    } else {
+        snprintf(why, sizeof why, "%s is a float", text);
     }
     return cove_schema_break(c, at, "type integer", why);
 }

@@ -4,6 +4,8 @@
  * walk goes along all three. Source: JSON Schema 2020-12, Core,
  * sections 10.2.2, 10.3.2 and 11.3; Validation, section 6.5.
  */
+#include <stdio.h>
+
 #include "core/cbor.h"
 #include "schema/jsonschema_judge.h"
 
@@ -195,15 +197,14 @@ static int needs_check(struct schema_check *c,
                        const struct schema_dependency *dependency,
                        struct cove_bytes value, const struct schema_at *at)
 {
-    char why[COVE_SHOWN_MAX + 48] = "it is missing, and \"";
-    int shown = cove_shown(dependency->name);
+    char why[COVE_SHOWN_MAX + 48];
 
     for (size_t i = 0; i < dependency->count; i++) {
         int rc = cove_schema_spend(c, 1);
 
         if (rc == 0 && !map_has(value, dependency->needs[i])) {
-            strncat(why, (const char *)dependency->name.at, (size_t)shown);
-            strcat(why, "\" is there");
+            snprintf(why, sizeof why, "it is missing, and \"%.*s\" is there",
+                     SHOWN(dependency->name));
             rc = cove_schema_break_at(c, at, dependency->needs[i],
                                       "dependentRequired", why);
         }

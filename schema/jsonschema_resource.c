@@ -202,6 +202,7 @@ int cove_schema_resource_open(struct schema_parse *p, struct cove_bytes item,
     struct schema_resource *r = first;
     struct cove_bytes id;
     struct cove_bytes dialect;
+    struct cove_bytes formats;
     bool has_id = cove_value_member(item, "$id", &id);
     int rc = 0;
 
@@ -219,6 +220,10 @@ int cove_schema_resource_open(struct schema_parse *p, struct cove_bytes item,
     r->uri = has_id ? id : r->uri;
     if (cove_value_member(item, "$schema", &dialect)) {
         rc = dialect_read(p, dialect, at, &r->vocabularies);
+    }
+    if (cove_value_member(item, "x-formats", &formats) &&
+        cove_bytes_equal(formats, cove_bytes("\xf5", 1))) { /* true */
+        r->vocabularies |= SCHEMA_FORMAT_RULE;
     }
     if (rc == 0 && !document) {
         p->resources = r;

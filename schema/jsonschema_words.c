@@ -181,6 +181,15 @@ KEYWORD(version)
     return 0;
 }
 
+/* Was looked at when the resource was opened, for all that is inside. */
+KEYWORD(formats)
+{
+    if (at.path->up->up != NULL) {
+        return cove_schema_malformed(p, at, "stands at the top");
+    }
+    return keyword_flag(p, node, item, at);
+}
+
 /* Kept for those who read the schema: which documents are referred to. */
 KEYWORD(reference)
 {
@@ -270,6 +279,7 @@ const struct schema_keyword_row cove_schema_words[] = {
     {"x-ref", keyword_reference, SCHEMA_CORE, false},
     {"x-index", keyword_index, SCHEMA_CORE, false},
     {"x-unique", keyword_unique, SCHEMA_CORE, false},
+    {"x-formats", keyword_formats, SCHEMA_CORE, false},
     {"x-type", keyword_child, SCHEMA_CORE, false},
     {"version", keyword_version, SCHEMA_CORE, false},
 };

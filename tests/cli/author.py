@@ -216,7 +216,43 @@ def wrong_usage_is_named(d):
         check(out == "" and says in err, words, out, err)
 
 
+@desk
+def files_that_a_schema_refers_to_are_brought_along(d):
+    """What is published stands for itself, whatever becomes of the files."""
+    text = {"$defs": {"short": {"type": "string", "maxLength": 5}}}
+    d.file("parts/text.json", text)
+    d.file("parts/address.json", {
+        "$id": "https://example.org/address", "type": "object",
+        "properties": {"city": {"$ref": "text.json#/$defs/short"}, "in": {"$ref": "#"}}})
+    shared = schema(1, title="Person", name={"$ref": "./parts/text.json#/$defs/short"},
+                    home={"$ref": "parts/address.json"})
+    path = d.file("person.schema.json", shared)
+    d.node.json("schema", "put", path)
+    out, _ = d.diff("Person@1", path)
+    check("no change" in out, out)
+    d.file("parts/text.json", {"$defs": {"short": {"type": "string", "maxLength": 9}}})
+    out, _ = d.diff("Person@1", path)
+    check("/$defs/parts~1text.json/$defs/short/maxLength was 5, is 9" in out, out)
+    ana = d.node.json("new", "Person", "name=Ana", 'home:={"in":{"city":"Paris"}}')["id"]
+    done = d.node.call("set", ana, "name=Anastasia")
+    check(done.returncode == INVALID and "(/properties/name/$ref/maxLength)" in done.stderr,
+          done.stderr)
+    fields = {f["name"]: f["type"] for f in d.node.json("schema", "show", "Person")["registers"]}
+    check(fields == {"name": "text", "home": "object"}, fields)
+    for ref, code, says in (("../x.json", INVALID, "leads out of the schema's directory"),
+                            ("none.json#/a", NOT_FOUND, "there is no such file"),
+                            ("bad.json", INVALID, "bad.json:1:"),
+                            ("seven.json", INVALID, "must be a schema"),
+                            ("https://x/y", NOT_FOUND, "the network is never asked")):
+        d.file("bad.json", "{")
+        d.file("seven.json", "7")
+        path = d.file("other.schema.json", schema(1, title="Other", a={"$ref": ref}))
+        done = d.node.call("schema", "put", path)
+        check(done.returncode == code and says in done.stderr, ref, done.stderr)
+
+
 TESTS = [
+    files_that_a_schema_refers_to_are_brought_along,
     a_removal_beside_an_addition_is_ambiguous,
     a_removal_needs_consent,
     what_the_words_say_can_be_published,
