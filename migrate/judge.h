@@ -80,6 +80,13 @@ COVE_MUST_CHECK int cove_flaws_add(struct cove_flaws *flaws,
 COVE_MUST_CHECK int cove_judge_new(const struct cove_judge *judge,
                                    struct cove_bytes value,
                                    struct cove_flaws *flaws);
+/* May a loaded document be edited so, as far as rules go that several fields
+ * keep together? One that breaks them as it is may. Errors: COVE_ESCHEMA, those
+ * of judging, as of loading. */
+COVE_MUST_CHECK int cove_judge_edits(const struct cove_judge *judge,
+                                     struct cove_loaded *loaded,
+                                     const struct cove_edit *edits,
+                                     size_t count, struct cove_diag *diag);
 /* The same of what a loaded document shows: the fields of a map, or the items
  * of a list that is a field; values that did not convert, too. Nothing of what
  * is raw. Errors: as of loading. */

@@ -126,6 +126,73 @@ static int judging_field(struct judging *g, size_t i, struct cove_diag *diag,
     return err;
 }
 
+/* --------------------------------------------------------- before a write */
+
+static const struct cove_edit *edit_of(const struct cove_edit *edits,
+                                       size_t count, struct cove_bytes name)
+{
+    for (size_t i = count; i-- > 0;) {
+        if (cove_bytes_equal(edits[i].name, name)) {
+            return &edits[i];
+        }
+    }
+    return NULL;
+}
+
+/* The whole as it would be shown with these edits, by the schema. */
+static int edits_check(const struct cove_judge *judge,
+                       struct cove_loaded *loaded,
+                       const struct cove_edit *edits, size_t count,
+                       struct cove_diag *diag)
+{
+    struct cove_arena *arena = loaded->view.arena;
+    size_t most = loaded->plan->field_count, n = 0;
+    struct cove_edit *shown = cove_arena_array(arena, most + 1, sizeof(*shown));
+    struct cove_buf map;
+    int err = shown == NULL ? COVE_ENOMEM : 0;
+
+    for (size_t i = 0; err == 0 && i < most; i++) {
+        struct cove_field field;
+        const struct cove_edit *edit;
+
+        err = cove_view_field(&loaded->view, i, &field);
+        edit = err == 0 ? edit_of(edits, count, field.name) : NULL;
+        if (edit != NULL && !edit->deleted) {
+            shown[n++] = *edit;
+        } else if (err == 0 && edit == NULL &&
+                   field.cell.kind == COVE_PRESENT && !field.from_default) {
+            shown[n].name = field.name;
+            shown[n++].value = field.cell.bytes;
+        }
+    }
+    cove_buf_init(&map, arena->alloc);
+    err = err != 0 ? err : cove_judge_map(judge, shown, n, arena, &map);
+    err = err != 0
+              ? err
+              : cove_schema_check(judge->schema, cove_buf_bytes(&map), diag);
+    cove_buf_clear(&map);
+    return err;
+}
+
+int cove_judge_edits(const struct cove_judge *judge, struct cove_loaded *loaded,
+                     const struct cove_edit *edits, size_t count,
+                     struct cove_diag *diag)
+{
+    int err;
+
+    if (judge->schema == NULL || judge->inside.len > 0 ||
+        !cove_schema_spans(judge->schema)) {
+        return 0;
+    }
+    err = edits_check(judge, loaded, edits, count, diag);
+    if (err == COVE_ESCHEMA &&
+        edits_check(judge, loaded, NULL, 0, NULL) == COVE_ESCHEMA) {
+        cove_diag_clear(diag); /* it is no worse than it was */
+        err = 0;
+    }
+    return err;
+}
+
 int cove_loaded_validate(struct cove_catalog *catalog,
                          struct cove_store_txn *txn, struct cove_loaded *loaded,
                          struct cove_diag *diag)

@@ -207,6 +207,13 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
         err = edits_judge(loaded->raw ? NULL : &rules, edits, count, tx.ops,
                           diag);
     }
+    if (err == 0 && !loaded->raw &&
+        cove_catalog_judging(catalog)->mode != COVE_JUDGE_OFF) {
+        struct cove_diag why = {0};
+
+        err = cove_judge_edits(&rules.judge, loaded, edits, count, &why);
+        err = judged(catalog, err, &why, diag);
+    }
     err = err != 0 ? err : write_append(catalog, txn, loaded, &tx, diag);
     return judging_end(catalog, err);
 }

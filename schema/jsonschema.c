@@ -331,7 +331,7 @@ static int schema_build(struct schema_parse *p, struct cove_bytes cbor)
 
 /* A schema that somebody published and this program cannot read: documents are
  * read without it, and what would be judged by it gets the sentence. */
-static int schema_set_aside(struct schema_parse *p, int fault,
+static int schema_set_aside(struct schema_parse *p,
                             const struct cove_diag *diag)
 {
     struct cove_schema *schema = p->schema;
@@ -344,7 +344,6 @@ static int schema_set_aside(struct schema_parse *p, int fault,
     schema->top = top;
     schema->properties = NULL;
     schema->index_count = 0;
-    schema->fault = fault;
     return 0;
 }
 
@@ -368,7 +367,7 @@ int cove_schema_compile(struct cove_arena *arena, struct cove_bytes cbor,
         p.options->steps > 0 ? p.options->steps : COVE_SCHEMA_STEPS;
     rc = schema_build(&p, cbor);
     if (rc != 0 && rc != COVE_ENOMEM && p.options->tolerant) {
-        rc = schema_set_aside(&p, rc, &why);
+        rc = schema_set_aside(&p, &why);
     }
     if (rc == 0) {
         *out = p.schema;

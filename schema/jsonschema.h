@@ -8,9 +8,9 @@
  * x-unique, true where no two documents are meant to have the same in it, which
  * is reported and not refused, and an index as well. At the top also `version`,
  * the human version number, and x-index as a list of indexes, each a list of
- * paths to properties, and x-formats, true where every `format` in it is a rule.
- * At a property of the top x-type, where the field is a document of its own
- * (schema/child.h).
+ * paths to properties, and x-formats, true where every `format` in it is a
+ * rule. At a property of the top x-type, where the field is a document of its
+ * own (schema/child.h).
  *
  * The fields of documents are the `properties` at the top and nothing else:
  * properties inside allOf, if and the like are rules for fields, no fields. A
@@ -71,7 +71,7 @@ struct cove_schema_options {
     bool authored;
     /* It was published already: one that cannot be read or understood here is
      * none the less a schema, without fields, and whatever is judged by it gets
-     * the error and the sentence that reading it would have. */
+     * COVE_EUNSUPPORTED, with the sentence that reading it would have. */
     bool tolerant;
     bool formats;   /* `format` is a rule and no note */
     uint64_t steps; /* that judging may take; 0: COVE_SCHEMA_STEPS */
@@ -148,12 +148,15 @@ struct cove_schema_fault {
  * "the document" at the top), the rule ("minLength 1") and why of the first
  * violation, and behind them the rule's own path where that is not plain;
  * COVE_ELIMIT (more steps than are allowed: neither right nor wrong),
- * COVE_EUNSUPPORTED (a pattern, and a build without them), COVE_ENOMEM; of a
- * tolerant reading also what reading would have given.
+ * COVE_EUNSUPPORTED (a pattern, and a build without them; a schema that was set
+ * aside), COVE_EFORMAT (a pattern that is none), COVE_ENOMEM.
  * Threads: any number at once. */
 COVE_MUST_CHECK int cove_schema_check(const struct cove_schema *schema,
                                       struct cove_bytes value,
                                       struct cove_diag *diag);
+/* Has it rules that several fields keep together, which judging one field alone
+ * does not see: anyOf, dependentRequired, maxProperties and the like? */
+bool cove_schema_spans(const struct cove_schema *schema);
 /* The same, with the places apart. fault is written where it is ESCHEMA. */
 COVE_MUST_CHECK int cove_schema_judge(const struct cove_schema *schema,
                                       struct cove_bytes value,

@@ -47,9 +47,8 @@ __attribute__((noinline)) static int tell(struct schema_check *c,
     }
     cove_schema_path_text(at->value, "the document", value);
     return cove_fail(c->diag, COVE_ESCHEMA,
-                     "%s%s breaks the rule \"%s\": %s%s%s%s%s%s",
-                     at->name ? "the name of " : "", value, rule, why,
-                     at->through ? " (" : "", at->through ? path : "",
+                     "%s breaks the rule \"%s\": %s%s%s%s%s%s", value, rule,
+                     why, at->through ? " (" : "", at->through ? path : "",
                      at->through && at->because != NULL ? ", " : "",
                      at->through && at->because != NULL ? at->because : "",
                      at->through ? ")" : "");

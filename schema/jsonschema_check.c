@@ -238,7 +238,6 @@ int cove_schema_descend(struct schema_check *c, const struct schema_node *node,
                               .rule = plain ? &keyword : &key,
                               .scope = at->scope,
                               .through = at->through || step->through,
-                              .name = at->name,
                               .because = at->because};
 
     return cove_schema_apply(c, node, value, &inner);
@@ -251,12 +250,11 @@ static const struct schema_path root = {NULL, {NULL, 0}, 0};
 static int check_begin(struct schema_check *c, const struct cove_schema *schema,
                        struct cove_diag *diag)
 {
-    if (schema->fault != 0) {
-        cove_fail(diag, schema->fault,
-                  "nothing can be judged by the schema, which this cove cannot "
-                  "use: %s",
-                  schema->why);
-        return schema->fault;
+    if (schema->why != NULL) {
+        return cove_fail(diag, COVE_EUNSUPPORTED,
+                         "nothing can be judged by the schema, which this cove "
+                         "cannot use: %s",
+                         schema->why);
     }
     c->schema = schema;
     c->diag = diag;
@@ -286,6 +284,18 @@ int cove_schema_judge(const struct cove_schema *schema, struct cove_bytes value,
     rc = cove_schema_apply(&c, schema->top, value, &at);
     cove_pattern_scratch_clear(&c.scratch);
     return rc;
+}
+
+bool cove_schema_spans(const struct cove_schema *schema)
+{
+    const struct schema_node *top = schema->top;
+    const struct schema_maps *maps = top->maps;
+
+    return top->also != NULL || top->choices != NULL ||
+           (maps != NULL &&
+            (maps->count.has_min || maps->count.has_max ||
+             maps->dependency_count + maps->dependent_count > 0 ||
+             maps->unevaluated != NULL));
 }
 
 int cove_schema_check(const struct cove_schema *schema, struct cove_bytes value,

@@ -48,8 +48,7 @@ struct schema_at {
      * applied to it; NULL where nobody asks. */
     uint64_t *marks;
     bool through;        /* the rule's path says more than the value's */
-    bool name;           /* it is the name of the value that is judged */
-    const char *because; /* an if that led here, or NULL */
+    const char *because; /* what else led here, or NULL */
 };
 
 /* Apply a schema. Errors: as cove_schema_check. */

@@ -82,7 +82,7 @@ static int name_check(struct schema_check *c, const struct schema_node *names,
     struct schema_step step = {"propertyNames", {NULL, 0}, SIZE_MAX, true};
     struct schema_at there = *at;
 
-    there.name = true;
+    there.because = "for its name";
     return cove_schema_descend(c, names, key, &there, &step, at->value);
 }
 

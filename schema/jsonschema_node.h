@@ -175,8 +175,7 @@ struct cove_schema {
     int64_t version;
     uint64_t steps;
     const struct cove_alloc *alloc; /* for what a pattern needs beside */
-    int fault;                      /* 0, or why nothing is judged by it … */
-    const char *why;                /* … and the sentence */
+    const char *why;                /* NULL, or why nothing is judged by it */
 };
 
 /* A place in a schema or a value: a list from the leaf up to the root, on the

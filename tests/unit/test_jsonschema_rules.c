@@ -43,8 +43,8 @@ START_TEST(each_keyword_has_its_sentence)
          "the document breaks the rule 'maxProperties 1': the object has 2 "
          "members"},
         {"{'propertyNames':{'maxLength':1}}", "{'ab':1}",
-         "the name of /ab breaks the rule 'maxLength 1': the text has 2 "
-         "characters (/propertyNames/maxLength)"},
+         "/ab breaks the rule 'maxLength 1': the text has 2 characters "
+         "(/propertyNames/maxLength, for its name)"},
         {"{'dependentRequired':{'a':['b']}}", "{'a':1}",
          "/b breaks the rule 'dependentRequired': it is missing, and 'a' is "
          "there"},
