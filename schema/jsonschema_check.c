@@ -251,10 +251,11 @@ static int check_begin(struct schema_check *c, const struct cove_schema *schema,
                        struct cove_diag *diag)
 {
     if (schema->why != NULL) {
-        return cove_fail(diag, COVE_EUNSUPPORTED,
-                         "nothing can be judged by the schema, which this cove "
-                         "cannot use: %s",
-                         schema->why);
+        cove_fail(diag, COVE_EUNSUPPORTED,
+                  "nothing can be judged by the schema, which this cove cannot "
+                  "use: %s",
+                  schema->why);
+        return COVE_EUNSUPPORTED;
     }
     c->schema = schema;
     c->diag = diag;

@@ -91,7 +91,7 @@ static void suite_test(struct suite_count *count,
         count->right++;
         return;
     }
-    printf("# wrong: %.*s: %.*s: %s\n", (int)name.len, (const char *)name.at,
+    printf("# differs: %.*s: %.*s: %s\n", (int)name.len, (const char *)name.at,
            (int)what.len, (const char *)what.at, diag.text);
     count->wrong++;
 }
