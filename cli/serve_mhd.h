@@ -16,7 +16,7 @@
                             each(suspend_connection)
 
 struct serve_mhd {
-#define SERVE_MHD_MEMBER(name) __typeof__(MHD_##name) *name;
+#define SERVE_MHD_MEMBER(name) __typeof__(MHD_##name) *(name);
     SERVE_MHD_FUNCTIONS(SERVE_MHD_MEMBER)
 #undef SERVE_MHD_MEMBER
 };
