@@ -254,14 +254,14 @@ struct misfit_search {
     struct cove_judge judge;   /* … these */
 };
 
-/* The write of this id among some; NULL: it is none of them. */
-static const struct cove_native *misfit_among(const struct cove_native *natives,
-                                              size_t count,
+/* The write of this id, from one up to behind the last; NULL: none of them. */
+static const struct cove_native *misfit_among(const struct cove_state *state,
+                                              size_t from, size_t end,
                                               const struct cove_op_id *id)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (cove_op_id_compare(&natives[i].id, id) == 0) {
-            return &natives[i];
+    for (size_t i = from; i < end; i++) {
+        if (cove_op_id_compare(&state->natives[i].id, id) == 0) {
+            return &state->natives[i];
         }
     }
     return NULL;
@@ -276,10 +276,10 @@ static const struct cove_native *misfit_native(const struct cove_state *state,
     size_t begin, end;
 
     cove_state_natives(state, origin->reg, &begin, &end);
-    found = misfit_among(state->natives + begin, end - begin, &origin->id);
+    found = misfit_among(state, begin, end, &origin->id);
     return found != NULL
                ? found
-               : misfit_among(state->natives, state->native_count, &origin->id);
+               : misfit_among(state, 0, state->native_count, &origin->id);
 }
 
 /* What the write's version calls the register; empty where it does not show
