@@ -86,6 +86,13 @@ int cove_pipe_check(struct cove_bytes pipe, struct cove_bytes label,
     if (cove_fn_check(pipe, &fault)) {
         return 0;
     }
+    if (cove_fn_needs_lua(pipe)) {
+        return cove_fail(diag, COVE_EUNSUPPORTED,
+                         "%.*s: it has a script, and this Cove was built "
+                         "without Lua (meson's option scripts); publish it "
+                         "with one that was built with it",
+                         SHOWN(label));
+    }
     name = cove_function_name(fault);
     form = cove_fn_form(name);
     if (form != NULL) {

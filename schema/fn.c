@@ -123,21 +123,22 @@ bool cove_fn_check(struct cove_bytes pipe, struct cove_bytes *fault)
     bool known = cove_fn_arg_pipe(&check, pipe);
 
     *fault = check.fault;
-    return known;
+    return known && !check.needs_lua;
 }
 
 bool cove_fn_needs_lua(struct cove_bytes pipe)
 {
     struct cove_fn_check check = {0};
 
-    return !cove_fn_arg_pipe(&check, pipe) && check.needs_lua;
+    return cove_fn_arg_pipe(&check, pipe) && check.needs_lua;
 }
 
 bool cove_fn_is_script(struct cove_bytes pipe)
 {
     struct cove_fn_check check = {0};
 
-    return pipe.len > 0 && cove_fn_arg_pipe(&check, pipe) && check.scripts > 0;
+    return pipe.len > 0 && cove_fn_arg_pipe(&check, pipe) &&
+           check.scripts > 0 && !check.needs_lua;
 }
 
 /* --- a value that is not known */

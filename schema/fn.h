@@ -33,7 +33,7 @@ struct cove_cell cove_cell_open(void);
  * arguments of the right form? */
 bool cove_fn_known(struct cove_bytes pipe);
 /* The same; where it is not, *fault is the innermost item that is wrong, empty
- * where the whole is no list. */
+ * where the whole is no list, or all that is missing is Lua. */
 bool cove_fn_check(struct cove_bytes pipe, struct cove_bytes *fault);
 /* Is it known but for a script, which this build does not run? */
 bool cove_fn_needs_lua(struct cove_bytes pipe);
