@@ -1,4 +1,5 @@
 /* admin_upkeep.c: mark, mark.list. */
+#include "core/calendar.h"
 #include "core/cbor.h"
 #include "core/hlc.h"
 #include "core/value.h"
@@ -254,40 +255,29 @@ static bool time_char(const char **at, const char *any)
     return true;
 }
 
-/* Days since 1970-01-01 in the Gregorian calendar, years counted from March so
- * that the leap day is the last. */
-static int64_t time_days(int year, int month, int day)
-{
-    int64_t y = month <= 2 ? year - 1 : year;
-    int64_t m = month <= 2 ? month + 9 : month - 3;
-
-    return y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 -
-           719468;
-}
-
 static bool time_day(const char **at, int64_t *days)
 {
-    static const int lengths[] = {31, 28, 31, 30, 31, 30,
-                                  31, 31, 30, 31, 30, 31};
     int year, month, day;
 
     if (!time_number(at, 4, &year) || !time_char(at, "-") ||
         !time_number(at, 2, &month) || !time_char(at, "-") ||
-        !time_number(at, 2, &day) || year < 1970 || month < 1 || month > 12 ||
-        day < 1) {
+        !time_number(at, 2, &day)) {
         return false;
     }
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    struct cove_date date = {year, month, day};
 
-    *days = time_days(year, month, day);
-    return day <= lengths[month - 1] + (month == 2 && leap);
+    if (year < 1970 || !cove_date_exists(date)) {
+        return false;
+    }
+    *days = cove_date_days(date);
+    return true;
 }
 
 /* 2026-11-20, and behind it T or a space, 17:05, :09, .250, Z. */
 static bool time_parse(const char *at, int64_t *out)
 {
     int hour = 0, minute = 0, second = 0, ms = 0;
-    int64_t days;
+    int64_t days = 0;
     bool good = time_day(&at, &days);
 
     if (good && time_char(&at, "Tt ")) {

@@ -5,57 +5,13 @@
  *   2024-05-01T10:30:00.000Z
  *
  * No leap seconds, no 24:00, no lower case, no local times. A fraction may be
- * of any length, but what is less than a millisecond must be 0.
- *
- * Source: the day count is by Howard Hinnant, "chrono-Compatible Low-Level Date
- * Algorithms": years begin in March, so that the leap day is their last. */
+ * of any length, but what is less than a millisecond must be 0. */
+#include "core/calendar.h"
 #include "schema/fn_atoms.h"
 
 #define DAY_MS   INT64_C(86400000)
 #define FIRST_MS INT64_C(-62167219200000) /* 0000-01-01T00:00:00.000Z */
 #define LAST_MS  INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
-
-struct time_date {
-    int64_t year, month, day;
-};
-
-static int64_t time_days(struct time_date d)
-{
-    int64_t year = d.year - (d.month <= 2);
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t in_era = year - era * 400;
-    int64_t in_year =
-        (153 * (d.month + (d.month > 2 ? -3 : 9)) + 2) / 5 + d.day - 1;
-
-    return era * 146097 + in_era * 365 + in_era / 4 - in_era / 100 + in_year -
-           719468;
-}
-
-static struct time_date time_date_of(int64_t days)
-{
-    int64_t day = days + 719468;
-    int64_t era = (day >= 0 ? day : day - 146096) / 146097;
-    int64_t in_era = day - era * 146097;
-    int64_t years =
-        (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
-    int64_t in_year = in_era - (365 * years + years / 4 - years / 100);
-    int64_t month = (5 * in_year + 2) / 153;
-    struct time_date d;
-
-    d.day = in_year - (153 * month + 2) / 5 + 1;
-    d.month = month < 10 ? month + 3 : month - 9;
-    d.year = years + era * 400 + (d.month <= 2);
-    return d;
-}
-
-static int64_t time_month_len(int64_t year, int64_t month)
-{
-    static const uint8_t lens[] = {31, 28, 31, 30, 31, 30,
-                                   31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-
-    return lens[month - 1] + (month == 2 && leap);
-}
 
 /* --- reading. `at` goes forward where a piece is there. */
 
@@ -91,15 +47,14 @@ static bool time_mark(struct cove_bytes text, size_t *at, char mark)
 
 static bool time_read_date(struct cove_bytes text, size_t *at, int64_t *ms)
 {
-    struct time_date d;
+    struct cove_date d;
 
     if (!time_number(text, at, 4, &d.year) || !time_mark(text, at, '-') ||
         !time_number(text, at, 2, &d.month) || !time_mark(text, at, '-') ||
-        !time_number(text, at, 2, &d.day) || d.month < 1 || d.month > 12 ||
-        d.day < 1 || d.day > time_month_len(d.year, d.month)) {
+        !time_number(text, at, 2, &d.day) || !cove_date_exists(d)) {
         return false;
     }
-    *ms = time_days(d) * DAY_MS;
+    *ms = cove_date_days(d) * DAY_MS;
     return true;
 }
 
@@ -217,7 +172,7 @@ static int time_split(struct cove_bytes in, int64_t *days, int64_t *ms)
 
 static void time_put_date(uint8_t *text, int64_t days)
 {
-    struct time_date d = time_date_of(days);
+    struct cove_date d = cove_date_of_days(days);
 
     time_put(text, d.year, 4);
     time_put(text + 5, d.month, 2);

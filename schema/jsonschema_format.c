@@ -4,6 +4,7 @@
 #include "schema/jsonschema_format.h"
 
 #include "core/bytes.h"
+#include "core/calendar.h"
 #include "schema/ecma.h"
 
 /* --- reading along ------------------------------------------------------ */
@@ -55,15 +56,6 @@ static bool at_end(const struct along *a)
 
 /* --- date and time (RFC 3339) ------------------------------------------- */
 
-static unsigned month_days(unsigned year, unsigned month)
-{
-    static const unsigned char days[] = {31, 28, 31, 30, 31, 30,
-                                         31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-
-    return days[month - 1] + (month == 2 && leap ? 1U : 0U);
-}
-
 static bool take_date(struct along *a)
 {
     unsigned year;
@@ -72,8 +64,8 @@ static bool take_date(struct along *a)
 
     return take_digits(a, 4, &year) && take(a, '-') &&
            take_digits(a, 2, &month) && take(a, '-') &&
-           take_digits(a, 2, &day) && month >= 1 && month <= 12 && day >= 1 &&
-           day <= month_days(year, month);
+           take_digits(a, 2, &day) &&
+           cove_date_exists((struct cove_date){year, month, day});
 }
 
 /* Minutes to take from the local time for UTC. */
