@@ -181,10 +181,9 @@ bool cove_value_ref(struct cove_bytes value, struct cove_id *out)
     return true;
 }
 
-bool cove_value_member(struct cove_bytes map, const char *key,
-                       struct cove_bytes *out)
+bool cove_value_find(struct cove_bytes map, struct cove_bytes key,
+                     struct cove_bytes *out)
 {
-    struct cove_bytes wanted = cove_bytes_text(key);
     struct cove_reader r;
 
     cove_reader_init(&r, map);
@@ -195,12 +194,18 @@ bool cove_value_member(struct cove_bytes map, const char *key,
         struct cove_bytes name = cove_reader_text(&r);
         struct cove_bytes value = cove_reader_item(&r);
 
-        if (r.err == 0 && cove_bytes_equal(name, wanted)) {
+        if (r.err == 0 && cove_bytes_equal(name, key)) {
             *out = value;
             return true;
         }
     }
     return false;
+}
+
+bool cove_value_member(struct cove_bytes map, const char *key,
+                       struct cove_bytes *out)
+{
+    return cove_value_find(map, cove_bytes_text(key), out);
 }
 
 struct cove_bytes cove_value_member_text(struct cove_bytes map, const char *key)

@@ -27,6 +27,8 @@ bool cove_value_ref(struct cove_bytes value, struct cove_id *out);
 /* Look a key up in a map. */
 bool cove_value_member(struct cove_bytes map, const char *key,
                        struct cove_bytes *out);
+bool cove_value_find(struct cove_bytes map, struct cove_bytes key,
+                     struct cove_bytes *out);
 /* The same where it is a text, or an int; empty, or 0, where it is not. */
 struct cove_bytes cove_value_member_text(struct cove_bytes map,
                                          const char *key);

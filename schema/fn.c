@@ -39,17 +39,9 @@ const char *cove_type_name(enum cove_type type)
     return fn_type_names[type];
 }
 
-static enum cove_cbor_type fn_kind(struct cove_bytes value)
-{
-    struct cove_reader r;
-
-    cove_reader_init(&r, value);
-    return cove_reader_peek(&r);
-}
-
 static bool fn_is_int(struct cove_bytes value)
 {
-    enum cove_cbor_type kind = fn_kind(value);
+    enum cove_cbor_type kind = cove_cbor_type_of(value);
 
     return kind == COVE_CBOR_UINT || kind == COVE_CBOR_NINT;
 }
@@ -58,17 +50,17 @@ bool cove_type_holds(enum cove_type type, struct cove_bytes value)
 {
     switch (type) {
     case COVE_TYPE_TEXT:
-        return fn_kind(value) == COVE_CBOR_TEXT;
+        return cove_cbor_type_of(value) == COVE_CBOR_TEXT;
     case COVE_TYPE_INT:
         return fn_is_int(value);
     case COVE_TYPE_BOOL:
-        return fn_kind(value) == COVE_CBOR_BOOL;
+        return cove_cbor_type_of(value) == COVE_CBOR_BOOL;
     case COVE_TYPE_NUMBER:
-        return fn_is_int(value) || fn_kind(value) == COVE_CBOR_FLOAT;
+        return fn_is_int(value) || cove_cbor_type_of(value) == COVE_CBOR_FLOAT;
     case COVE_TYPE_LIST:
-        return fn_kind(value) == COVE_CBOR_LIST;
+        return cove_cbor_type_of(value) == COVE_CBOR_LIST;
     case COVE_TYPE_OBJECT:
-        return fn_kind(value) == COVE_CBOR_MAP;
+        return cove_cbor_type_of(value) == COVE_CBOR_MAP;
     case COVE_TYPE_ANY:
         break;
     }
@@ -192,7 +184,7 @@ static bool fn_fits_at(struct cove_reader *r, unsigned depth)
 bool cove_fn_fits(struct cove_bytes value)
 {
     struct cove_reader r;
-    enum cove_cbor_type kind = fn_kind(value);
+    enum cove_cbor_type kind = cove_cbor_type_of(value);
 
     if ((kind == COVE_CBOR_LIST || kind == COVE_CBOR_MAP) &&
         value.len > COVE_MAX_VALUE) {
@@ -256,7 +248,7 @@ int cove_fn_branch_run(struct cove_fn_run *run, struct cove_bytes arg,
 int cove_fn_pipe_run(struct cove_fn_run *run, struct cove_bytes arg,
                      struct cove_bytes in, struct cove_bytes *out)
 {
-    if (fn_kind(in) == COVE_CBOR_NULL) {
+    if (cove_cbor_type_of(in) == COVE_CBOR_NULL) {
         *out = in;
         return cove_fn_charge(run, in.len);
     }
@@ -271,7 +263,8 @@ int cove_fn_call_by(struct cove_scripts *scripts, struct cove_arena *arena,
     struct cove_bytes value = in.bytes;
     int err;
 
-    if (in.kind != COVE_PRESENT || fn_kind(in.bytes) == COVE_CBOR_NULL) {
+    if (in.kind != COVE_PRESENT ||
+        cove_cbor_type_of(in.bytes) == COVE_CBOR_NULL) {
         *out = in;
         return 0;
     }

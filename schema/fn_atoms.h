@@ -91,7 +91,6 @@ cove_fn_body cove_fn_lua;
 
 /* --- reading and making values: fn_kit.c */
 
-enum cove_cbor_type cove_fn_kind(struct cove_bytes value);
 /* The last item of a reader, which need not be skipped to be known: of nested
  * arguments each level would skip all those below. */
 static inline struct cove_bytes cove_fn_rest(const struct cove_reader *r)

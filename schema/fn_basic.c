@@ -327,7 +327,8 @@ int cove_fn_join_list(struct cove_fn_run *run, struct cove_bytes arg,
     size_t len;
     size_t count;
 
-    if (cove_fn_kind(in) != COVE_CBOR_LIST || !fn_joined_len(in, sep, &len)) {
+    if (cove_cbor_type_of(in) != COVE_CBOR_LIST ||
+        !fn_joined_len(in, sep, &len)) {
         return FN_BAD;
     }
     joined = cove_arena_new(run->arena, len + 1);
@@ -356,7 +357,7 @@ int cove_fn_pick(struct cove_fn_run *run, struct cove_bytes arg,
     size_t pairs;
 
     (void)run;
-    if (cove_fn_kind(in) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(in) != COVE_CBOR_MAP) {
         return FN_BAD;
     }
     cove_reader_init(&r, in);

@@ -6,16 +6,6 @@
 
 #define FN_HEAD 9 /* bytes in front of a text, list or map, at most */
 
-enum cove_cbor_type cove_fn_kind(struct cove_bytes value)
-{
-    struct cove_reader r;
-
-    cove_reader_init(&r, value);
-    return cove_reader_peek(&r);
-}
-
-/* --- reading */
-
 int cove_fn_as_int(struct cove_bytes value, fn_wide *out)
 {
     struct cove_reader r;
@@ -43,7 +33,7 @@ int cove_fn_as_int(struct cove_bytes value, fn_wide *out)
 
 int cove_fn_as_text(struct cove_bytes value, struct cove_bytes *out)
 {
-    if (cove_fn_kind(value) != COVE_CBOR_TEXT) {
+    if (cove_cbor_type_of(value) != COVE_CBOR_TEXT) {
         return FN_BAD;
     }
     *out = cove_value_text(value);
@@ -245,7 +235,7 @@ bool cove_fn_path(struct cove_bytes value, struct cove_bytes path,
     for (size_t i = 0; found && i < count; i++) {
         struct cove_bytes at = cove_reader_item(&r);
 
-        found = cove_fn_kind(at) == COVE_CBOR_TEXT
+        found = cove_cbor_type_of(at) == COVE_CBOR_TEXT
                     ? cove_fn_member(value, at, &value)
                     : fn_item(value, cove_value_int(at), &value);
     }

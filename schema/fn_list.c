@@ -213,7 +213,7 @@ static int list_place_order(const void *left, const void *right)
 /* Sort by keys, encoded, which must be all texts or all numbers. */
 static int list_sort(struct list_item *items, size_t count)
 {
-    bool texts = count > 0 && cove_fn_kind(items[0].key) == COVE_CBOR_TEXT;
+    bool texts = count > 0 && cove_cbor_type_of(items[0].key) == COVE_CBOR_TEXT;
 
     for (size_t i = 0; i < count; i++) {
         int order;

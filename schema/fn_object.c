@@ -60,7 +60,7 @@ int cove_fn_update(struct cove_fn_run *run, struct cove_bytes arg,
     int err;
 
     cove_fn_pair(arg, &path, &pipe);
-    if (cove_fn_kind(in) != COVE_CBOR_LIST &&
+    if (cove_cbor_type_of(in) != COVE_CBOR_LIST &&
         cove_value_kind(in) != COVE_KIND_MAP) {
         return FN_BAD;
     }
@@ -219,7 +219,7 @@ bool cove_fn_arg_object(struct cove_fn_check *check, struct cove_bytes arg)
 {
     struct cove_reader r;
 
-    if (cove_fn_kind(arg) != COVE_CBOR_MAP) {
+    if (cove_cbor_type_of(arg) != COVE_CBOR_MAP) {
         return false;
     }
     cove_reader_init(&r, arg);

@@ -167,7 +167,7 @@ bool cove_fn_arg_replace(struct cove_fn_check *check, struct cove_bytes arg)
     struct cove_bytes to;
 
     return cove_fn_is_pair(arg, &from, &to) && cove_fn_arg_text(check, from) &&
-           cove_fn_kind(to) == COVE_CBOR_TEXT;
+           cove_cbor_type_of(to) == COVE_CBOR_TEXT;
 }
 
 /* A text that is being put together; over: it is more than a text may be. */
@@ -429,28 +429,6 @@ bool cove_fn_arg_template(struct cove_fn_check *check, struct cove_bytes arg)
     return fields <= TEMPLATE_FIELDS;
 }
 
-/* A member of an object by its name. */
-static bool template_member(struct cove_bytes object, struct cove_bytes name,
-                            struct cove_bytes *out)
-{
-    struct cove_reader r;
-    size_t count;
-
-    if (cove_fn_as_object(object, &r, &count) != 0) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct cove_bytes key = cove_reader_text(&r);
-        struct cove_bytes value = cove_reader_item(&r);
-
-        if (cove_bytes_equal(key, name)) {
-            *out = value;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Add a text as it is, an integer in decimal. */
 static int template_add(struct text_out *t, struct cove_bytes value)
 {
@@ -485,7 +463,7 @@ static int template_fill(struct text_out *t, struct cove_bytes rest,
             err = template_add(t, in);
         } else if (!object) {
             err = FN_BAD;
-        } else if (template_member(in, piece.text, &value) &&
+        } else if (cove_value_find(in, piece.text, &value) &&
                    !cove_value_is_null(value)) {
             err = template_add(t, value);
         }

@@ -35,7 +35,7 @@ static int when_in(struct cove_fn_run *run, struct cove_bytes arg,
 static bool when_arg_in(struct cove_fn_check *check, struct cove_bytes arg)
 {
     (void)check;
-    return cove_fn_kind(arg) == COVE_CBOR_LIST;
+    return cove_cbor_type_of(arg) == COVE_CBOR_LIST;
 }
 
 /* The types, as bits of what a value is. */
@@ -347,7 +347,7 @@ int cove_fn_when(struct cove_fn_run *run, struct cove_bytes arg,
         int err = 0;
 
         cove_fn_pair(cove_reader_item(&r), &condition, &pipe);
-        if (cove_fn_kind(condition) != COVE_CBOR_TEXT) {
+        if (cove_cbor_type_of(condition) != COVE_CBOR_TEXT) {
             err = cove_fn_condition(run, condition, in, &holds);
         }
         if (err != 0 || holds) {
