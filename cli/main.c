@@ -222,15 +222,15 @@ static int main_options(struct cli *cli, int argc, char **argv)
     int i = 1;
 
     for (; i < argc && argv[i][0] == '-'; i++) {
+        const struct valued *option = main_valued(argv[i]);
+
         if (strcmp(argv[i], "-d") == 0) {
             if (++i == argc) {
                 cli_fail(CLI_USAGE, "-d needs a directory behind it");
                 return -1;
             }
             cli->dir = argv[i];
-        } else if (main_valued(argv[i]) != NULL) {
-            const struct valued *option = main_valued(argv[i]);
-
+        } else if (option != NULL) {
             if (!option->take(cli, ++i < argc ? argv[i] : NULL, option->name)) {
                 return -1;
             }

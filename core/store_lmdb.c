@@ -365,25 +365,22 @@ static int open_once(struct cove_lmdb *lmdb, const struct cove_store_dir *dir,
 static int open_env(struct cove_lmdb *lmdb, const struct cove_store_dir *dir,
                     const struct cove_store_options *opt)
 {
-    bool agrees = opt->read_only; /* there is no table then */
-    int rc = agrees ? 0 : cove_store_dir_opening(dir, true);
+    bool agrees = false;
+    int rc;
 
-    if (rc == MDB_SUCCESS) {
-        rc = open_once(lmdb, dir, opt);
+    if (opt->read_only) { /* there is no table then */
+        return open_once(lmdb, dir, opt);
     }
-    if (rc == MDB_SUCCESS && !agrees) {
-        rc = cove_lmdb_agrees(lmdb->env, &agrees);
-    }
-    if (rc == MDB_SUCCESS && !agrees) {
+    rc = cove_store_dir_opening(dir, true);
+    for (int tries = 0; rc == MDB_SUCCESS && !agrees && tries < 2; tries++) {
         cove_lmdb_close(lmdb);
         rc = open_once(lmdb, dir, opt);
-        rc = rc == MDB_SUCCESS ? cove_lmdb_agrees(lmdb->env, &agrees) : rc;
-        rc = rc == MDB_SUCCESS && !agrees ? MDB_READERS_FULL : rc;
+        if (rc == MDB_SUCCESS) {
+            rc = cove_lmdb_agrees(lmdb->env, &agrees);
+        }
     }
-    if (!opt->read_only) {
-        (void)cove_store_dir_opening(dir, false);
-    }
-    return rc;
+    (void)cove_store_dir_opening(dir, false);
+    return rc == MDB_SUCCESS && !agrees ? MDB_READERS_FULL : rc;
 }
 
 /* Does the file end before its last page? */

@@ -326,6 +326,7 @@ static int misfit_judge(const struct misfit_search *s,
 
 static int misfit_add(struct misfit_search *s, const struct cove_field *field,
                       const struct cove_native *native,
+                      const struct cove_step *epoch,
                       const struct cove_diag *why, const char *rule)
 {
     struct cove_flaws flaws = {.arena = s->arena};
@@ -337,9 +338,8 @@ static int misfit_add(struct misfit_search *s, const struct cove_field *field,
                                      s->out->count, &s->out->cap);
     if (err == 0) {
         s->out->at = array;
-        s->out->at[s->out->count++] = (struct cove_misfit){
-            field->name, native,
-            cove_journal_find(s->schema->journal, &native->epoch), flaws.at[0]};
+        s->out->at[s->out->count++] =
+            (struct cove_misfit){field->name, native, epoch, flaws.at[0]};
     }
     return err;
 }
@@ -369,7 +369,8 @@ static int misfit_look(struct misfit_search *s, const struct cove_field *field,
                               &native->epoch, &s->judge);
     }
     err = err != 0 ? err : misfit_judge(s, native, &why, &rule);
-    return is_verdict(err) ? misfit_add(s, field, native, &why, rule) : err;
+    return is_verdict(err) ? misfit_add(s, field, native, step, &why, rule)
+                           : err;
 }
 
 int cove_loaded_misfits(struct cove_catalog *catalog,
