@@ -26,6 +26,8 @@
 #define COVE_MAX_AUTH        8        /* hashes in a transaction's auth */
 #define COVE_MAX_MERKLE      16       /* levels of a group signature's tree */
 #define COVE_MAX_SHARED      1024     /* leaves of a group in a message */
+#define COVE_MAX_CUT         524288   /* bytes of a cut */
+#define COVE_MAX_CUT_STATE   4194304  /* of what it came to, unpacked */
 #define COVE_MAX_LIVE_HEADS  8        /* heads that copies are written for */
 #define COVE_MAX_POSITION    262144   /* bytes of a position in a stream */
 #define COVE_MAX_BLOB_NAME   1024     /* bytes of a blob's name, of its type */

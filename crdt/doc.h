@@ -18,7 +18,9 @@ struct cove_doc_session {
     uint32_t folded; /* of them, shown: the rest is held for its time */
     struct cove_hash head;
     uint64_t last_hlc;
-    enum cove_role role; /* of the device in the owner group */
+    enum cove_role role;        /* of the device in the owner group */
+    uint32_t base;              /* transactions that were cut off: crdt/cut.h */
+    struct cove_hash base_head; /* behind those; zero where there are none */
 };
 
 enum cove_doc_flags {

@@ -36,7 +36,8 @@ enum cove_dump_item {
     COVE_DUMP_HEADER = 1, /* a document's header */
     COVE_DUMP_GROUP = 2,  /* signs batches behind it in the block */
     COVE_DUMP_BATCH = 3,
-    COVE_DUMP_FORK = 4 /* the other branch of a session that parted */
+    COVE_DUMP_FORK = 4, /* the other branch of a session that parted */
+    COVE_DUMP_CUT = 5   /* what the history came to before it was cut off */
 };
 
 /* --- dump.c: blocks */

@@ -13,6 +13,7 @@
 #include "core/cbor.h"
 #include "core/value.h"
 #include "crdt/pack.h"
+#include "crdt/repo_cut.h"
 
 #define GIVE_SCAN 20000 /* changes looked at for one block */
 
@@ -120,6 +121,19 @@ static int give_session(struct give_doc *d,
     return 0;
 }
 
+/* In front of what it begins. */
+static int give_cut(struct give_doc *d)
+{
+    struct cove_bytes cut;
+    int err = cove_repo_cut_read(d->give->repo, d->txn, d->num, &d->give->arena,
+                                 &cut);
+
+    if (err == COVE_ENOTFOUND) {
+        return 0;
+    }
+    return err != 0 ? err : give_item(d->out, COVE_DUMP_CUT, cut);
+}
+
 static int give_fork(void *ctx, struct cove_bytes batch)
 {
     struct give_doc *d = ctx;
@@ -137,6 +151,9 @@ static int give_whole(struct give_doc *d)
     int err = give_item(d->out, COVE_DUMP_HEADER, outline->header_bytes);
 
     d->give->place.inside = false;
+    if (err == 0 && !goes_on) {
+        err = give_cut(d);
+    }
     for (size_t i = 0; i < outline->session_count && err == 0 && !d->inside;
          i++) {
         const struct cove_doc_session *session = &outline->sessions[i];
@@ -145,7 +162,8 @@ static int give_whole(struct give_doc *d)
                     : 1;
 
         if (order >= 0) {
-            err = give_session(d, session, order == 0 ? at.from : 0);
+            err =
+                give_session(d, session, order == 0 ? at.from : session->base);
         }
     }
     if (err == 0 && !d->inside) {

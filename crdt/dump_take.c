@@ -8,6 +8,7 @@
 
 #include "core/cbor.h"
 #include "crdt/pack.h"
+#include "crdt/repo_cut.h"
 
 /* Errors that are about the bytes, so that what follows is looked at. */
 static bool take_is_refusal(int err)
@@ -23,6 +24,8 @@ static bool take_is_refusal(int err)
     case COVE_ECLOCK:
     case COVE_EDENIED:
     case COVE_ENEWER:
+    case COVE_ECUT:
+    case COVE_EUNSUPPORTED:
         return true;
     default:
         return false;
@@ -182,6 +185,23 @@ static int take_batch(struct cove_dump_take *take, struct cove_store_txn *txn,
     return take_verdict(take, &batch.document, err, &diag);
 }
 
+static int take_cut(struct cove_dump_take *take, struct cove_store_txn *txn,
+                    struct cove_bytes bytes)
+{
+    struct cove_ingest_result result = {0};
+    struct cove_diag diag = {0};
+    int err = cove_repo_cut_take(take->repo, txn, bytes, 0, &result, &diag);
+
+    if (err == COVE_EFORK) { /* ours stands */
+        take->took.forks++;
+        return 0;
+    }
+    /* What was left out is not here, and has no cut either. */
+    return err == COVE_ENOTFOUND && take->leaves
+               ? 0
+               : take_verdict(take, NULL, err, &diag);
+}
+
 /* --- a block */
 
 static int take_item(struct cove_dump_take *take, struct cove_store_txn *txn,
@@ -195,6 +215,8 @@ static int take_item(struct cove_dump_take *take, struct cove_store_txn *txn,
     case COVE_DUMP_BATCH:
     case COVE_DUMP_FORK:
         return take_batch(take, txn, bytes);
+    case COVE_DUMP_CUT:
+        return take_cut(take, txn, bytes);
     default:
         take->took.unknown++;
         return 0;

@@ -30,6 +30,8 @@ struct history_tx {
 struct history_log { /* one session */
     struct cove_session_id session;
     struct history_tx *txs;
+    uint32_t base; /* so many were cut off: of them only the last head is known
+                    */
     uint32_t len;
     uint32_t guess; /* how many of them the author had seen */
 };
@@ -43,6 +45,25 @@ struct history_frontier {
     size_t tries_max;
 };
 
+static int frontier_start(struct history_frontier *f,
+                          const struct cove_doc_session *session)
+{
+    struct history_log *log = &f->logs[session - f->doc->sessions];
+
+    log->session = session->session;
+    log->txs =
+        cove_arena_array(f->arena, session->len + (size_t)1, sizeof(*log->txs));
+    if (log->txs == NULL) {
+        return COVE_ENOMEM;
+    }
+    memset(log->txs, 0, session->base * sizeof(*log->txs));
+    log->base = log->len = session->base;
+    if (session->base > 0) {
+        log->txs[session->base - 1].head = session->base_head;
+    }
+    return 0;
+}
+
 static int frontier_visit(void *ctx, const struct cove_log_entry *entry)
 {
     struct history_frontier *f = ctx;
@@ -50,14 +71,6 @@ static int frontier_visit(void *ctx, const struct cove_log_entry *entry)
     struct cove_arena scratch;
     struct cove_tx tx;
 
-    if (log->txs == NULL) {
-        log->session = entry->session->session;
-        log->txs =
-            cove_arena_array(f->arena, entry->session->len, sizeof(*log->txs));
-        if (log->txs == NULL) {
-            return COVE_ENOMEM;
-        }
-    }
     cove_arena_init(&scratch, f->arena->alloc);
 
     int err = cove_tx_decode(entry->bytes, &scratch, &tx, NULL);
@@ -227,7 +240,9 @@ static void conflict_frontier(struct history_frontier *f, size_t own,
     while (at > 0 && !f->logs[own].txs[at - 1].has_seen) {
         at--;
     }
-    if (at == 0) { /* nothing of others at all */
+    if (at == 0 && f->logs[own].base > 0) { /* before what was cut off */
+        frontier_before(f, own, f->logs[own].txs[f->logs[own].base].hlc);
+    } else if (at == 0) { /* nothing of others at all */
         frontier_before(f, own, 0);
     } else if (!frontier_find(f, own, at - 1)) {
         frontier_before(f, own, f->logs[own].txs[at - 1].hlc);
@@ -246,6 +261,13 @@ static int conflict_read(struct cove_repo *repo, struct cove_store_txn *txn,
     f->rows = cove_arena_array(arena, doc->session_count + 1, sizeof(*f->rows));
     if (f->logs == NULL || f->rows == NULL) {
         return COVE_ENOMEM;
+    }
+    for (size_t i = 0; i < doc->session_count; i++) {
+        int err = frontier_start(f, &doc->sessions[i]);
+
+        if (err != 0) {
+            return err;
+        }
     }
     return cove_repo_log(repo, txn, doc, frontier_visit, f);
 }

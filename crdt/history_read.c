@@ -128,11 +128,11 @@ static bool history_is_before(const struct history_read *h,
 static int history_scan(struct history_read *h, uint32_t i)
 {
     const struct repo_row *row = &h->record.rows[i];
-    uint32_t begin = 0;
+    uint32_t begin = row->pub.base;
     struct repo_walk walk;
     struct repo_tx_entry entry;
 
-    if (h->page->before == NULL && row->pub.len > h->page->limit) {
+    if (h->page->before == NULL && row->pub.len - begin > h->page->limit) {
         begin = row->pub.len - (uint32_t)h->page->limit;
         h->page->more = true;
     }

@@ -109,6 +109,7 @@ static int work_begin(struct repo_work *work, struct cove_repo *repo,
     work->txn = txn;
     work->arena = arena;
     work->diag = diag;
+    work->spelled = false;
 
     const struct repo_open *open = repo_open_of(repo, txn);
 
@@ -193,14 +194,15 @@ static int store_is_empty(struct cove_store_txn *txn, bool *out)
     return 0;
 }
 
-static int identity_write(struct cove_repo *repo, struct cove_store_txn *txn)
+static int identity_write(struct cove_repo *repo, struct cove_store_txn *txn,
+                          unsigned format)
 {
     struct cove_buf buf;
     struct cove_packer p;
 
     cove_buf_init(&buf, repo->opt.alloc);
     cove_packer_init(&p, &buf);
-    cove_pack_varint(&p, REPO_FORMAT);
+    cove_pack_varint(&p, format);
     cove_pack_raw(&p, repo->opt.device.b, sizeof(repo->opt.device.b));
     cove_pack_raw(&p, repo->store_id, sizeof(repo->store_id));
 
@@ -232,7 +234,7 @@ static int identity_make(struct cove_repo *repo, struct cove_store_txn *txn,
     repo->opt.env->random(repo->opt.env->ctx, repo->store_id,
                           sizeof(repo->store_id));
     repo->opt.env->random(repo->opt.env->ctx, c.stamp, sizeof(c.stamp));
-    err = identity_write(repo, txn);
+    err = identity_write(repo, txn, REPO_FORMAT);
     return err != 0 ? err : counters_write(txn, repo->opt.alloc, &c);
 }
 
@@ -247,12 +249,13 @@ static int identity_read(struct cove_repo *repo, struct cove_bytes value,
     uint64_t format = cove_unpack_varint(&u);
 
     *former = format >= REPO_FORMER && format < REPO_FORMAT;
-    if (u.err == 0 && format != REPO_FORMAT && !*former) {
+    if (u.err == 0 && (format < REPO_FORMER || format > REPO_FORMAT_CUT)) {
         return cove_fail(diag,
                          format > REPO_FORMAT ? COVE_ENEWER : COVE_ENOTSTORE,
                          "the store has format %llu, this build reads %u",
-                         (unsigned long long)format, REPO_FORMAT);
+                         (unsigned long long)format, REPO_FORMAT_CUT);
     }
+    repo->has_cuts = format == REPO_FORMAT_CUT;
     cove_unpack_raw(&u, device.b, sizeof(device.b));
     cove_unpack_raw(&u, repo->store_id, sizeof(repo->store_id));
     if (cove_unpacker_done(&u) != 0) {
@@ -264,6 +267,11 @@ static int identity_read(struct cove_repo *repo, struct cove_bytes value,
                          "the store belongs to another device key");
     }
     return 0;
+}
+
+static unsigned repo_format(const struct cove_repo *repo)
+{
+    return repo->has_cuts ? REPO_FORMAT_CUT : REPO_FORMAT;
 }
 
 /* End the session, and the history of sequence numbers that peers know. */
@@ -278,8 +286,37 @@ static int identity_renew(struct cove_repo *repo, struct cove_store_txn *txn)
     c.own_session = 0;
     repo->opt.env->random(repo->opt.env->ctx, repo->store_id,
                           sizeof(repo->store_id));
-    err = identity_write(repo, txn);
+    err = identity_write(repo, txn, repo_format(repo));
     return err != 0 ? err : counters_write(txn, repo->opt.alloc, &c);
+}
+
+/* The rest of the record is what it is: another process may have renewed it. */
+int repo_format_cut(struct repo_work *work)
+{
+    struct cove_bytes value;
+    struct cove_unpacker u;
+    struct cove_packer p;
+    struct cove_buf buf;
+    uint64_t format;
+    int err = cove_store_get(work->txn, REPO_META, meta_key(META_REPO), &value);
+
+    if (err != 0) {
+        return err;
+    }
+    cove_unpacker_init(&u, value);
+    format = cove_unpack_varint(&u);
+    if (u.err != 0 || format == REPO_FORMAT_CUT) {
+        return u.err;
+    }
+    cove_buf_init(&buf, work->repo->opt.alloc);
+    cove_packer_init(&p, &buf);
+    cove_pack_varint(&p, REPO_FORMAT_CUT);
+    cove_pack_raw(&p, u.at, (size_t)(u.end - u.at));
+    err = p.err != 0 ? p.err
+                     : cove_store_put(work->txn, REPO_META, meta_key(META_REPO),
+                                      cove_buf_bytes(&buf));
+    cove_buf_clear(&buf);
+    return err;
 }
 
 static int identity_open(struct cove_repo *repo, struct cove_diag *diag)
@@ -314,7 +351,7 @@ static int identity_open(struct cove_repo *repo, struct cove_diag *diag)
         if (err == 0 && repo->opt.new_session) {
             err = identity_renew(repo, txn);
         } else if (err == 0 && former) {
-            err = identity_write(repo, txn);
+            err = identity_write(repo, txn, REPO_FORMAT);
         }
     }
     if (err != 0) {

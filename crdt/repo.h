@@ -47,7 +47,7 @@ struct cove_repo_options {
     unsigned group_leaves; /* most documents that one signature is for;
                               0 = as is usual */
 };
-#define COVE_REPO_TREES 19
+#define COVE_REPO_TREES 20
 
 /* Errors: COVE_ENEWER, COVE_ENOTSTORE, COVE_EACCES (another device's store),
  * store errors. */

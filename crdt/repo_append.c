@@ -257,11 +257,12 @@ static int append_log(struct append *a)
     struct repo_row *row = a->row;
     struct cove_bytes bytes = cove_buf_bytes(&a->bytes);
 
+    struct repo_more more = {.txs = &bytes, .decoded = &a->tx, .count = 1};
+
     row->pub.head = cove_chain_next(&row->pub.head, bytes);
 
     int err = a->hot ? repo_hot_put(&a->work, &a->record, row, bytes, &a->tx)
-                     : repo_log_put(&a->work, &a->record, row, &bytes, &a->tx,
-                                    1, NULL);
+                     : repo_log_put(&a->work, &a->record, row, &more);
 
     if (err == 0) {
         row->pub.last_hlc = a->tx.hlc;

@@ -202,6 +202,8 @@ static int slice_run(struct cove_check *c, bool *over)
         return slice_entries(c, REPO_LOG, check_log_entry, over);
     case CHECK_STATES:
         return slice_entries(c, REPO_STATES, check_state_entry, over);
+    case CHECK_CUTS:
+        return slice_entries(c, REPO_CUTS, check_cut_entry, over);
     case CHECK_SCHEMAS:
         return slice_entries(c, REPO_SCHEMAS, check_schema_entry, over);
     case CHECK_CHANGES:

@@ -547,6 +547,9 @@ int check_document(struct cove_check *c, cove_num num)
         err = doc_check_flags(&d);
     }
     if (err == 0) {
+        err = check_cut(c, &d.record, &d.cut);
+    }
+    if (err == 0) {
         err = doc_check_state(&d);
     }
     if (err == 0 && !d.cut) {

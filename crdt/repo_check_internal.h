@@ -13,6 +13,7 @@ enum check_phase {               /* in this order */
                    CHECK_OWNERS,
                    CHECK_LOG,
                    CHECK_STATES,
+                   CHECK_CUTS,
                    CHECK_SCHEMAS,
                    CHECK_CHANGES,
                    CHECK_IDS,
@@ -106,6 +107,11 @@ COVE_MUST_CHECK int check_row(struct cove_check *c,
                               const struct repo_row *row,
                               struct check_row *out);
 
+/* --- repo_check_cut.c */
+/* *mended: rows went with it, and mend_record is due. */
+COVE_MUST_CHECK int check_cut(struct cove_check *c, struct repo_record *record,
+                              bool *mended);
+
 /* --- repo_check_mend.c */
 /* Cut a session back to what is whole, and put the rest aside. The record is
  * changed and not written. *gone: nothing of it is left, and its row neither.
@@ -136,8 +142,8 @@ COVE_MUST_CHECK int mend_aside(struct cove_check *c,
 
 /* --- repo_check_trees.c: one entry of a tree */
 typedef int check_entry(struct cove_check *c, const struct cove_entry *entry);
-check_entry check_log_entry, check_state_entry, check_schema_entry,
-    check_change_entry, check_id_entry, check_fork_entry;
+check_entry check_log_entry, check_state_entry, check_cut_entry,
+    check_schema_entry, check_change_entry, check_id_entry, check_fork_entry;
 /* An entry that nothing has: it is deleted. */
 COVE_MUST_CHECK int check_extra(struct cove_check *c, unsigned tree,
                                 const struct cove_entry *entry,

@@ -256,28 +256,8 @@ int mend_row(struct cove_check *c, struct repo_record *record, size_t at,
 
 int mend_checkpoint(struct cove_check *c, struct repo_record *record)
 {
-    int err = 0;
-
     c->wrote = true;
-    for (size_t i = 0; i <= record->state_parts && err == 0; i++) {
-        struct cove_place place;
-
-        cove_place_start(&place);
-        cove_place_number(&place, record->num);
-        if (i > 0) {
-            cove_place_number(&place, i);
-        }
-        err =
-            cove_store_del(c->work.txn, REPO_STATES, cove_place_bytes(&place));
-        err = err == COVE_ENOTFOUND ? 0 : err;
-    }
-    record->state_bytes = 0;
-    record->state_parts = 0;
-    for (size_t i = 0; i < record->row_count; i++) {
-        record->rows[i].mark = 0;
-    }
-    record->pending = REPO_PENDING; /* the next write makes another */
-    return err;
+    return repo_state_drop(&c->work, record);
 }
 
 /* The newest native op that is shown, read from the logs. To count it may
@@ -298,7 +278,7 @@ static int mend_newest(struct cove_check *c, struct repo_record *record)
         struct repo_walk walk;
         struct cove_tx tx;
 
-        err = repo_walk_start(&c->work, record, row, 0, &walk);
+        err = repo_walk_start(&c->work, record, row, row->pub.base, &walk);
         walk.packed = &packed;
         walk.end =
             row->pub.folded < row->pub.len ? row->pub.folded : row->pub.len;
@@ -313,6 +293,10 @@ static int mend_newest(struct cove_check *c, struct repo_record *record)
             }
         }
         err = err == COVE_ENOTFOUND ? 0 : err;
+        if (err == 0 && row->pub.base > 0 && newest.hlc == 0) {
+            newest.hlc = row->base_hlc; /* it was cut off */
+            newest.epoch = row->base_epoch;
+        }
         if (err == 0 && newest.hlc != 0) {
             err = repo_tally_native(&c->work, record, &row->pub.device,
                                     newest.hlc, newest.epoch);

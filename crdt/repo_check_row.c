@@ -158,7 +158,7 @@ int check_row(struct cove_check *c, const struct repo_record *record,
                                      .session = row->pub.session,
                                      .session_num = row->num,
                                      .device = row->pub.device};
-    repo_reach_start(&out->whose, &out->reach);
+    repo_reach_row(&out->whose, row, &out->reach);
     w.reach = out->reach;
     c->sum.sessions++;
     while (err == 0 && !end && w.reach.len < row->pub.len) {

@@ -169,27 +169,56 @@ int check_fork_entry(struct cove_check *c, const struct cove_entry *entry)
 
 /* --- lists that follow from the records */
 
-int check_state_entry(struct cove_check *c, const struct cove_entry *entry)
+/* Which part of which document's long value is it? NULL: of none that is here.
+ */
+static int part_take(struct cove_check *c, const struct cove_entry *entry,
+                     const struct repo_record **record, uint64_t *part)
 {
-    const struct repo_record *record;
     struct cove_bytes key = entry->key;
     uint64_t num = 0;
-    uint64_t part = 0;
     bool there = false;
     int err = cove_place_take(&key, &num);
 
+    *part = 0;
+    *record = NULL;
     if (err == 0 && key.len > 0) {
-        err = cove_place_take(&key, &part);
+        err = cove_place_take(&key, part);
     }
-    if (err == 0 && key.len == 0) {
-        err = check_record(c, num, &record, &there);
-        if (err != 0 ||
-            (there && record->state_bytes > 0 && part < record->state_parts)) {
-            return err;
-        }
+    if (err != 0 || key.len > 0) {
+        return 0;
+    }
+    err = check_record(c, num, record, &there);
+    if (!there) {
+        *record = NULL;
+    }
+    return err;
+}
+
+int check_state_entry(struct cove_check *c, const struct cove_entry *entry)
+{
+    const struct repo_record *record;
+    uint64_t part;
+    int err = part_take(c, entry, &record, &part);
+
+    if (err != 0 || (record != NULL && record->state_bytes > 0 &&
+                     part < record->state_parts)) {
+        return err;
     }
     return check_extra(c, REPO_STATES, entry, "checkpoint",
                        "a checkpoint that no document has");
+}
+
+int check_cut_entry(struct cove_check *c, const struct cove_entry *entry)
+{
+    const struct repo_record *record;
+    uint64_t part;
+    int err = part_take(c, entry, &record, &part);
+
+    if (err != 0 || (record != NULL && part < record->cut_parts)) {
+        return err;
+    }
+    return check_extra(c, REPO_CUTS, entry, "cut",
+                       "a cut that no document has");
 }
 
 int check_schema_entry(struct cove_check *c, const struct cove_entry *entry)

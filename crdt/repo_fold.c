@@ -158,6 +158,9 @@ static enum cove_held history_held(void *ctx, const struct cove_origin *origin)
             0) {
         return COVE_HELD_FALSE;
     }
+    if (origin->id.tx < row->pub.base) {
+        return COVE_HELD_YES; /* cut off: it was there */
+    }
     history->err = history_look(history, row, origin->id.tx);
     if (history->err != 0) {
         return COVE_HELD_NO;
@@ -183,13 +186,32 @@ int repo_history_new(struct cove_arena *arena, struct cove_state *state)
     return 0;
 }
 
+int repo_origin_hash(struct repo_work *work, const struct repo_record *record,
+                     const struct cove_op_id *op, uint8_t out[8])
+{
+    const struct repo_row *row = repo_record_row(record, &op->session);
+    struct repo_seen seen;
+    int err;
+
+    if (row == NULL || op->tx >= row->pub.len) {
+        return COVE_ENOTFOUND;
+    }
+    if (op->tx < row->pub.base) {
+        return repo_cut_hash(work, record, op, out);
+    }
+    err = seen_find(work, record, row, op->tx, &seen);
+    if (err == 0) {
+        memcpy(out, seen.tx_hash, sizeof(seen.tx_hash));
+    }
+    return err;
+}
+
 int cove_repo_tx_hash(struct cove_repo *repo, struct cove_store_txn *txn,
                       const struct cove_doc *doc, const struct cove_op_id *op,
                       uint8_t out[8])
 {
     struct repo_record record;
     struct repo_work work;
-    struct repo_seen seen;
     int err = repo_work_begin(&work, repo, txn, doc->arena, NULL);
 
     if (err == 0) {
@@ -198,16 +220,7 @@ int cove_repo_tx_hash(struct cove_repo *repo, struct cove_store_txn *txn,
     if (err != 0) {
         return err;
     }
-    const struct repo_row *row = repo_record_row(&record, &op->session);
-
-    if (row == NULL || op->tx >= row->pub.len) {
-        return COVE_ENOTFOUND;
-    }
-    err = seen_find(&work, &record, row, op->tx, &seen);
-    if (err == 0) {
-        memcpy(out, seen.tx_hash, sizeof(seen.tx_hash));
-    }
-    return err;
+    return repo_origin_hash(&work, &record, op, out);
 }
 
 int repo_history_error(const struct cove_state *state)

@@ -16,10 +16,12 @@ static int fork_verify(struct repo_work *work, struct repo_record *record,
                        const struct cove_batch *batch, uint32_t first)
 {
     struct cove_hash head =
-        cove_chain_start(&record->id, &row->pub.session, &row->pub.device);
+        row->pub.base > 0 ? row->pub.base_head
+                          : cove_chain_start(&record->id, &row->pub.session,
+                                             &row->pub.device);
     struct repo_walk walk;
     struct cove_bytes tx;
-    int err = repo_walk_start(work, record, row, 0, &walk);
+    int err = repo_walk_start(work, record, row, row->pub.base, &walk);
 
     while (err == 0 && walk.index < first) {
         err = repo_walk_bytes(work, &walk, &tx);
@@ -34,6 +36,13 @@ static int fork_verify(struct repo_work *work, struct repo_record *record,
         head = cove_chain_next(&head, batch->txs[i]);
     }
     err = cove_batch_verify(batch, &head, &work->repo->roots);
+    if (err == COVE_ESIGNATURE && row->pub.base > 0 &&
+        batch->start <= row->pub.base) {
+        return cove_fail(work->diag, COVE_ECUT,
+                         "a batch that differs from what is held at %" PRIu32
+                         ", and perhaps in what was cut off here: ours stays",
+                         first);
+    }
     if (err != 0) {
         return cove_fail(work->diag, err,
                          "a batch that differs from what is held at %" PRIu32

@@ -287,6 +287,7 @@ static void gone_strip(struct repo_record *record, const struct repo_row *row,
     record->pending = 0;
     record->state_bytes = 0;
     record->state_parts = 0;
+    record->cut_parts = 0;
     record->next_held = 0;
     record->newest = 0;
     memset(&record->clean, 0, sizeof(record->clean));
@@ -444,9 +445,11 @@ static int tombstone_write(struct repo_work *work, struct repo_record *record)
         err = tombstone_row(work, record, &row);
     }
     if (err == 0) {
+        struct repo_more more = {.txs = &bytes, .decoded = &tx, .count = 1};
+
         bytes = cove_buf_bytes(&buf);
         row->pub.head = cove_chain_next(&row->pub.head, bytes);
-        err = repo_log_put(work, record, row, &bytes, &tx, 1, NULL);
+        err = repo_log_put(work, record, row, &more);
     }
     cove_buf_clear(&buf);
     if (err != 0) {

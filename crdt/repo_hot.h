@@ -12,6 +12,7 @@
 #define COVE_CRDT_REPO_HOT_H
 
 #include "crdt/repo_log.h"
+#include "crdt/repo_record.h"
 
 struct repo_hot {
     cove_num num;     /* of the document; 0 = none is hot */

@@ -118,6 +118,15 @@ static int ingest_check_place(struct ingest *in)
     return 0;
 }
 
+/* How many of those were cut off here: with them nothing can be compared. */
+static size_t ingest_cut(const struct ingest *in, size_t common)
+{
+    uint32_t start = in->batch->start;
+    size_t cut = in->row->pub.base > start ? in->row->pub.base - start : 0;
+
+    return cut < common ? cut : common;
+}
+
 /* Compare with what is held. *differs: the first index where they part. */
 static int ingest_overlap(struct ingest *in, bool *parts, uint32_t *differs)
 {
@@ -130,14 +139,17 @@ static int ingest_overlap(struct ingest *in, bool *parts, uint32_t *differs)
         common = in->batch->tx_count;
     }
     in->overlap = (uint32_t)common;
-    if (common == 0) {
+
+    size_t cut = common == 0 ? 0 : ingest_cut(in, common);
+
+    if (cut == common) {
         return 0;
     }
 
-    int err = repo_walk_start(&in->work, &in->record, in->row, in->batch->start,
-                              &walk);
+    int err = repo_walk_start(&in->work, &in->record, in->row,
+                              in->batch->start + (uint32_t)cut, &walk);
 
-    for (size_t i = 0; i < common && err == 0; i++) {
+    for (size_t i = cut; i < common && err == 0; i++) {
         err = repo_walk_bytes(&in->work, &walk, &held);
         if (err == 0 && !cove_bytes_equal(held, in->batch->txs[i])) {
             *parts = true;
@@ -184,6 +196,14 @@ static int ingest_verify(struct ingest *in)
 
     int err = cove_batch_verify(batch, &head, &in->work.repo->roots);
 
+    if (err == COVE_ESIGNATURE && in->row != NULL && in->row->pub.base > 0 &&
+        batch->start <= in->row->pub.base) {
+        return cove_fail(in->work.diag, COVE_ECUT,
+                         "the batch from %" PRIu32 " does not go on where ours "
+                         "ends: it may be another branch, which parts from it "
+                         "in what was cut off here",
+                         batch->start);
+    }
     if (err != 0) {
         return cove_fail(in->work.diag, err,
                          "the batch from %" PRIu32 " is not signed by its "
@@ -381,9 +401,12 @@ static int ingest_keep(struct ingest *in)
         return err;
     }
     in->epoch = in->row->epoch;
-    err =
-        repo_log_put(&in->work, &in->record, in->row, batch->txs + in->overlap,
-                     in->txs, in->count, &batch->proof);
+    struct repo_more more = {.txs = batch->txs + in->overlap,
+                             .decoded = in->txs,
+                             .count = in->count,
+                             .proof = &batch->proof};
+
+    err = repo_log_put(&in->work, &in->record, in->row, &more);
     if (err != 0) {
         return err;
     }

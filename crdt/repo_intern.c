@@ -382,7 +382,9 @@ int repo_pack_session(struct repo_work *work, const struct cove_op_id *id,
 {
     struct repo_session known;
     uint32_t num = 0;
-    int err = repo_intern_session_find(work, &id->session, &num);
+    int err = work->spelled
+                  ? COVE_ENOTFOUND
+                  : repo_intern_session_find(work, &id->session, &num);
 
     if (err == 0) {
         err = repo_intern_session_of(work, num, &known);
@@ -413,7 +415,8 @@ int repo_unpack_session(struct repo_work *work, struct cove_unpacker *u,
         return u->err;
     }
 
-    int err = repo_intern_session_of(work, num, &known);
+    int err = work->spelled ? COVE_ECORRUPT
+                            : repo_intern_session_of(work, num, &known);
 
     if (err == 0) {
         id->session = known.session;

@@ -21,6 +21,7 @@
  *   repo_group.c   one signature for all that a transaction appends
  *   repo_append.c, repo_ingest.c, repo_fork.c, repo_changes.c, repo_at.c
  *   repo_live.c    sequences that stay in memory between transactions
+ *   repo_cut.c     beginning behind the beginning; repo_cut_adopt.c, _state.c
  *   repo_branch.c  which sessions a view shows, and how far
  *   repo_tally.c   counts of documents, kept up by repo_record_write
  *   repo_index.c   sorted bytes that lead to documents
@@ -37,7 +38,8 @@
 #include "crdt/repo.h"
 #include "crdt/repo_upkeep.h"
 
-#define REPO_FORMAT      4u    /* of the store's records */
+#define REPO_FORMAT      4u    /* of the store's records, … */
+#define REPO_FORMAT_CUT  5u    /* … and with a history that was cut off */
 #define REPO_FORMER      2u    /* the oldest that is taken over */
 #define REPO_PART        60000 /* bytes of a part of a long record */
 #define REPO_CHUNK_BYTES 4000  /* a tail chunk grows up to one page */
@@ -71,7 +73,8 @@ enum repo_tree {
     REPO_GROUPS,  /* number [1] → group signature, leaves */
     REPO_INDEX,   /* index, values, number → note */
     REPO_INDEXED, /* number, index → its keys in the tree before */
-    REPO_SUMS     /* class, owner, schema, depth, bits → node of sums */
+    REPO_SUMS,    /* class, owner, schema, depth, bits → node of sums */
+    REPO_CUTS     /* number [part] → cut */
 };
 
 /* What every operation reads first and a writing one writes last. */
@@ -116,61 +119,18 @@ struct repo_work {
     struct cove_store_txn *txn;
     struct cove_arena *arena;
     struct cove_diag *diag; /* may be NULL */
+    bool spelled; /* states name sessions and epochs in full: for cuts */
     struct repo_counters counters;
-};
-
-struct repo_row { /* a session in a document */
-    struct cove_doc_session pub;
-    uint32_t num;   /* interned session */
-    uint32_t tail;  /* start of the last chunk */
-    uint32_t epoch; /* interned, as of the last transaction; 0 = none */
-    uint32_t mark;  /* transactions that the checkpoint has folded */
-    struct cove_bytes inline_chunk; /* the only chunk, or empty: in the log */
-    bool has_branch;               /* its first transaction began one, or … */
-    struct cove_session_id branch; /* … joined it; else zero */
-    bool tomb; /* its transaction removes the document, where it may */
-};
-
-struct repo_count { /* what a document is counted as in its schema */
-    uint32_t epoch; /* interned, of the newest native op; 0 = none */
-    uint8_t plan[8];
-    uint8_t state;
-};
-
-struct repo_record {
-    cove_num num;
-    struct cove_id id;
-    struct cove_bytes header_bytes;  /* in the arena */
-    struct cove_bytes header_packed; /* as the record has it; empty: new */
-    struct cove_header header;
-    unsigned flags;   /* enum cove_doc_flags */
-    bool others_grew; /* since this store's last transaction here */
-    bool held;        /* no copy names an origin that is not: repo_held.c */
-    uint64_t changed; /* 0 = not told yet */
-    cove_num owner;   /* 0 = itself */
-    cove_num schema;  /* 0 = none */
-    enum cove_role my_role;
-    uint64_t next_held; /* smallest hlc held for its time, or 0 */
-    struct cove_hash clean;
-    uint64_t newest;           /* hlc of the newest native op; 0 = none */
-    struct repo_count count;   /* as it is now */
-    struct repo_count counted; /* as the store has it, where is_counted */
-    bool is_counted;
-    uint64_t pending;     /* log bytes since the checkpoint */
-    uint64_t state_bytes; /* of the checkpoint; 0 = there is none */
-    size_t parts;         /* that the record has in the store; 0 = none */
-    bool unnumbered;      /* … nor does the store know its number yet */
-    size_t state_parts;
-    struct repo_row *rows; /* sorted by session id */
-    size_t row_count, row_cap;
 };
 
 #include "crdt/repo_open.h"
 #include "crdt/repo_pack.h"
+#include "crdt/repo_record.h"
 
 struct cove_repo {
     struct cove_repo_options opt;
     uint8_t store_id[16];
+    bool has_cuts;        /* as the store's format said when it was opened */
     bool mending;         /* counts may be wrong; what comes may be one's own */
     struct cove_id local; /* this device's group of local documents */
     struct cove_arena scratch; /* of write transactions: one at a time */
@@ -202,6 +162,8 @@ COVE_MUST_CHECK int repo_work_write(struct repo_work *work,
                                     struct cove_diag *diag);
 COVE_MUST_CHECK int repo_work_end(struct repo_work *work); /* sets counters */
 COVE_MUST_CHECK int repo_counters_put(struct repo_work *work);
+/* The store has a cut: builds that know none refuse it from now on. */
+COVE_MUST_CHECK int repo_format_cut(struct repo_work *work);
 int64_t repo_now(const struct cove_repo *repo);
 
 /* A value of any length under a number, cut into parts. `parts`: how many the
@@ -210,38 +172,12 @@ int64_t repo_now(const struct cove_repo *repo);
 COVE_MUST_CHECK int repo_blob_write(struct repo_work *work, unsigned tree,
                                     uint64_t num, struct cove_bytes bytes,
                                     size_t *parts);
+/* All of it goes, and what stands where it might have been longer. */
+COVE_MUST_CHECK int repo_blob_drop(struct repo_work *work, unsigned tree,
+                                   uint64_t num, size_t *parts);
 COVE_MUST_CHECK int repo_blob_read(struct repo_work *work, unsigned tree,
                                    uint64_t num, struct cove_bytes *out,
                                    size_t *parts);
-
-/* repo_record.c. Read copies into work->arena. Errors: COVE_ENOTFOUND. */
-COVE_MUST_CHECK int repo_record_read(struct repo_work *work, cove_num num,
-                                     struct repo_record *out);
-COVE_MUST_CHECK int repo_record_write(struct repo_work *work,
-                                      struct repo_record *record);
-/* A record from its bytes; one row. Errors: COVE_ECORRUPT, COVE_ENOMEM. */
-COVE_MUST_CHECK int repo_record_unpack(struct repo_work *work,
-                                       struct cove_bytes bytes,
-                                       struct repo_record *record);
-COVE_MUST_CHECK int repo_row_unpack(struct repo_work *work,
-                                    struct cove_unpacker *u, uint64_t created,
-                                    struct repo_row *row);
-/* When the header says the document was made, as an hlc; 0 where it does not.
- * Times in records are kept as differences from it. */
-uint64_t repo_record_created(const struct repo_record *record);
-struct repo_row *repo_record_row(const struct repo_record *record,
-                                 const struct cove_session_id *session);
-/* By its session's interned number. */
-struct repo_row *repo_record_row_num(const struct repo_record *record,
-                                     uint64_t num);
-/* Insert an empty row in its place. Errors: COVE_ENOMEM. */
-COVE_MUST_CHECK int repo_record_insert(struct repo_work *work,
-                                       struct repo_record *record,
-                                       const struct repo_session *session,
-                                       uint32_t num, struct repo_row **out);
-COVE_MUST_CHECK int repo_record_digest(const struct repo_record *record,
-                                       struct cove_arena *arena,
-                                       struct cove_hash *out);
 
 /* repo_tally.c */
 /* Count the document as its record says now; for repo_record_write. */
@@ -317,6 +253,10 @@ struct repo_first {
 COVE_MUST_CHECK int repo_first_under(struct cove_store_txn *txn, unsigned tree,
                                      struct cove_bytes prefix,
                                      struct repo_first *out);
+/* repo_remove.c: all of a document's logs; its rows are the caller's to change.
+ */
+COVE_MUST_CHECK int repo_remove_logs(struct repo_work *work,
+                                     const struct repo_record *record);
 /* repo_remove.c: all that is kept of a document beside its record, its number
  * and its change. */
 COVE_MUST_CHECK int repo_remove_content(struct repo_work *work,
@@ -329,6 +269,7 @@ COVE_MUST_CHECK int repo_fork_keep(struct repo_work *work,
                                    const struct cove_batch *batch,
                                    uint32_t first);
 
+#include "crdt/repo_cut_parts.h"
 #include "crdt/repo_find_parts.h"
 #include "crdt/repo_gone_parts.h"
 #include "crdt/repo_intern.h"

@@ -126,6 +126,9 @@ int repo_walk_start(struct repo_work *work, const struct repo_record *record,
     walk->row = row;
     walk->index = from;
     walk->end = row->pub.len;
+    if (from < row->pub.base) {
+        return repo_cut_refuse(work, record);
+    }
     if (from >= walk->end) {
         return 0;
     }
@@ -166,6 +169,11 @@ int repo_walk_bytes(struct repo_work *work, struct repo_walk *walk,
 }
 
 /* --- writing */
+
+bool repo_log_has_end(const struct repo_row *row)
+{
+    return row->pub.len > row->pub.base;
+}
 
 /* Is the chunk short enough to lie in the record, with the others there? */
 static bool log_fits_inline(const struct repo_record *record,
@@ -234,7 +242,7 @@ static int log_tail(struct repo_work *work, struct repo_record *record,
 {
     int err;
 
-    if (row->pub.len > 0) {
+    if (repo_log_has_end(row)) {
         err = log_find(work, record->num, row, row->pub.len - 1, chunk);
         if (err != 0) {
             return err;
@@ -257,31 +265,34 @@ static int log_tail(struct repo_work *work, struct repo_record *record,
 }
 
 static int log_prove(struct repo_work *work, const struct repo_record *record,
-                     const struct repo_row *row, const struct cove_proof *proof,
-                     size_t count, struct repo_chunk *chunk)
+                     const struct repo_row *row, const struct repo_more *more,
+                     struct repo_chunk *chunk)
 {
-    uint32_t end = row->pub.len + (uint32_t)count;
+    uint32_t end = row->pub.len + (uint32_t)more->count;
+    int err;
 
-    if (proof == NULL) {
+    if (more->proof == NULL && more->kept == NULL) {
         return repo_group_sign(work, record, row, end,
                                work->counters.sequence + 1, &chunk->proof);
     }
-
-    int err = repo_group_release(work, &chunk->proof);
-
+    err = repo_group_release(work, &chunk->proof);
+    if (more->kept != NULL) {
+        chunk->proof = *more->kept;
+        return err;
+    }
     memset(&chunk->proof, 0, sizeof(chunk->proof));
-    chunk->proof.whole = *proof;
-    if (err == 0 && proof->shared) {
-        err = repo_group_take(work, proof, &chunk->proof);
+    chunk->proof.whole = *more->proof;
+    if (err == 0 && more->proof->shared) {
+        err = repo_group_take(work, more->proof, &chunk->proof);
     }
     return err;
 }
 
 int repo_log_put(struct repo_work *work, struct repo_record *record,
-                 struct repo_row *row, const struct cove_bytes *txs,
-                 const struct cove_tx *decoded, size_t count,
-                 const struct cove_proof *proof)
+                 struct repo_row *row, const struct repo_more *put)
 {
+    const struct cove_bytes *txs = put->txs;
+    size_t count = put->count;
     struct repo_chunk chunk;
     struct repo_tx_before before;
     struct cove_buf packed;
@@ -297,18 +308,18 @@ int repo_log_put(struct repo_work *work, struct repo_record *record,
     if (err == 0) {
         before = log_before(record, &chunk);
         before.epoch = row->epoch;
-        before.own = proof == NULL;
+        before.own = put->proof == NULL && put->kept == NULL;
         if (chunk.count > 0) {
             before.hlc = row->pub.last_hlc;
             before.near = chunk.near;
         }
     }
     for (size_t i = 0; i < count && err == 0; i++) {
-        err = repo_tx_pack(work, &decoded[i], txs[i], record->schema != 0,
+        err = repo_tx_pack(work, &put->decoded[i], txs[i], record->schema != 0,
                            &before, &packed);
     }
     if (err == 0) {
-        err = log_prove(work, record, row, proof, count, &chunk);
+        err = log_prove(work, record, row, put, &chunk);
     }
     if (err == 0) {
         chunk.count += (uint32_t)count;
@@ -326,12 +337,28 @@ int repo_log_put(struct repo_work *work, struct repo_record *record,
     return err;
 }
 
+static void log_begin(const struct repo_record *record,
+                      const struct repo_row *row, struct repo_chunk *chunk,
+                      struct repo_tx_before *before)
+{
+    memset(chunk, 0, sizeof(*chunk));
+    chunk->start = row->pub.len;
+    chunk->epoch = row->epoch;
+    *before = log_before(record, chunk);
+    before->own = true;
+}
+
 int repo_log_end(struct repo_work *work, const struct repo_record *record,
                  const struct repo_row *row, struct repo_chunk *chunk,
                  struct cove_buf *packed, struct repo_tx_before *before)
 {
-    int err = log_find(work, record->num, row, row->pub.len - 1, chunk);
+    int err;
 
+    if (!repo_log_has_end(row)) {
+        log_begin(record, row, chunk, before);
+        return 0;
+    }
+    err = log_find(work, record->num, row, row->pub.len - 1, chunk);
     if (err == 0) {
         err = cove_buf_append(packed, chunk->packed);
     }
@@ -351,11 +378,7 @@ int repo_log_fresh(struct repo_work *work, struct repo_record *record,
 {
     int err = row->inline_chunk.len > 0 ? log_move_out(work, record, row) : 0;
 
-    memset(chunk, 0, sizeof(*chunk));
-    chunk->start = row->pub.len;
-    chunk->epoch = row->epoch;
-    *before = log_before(record, chunk);
-    before->own = true;
+    log_begin(record, row, chunk, before);
     return err;
 }
 
@@ -373,7 +396,9 @@ int repo_log_sign_anew(struct repo_work *work, struct repo_record *record,
 {
     struct repo_chunk chunk;
     struct cove_buf packed;
-    int err = log_find(work, record->num, row, row->pub.len - 1, &chunk);
+    int err = repo_log_has_end(row)
+                  ? log_find(work, record->num, row, row->pub.len - 1, &chunk)
+                  : COVE_ENOTFOUND;
 
     if (err != 0) {
         return err;
@@ -391,188 +416,4 @@ int repo_log_sign_anew(struct repo_work *work, struct repo_record *record,
     }
     cove_buf_clear(&packed);
     return err != 0 ? err : repo_record_write(work, record);
-}
-
-/* --- reading for sending */
-
-static int read_grow(struct cove_arena *arena, struct cove_batch *batch,
-                     size_t *cap)
-{
-    if (batch->tx_count < *cap) {
-        return 0;
-    }
-
-    size_t more = *cap * 2 < COVE_MAX_BATCH_TX ? *cap * 2 : COVE_MAX_BATCH_TX;
-    struct cove_bytes *txs = cove_arena_array(arena, more, sizeof(*txs));
-
-    if (txs == NULL) {
-        return COVE_ENOMEM;
-    }
-    memcpy(txs, batch->txs, batch->tx_count * sizeof(*txs));
-    batch->txs = txs;
-    *cap = more;
-    return 0;
-}
-
-/* Whole chunks, as many as fit into a batch and max_bytes. A batch that would
- * not fit is taken back to the end of the last whole chunk. */
-static int read_chunks(struct repo_work *work, struct repo_walk *walk,
-                       size_t max_bytes, struct cove_batch *batch)
-{
-    struct repo_proof proof = {.group = 0};
-    size_t cap = 8;
-    size_t len = 0;
-    size_t whole = 0;
-    int err = 0;
-
-    batch->txs = cove_arena_array(work->arena, cap, sizeof(*batch->txs));
-    if (batch->txs == NULL) {
-        return COVE_ENOMEM;
-    }
-    for (;;) {
-        struct cove_bytes tx;
-
-        if (walk->index - walk->chunk.start >= walk->chunk.count &&
-            !walk->chunk.proof.none) {
-            proof = walk->chunk.proof;
-            whole = batch->tx_count;
-            if (len >= max_bytes) {
-                break;
-            }
-        }
-        err = repo_walk_bytes(work, walk, &tx);
-        if (err != 0) {
-            break;
-        }
-        len += tx.len;
-        if (batch->tx_count == COVE_MAX_BATCH_TX || len > COVE_MAX_BATCH ||
-            (whole > 0 && len > max_bytes)) {
-            break;
-        }
-        err = read_grow(work->arena, batch, &cap);
-        if (err == 0) {
-            err =
-                cove_arena_copy(work->arena, tx, &batch->txs[batch->tx_count]);
-        }
-        if (err != 0) {
-            break;
-        }
-        batch->tx_count++;
-    }
-    batch->tx_count = whole;
-    if (err == COVE_ENOTFOUND) {
-        err = 0;
-    }
-    if (err == 0 && whole == 0) {
-        err = COVE_ECORRUPT;
-    }
-    return err != 0 ? err : repo_group_proof(work, &proof, &batch->proof);
-}
-
-int cove_repo_read(struct cove_repo *repo, struct cove_store_txn *txn,
-                   cove_num num, const struct cove_session_id *session,
-                   uint32_t from, size_t max_bytes, struct cove_arena *arena,
-                   struct cove_batch *out)
-{
-    struct repo_record record;
-    struct repo_session known;
-    struct repo_work work;
-    struct repo_walk walk;
-    struct cove_batch batch = {.start = from};
-    int err = repo_work_begin(&work, repo, txn, arena, NULL);
-
-    if (err == 0) {
-        err = repo_record_read(&work, num, &record);
-    }
-    if (err != 0) {
-        return err;
-    }
-
-    const struct repo_row *row = repo_record_row(&record, session);
-
-    if (row == NULL || from >= row->pub.len) {
-        return COVE_ENOTFOUND;
-    }
-    err = repo_intern_session_of(&work, row->num, &known);
-    if (err == 0) {
-        err = repo_walk_start(&work, &record, row, from, &walk);
-    }
-    if (err == 0) {
-        err = read_chunks(&work, &walk, max_bytes, &batch);
-    }
-    if (err != 0) {
-        return err;
-    }
-    batch.document = record.id;
-    batch.device = row->pub.device;
-    batch.session = row->pub.session;
-    batch.has_salt = from == 0;
-    if (batch.has_salt) {
-        memcpy(batch.salt, known.salt, sizeof(batch.salt));
-    }
-    *out = batch;
-    return 0;
-}
-
-/* --- iteration */
-
-static int log_visit_session(struct repo_work *work,
-                             const struct repo_record *record,
-                             const struct cove_doc *doc,
-                             const struct cove_doc_session *session,
-                             cove_log_visit *visit, void *ctx)
-{
-    const struct repo_row *row = repo_record_row(record, &session->session);
-    uint32_t shown;
-    struct repo_walk walk;
-    struct cove_bytes tx;
-
-    if (row == NULL || row->pub.len < session->len) {
-        return COVE_ECORRUPT;
-    }
-
-    shown = repo_doc_shown(doc, row);
-
-    int err = repo_walk_start(work, record, row, 0, &walk);
-
-    walk.end = session->len;
-    while (err == 0) {
-        struct cove_log_entry entry = {.session = session,
-                                       .index = walk.index,
-                                       .shown = walk.index < shown};
-
-        err = repo_walk_bytes(work, &walk, &tx);
-        if (err == 0) {
-            entry.bytes = tx;
-            err = visit(ctx, &entry);
-            if (err == COVE_ENOTFOUND) {
-                return err;
-            }
-        } else if (err == COVE_ENOTFOUND) {
-            return 0;
-        }
-    }
-    return err;
-}
-
-int cove_repo_log(struct cove_repo *repo, struct cove_store_txn *txn,
-                  const struct cove_doc *doc, cove_log_visit *visit, void *ctx)
-{
-    struct repo_record record;
-    struct repo_work work;
-    struct cove_arena arena;
-
-    cove_arena_init(&arena, repo->opt.alloc);
-
-    int err = repo_work_begin(&work, repo, txn, &arena, NULL);
-
-    if (err == 0) {
-        err = repo_record_read(&work, doc->num, &record);
-    }
-    for (size_t i = 0; i < doc->session_count && err == 0; i++) {
-        err = log_visit_session(&work, &record, doc, &doc->sessions[i], visit,
-                                ctx);
-    }
-    cove_arena_clear(&arena);
-    return err;
 }

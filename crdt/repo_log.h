@@ -112,15 +112,23 @@ COVE_MUST_CHECK int repo_walk_next(struct repo_work *work,
 COVE_MUST_CHECK int repo_walk_bytes(struct repo_work *work,
                                     struct repo_walk *walk,
                                     struct cove_bytes *out);
+/* What comes behind a log. No proof: they are this device's and row->head is
+ * the new one; the group signs it. */
+struct repo_more {
+    const struct cove_bytes *txs;
+    const struct cove_tx *decoded;
+    size_t count;
+    const struct cove_proof *proof; /* as it came, or … */
+    const struct repo_proof *kept;  /* … of a chunk, held for this one */
+};
 /* Put [row->len …] behind the log and move len, tail, epoch and the inline
- * chunk on; last_hlc and the record are the caller's to write. proof NULL: they
- * are this device's and row->head is the new one; the group signs it. */
+ * chunk on; last_hlc and the record are the caller's to write. */
 COVE_MUST_CHECK int repo_log_put(struct repo_work *work,
                                  struct repo_record *record,
                                  struct repo_row *row,
-                                 const struct cove_bytes *txs,
-                                 const struct cove_tx *decoded, size_t count,
-                                 const struct cove_proof *proof);
+                                 const struct repo_more *put);
+/* Is there a chunk at its end? Not where all was cut off. */
+bool repo_log_has_end(const struct repo_row *row);
 
 /* The last chunk, its transactions in `packed`, and what the next one builds
  * on; for who puts several behind it before they are stored. */
@@ -186,12 +194,28 @@ COVE_MUST_CHECK int repo_group_proof(struct repo_work *work,
 
 /* repo_state.c. Read gives COVE_ECORRUPT where the checkpoint cannot be used;
  * the caller then folds the whole log. */
+COVE_MUST_CHECK int repo_state_pack(struct repo_work *work,
+                                    const struct repo_record *record,
+                                    const struct cove_state *state,
+                                    struct cove_buf *out);
+/* What of it all types have: false copies, natives, copies; it comes first. */
+COVE_MUST_CHECK int repo_state_pack_ops(struct repo_work *work,
+                                        const struct cove_state *state,
+                                        struct cove_buf *out);
+/* Into an empty state; values stay where they are. Errors: COVE_ECORRUPT. */
+COVE_MUST_CHECK int repo_state_unpack(struct repo_work *work,
+                                      const struct repo_record *record,
+                                      struct cove_bytes bytes,
+                                      struct cove_state *state);
 COVE_MUST_CHECK int repo_state_write(struct repo_work *work,
                                      struct repo_record *record,
                                      const struct cove_state *state);
 COVE_MUST_CHECK int repo_state_read(struct repo_work *work,
                                     const struct repo_record *record,
                                     struct cove_state *state);
+/* Drop it; the next load folds anew. */
+COVE_MUST_CHECK int repo_state_drop(struct repo_work *work,
+                                    struct repo_record *record);
 /* Is it there, and as it was written? Errors: COVE_ECORRUPT. */
 COVE_MUST_CHECK int repo_state_whole(struct repo_work *work,
                                      const struct repo_record *record);
@@ -222,6 +246,12 @@ void repo_history_attach(struct cove_state *state, struct repo_work *work,
                          struct repo_record *record);
 void repo_history_detach(struct cove_state *state);
 int repo_history_error(const struct cove_state *state);
+/* The first bytes of the hash of an op's transaction. Errors: COVE_ENOTFOUND.
+ */
+COVE_MUST_CHECK int repo_origin_hash(struct repo_work *work,
+                                     const struct repo_record *record,
+                                     const struct cove_op_id *op,
+                                     uint8_t out[8]);
 /* Has the owner arrived, or the time of something held? Then roles, folded
  * and next_held are brought up to date and *moved is set. */
 COVE_MUST_CHECK int repo_refresh(struct repo_work *work,

@@ -59,6 +59,21 @@ int repo_blob_write(struct repo_work *work, unsigned tree, uint64_t num,
     return err;
 }
 
+int repo_blob_drop(struct repo_work *work, unsigned tree, uint64_t num,
+                   size_t *parts)
+{
+    int err = 0;
+
+    for (size_t i = 0; i <= *parts && err == 0; i++) {
+        err = blob_drop(work, tree, num, i);
+        err = err == COVE_ENOTFOUND ? 0 : err;
+    }
+    if (err == 0) {
+        *parts = 0;
+    }
+    return err;
+}
+
 int cove_repo_record(struct cove_store_txn *txn, cove_num num,
                      struct cove_bytes *out)
 {

@@ -15,6 +15,18 @@ void repo_reach_start(const struct repo_whose *whose, struct repo_reach *out)
     *out = reach;
 }
 
+void repo_reach_row(const struct repo_whose *whose, const struct repo_row *row,
+                    struct repo_reach *out)
+{
+    repo_reach_start(whose, out);
+    if (row->pub.base > 0) {
+        out->len = out->tail = row->pub.base;
+        out->head = row->pub.base_head;
+        out->last_hlc = row->base_hlc;
+        out->epoch = row->base_epoch;
+    }
+}
+
 /* --- one piece */
 
 static int piece_txs(struct repo_work *work, const struct repo_whose *whose,

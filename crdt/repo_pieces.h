@@ -26,6 +26,9 @@ struct repo_reach {
     uint32_t tail;  /* start of the last chunk */
 };
 void repo_reach_start(const struct repo_whose *whose, struct repo_reach *out);
+/* The same of a row: its log may have been cut off before. */
+void repo_reach_row(const struct repo_whose *whose, const struct repo_row *row,
+                    struct repo_reach *out);
 
 /* What a chunk holds, where it goes on at `reach`. In work->arena. */
 struct repo_taken {

@@ -10,7 +10,8 @@ enum record_bits { /* above the public flags */
                    RECORD_CLEAN = 1 << 9,
                    RECORD_JUDGED = 1 << 10,
                    RECORD_NATIVE = 1 << 11, /* has a native op */
-                   RECORD_HELD = 1 << 12
+                   RECORD_HELD = 1 << 12,
+                   RECORD_CUT = 1 << 13
 };
 
 enum row_bits { /* the role is in the lowest two */
@@ -19,10 +20,29 @@ enum row_bits { /* the role is in the lowest two */
                 ROW_MARK = 8,
                 ROW_BEHIND = 16, /* folded < len */
                 ROW_BRANCH = 32,
-                ROW_TOMB = 64
+                ROW_TOMB = 64,
+                ROW_BASE = 128
 };
 
 /* --- rows */
+
+static void row_pack_base(struct cove_packer *p, const struct repo_row *row,
+                          uint64_t created)
+{
+    cove_pack_varint(p, row->pub.base);
+    cove_pack_raw(p, row->pub.base_head.b, sizeof(row->pub.base_head.b));
+    cove_pack_signed(p, row->base_hlc - created);
+    cove_pack_varint(p, row->base_epoch);
+}
+
+static void row_unpack_base(struct cove_unpacker *u, struct repo_row *row,
+                            uint64_t created)
+{
+    row->pub.base = cove_unpack_u32(u);
+    cove_unpack_raw(u, row->pub.base_head.b, sizeof(row->pub.base_head.b));
+    row->base_hlc = created + cove_unpack_signed(u);
+    row->base_epoch = cove_unpack_u32(u);
+}
 
 static void row_pack(struct cove_packer *p, const struct repo_row *row,
                      uint64_t created)
@@ -34,6 +54,7 @@ static void row_pack(struct cove_packer *p, const struct repo_row *row,
     bits |= row->pub.folded < row->pub.len ? ROW_BEHIND : 0;
     bits |= row->has_branch ? ROW_BRANCH : 0;
     bits |= row->tomb ? ROW_TOMB : 0;
+    bits |= row->pub.base > 0 ? ROW_BASE : 0;
     cove_pack_varint(p, row->num);
     cove_pack_byte(p, (uint8_t)bits);
     cove_pack_varint(p, row->pub.len);
@@ -48,6 +69,9 @@ static void row_pack(struct cove_packer *p, const struct repo_row *row,
     }
     if (bits & ROW_BRANCH) {
         cove_pack_raw(p, row->branch.b, sizeof(row->branch.b));
+    }
+    if (bits & ROW_BASE) {
+        row_pack_base(p, row, created);
     }
     if (bits & ROW_INLINE) {
         cove_pack_bytes(p, row->inline_chunk);
@@ -84,6 +108,9 @@ int repo_row_unpack(struct repo_work *work, struct cove_unpacker *u,
     if (row->has_branch) {
         cove_unpack_raw(u, row->branch.b, sizeof(row->branch.b));
     }
+    if (bits & ROW_BASE) {
+        row_unpack_base(u, row, created);
+    }
     if (bits & ROW_INLINE) {
         err = cove_arena_copy(work->arena, cove_unpack_bytes(u),
                               &row->inline_chunk);
@@ -94,7 +121,8 @@ int repo_row_unpack(struct repo_work *work, struct cove_unpacker *u,
         row->tail = cove_unpack_u32(u);
     }
     if (u->err != 0 || row->pub.folded > row->pub.len ||
-        row->mark > row->pub.folded || row->tail > row->pub.len) {
+        row->mark > row->pub.folded || row->tail > row->pub.len ||
+        row->pub.base > row->pub.folded) {
         return COVE_ECORRUPT;
     }
     err = repo_intern_session_of(work, row->num, &session);
@@ -185,6 +213,7 @@ int repo_record_write(struct repo_work *work, struct repo_record *record)
     bits |= record_judged(record) ? RECORD_JUDGED : 0;
     bits |= record->newest != 0 ? RECORD_NATIVE : 0;
     bits |= record->held ? RECORD_HELD : 0;
+    bits |= record->cut_parts > 0 ? RECORD_CUT : 0;
     cove_buf_init(&buf, work->repo->opt.alloc);
     cove_packer_init(&p, &buf);
     cove_pack_varint(&p, bits);
@@ -203,6 +232,9 @@ int repo_record_write(struct repo_work *work, struct repo_record *record)
     cove_pack_varint(&p, record->pending);
     cove_pack_varint(&p, record->state_bytes);
     cove_pack_varint(&p, record->state_parts);
+    if (record->cut_parts > 0) {
+        cove_pack_varint(&p, record->cut_parts);
+    }
     cove_pack_varint(&p, record->row_count);
     for (size_t i = 0; i < record->row_count; i++) {
         row_pack(&p, &record->rows[i], repo_record_created(record));
@@ -280,6 +312,9 @@ int repo_record_unpack(struct repo_work *work, struct cove_bytes bytes,
     record->pending = cove_unpack_varint(&u);
     record->state_bytes = cove_unpack_varint(&u);
     record->state_parts = (size_t)cove_unpack_varint(&u);
+    if (bits & RECORD_CUT) {
+        record->cut_parts = (size_t)cove_unpack_varint(&u);
+    }
     err = record_rows(work, &u, record);
     if (err == 0) {
         err = record_unpack_count(&u, bits, record);

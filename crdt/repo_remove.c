@@ -215,9 +215,16 @@ static void remove_tell_rules(struct repo_work *work,
     }
 }
 
+int repo_remove_logs(struct repo_work *work, const struct repo_record *record)
+{
+    int err = remove_inline(work, record);
+
+    return err != 0 ? err : remove_under(work, REPO_LOG, record->num);
+}
+
 int repo_remove_content(struct repo_work *work, struct repo_record *record)
 {
-    static const unsigned trees[] = {REPO_LOG, REPO_STATES, REPO_FORK_PROOFS};
+    static const unsigned trees[] = {REPO_STATES, REPO_FORK_PROOFS, REPO_CUTS};
     int err = repo_tally_leave(work, record);
 
     work->repo->open.writes++;
@@ -229,7 +236,7 @@ int repo_remove_content(struct repo_work *work, struct repo_record *record)
         err = repo_index_remove(work, record->num);
     }
     if (err == 0) {
-        err = remove_inline(work, record);
+        err = repo_remove_logs(work, record);
     }
     for (size_t i = 0; i < COVE_ARRAY_LEN(trees) && err == 0; i++) {
         err = remove_under(work, trees[i], record->num);

@@ -356,15 +356,45 @@ static bool doc_is_sure(const struct doc_save *d)
     return d->whole && !d->s->broken.root;
 }
 
+/* What the history came to before it was cut off; it is signed, so the record
+ * need not say that there is one. */
+static int doc_cut(struct doc_save *d, struct cove_cut *cut)
+{
+    struct cove_salvage *s = d->s;
+    struct repo_record record = {
+        .num = d->num, .id = d->record.id, .cut_parts = 1};
+    struct cove_ingest_result result;
+    struct cove_bytes item;
+    size_t parts;
+    int err = repo_cut_get(&s->work, &record, cut);
+
+    if (err == 0) {
+        err = repo_blob_read(&s->work, REPO_CUTS, d->num, &item, &parts);
+    }
+    if (err == 0) {
+        err = cove_repo_cut_take(s->to, s->txn, item, 0, &result, NULL);
+    }
+    if (err != 0) {
+        cut->row_count = 0;
+    }
+    return check_is_damage(err) || err == COVE_EGAP || err == COVE_EDENIED ||
+                   err == COVE_ECLOCK || err == COVE_EUNSUPPORTED
+               ? 0
+               : err;
+}
+
 static int doc_logs(struct doc_save *d)
 {
     struct cove_salvage *s = d->s;
-    int err = 0;
+    struct cove_cut cut;
+    int err = doc_cut(d, &cut);
 
     for (size_t i = 0; i < d->count && err == 0; i++) {
         d->sessions[i].whose.id = d->record.id;
         d->sessions[i].whose.created = repo_record_created(&d->record);
         d->sessions[i].sure = doc_is_sure(d);
+        d->sessions[i].cut =
+            cove_cut_row_of(&cut, &d->sessions[i].whose.session);
         err = salvage_session(s, &d->sessions[i], &d->saved);
     }
     return err != 0 ? err : salvage_forks(s, d->num);

@@ -49,6 +49,7 @@ struct cove_salvage {
 struct salvage_session {
     struct repo_whose whose; /* session, number and device: as interned */
     struct repo_session interned;
+    const struct cove_cut_row *cut; /* that it begins behind, or NULL */
     uint32_t told; /* its length as the record says; 0: no record says */
     struct cove_bytes *inlines; /* chunks in records */
     size_t inline_count;

@@ -218,6 +218,25 @@ static int log_aside(struct log_save *l)
     return err;
 }
 
+/* Epochs have the damaged store's numbers. */
+static int log_begin(struct log_save *l)
+{
+    const struct cove_cut_row *cut = l->session->cut;
+    int err = 0;
+
+    repo_reach_start(&l->session->whose, &l->reach);
+    if (cut == NULL) {
+        return 0;
+    }
+    l->reach.len = l->reach.tail = cut->len;
+    l->reach.head = cut->head;
+    l->reach.last_hlc = cut->last_hlc;
+    if (cut->has_epoch) {
+        err = repo_intern_epoch_find(&l->s->work, &cut->epoch, &l->reach.epoch);
+    }
+    return check_is_damage(err) ? 0 : err;
+}
+
 int salvage_session(struct cove_salvage *s,
                     const struct salvage_session *session,
                     struct cove_saved *saved)
@@ -226,7 +245,7 @@ int salvage_session(struct cove_salvage *s,
     int err = 0;
 
     l.pieces.whose = session->whose;
-    repo_reach_start(&session->whose, &l.reach);
+    err = log_begin(&l);
     while (err == 0) {
         struct repo_taken taken;
 
@@ -239,7 +258,8 @@ int salvage_session(struct cove_salvage *s,
         }
     }
     saved->sessions++;
-    saved->saved += l.reach.len;
+    saved->saved +=
+        l.reach.len - (session->cut == NULL ? 0 : session->cut->len);
     if (session->told > l.reach.len) {
         saved->lost += session->told - l.reach.len;
     }

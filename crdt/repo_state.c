@@ -34,7 +34,7 @@ static int state_put_native(struct repo_work *work, struct cove_packer *p,
     uint32_t epoch = 0;
     int err = 0;
 
-    if (native->has_epoch) {
+    if (native->has_epoch && !work->spelled) {
         err = repo_intern_epoch_add(work, &native->epoch, &epoch);
         if (err != 0) {
             return err;
@@ -43,7 +43,9 @@ static int state_put_native(struct repo_work *work, struct cove_packer *p,
     cove_pack_byte(p, (uint8_t)((native->deleted ? STATE_DELETED : 0) |
                                 (native->has_epoch ? STATE_EPOCH : 0)));
     cove_pack_bytes(p, native->reg);
-    if (native->has_epoch) {
+    if (native->has_epoch && work->spelled) {
+        cove_pack_raw(p, native->epoch.b, sizeof(native->epoch.b));
+    } else if (native->has_epoch) {
         cove_pack_varint(p, epoch);
     }
     err = state_put_id(work, p, &native->id);
@@ -191,15 +193,13 @@ static struct cove_hash state_sum(struct cove_bytes bytes)
     return cove_hash("cove/checkpoint", bytes);
 }
 
-int repo_state_write(struct repo_work *work, struct repo_record *record,
-                     const struct cove_state *state)
+int repo_state_pack_ops(struct repo_work *work, const struct cove_state *state,
+                        struct cove_buf *out)
 {
     struct cove_packer p;
-    struct cove_buf buf;
     int err = 0;
 
-    cove_buf_init(&buf, work->repo->opt.alloc);
-    cove_packer_init(&p, &buf);
+    cove_packer_init(&p, out);
     cove_pack_varint(&p, state->false_copies);
     cove_pack_varint(&p, state->native_count);
     for (size_t i = 0; i < state->native_count && err == 0; i++) {
@@ -209,9 +209,27 @@ int repo_state_write(struct repo_work *work, struct repo_record *record,
     for (size_t i = 0; i < state->copy_count && err == 0; i++) {
         err = state_put_copy(work, &p, &state->copies[i]);
     }
-    if (err == 0) {
-        err = state_put_rest(work, &p, record, state);
-    }
+    return err != 0 ? err : p.err;
+}
+
+int repo_state_pack(struct repo_work *work, const struct repo_record *record,
+                    const struct cove_state *state, struct cove_buf *out)
+{
+    struct cove_packer p;
+    int err = repo_state_pack_ops(work, state, out);
+
+    cove_packer_init(&p, out);
+    return err != 0 ? err : state_put_rest(work, &p, record, state);
+}
+
+int repo_state_write(struct repo_work *work, struct repo_record *record,
+                     const struct cove_state *state)
+{
+    struct cove_buf buf;
+    int err;
+
+    cove_buf_init(&buf, work->repo->opt.alloc);
+    err = repo_state_pack(work, record, state, &buf);
     if (err == 0) {
         struct cove_hash sum = state_sum(cove_buf_bytes(&buf));
 
@@ -225,6 +243,19 @@ int repo_state_write(struct repo_work *work, struct repo_record *record,
         record->state_bytes = buf.len;
     }
     cove_buf_clear(&buf);
+    return err;
+}
+
+int repo_state_drop(struct repo_work *work, struct repo_record *record)
+{
+    int err =
+        repo_blob_drop(work, REPO_STATES, record->num, &record->state_parts);
+
+    record->state_bytes = 0;
+    for (size_t i = 0; i < record->row_count; i++) {
+        record->rows[i].mark = 0;
+    }
+    record->pending = REPO_PENDING; /* the next write makes another */
     return err;
 }
 
@@ -250,7 +281,9 @@ static int state_get_native(struct repo_work *work, struct cove_unpacker *u,
     native->deleted = (bits & STATE_DELETED) != 0;
     native->has_epoch = (bits & STATE_EPOCH) != 0;
     native->reg = cove_unpack_bytes(u);
-    if (native->has_epoch) {
+    if (native->has_epoch && work->spelled) {
+        cove_unpack_raw(u, native->epoch.b, sizeof(native->epoch.b));
+    } else if (native->has_epoch) {
         err = repo_intern_epoch_of(work, cove_unpack_u32(u), &native->epoch);
     }
     if (err == 0) {
@@ -523,20 +556,12 @@ int repo_state_whole(struct repo_work *work, const struct repo_record *record)
     return state_bytes(work, record, &bytes, &parts);
 }
 
-int repo_state_read(struct repo_work *work, const struct repo_record *record,
-                    struct cove_state *state)
+int repo_state_unpack(struct repo_work *work, const struct repo_record *record,
+                      struct cove_bytes bytes, struct cove_state *state)
 {
     struct cove_unpacker u;
-    struct cove_bytes bytes;
-    size_t parts;
-    int err = state_bytes(work, record, &bytes, &parts);
+    int err;
 
-    if (err == 0 && parts == 1) { /* borrowed from the store so far */
-        err = cove_arena_copy(work->arena, bytes, &bytes);
-    }
-    if (err != 0) {
-        return err;
-    }
     cove_unpacker_init(&u, bytes);
     state->false_copies = cove_unpack_varint(&u);
     err = state_get_natives(work, &u, state);
@@ -547,4 +572,17 @@ int repo_state_read(struct repo_work *work, const struct repo_record *record,
         err = state_get_rest(work, &u, record, state);
     }
     return err != 0 ? err : cove_unpacker_done(&u);
+}
+
+int repo_state_read(struct repo_work *work, const struct repo_record *record,
+                    struct cove_state *state)
+{
+    struct cove_bytes bytes;
+    size_t parts;
+    int err = state_bytes(work, record, &bytes, &parts);
+
+    if (err == 0 && parts == 1) { /* borrowed from the store so far */
+        err = cove_arena_copy(work->arena, bytes, &bytes);
+    }
+    return err != 0 ? err : repo_state_unpack(work, record, bytes, state);
 }

@@ -20,6 +20,7 @@ struct view_fold {
     const struct repo_view *view;
     struct cove_state *state;
     uint32_t *done; /* of each row: transactions folded */
+    bool begun;     /* with a checkpoint */
 };
 
 static bool view_has_elements(const struct repo_record *record)
@@ -251,6 +252,7 @@ static int view_checkpoint(struct view_fold *f)
         for (size_t i = 0; i < f->record->row_count; i++) {
             f->done[i] = f->record->rows[i].mark;
         }
+        f->begun = true;
     } else if (err == COVE_ECORRUPT) {
         if (f->state->live != NULL) {
             f->state->live->row_count = 0; /* as read so far */
@@ -258,6 +260,34 @@ static int view_checkpoint(struct view_fold *f)
         err = view_start(f->work, f->record, f->state->arena, f->state);
     }
     return err;
+}
+
+/* A history that was cut off begins with what it came to, and no view lies
+ * before that. */
+static int view_cut(struct view_fold *f)
+{
+    const struct repo_record *record = f->record;
+    int err;
+
+    if (f->begun || record->cut_parts == 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < record->row_count; i++) {
+        const struct repo_row *row = &record->rows[i];
+
+        if (row->pub.base > 0 &&
+            (row->base_hlc > f->view->until ||
+             repo_shown(f->view, f->state, row) < row->pub.base)) {
+            return repo_cut_refuse(f->work, record);
+        }
+        f->done[i] = row->pub.base;
+    }
+    err = repo_cut_fill(f->work, record, f->state);
+    return err == COVE_ECORRUPT
+               ? cove_fail(f->work->diag, err,
+                           "what the history came to before it was cut off is "
+                           "damaged: `cove check --repair` asks a peer for it")
+               : err;
 }
 
 static int view_plain(struct view_fold *f)
@@ -274,6 +304,9 @@ static int view_plain(struct view_fold *f)
     }
     if (err == 0) {
         err = view_base(f);
+    }
+    if (err == 0) {
+        err = view_cut(f);
     }
     return err != 0 ? err : fold_rows(f);
 }
@@ -295,10 +328,15 @@ static int live_fill(struct view_fold *f, struct repo_live *live)
     if (err == 0 && view_is_main(f->view) && f->record->state_bytes > 0) {
         err = view_checkpoint(&fill);
     }
-    if (err == 0 && live->state.seq == NULL) {
-        err = cove_seq_new(f->work->repo->opt.alloc, kind, &live->state.seq);
+    if (err == 0) {
+        err = view_base(&fill);
     }
-    return err != 0 ? err : view_base(&fill);
+    if (err == 0) {
+        err = view_cut(&fill);
+    }
+    return err != 0 || live->state.seq != NULL
+               ? err
+               : cove_seq_new(f->work->repo->opt.alloc, kind, &live->state.seq);
 }
 
 /* How far each session is in the sequence. */

@@ -38,8 +38,10 @@ static int survey_session(struct survey_walk *w,
                           const struct cove_doc_session *session)
 {
     struct cove_hash head =
-        cove_chain_start(&doc->id, &session->session, &session->device);
-    uint32_t at = 0;
+        session->base > 0
+            ? session->base_head
+            : cove_chain_start(&doc->id, &session->session, &session->device);
+    uint32_t at = session->base;
 
     while (at < session->len) {
         struct cove_batch batch;

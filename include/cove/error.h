@@ -51,7 +51,8 @@
     X(COVE_EDESTRUCTIVE, -40, "a destructive change needs consent")            \
     X(COVE_ECONDITION, -41, "the condition was not met")                       \
     X(COVE_ELOST, -42, "the last group of commits was lost")                   \
-    X(COVE_EREMOVED, -43, "the document was removed")
+    X(COVE_EREMOVED, -43, "the document was removed")                          \
+    X(COVE_ECUT, -44, "that part of the history was cut off")
 
 #define COVE_ERROR_ENUM(name, number, text) name = (number),
 enum cove_error { COVE_OK = 0, COVE_ERRORS(COVE_ERROR_ENUM) };

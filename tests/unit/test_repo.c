@@ -21,7 +21,7 @@ END_TEST
 START_TEST(a_store_of_a_newer_format_is_refused)
 {
     struct home h;
-    uint8_t newer[49] = {REPO_FORMAT + 1};
+    uint8_t newer[49] = {REPO_FORMAT_CUT + 1};
 
     home_open(&h, _i);
     cove_repo_close(h.kit.repo);

@@ -6,7 +6,8 @@
 #include "tests/sim/random.h"
 #include "tests/unit/repo_kit.h"
 
-#define DOCS 3000
+#define TREE_SUMS 18 /* docs/FORMAT.md "Trees" */
+#define DOCS      3000
 
 static struct kit alice, bob;
 static struct cove_id group, ids[DOCS];
@@ -221,7 +222,7 @@ static void sums_check(struct kit *k)
                      COVE_ENOTFOUND);
     cove_store_abort(txn);
     ck_assert_int_eq(cove_store_usage(k->store.store, &usage), 0);
-    ck_assert_uint_eq(usage.entries[COVE_REPO_TREES - 1], naive_nodes + 1);
+    ck_assert_uint_eq(usage.entries[TREE_SUMS], naive_nodes + 1);
 }
 
 /* --- */
@@ -293,15 +294,13 @@ START_TEST(a_tree_that_is_damaged_is_made_anew)
     docs_take(&alice, 400, 1);
     sum_up(&alice, 4096);
     txn = kit_begin(&alice, true);
-    ck_assert_int_eq(cove_store_cursor_open(txn, COVE_REPO_TREES - 1, &cursor),
-                     0);
+    ck_assert_int_eq(cove_store_cursor_open(txn, TREE_SUMS, &cursor), 0);
     ck_assert_int_eq(
         cove_store_cursor_seek(cursor, cove_bytes("\x01\x03", 2), &entry), 0);
     len = entry.key.len;
     memcpy(key, entry.key.at, len);
     cove_store_cursor_close(cursor);
-    ck_assert_int_eq(cove_store_put(txn, COVE_REPO_TREES - 1,
-                                    cove_bytes(key, len),
+    ck_assert_int_eq(cove_store_put(txn, TREE_SUMS, cove_bytes(key, len),
                                     cove_bytes(broken, sizeof(broken))),
                      0);
     kit_commit(txn);
@@ -381,8 +380,7 @@ static void node_damage(unsigned way)
     uint8_t key[COVE_STORE_MAX_KEY], value[1024];
     size_t key_len, len;
 
-    ck_assert_int_eq(cove_store_cursor_open(txn, COVE_REPO_TREES - 1, &cursor),
-                     0);
+    ck_assert_int_eq(cove_store_cursor_open(txn, TREE_SUMS, &cursor), 0);
     ck_assert_int_eq(
         cove_store_cursor_seek(cursor, cove_bytes("\x01\x03", 2), &entry), 0);
     for (unsigned i = 0; i < way % 2; i++) { /* from the root to a leaf */
@@ -395,14 +393,13 @@ static void node_damage(unsigned way)
     cove_store_cursor_close(cursor);
     if (way < 2) {
         value[len / 2] ^= 4;
-        ck_assert_int_eq(cove_store_put(txn, COVE_REPO_TREES - 1,
+        ck_assert_int_eq(cove_store_put(txn, TREE_SUMS,
                                         cove_bytes(key, key_len),
                                         cove_bytes(value, len)),
                          0);
     } else {
         ck_assert_int_eq(
-            cove_store_del(txn, COVE_REPO_TREES - 1, cove_bytes(key, key_len)),
-            0);
+            cove_store_del(txn, TREE_SUMS, cove_bytes(key, key_len)), 0);
     }
     kit_commit(txn);
 }

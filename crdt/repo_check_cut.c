@@ -1,0 +1,104 @@
+/* repo_check_cut.c: is what a document's history came to before it was cut off
+ * still what was signed, and do its rows begin there? */
+#include "crdt/repo_check_internal.h"
+
+/* Does each row begin where the cut ends? */
+static bool cut_agrees(const struct repo_record *record,
+                       const struct cove_cut *cut)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < record->row_count; i++) {
+        const struct repo_row *row = &record->rows[i];
+        const struct cove_cut_row *from =
+            cove_cut_row_of(cut, &row->pub.session);
+
+        if (row->pub.base != (from == NULL ? 0 : from->len) ||
+            (from != NULL && memcmp(&from->head, &row->pub.base_head,
+                                    sizeof(from->head)) != 0)) {
+            return false;
+        }
+        count += from != NULL;
+    }
+    return count == cut->row_count;
+}
+
+static int cut_good(struct cove_check *c, const struct repo_record *record,
+                    bool *good)
+{
+    struct repo_work work = c->work;
+    struct cove_cut cut;
+    bool any = false;
+    int err;
+
+    for (size_t i = 0; i < record->row_count; i++) {
+        any = any || record->rows[i].pub.base > 0;
+    }
+    *good = any == (record->cut_parts > 0);
+    if (!*good || record->cut_parts == 0) {
+        return 0;
+    }
+    cove_arena_reset(&c->piece);
+    work.arena = &c->piece;
+    work.diag = NULL;
+    err = repo_cut_get(&work, record, &cut);
+    if (err == 0) {
+        err = cut_agrees(record, &cut) ? 0 : COVE_ECORRUPT;
+    }
+    if (err == 0) {
+        err = repo_cut_check(&work, record, &cut);
+    }
+    *good = err == 0;
+    return check_is_damage(err) ? 0 : err;
+}
+
+/* All of the document is asked for again: what is behind a cut is nothing
+ * without it. */
+static int cut_mend(struct cove_check *c, struct repo_record *record)
+{
+    int err = 0;
+
+    c->wrote = true;
+    for (size_t i = record->row_count; i > 0 && err == 0; i--) {
+        struct repo_row *row = &record->rows[i - 1];
+        struct check_row found = {.kind = "cut", .resign = UINT32_MAX};
+        bool gone;
+
+        found.whose =
+            (struct repo_whose){.num = record->num,
+                                .id = record->id,
+                                .created = repo_record_created(record),
+                                .session = row->pub.session,
+                                .session_num = row->num,
+                                .device = row->pub.device};
+        repo_reach_start(&found.whose, &found.reach);
+        if (row->pub.base > 0) {
+            err = mend_row(c, record, i - 1, &found, &gone);
+        }
+    }
+    if (err == 0) {
+        err = repo_blob_drop(&c->work, REPO_CUTS, record->num,
+                             &record->cut_parts);
+    }
+    return err;
+}
+
+int check_cut(struct cove_check *c, struct repo_record *record, bool *mended)
+{
+    struct cove_finding f = {.kind = "cut",
+                             .fixed = true,
+                             .text = "what the history came to before it was "
+                                     "cut off is damaged"};
+    bool good;
+    int err = cut_good(c, record, &good);
+
+    if (err != 0 || good) {
+        return err;
+    }
+    err = check_say(c, &f, record);
+    if (err == 0 && c->opt.repair) {
+        *mended = true;
+        err = cut_mend(c, record);
+    }
+    return err;
+}
