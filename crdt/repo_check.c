@@ -242,9 +242,7 @@ static int slice_run(struct cove_check *c, bool *over)
 
 void check_forget(struct cove_repo *repo)
 {
-    repo_shapes_clear(repo);
-    memset(repo->by_num, 0, sizeof(repo->by_num));
-    memset(repo->by_key, 0, sizeof(repo->by_key));
+    repo_cache_clear(repo);
     repo->tree.num = 0;
 }
 

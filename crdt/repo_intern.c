@@ -5,11 +5,21 @@
  * direct-mapped cache stands before both trees; since a write transaction may
  * be aborted, and its numbers given to other things later, each one that
  * interns something draws a new random stamp, and the cache holds for one
- * stamp only.
+ * stamp only: each is a round, and a slot of another round is empty.
  */
 #include "crdt/repo_internal.h"
 
 /* --- the cache */
+
+void repo_cache_clear(struct cove_repo *repo)
+{
+    repo_shapes_clear(repo);
+    if (++repo->cache_round == 0) { /* they were all used */
+        memset(repo->by_num, 0, sizeof(repo->by_num));
+        memset(repo->by_key, 0, sizeof(repo->by_key));
+        repo->cache_round = 1;
+    }
+}
 
 void repo_cache_settle(struct repo_work *work)
 {
@@ -17,9 +27,7 @@ void repo_cache_settle(struct repo_work *work)
 
     if (memcmp(repo->cache_stamp, work->counters.stamp,
                sizeof(repo->cache_stamp)) != 0) {
-        repo_shapes_clear(repo);
-        memset(repo->by_num, 0, sizeof(repo->by_num));
-        memset(repo->by_key, 0, sizeof(repo->by_key));
+        repo_cache_clear(repo);
         memcpy(repo->cache_stamp, work->counters.stamp,
                sizeof(repo->cache_stamp));
     }
@@ -47,6 +55,7 @@ static void cache_add(struct repo_work *work, uint32_t num, uint8_t kind,
     memcpy(slot.key, key.at, key.len);
     memcpy(slot.value, value.at, value.len);
     repo_cache_settle(work);
+    slot.round = work->repo->cache_round;
     work->repo->by_num[num % REPO_CACHE] = slot;
     *cache_key_slot(work->repo, key) = slot;
 }
@@ -58,7 +67,10 @@ static const struct repo_slot *cache_by_num(struct repo_work *work,
     const struct repo_slot *slot = &work->repo->by_num[num % REPO_CACHE];
 
     repo_cache_settle(work);
-    return slot->num == num && slot->kind == kind && num != 0 ? slot : NULL;
+    return slot->round == work->repo->cache_round && slot->num == num &&
+                   slot->kind == kind && num != 0
+               ? slot
+               : NULL;
 }
 
 static bool cache_by_key(struct repo_work *work, uint8_t kind,
@@ -67,8 +79,8 @@ static bool cache_by_key(struct repo_work *work, uint8_t kind,
     repo_cache_settle(work);
 
     const struct repo_slot *slot = cache_key_slot(work->repo, key);
-    bool found = slot->num != 0 && slot->kind == kind &&
-                 slot->key_len == key.len &&
+    bool found = slot->round == work->repo->cache_round && slot->num != 0 &&
+                 slot->kind == kind && slot->key_len == key.len &&
                  memcmp(slot->key, key.at, key.len) == 0;
 
     if (found) {

@@ -58,6 +58,8 @@ COVE_MUST_CHECK int repo_intern_again(const struct cove_entry *entry,
 
 /* The cache, for the operation's snapshot. */
 void repo_cache_settle(struct repo_work *work);
+/* Forget all of it. */
+void repo_cache_clear(struct cove_repo *repo);
 
 /* repo_shape.c */
 COVE_MUST_CHECK int repo_shape_pack(struct repo_work *work,

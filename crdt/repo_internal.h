@@ -102,8 +102,9 @@ enum repo_intern_kind {
     REPO_INTERN_SHAPE = 'h'
 };
 
-struct repo_slot { /* num 0 = empty */
+struct repo_slot { /* num 0, or another round's: empty */
     uint32_t num;
+    uint32_t round;
     uint8_t kind;
     uint8_t key_len;
     uint8_t value_len;
@@ -144,6 +145,7 @@ struct cove_repo {
     struct repo_group_tree tree;
     struct repo_opened_pack pack;
     uint8_t cache_stamp[8];
+    uint32_t cache_round;
     struct repo_slot by_num[REPO_CACHE];
     struct repo_slot by_key[REPO_CACHE];
     struct repo_shape *shapes[REPO_SHAPES];
