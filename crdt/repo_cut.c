@@ -28,11 +28,8 @@ struct cut_make {
 
 /* --- documents that may have one */
 
-int repo_cut_may(struct repo_work *work, const struct repo_record *record)
+int repo_cut_type(struct repo_work *work, const struct repo_record *record)
 {
-    const unsigned odd = COVE_DOC_OWNER_MISSING | COVE_DOC_HAS_AHEAD |
-                         COVE_DOC_HAS_PRIVATE | COVE_DOC_HAS_HELD |
-                         COVE_DOC_HAS_FORK | COVE_DOC_REMOVED;
     enum cove_doc_type type = record->header.type;
 
     if (type != COVE_DOC_COMAP && type != COVE_DOC_COCOUNTER &&
@@ -40,6 +37,21 @@ int repo_cut_may(struct repo_work *work, const struct repo_record *record)
         return cove_fail(work->diag, COVE_EUNSUPPORTED,
                          "the history of a %s cannot be cut off",
                          cove_doc_type_name(type));
+    }
+    return 0;
+}
+
+/* What is not shown yet would not be in it, and who lacks it could not get it
+ * any more. */
+static int cut_may(struct repo_work *work, const struct repo_record *record)
+{
+    const unsigned odd = COVE_DOC_OWNER_MISSING | COVE_DOC_HAS_AHEAD |
+                         COVE_DOC_HAS_PRIVATE | COVE_DOC_HAS_HELD |
+                         COVE_DOC_HAS_FORK | COVE_DOC_REMOVED;
+    int err = repo_cut_type(work, record);
+
+    if (err != 0) {
+        return err;
     }
     if ((record->flags & odd) != 0) {
         return cove_fail(work->diag, COVE_EUNSUPPORTED,
@@ -328,7 +340,7 @@ static int cut_make(struct cut_make *m)
 
 static int cut_plan(struct cut_make *m)
 {
-    int err = repo_cut_may(&m->work, &m->record);
+    int err = cut_may(&m->work, &m->record);
 
     if (err == 0 && m->record.my_role < COVE_ROLE_ADMIN) {
         err = cove_fail(m->work.diag, COVE_EDENIED,

@@ -68,6 +68,9 @@ static int adopt_fits(struct adopt *a)
         const struct cove_cut_row *cut =
             cove_cut_row_of(a->cut, &row->pub.session);
 
+        if (cut != NULL && (row->has_branch || row->tomb)) {
+            return adopt_forked(a);
+        }
         if (row->pub.base > (cut == NULL ? 0 : cut->len)) {
             return cove_fail(a->work->diag, COVE_ECUT,
                              "the history here was cut off at another place "
@@ -215,7 +218,6 @@ static int adopt_grow(struct adopt *a, struct repo_row *row,
     a->grew = true;
     row->pub.head = cut->head;
     row->pub.last_hlc = cut->last_hlc;
-    row->pub.folded = cut->len;
     if (err == 0 && own) {
         work->counters.own_session = 0; /* it is not this store's to go on */
     } else {
@@ -237,6 +239,9 @@ static int adopt_row(struct adopt *a, const struct cove_cut_row *cut)
     }
     if (err != 0) {
         return err;
+    }
+    if (row->pub.folded < cut->len) {
+        row->pub.folded = cut->len; /* it is shown: the cut is in time */
     }
     row->pub.base = cut->len;
     row->pub.base_head = cut->head;
@@ -511,7 +516,7 @@ static int take_cut(struct take *t, struct cove_bytes in)
     if (err != 0 || !take_is_due(t)) {
         return err;
     }
-    err = repo_cut_may(&t->work, &t->record);
+    err = repo_cut_type(&t->work, &t->record);
     if (err == 0) {
         err = take_check(t);
     }

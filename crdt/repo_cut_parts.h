@@ -53,9 +53,9 @@ void repo_cut_walk_end(struct repo_cut_walk *w);
 COVE_MUST_CHECK int repo_cut_get(struct repo_work *work,
                                  const struct repo_record *record,
                                  struct cove_cut *out);
-/* Can a document like this one have a cut? Errors: COVE_EUNSUPPORTED. */
-COVE_MUST_CHECK int repo_cut_may(struct repo_work *work,
-                                 const struct repo_record *record);
+/* Can a document of this type have a cut? Errors: COVE_EUNSUPPORTED. */
+COVE_MUST_CHECK int repo_cut_type(struct repo_work *work,
+                                  const struct repo_record *record);
 /* Refuse what asks for what is before the cut: COVE_ECUT. */
 COVE_MUST_CHECK int repo_cut_refuse(struct repo_work *work,
                                     const struct repo_record *record);
