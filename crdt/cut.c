@@ -95,63 +95,35 @@ static int cut_malformed(struct cut_decoder *d, const char *rule)
     return cove_fail(d->diag, COVE_EFORMAT, "cut: %s", rule);
 }
 
-static bool cut_list(struct cut_decoder *d, size_t count)
-{
-    return cove_reader_peek(&d->r) == COVE_CBOR_LIST &&
-           cove_reader_list(&d->r) == count;
-}
-
-static bool cut_fixed(struct cut_decoder *d, void *out, size_t len)
-{
-    if (cove_reader_peek(&d->r) != COVE_CBOR_BYTES) {
-        return false;
-    }
-
-    struct cove_bytes bytes = cove_reader_bytes(&d->r);
-
-    if (bytes.len != len) {
-        return false;
-    }
-    memcpy(out, bytes.at, len);
-    return true;
-}
-
-static bool cut_uint(struct cut_decoder *d, uint64_t *out)
-{
-    bool fits = cove_reader_peek(&d->r) == COVE_CBOR_UINT;
-
-    *out = fits ? cove_reader_uint(&d->r) : 0;
-    return fits;
-}
-
 static int cut_read_row(struct cut_decoder *d, struct cove_cut_row *row)
 {
+    struct cove_reader *r = &d->r;
+    struct cove_session_id real;
     uint64_t len;
+    size_t items = cove_reader_list(r);
 
     memset(row, 0, sizeof(*row));
-    if (!cut_list(d, CUT_ROW) ||
-        !cut_fixed(d, row->session.b, sizeof(row->session.b)) ||
-        !cut_fixed(d, row->device.b, sizeof(row->device.b)) ||
-        !cut_fixed(d, row->salt, sizeof(row->salt)) || !cut_uint(d, &len) ||
-        !cut_fixed(d, row->head.b, sizeof(row->head.b)) ||
-        !cut_uint(d, &row->last_hlc)) {
-        return cut_malformed(d, "a row must be [session, device, salt, length, "
-                                "head, hlc, epoch]");
-    }
-    if (cove_reader_peek(&d->r) == COVE_CBOR_NULL) {
-        cove_reader_null(&d->r);
-    } else if (cut_fixed(d, row->epoch.b, sizeof(row->epoch.b))) {
-        row->has_epoch = true;
+    cove_reader_fixed(r, row->session.b, sizeof(row->session.b));
+    cove_reader_fixed(r, row->device.b, sizeof(row->device.b));
+    cove_reader_fixed(r, row->salt, sizeof(row->salt));
+    len = cove_reader_uint(r);
+    cove_reader_fixed(r, row->head.b, sizeof(row->head.b));
+    row->last_hlc = cove_reader_uint(r);
+    row->has_epoch = cove_reader_peek(r) != COVE_CBOR_NULL;
+    if (row->has_epoch) {
+        cove_reader_fixed(r, row->epoch.b, sizeof(row->epoch.b));
     } else {
-        return cut_malformed(d, "an epoch must be null or 32 bytes");
+        cove_reader_null(r);
+    }
+    if (r->err != 0 || items != CUT_ROW) {
+        return cut_malformed(d, "a row must be [session, device, salt, length, "
+                                "head, hlc, epoch or null]");
     }
     if (len == 0 || len > UINT32_MAX) {
         return cut_malformed(d, "a row's length must be 1 to 2^32 - 1");
     }
     row->len = (uint32_t)len;
-
-    struct cove_session_id real = cove_session_id_of(&row->device, row->salt);
-
+    real = cove_session_id_of(&row->device, row->salt);
     return memcmp(&real, &row->session, sizeof(real)) == 0
                ? 0
                : cove_fail(d->diag, COVE_EHASH,
@@ -164,10 +136,10 @@ static int cut_read_rows(struct cut_decoder *d)
     struct cove_cut *cut = &d->cut;
     int err = 0;
 
-    if (cove_reader_peek(&d->r) != COVE_CBOR_LIST) {
+    cut->row_count = cove_reader_list(&d->r);
+    if (d->r.err != 0) {
         return cut_malformed(d, "the rows must be a list");
     }
-    cut->row_count = cove_reader_list(&d->r);
     if (cut->row_count == 0 || cut->row_count > COVE_MAX_SESSIONS) {
         return cove_fail(d->diag, COVE_ELIMIT,
                          "cut: %zu rows; it must be 1 to %d", cut->row_count,
@@ -193,25 +165,24 @@ static int cut_read(struct cut_decoder *d)
     struct cove_cut *cut = &d->cut;
     int err;
 
-    if (!cut_list(d, CUT_ITEMS)) {
+    if (cove_reader_list(&d->r) != CUT_ITEMS) {
         return cut_malformed(d, "it must be a list of 6 items");
     }
-    if (!cut_fixed(d, cut->document.b, sizeof(cut->document.b)) ||
-        !cut_fixed(d, cut->device.b, sizeof(cut->device.b))) {
+    cove_reader_fixed(&d->r, cut->document.b, sizeof(cut->document.b));
+    cove_reader_fixed(&d->r, cut->device.b, sizeof(cut->device.b));
+    if (d->r.err != 0) {
         return cut_malformed(d, "document and device must be 32 bytes");
     }
-    if (!cut_uint(d, &cut->made_ms) || cut->made_ms > INT64_MAX) {
+    cut->made_ms = cove_reader_uint(&d->r);
+    if (d->r.err != 0 || cut->made_ms > INT64_MAX) {
         return cut_malformed(d, "its time must fit 63 bits");
     }
     err = cut_read_rows(d);
-    if (err != 0) {
-        return err;
+    if (err == 0) {
+        cut->state = cove_reader_bytes(&d->r);
+        err = d->r.err == 0 ? 0 : cut_malformed(d, "the state must be bytes");
     }
-    if (cove_reader_peek(&d->r) != COVE_CBOR_BYTES) {
-        return cut_malformed(d, "the state must be bytes");
-    }
-    cut->state = cove_reader_bytes(&d->r);
-    return 0;
+    return err;
 }
 
 static int cut_verify(struct cut_decoder *d, struct cove_bytes said)
@@ -248,7 +219,8 @@ int cove_cut_decode(struct cove_bytes in, struct cove_arena *arena,
 
     struct cove_bytes said = cove_bytes(in.at, (size_t)(d.r.at - in.at));
 
-    if (!cut_fixed(&d, d.cut.signature.b, sizeof(d.cut.signature.b))) {
+    cove_reader_fixed(&d.r, d.cut.signature.b, sizeof(d.cut.signature.b));
+    if (cove_reader_done(&d.r) != 0) {
         return cut_malformed(&d, "the signature must be 64 bytes");
     }
     err = cut_verify(&d, said);

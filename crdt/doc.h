@@ -23,6 +23,10 @@ struct cove_doc_session {
     struct cove_hash base_head; /* behind those; zero where there are none */
 };
 
+/* The head of a session's chain before the first transaction that is here. */
+struct cove_hash cove_session_begin(const struct cove_id *document,
+                                    const struct cove_doc_session *session);
+
 enum cove_doc_flags {
     COVE_DOC_OWNER_MISSING = 1, /* the group's header is not here yet */
     COVE_DOC_HAS_AHEAD = 2,     /* transactions this build cannot read */

@@ -229,10 +229,7 @@ static int cut_row(struct cut_make *m, const struct repo_row *row)
     memcpy(out->salt, session.salt, sizeof(out->salt));
     out->len = row->pub.base;
     out->last_hlc = row->base_hlc;
-    out->head =
-        row->pub.base > 0
-            ? row->pub.base_head
-            : cove_chain_start(&m->record.id, &out->session, &out->device);
+    out->head = cove_session_begin(&m->record.id, &row->pub);
     err = cut_follow(m, row, out, &end);
     if (err == 0 && end.epoch != 0) {
         out->has_epoch = true;

@@ -37,10 +37,7 @@ static int adopt_forked(struct adopt *a)
 static int adopt_head(struct adopt *a, const struct repo_row *row,
                       const struct cove_cut_row *cut)
 {
-    struct cove_hash head =
-        row->pub.base > 0 ? row->pub.base_head
-                          : cove_chain_start(&a->record->id, &row->pub.session,
-                                             &row->pub.device);
+    struct cove_hash head = cove_session_begin(&a->record->id, &row->pub);
     struct repo_cut_walk w;
     struct repo_tx_entry entry;
     struct cove_bytes bytes;

@@ -1,6 +1,14 @@
 /* repo_doc.c: a document as the layers above see it. */
 #include "crdt/repo_internal.h"
 
+struct cove_hash cove_session_begin(const struct cove_id *document,
+                                    const struct cove_doc_session *session)
+{
+    return session->base > 0 ? session->base_head
+                             : cove_chain_start(document, &session->session,
+                                                &session->device);
+}
+
 static int doc_sessions(const struct repo_record *record,
                         struct cove_arena *arena, struct cove_doc *doc)
 {

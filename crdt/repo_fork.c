@@ -15,10 +15,7 @@ static int fork_verify(struct repo_work *work, struct repo_record *record,
                        const struct repo_row *row,
                        const struct cove_batch *batch, uint32_t first)
 {
-    struct cove_hash head =
-        row->pub.base > 0 ? row->pub.base_head
-                          : cove_chain_start(&record->id, &row->pub.session,
-                                             &row->pub.device);
+    struct cove_hash head = cove_session_begin(&record->id, &row->pub);
     struct repo_walk walk;
     struct cove_bytes tx;
     int err = repo_walk_start(work, record, row, row->pub.base, &walk);

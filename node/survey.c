@@ -37,10 +37,7 @@ static int survey_session(struct survey_walk *w,
                           const struct cove_doc_outline *doc, cove_num num,
                           const struct cove_doc_session *session)
 {
-    struct cove_hash head =
-        session->base > 0
-            ? session->base_head
-            : cove_chain_start(&doc->id, &session->session, &session->device);
+    struct cove_hash head = cove_session_begin(&doc->id, session);
     uint32_t at = session->base;
 
     while (at < session->len) {
