@@ -78,33 +78,15 @@ static inline int cut_take(struct kit *k, struct cove_bytes cut,
 static inline void cut_sync(struct kit *from, struct kit *to,
                             const struct cove_id *id)
 {
-    struct cove_store_txn *txn = kit_begin(from, false);
-    struct cove_doc doc = kit_load(from, txn, id);
-    struct cove_bytes cut = {NULL, 0};
+    struct cove_bytes cut = cut_of(from, id);
 
-    cove_store_abort(txn);
-    cut = cut_of(from, id);
     if (cut.len > 0) {
         struct cove_ingest_result result;
         int err = cut_take(to, cut, &result);
 
         ck_assert_msg(err == 0, "cut: %d %s", err, to->diag.text);
     }
-    for (size_t i = 0; i < doc.session_count; i++) {
-        struct cove_ingest_result result = {.have = doc.sessions[i].base};
-
-        while (result.have < doc.sessions[i].len) {
-            struct cove_batch batch;
-
-            ck_assert_int_eq(kit_read(from, id, &doc.sessions[i].session,
-                                      result.have, 60000, &batch),
-                             0);
-
-            int err = kit_ingest(to, &batch, 1, &result);
-
-            ck_assert_msg(err == 0, "ingest: %d %s", err, to->diag.text);
-        }
-    }
+    kit_sync(from, to, id);
 }
 
 /* What a document shows, and its digest: equal here and there. */

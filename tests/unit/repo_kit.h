@@ -341,7 +341,8 @@ static inline int kit_ingest(struct kit *k, const struct cove_batch *batch,
     return err;
 }
 
-/* Bring `to` up to date with all of a document that `from` has. */
+/* Bring `to` up to date with all of a document that `from` has; where a history
+ * was cut off, `to` has what it came to. */
 static inline void kit_sync(struct kit *from, struct kit *to,
                             const struct cove_id *id)
 {
@@ -350,7 +351,7 @@ static inline void kit_sync(struct kit *from, struct kit *to,
 
     cove_store_abort(txn);
     for (size_t i = 0; i < doc.session_count; i++) {
-        struct cove_ingest_result result = {.have = 0};
+        struct cove_ingest_result result = {.have = doc.sessions[i].base};
 
         while (result.have < doc.sessions[i].len) {
             struct cove_batch batch;
