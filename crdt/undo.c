@@ -158,7 +158,8 @@ struct undo_find {
     struct undo_entry *entries;
     size_t count, cap;
     uint64_t horizon; /* what is older may have others between */
-    bool cut;         /* there is more than the windows show */
+    uint64_t begin;   /* the same, of others that were cut off: crdt/cut.h */
+    bool more;        /* there is more than the windows show */
 };
 
 static int find_take(void *ctx, const struct repo_row *row, uint32_t index,
@@ -174,7 +175,8 @@ static int find_take(void *ctx, const struct repo_row *row, uint32_t index,
     void *entries = f->entries;
     int err;
 
-    if (index == window->begin && index > 0 && tx->hlc > f->horizon) {
+    if (index == window->begin && index > row->pub.base &&
+        tx->hlc > f->horizon) {
         f->horizon = tx->hlc;
     }
     if (tx->kind != COVE_TX_NATIVE || (tx->op_count == 0 && !tx->has_undo)) {
@@ -209,8 +211,8 @@ static int find_read(struct undo_find *f, uint32_t size)
 
     f->count = f->cap = 0;
     f->entries = NULL;
-    f->horizon = 0;
-    f->cut = false;
+    f->horizon = f->begin = 0;
+    f->more = false;
     f->windows =
         cove_arena_array(f->arena, record->row_count + 1, sizeof(*f->windows));
     for (size_t i = 0; i < record->row_count && err == 0; i++) {
@@ -221,13 +223,19 @@ static int find_read(struct undo_find *f, uint32_t size)
         if (f->windows == NULL) {
             return COVE_ENOMEM;
         }
-        if (!undo_is_own(&f->read, row) || end == 0) {
+        if (!undo_is_own(&f->read, row)) {
+            continue;
+        }
+        if (row->base_hlc > f->begin) {
+            f->begin = row->base_hlc;
+        }
+        if (end <= row->pub.base) {
             continue;
         }
         window = &f->windows[i];
         window->end = end;
-        window->begin = end > size ? end - size : 0;
-        f->cut = f->cut || window->begin > 0;
+        window->begin = end - row->pub.base > size ? end - size : row->pub.base;
+        f->more = f->more || window->begin > row->pub.base;
         window->named = cove_arena_array(f->arena, end - window->begin,
                                          sizeof(*window->named));
         err = window->named == NULL
@@ -287,7 +295,7 @@ static int find_judge(struct undo_find *f, const struct undo_entry *entry,
     return err != 0 ? err : takes == again ? 0 : COVE_ENOTFOUND;
 }
 
-/* Errors: COVE_ECONDITION; COVE_EGAP: larger windows are needed. */
+/* Errors: COVE_ECONDITION; COVE_EGAP: larger windows are needed; COVE_ECUT. */
 static int find_look(struct undo_find *f, bool again, struct undo_entry *out)
 {
     for (size_t i = 0; i < f->count; i++) {
@@ -296,13 +304,19 @@ static int find_look(struct undo_find *f, bool again, struct undo_entry *out)
         if (f->entries[i].hlc < f->horizon) {
             return COVE_EGAP;
         }
+        if (f->entries[i].hlc < f->begin) {
+            return repo_cut_refuse(&f->read.work, &f->read.record);
+        }
         err = find_judge(f, &f->entries[i], again);
         if (err != COVE_ENOTFOUND) {
             *out = f->entries[i];
             return err;
         }
     }
-    return f->cut ? COVE_EGAP : COVE_ECONDITION;
+    if (!f->more && f->begin > 0) {
+        return repo_cut_refuse(&f->read.work, &f->read.record);
+    }
+    return f->more ? COVE_EGAP : COVE_ECONDITION;
 }
 
 static int find_newest(struct undo_find *f, bool again, struct undo_entry *out)
@@ -412,6 +426,9 @@ static int pairs_take(void *ctx, const struct repo_row *row, uint32_t index,
     }
     link.named = tx->undo;
     err = undo_class(p->read, row, tx->hlc, &tx->undo, &link.takes, &link.root);
+    if (err == COVE_ECUT) {
+        return 0; /* what it takes back was cut off: a write like any */
+    }
     if (err != 0) {
         return err == COVE_ENOTFOUND ? 0 : err;
     }
@@ -461,8 +478,8 @@ static int pairs_read(struct undo_pairs *p)
         const struct repo_row *row = &record->rows[i];
 
         if (undo_is_own(p->read, row)) {
-            err = undo_walk(p->read, row, 0, undo_shown(p->read, row),
-                            pairs_take, p);
+            err = undo_walk(p->read, row, row->pub.base,
+                            undo_shown(p->read, row), pairs_take, p);
         }
     }
     if (p->link_count > 1) {

@@ -25,7 +25,8 @@ struct cove_undo {
 
 /* The newest of this device's transactions, on what `doc` shows, that can be
  * taken back, or done again; in the arena.
- * Errors: COVE_ECONDITION (there is none), store errors.
+ * Errors: COVE_ECONDITION (there is none), COVE_ECUT (there may have been some
+ * before what is left of the history), store errors.
  * Cost: what lies behind it in this device's sessions. */
 COVE_MUST_CHECK int cove_undo_find(struct cove_repo *repo,
                                    struct cove_store_txn *txn,

@@ -195,7 +195,7 @@ static int puts_take(void *ctx, const struct repo_row *row, uint32_t index,
     }
     err = undo_tx(&u->read, &tx->undo, u->arena, &named);
     if (err != 0) {
-        return err == COVE_ENOTFOUND ? 0 : err;
+        return err == COVE_ENOTFOUND || err == COVE_ECUT ? 0 : err;
     }
     err = cove_arena_grow(u->arena, &puts, sizeof(*put), u->put_count,
                           &u->put_cap);
@@ -222,7 +222,7 @@ static int puts_read(struct undo_seq *u)
         const struct repo_row *row = &record->rows[i];
         bool same = memcmp(&row->pub.session, &u->undo->of.session,
                            sizeof(row->pub.session)) == 0;
-        uint32_t begin = same ? u->undo->of.len + 1 : 0;
+        uint32_t begin = same ? u->undo->of.len + 1 : row->pub.base;
         uint32_t end = undo_shown(&u->read, row);
 
         if (undo_is_own(&u->read, row) && begin < end &&
@@ -389,7 +389,8 @@ static int others_take(void *ctx, const struct repo_row *row, uint32_t index,
     return tx_ranges(u->seq, &row->pub.session, tx, NULL, &u->others);
 }
 
-/* The session itself saw what it removed, and removed nothing twice. */
+/* The session itself saw what it removed, and removed nothing twice. What
+ * others removed and was cut off was removed before it. */
 static int others_read(struct undo_seq *u)
 {
     struct repo_record *record = &u->read.record;
@@ -403,8 +404,8 @@ static int others_read(struct undo_seq *u)
 
         if (memcmp(&row->pub.session, &u->undo->of.session,
                    sizeof(row->pub.session)) != 0) {
-            err = undo_walk(&u->read, row, 0, undo_shown(&u->read, row),
-                            others_take, u);
+            err = undo_walk(&u->read, row, row->pub.base,
+                            undo_shown(&u->read, row), others_take, u);
         }
     }
     ranges_settle(&u->others);

@@ -3,6 +3,7 @@
  * says what that is. */
 #include "core/zip.h"
 #include "crdt/repo_upkeep.h"
+#include "crdt/undo.h"
 #include "tests/unit/cut_kit.h"
 #include "tests/unit/text_kit.h"
 
@@ -209,6 +210,99 @@ START_TEST(the_past_begins_at_the_cut)
                      COVE_ECUT);
     ck_assert_ptr_nonnull(strstr(w.alice.diag.text, "begins later"));
     cove_store_abort(txn);
+    world_close(&w);
+}
+END_TEST
+
+/* --- undo */
+
+/* Take the newest write back, as far as a register goes; its value then. */
+static int take_back(struct kit *k, const struct cove_id *id, const char *reg)
+{
+    struct cove_store_txn *txn = kit_begin(k, true);
+    struct cove_doc doc = kit_load(k, txn, id);
+    struct cove_state with, without;
+    struct cove_undo undo;
+    int err =
+        cove_undo_find(k->repo, txn, &doc, false, &k->arena, &undo, &k->diag);
+
+    if (err == 0) {
+        err = cove_undo_states(k->repo, txn, &doc, &undo, &k->arena, &with,
+                               &without, &k->diag);
+    }
+    if (err == 0) {
+        const struct cove_native *native = NULL;
+        const struct cove_copy *copy = NULL;
+        struct cove_tx_op op = {.reg = cove_bytes_text(reg)};
+        struct cove_tx tx = {.ops = &op, .op_count = 1};
+
+        op.deleted = cove_state_winner(&without, op.reg, &native, &copy) != 0 ||
+                     native->deleted;
+        op.value = op.deleted ? cove_bytes(NULL, 0) : native->value;
+        k->env.now_ms += 60000;
+        doc.undo = &undo.of;
+        err = cove_repo_append(k->repo, txn, &doc, &tx, &k->diag);
+        doc.undo = NULL;
+        cove_repo_state_done(k->repo, &with);
+        cove_repo_state_done(k->repo, &without);
+    }
+    if (err == 0) {
+        kit_commit(txn);
+    } else {
+        cove_store_abort(txn);
+    }
+    return err;
+}
+
+START_TEST(what_came_since_is_taken_back_and_nothing_before)
+{
+    struct world w;
+
+    world_open_full(&w, _i);
+    kit_set(&w.alice, &w.doc, "name", 5);
+    world_write(&w, 1, 150);
+    w.alice.env.now_ms += 60000;
+    kit_set(&w.alice, &w.doc, "name", 6);
+    w.alice.env.now_ms += 60000;
+    cut_now(&w.alice, &w.doc);
+    ck_assert_int_eq(take_back(&w.alice, &w.doc, "name"), COVE_ECUT);
+    ck_assert_ptr_nonnull(strstr(w.alice.diag.text, "begins later"));
+    for (int i = 7; i < 10; i++) {
+        kit_set(&w.alice, &w.doc, "name", i);
+        w.alice.env.now_ms += 60000;
+    }
+    ck_assert_int_eq(take_back(&w.alice, &w.doc, "name"), 0);
+    ck_assert_int_eq(kit_get(&w.alice, &w.doc, "name"), 8);
+    ck_assert_int_eq(take_back(&w.alice, &w.doc, "name"), 0);
+    ck_assert_int_eq(take_back(&w.alice, &w.doc, "name"), 0);
+    ck_assert_int_eq(kit_get(&w.alice, &w.doc, "name"), 6);
+    ck_assert_int_eq(take_back(&w.alice, &w.doc, "name"), COVE_ECUT);
+    world_close(&w);
+}
+END_TEST
+
+/* What it named is gone: it is a write like any. */
+START_TEST(what_takes_back_a_write_that_was_cut_off_stands)
+{
+    struct world w;
+    struct cove_cut_rule rule = {.bytes = UINT64_MAX};
+    struct cove_cut_result gone;
+
+    world_open_full(&w, _i);
+    world_write(&w, 1, 150);
+    kit_set(&w.alice, &w.doc, "name", 5);
+    w.alice.env.now_ms += 60000;
+    kit_set(&w.alice, &w.doc, "name", 6);
+    w.alice.env.now_ms += 60000;
+    rule.before = cove_hlc_of_ms(w.alice.env.now_ms);
+    ck_assert_int_eq(take_back(&w.alice, &w.doc, "name"), 0);
+    ck_assert_int_eq(cut_try(&w.alice, &w.doc, &rule, &gone), 0);
+    ck_assert_int_eq(kit_get(&w.alice, &w.doc, "name"), 5);
+    ck_assert_int_eq(take_back(&w.alice, &w.doc, "name"), COVE_ECUT);
+    w.alice.env.now_ms += 60000;
+    kit_set(&w.alice, &w.doc, "name", 7);
+    ck_assert_int_eq(take_back(&w.alice, &w.doc, "name"), 0);
+    ck_assert_int_eq(kit_get(&w.alice, &w.doc, "name"), 5);
     world_close(&w);
 }
 END_TEST
@@ -668,6 +762,8 @@ int main(void)
     add(cutting, a_plan_says_what_would_go_and_writes_nothing);
     add(cutting, packed_logs_are_cut_and_cut_ones_are_packed);
     add(cutting, the_past_begins_at_the_cut);
+    add(cutting, what_came_since_is_taken_back_and_nothing_before);
+    add(cutting, what_takes_back_a_write_that_was_cut_off_stands);
     add(devices, a_new_device_takes_what_it_came_to_and_the_rest);
     add(devices, who_has_a_part_takes_the_rest_with_the_cut);
     add(devices, late_writes_land_and_the_newest_wins);
