@@ -337,8 +337,12 @@ static int cut_make(struct cut_make *m)
 
 static int cut_plan(struct cut_make *m)
 {
-    int err = cut_may(&m->work, &m->record);
+    bool moved;
+    int err = repo_refresh(&m->work, &m->record, &moved);
 
+    if (err == 0) {
+        err = cut_may(&m->work, &m->record);
+    }
     if (err == 0 && m->record.my_role < COVE_ROLE_ADMIN) {
         err = cove_fail(m->work.diag, COVE_EDENIED,
                         "only an admin of the owner may cut a history off");

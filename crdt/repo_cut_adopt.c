@@ -390,6 +390,7 @@ static int take_document(struct take *t)
 {
     struct cove_repo *repo = t->work.repo;
     cove_num num;
+    bool moved;
     int err = cove_repo_find(repo, t->work.txn, &t->cut.document, &num);
 
     if (err == 0) {
@@ -402,7 +403,7 @@ static int take_document(struct take *t)
     if (err == 0 && (t->record.flags & COVE_DOC_REMOVED)) {
         err = repo_gone_refuse(&t->work, &t->record);
     }
-    return err;
+    return err != 0 ? err : repo_refresh(&t->work, &t->record, &moved);
 }
 
 /* Who signed it, and when; the sessions' own devices need the right to write,
@@ -501,7 +502,6 @@ static int take_keep(struct take *t, struct cove_bytes in)
 
 static int take_cut(struct take *t, struct cove_bytes in)
 {
-    bool moved;
     int err = cove_cut_decode(in, t->work.arena, &t->cut, t->work.diag);
 
     if (err == 0) {
@@ -516,9 +516,6 @@ static int take_cut(struct take *t, struct cove_bytes in)
     err = repo_cut_type(&t->work, &t->record);
     if (err == 0) {
         err = take_check(t);
-    }
-    if (err == 0) {
-        err = repo_refresh(&t->work, &t->record, &moved);
     }
     return err != 0 ? err : take_keep(t, in);
 }

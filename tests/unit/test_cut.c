@@ -404,6 +404,42 @@ START_TEST(what_was_cut_off_is_overlapped_and_not_asked_about)
 }
 END_TEST
 
+/* Neither a load nor a batch has told the document that it is so. */
+START_TEST(an_owner_that_came_later_and_a_time_that_has_come_are_seen)
+{
+    struct world w;
+    struct cove_cut_result gone;
+    struct cove_ingest_result result;
+
+    world_open(&w, _i);
+    world_give(&w, &w.alice);
+    world_give(&w, &w.bob);
+    world_write(&w, 1, 150);
+    cut_now(&w.alice, &w.doc);
+    kit_take_header(&w.carol, &w.doc, w.header);
+    ck_assert_int_eq(cut_take(&w.carol, cut_of(&w.alice, &w.doc), &result),
+                     COVE_EGAP);
+    kit_take_header(&w.carol, &w.group, w.group_header);
+    ck_assert_int_eq(cut_take(&w.carol, cut_of(&w.alice, &w.doc), &result), 0);
+    cut_sync(&w.alice, &w.carol, &w.doc);
+    assert_same_view(&w.alice, &w.carol, &w.doc);
+
+    /* Bob's clock is ten minutes ahead. */
+    w.bob.env.now_ms += 600000;
+    write_many(&w.bob, &w.doc, 150);
+    cut_sync(&w.bob, &w.alice, &w.doc);
+
+    struct cove_cut_rule rule = cut_before(&w.bob);
+
+    ck_assert_int_eq(cut_try(&w.alice, &w.doc, &rule, &gone),
+                     COVE_EUNSUPPORTED);
+    world_tick(&w, &w.bob);
+    ck_assert_int_eq(cut_try(&w.alice, &w.doc, &rule, &gone), 0);
+    assert_same_view(&w.alice, &w.bob, &w.doc);
+    world_close(&w);
+}
+END_TEST
+
 /* --- who may */
 
 static void refused(struct kit *k, struct cove_bytes cut, int code)
@@ -768,6 +804,7 @@ int main(void)
     add(devices, who_has_a_part_takes_the_rest_with_the_cut);
     add(devices, late_writes_land_and_the_newest_wins);
     add(devices, what_was_cut_off_is_overlapped_and_not_asked_about);
+    add(devices, an_owner_that_came_later_and_a_time_that_has_come_are_seen);
     add(devices, a_counter_goes_on_from_its_sum);
     add(devices, a_text_goes_on_from_its_elements);
     tcase_add_test(devices, a_document_with_branches_keeps_its_history);
