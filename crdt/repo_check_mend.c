@@ -293,17 +293,14 @@ static int mend_newest(struct cove_check *c, struct repo_record *record)
             }
         }
         err = err == COVE_ENOTFOUND ? 0 : err;
-        if (err == 0 && row->pub.base > 0 && newest.hlc == 0) {
-            newest.hlc = row->base_hlc; /* it was cut off */
-            newest.epoch = row->base_epoch;
-        }
         if (err == 0 && newest.hlc != 0) {
             err = repo_tally_native(&c->work, record, &row->pub.device,
                                     newest.hlc, newest.epoch);
         }
     }
     cove_arena_clear(&packed);
-    return err;
+    return err == 0 && record->cut_parts > 0 ? repo_cut_tally(&c->work, record)
+                                             : err;
 }
 
 int mend_record(struct cove_check *c, struct repo_record *record,

@@ -317,23 +317,6 @@ static int adopt_logs(struct adopt *a)
 
 /* --- what follows */
 
-/* The newest write may be one that came with the cut: of a map it stands in
- * its state, of the others every transaction is one. */
-static int adopt_tally(struct adopt *a)
-{
-    int err = 0;
-
-    repo_tally_unjudge(a->record);
-    for (size_t i = 0; i < a->cut->row_count && err == 0; i++) {
-        const struct cove_cut_row *cut = &a->cut->rows[i];
-        struct repo_row *row = repo_record_row(a->record, &cut->session);
-
-        err = repo_tally_native(a->work, a->record, &row->pub.device,
-                                cut->last_hlc, row->base_epoch);
-    }
-    return err;
-}
-
 static int adopt_state(struct adopt *a, struct cove_bytes item)
 {
     struct repo_work *work = a->work;
@@ -369,8 +352,9 @@ int repo_cut_adopt(struct repo_work *work, struct repo_record *record,
     if (err == 0) {
         err = adopt_state(&a, item);
     }
-    if (err == 0 && a.grew) {
-        err = adopt_tally(&a);
+    if (err == 0 && a.grew) { /* the newest write may have come with it */
+        repo_tally_unjudge(record);
+        err = repo_cut_tally(work, record);
     }
     *grew = a.grew;
     return err;

@@ -30,6 +30,11 @@ COVE_MUST_CHECK int repo_cut_hash(struct repo_work *work,
                                   const struct repo_record *record,
                                   const struct cove_op_id *op, uint8_t out[8]);
 
+/* Count the newest native op of what was cut off (repo_tally_native).
+ * Errors: COVE_ECORRUPT. */
+COVE_MUST_CHECK int repo_cut_tally(struct repo_work *work,
+                                   struct repo_record *record);
+
 /* --- repo_cut.c */
 /* A walk over all bytes of a long log, with no more memory than one chunk of it
  * and one transaction need. Ends with repo_cut_walk_end, whatever start said.

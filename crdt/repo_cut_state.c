@@ -349,3 +349,38 @@ int repo_cut_hash(struct repo_work *work, const struct repo_record *record,
     cove_repo_state_done(work->repo, state);
     return found ? 0 : COVE_ENOTFOUND;
 }
+
+/* Of a map the newest write stands in the state, and what is newer in a session
+ * may be a copy; of the others every transaction is a write. */
+int repo_cut_tally(struct repo_work *work, struct repo_record *record)
+{
+    struct cove_state *state;
+    struct cut_open open;
+    int err = 0;
+
+    if (record->header.type != COVE_DOC_COMAP) {
+        for (size_t i = 0; i < record->row_count && err == 0; i++) {
+            const struct repo_row *row = &record->rows[i];
+
+            if (row->pub.base > 0) {
+                err = repo_tally_native(work, record, &row->pub.device,
+                                        row->base_hlc, row->base_epoch);
+            }
+        }
+        return err;
+    }
+    err = cut_state(work, record, &open, &state);
+    for (size_t i = 0; err == 0 && i < state->native_count; i++) {
+        const struct cove_native *native = &state->natives[i];
+        uint32_t epoch = 0;
+
+        if (native->has_epoch) {
+            err = repo_intern_epoch_add(work, &native->epoch, &epoch);
+        }
+        if (err == 0) {
+            err = repo_tally_native(work, record, &native->id.device,
+                                    native->id.hlc, epoch);
+        }
+    }
+    return err;
+}
