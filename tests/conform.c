@@ -1,6 +1,10 @@
 /* conform.c: the view engine, and a list, behind the line protocol of the
  * reference model: one JSON object a line on standard input, one a line back. A
- * translator and nothing more: what it prints is what the library answers. */
+ * translator and nothing more: what it prints is what the library answers.
+ *
+ *     conform --cut SEED    the same ops as the history of a document in a
+ *                           store, cut off somewhere before each look
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,13 +13,17 @@
 #include "core/json.h"
 #include "core/value.h"
 #include "tests/conform.h"
+#include "tests/conform_cut.h"
 
 struct conform {
     struct cove_arena arena; /* until reset */
     struct cove_buf bodies;  /* of struct cove_bytes: steps as received */
     struct cove_buf natives; /* of struct cove_op_id */
+    struct cove_buf ops;     /* of struct conform_op, where something is cut */
     struct cove_state state;
     struct conform_seq *seq;
+    bool cuts;
+    uint64_t random;
 };
 
 static const struct cove_alloc *const heap = &cove_alloc_libc;
@@ -47,7 +55,7 @@ static void reset(struct conform *c)
     conform_seq_free(c->seq);
     c->seq = conform_seq_new();
     cove_arena_clear(&c->arena);
-    c->bodies.len = c->natives.len = 0;
+    c->bodies.len = c->natives.len = c->ops.len = 0;
     cove_state_init(&c->state, &c->arena, &history);
 }
 
@@ -97,6 +105,28 @@ static bool step_id(struct cove_bytes item, struct cove_step_id *out)
     return cove_hex_parse(hex, out->b, sizeof(out->b)) == 0;
 }
 
+/* Whatever an op points at is in the arena of the state by then, or a line. */
+static void keep_op(struct conform *c, const struct cove_native *native,
+                    const struct cove_copy *copy)
+{
+    struct conform_op op = {.native = *native};
+
+    if (!c->cuts) {
+        return;
+    }
+    must(cove_arena_copy(&c->arena, native->reg, &op.native.reg));
+    must(cove_arena_copy(&c->arena, native->value, &op.native.value));
+    if (copy != NULL) {
+        op.origins = copy->origins;
+        op.origin_count = copy->origin_count;
+        for (size_t i = 0; i < op.origin_count; i++) {
+            must(cove_arena_copy(&c->arena, op.origins[i].reg,
+                                 &op.origins[i].reg));
+        }
+    }
+    must(cove_buf_append(&c->ops, cove_bytes(&op, sizeof(op))));
+}
+
 static void add_copy(struct conform *c, struct cove_copy *copy,
                      struct cove_bytes origins)
 {
@@ -134,11 +164,13 @@ static void add_op(struct conform *c, struct cove_bytes ask)
                                  .value = op.value};
 
         add_copy(c, &copy, member(ask, "origins"));
+        keep_op(c, &op, &copy);
         return;
     }
     op.has_epoch = step_id(member(ask, "epoch"), &op.epoch);
     must(cove_buf_append(&c->natives, cove_bytes(&op.id, sizeof(op.id))));
     must(cove_state_add_native(&c->state, &op));
+    keep_op(c, &op, NULL);
 }
 
 /* --- the lines */
@@ -150,6 +182,7 @@ static void answer_head(struct conform *c, char what, struct cove_bytes head,
     struct cove_arena arena;
     struct cove_journal *journal;
     struct cove_plan *plan = NULL;
+    struct cove_state state;
     struct cove_view view;
     struct cove_step_id step;
     int err = COVE_EBLOCKED;
@@ -161,7 +194,12 @@ static void answer_head(struct conform *c, char what, struct cove_bytes head,
         err = cove_plan_new(heap, journal, &step, &plan);
     }
     must(err == COVE_EBLOCKED ? 0 : err);
-    if (err == 0) {
+    if (err == 0 && c->cuts) {
+        conform_cut_fold((const void *)c->ops.at,
+                         c->ops.len / sizeof(struct conform_op), &c->random,
+                         &arena, &state);
+        must(cove_view_init(&view, &arena, plan, &state));
+    } else if (err == 0) {
         cove_state_settle(&c->state);
         must(cove_view_init(&view, &arena, plan, &c->state));
     }
@@ -208,7 +246,7 @@ static void answer(struct conform *c, struct cove_bytes ask,
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct conform c = {0};
     struct cove_buf ask, out, text;
@@ -217,7 +255,12 @@ int main(void)
     ssize_t len;
 
     must(cove_crypto_init());
+    if (argc == 3 && strcmp(argv[1], "--cut") == 0) {
+        c.cuts = true;
+        c.random = strtoull(argv[2], NULL, 10);
+    }
     cove_arena_init(&c.arena, heap);
+    cove_buf_init(&c.ops, heap);
     cove_buf_init(&c.bodies, heap);
     cove_buf_init(&c.natives, heap);
     cove_buf_init(&ask, heap);
@@ -237,7 +280,14 @@ int main(void)
         printf("%.*s\n", (int)text.len, (const char *)text.at);
         fflush(stdout);
     }
+    if (c.cuts) {
+        unsigned cuts, taken;
+
+        conform_cut_counts(&cuts, &taken);
+        fprintf(stderr, "%u cuts, %u of them taken\n", cuts, taken);
+    }
     free(line);
+    cove_buf_clear(&c.ops);
     cove_buf_clear(&c.bodies);
     cove_buf_clear(&c.natives);
     cove_buf_clear(&ask);
