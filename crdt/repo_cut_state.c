@@ -231,6 +231,8 @@ static int cut_compare(struct repo_work *work, const struct cove_cut *cut,
     return err;
 }
 
+/* Of each session all elements are in, up to the cut: behind it the log goes
+ * on. */
 static bool cut_rows_are_good(const struct cove_cut *cut,
                               const struct repo_live *live)
 {
@@ -238,11 +240,11 @@ static bool cut_rows_are_good(const struct cove_cut *cut,
         const struct cove_cut_row *row =
             cove_cut_row_of(cut, &live->rows[i].session);
 
-        if (row == NULL || live->rows[i].elems > row->len) {
+        if (row == NULL || live->rows[i].elems != row->len) {
             return false;
         }
     }
-    return true;
+    return live->row_count == cut->row_count;
 }
 
 int repo_cut_check(struct repo_work *work, const struct repo_record *record,

@@ -595,6 +595,58 @@ START_TEST(a_state_that_no_writes_fold_to_is_refused)
 }
 END_TEST
 
+/* Of a text's session fewer elements are in than were cut off, so that the rest
+ * of the log cannot be folded behind it. */
+START_TEST(a_text_of_which_elements_are_missing_is_refused)
+{
+    struct world w;
+    struct cove_cut cut;
+    struct cove_buf raw, zipped;
+    struct cove_unpacker u;
+    struct cove_packer p;
+    size_t len, at = 5; /* no hashes, false copies, natives, copies, merges */
+
+    world_open(&w, _i);
+    w.header = kit_header(&w.alice, COVE_DOC_COTEXT, &w.group, 2, &w.doc);
+    world_give(&w, &w.alice);
+    world_give(&w, &w.carol);
+    for (int i = 0; i < 100; i++) {
+        w.alice.env.now_ms += 60000;
+        kit_type(&w.alice, &w.doc, &kit_main, 0, 0,
+                 "a text that is some fifty bytes long, and then some");
+    }
+    world_tick(&w, &w.alice);
+    cut_now(&w.alice, &w.doc);
+    ck_assert_int_eq(
+        cove_cut_decode(cut_of(&w.alice, &w.doc), &w.alice.arena, &cut, NULL),
+        0);
+    cove_buf_init(&raw, &w.alice.heap.alloc);
+    cove_buf_init(&zipped, &w.alice.heap.alloc);
+    cove_unpacker_init(&u, cut.state);
+    len = (size_t)cove_unpack_varint(&u);
+    ck_assert_int_eq(
+        cove_unzip(cove_bytes(u.at, (size_t)(u.end - u.at)), len, &raw), 0);
+    at += 1 + sizeof(struct cove_session_id);
+    ck_assert_uint_eq(raw.at[at], cut.rows[0].len);
+    for (int more = -1; more <= 1; more++) {
+        raw.at[at] = (uint8_t)(cut.rows[0].len + (unsigned)more);
+        zipped.len = 0;
+        cove_packer_init(&p, &zipped);
+        cove_pack_varint(&p, len);
+        ck_assert_int_eq(cove_zip(cove_buf_bytes(&raw), &zipped), 0);
+        if (more != 0) {
+            change_state(&w, &cut, cove_buf_bytes(&zipped), COVE_EFORMAT);
+        }
+    }
+    cove_buf_clear(&raw);
+    cove_buf_clear(&zipped);
+    cut_sync(&w.alice, &w.carol, &w.doc);
+    ck_assert_str_eq(kit_text(&w.alice, &w.doc, &kit_main),
+                     kit_text(&w.carol, &w.doc, &kit_main));
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(two_cuts_that_cannot_be_one_leave_both_as_they_are)
 {
     struct world w;
@@ -811,6 +863,7 @@ int main(void)
     tcase_add_test(wrong, only_an_admin_cuts);
     tcase_add_test(wrong, a_cut_with_one_other_bit_is_refused);
     tcase_add_test(wrong, a_state_that_no_writes_fold_to_is_refused);
+    tcase_add_test(wrong, a_text_of_which_elements_are_missing_is_refused);
     tcase_add_test(wrong, two_cuts_that_cannot_be_one_leave_both_as_they_are);
     tcase_add_test(wrong, each_allocation_that_fails_leaves_the_history);
     suite_add_tcase(suite, cutting);
