@@ -2,9 +2,32 @@
  * still what was signed, and do its rows begin there? */
 #include "crdt/repo_check_internal.h"
 
-/* Does each row begin where the cut ends? */
-static bool cut_agrees(const struct repo_record *record,
-                       const struct cove_cut *cut)
+/* Does the row begin as the cut says? */
+static int row_agrees(const struct repo_work *work, const struct repo_row *row,
+                      const struct cove_cut_row *from, bool *agrees)
+{
+    struct repo_work inside = *work;
+    struct cove_step_id epoch = {{0}};
+    int err = 0;
+
+    if (from == NULL) {
+        *agrees = row->pub.base == 0;
+        return 0;
+    }
+    if (row->base_epoch != 0) {
+        err = repo_intern_epoch_of(&inside, row->base_epoch, &epoch);
+    }
+    *agrees =
+        row->pub.base == from->len && row->base_hlc == from->last_hlc &&
+        memcmp(&row->pub.base_head, &from->head, sizeof(from->head)) == 0 &&
+        (row->base_epoch != 0) == from->has_epoch &&
+        memcmp(&epoch, &from->epoch, sizeof(epoch)) == 0;
+    return err;
+}
+
+static int cut_agrees(const struct repo_work *work,
+                      const struct repo_record *record,
+                      const struct cove_cut *cut)
 {
     size_t count = 0;
 
@@ -12,15 +35,15 @@ static bool cut_agrees(const struct repo_record *record,
         const struct repo_row *row = &record->rows[i];
         const struct cove_cut_row *from =
             cove_cut_row_of(cut, &row->pub.session);
+        bool agrees;
+        int err = row_agrees(work, row, from, &agrees);
 
-        if (row->pub.base != (from == NULL ? 0 : from->len) ||
-            (from != NULL && memcmp(&from->head, &row->pub.base_head,
-                                    sizeof(from->head)) != 0)) {
-            return false;
+        if (err != 0 || !agrees) {
+            return err != 0 ? err : COVE_ECORRUPT;
         }
         count += from != NULL;
     }
-    return count == cut->row_count;
+    return count == cut->row_count ? 0 : COVE_ECORRUPT;
 }
 
 static int cut_good(struct cove_check *c, const struct repo_record *record,
@@ -43,7 +66,7 @@ static int cut_good(struct cove_check *c, const struct repo_record *record,
     work.diag = NULL;
     err = repo_cut_get(&work, record, &cut);
     if (err == 0) {
-        err = cut_agrees(record, &cut) ? 0 : COVE_ECORRUPT;
+        err = cut_agrees(&work, record, &cut);
     }
     if (err == 0) {
         err = repo_cut_check(&work, record, &cut);

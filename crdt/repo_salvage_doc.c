@@ -377,10 +377,18 @@ static int doc_cut(struct doc_save *d, struct cove_cut *cut)
     if (err != 0) {
         cut->row_count = 0;
     }
-    return check_is_damage(err) || err == COVE_EGAP || err == COVE_EDENIED ||
-                   err == COVE_ECLOCK || err == COVE_EUNSUPPORTED
-               ? 0
-               : err;
+    switch (err) { /* what is behind the cut is lost with it */
+    case COVE_EGAP:
+    case COVE_EDENIED:
+    case COVE_ECLOCK:
+    case COVE_EUNSUPPORTED:
+    case COVE_EFORK:
+    case COVE_ECUT:
+    case COVE_EREMOVED:
+        return 0;
+    default:
+        return check_is_damage(err) ? 0 : err;
+    }
 }
 
 static int doc_logs(struct doc_save *d)
