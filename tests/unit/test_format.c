@@ -4,7 +4,7 @@
 #include "tests/unit/vectors.h"
 
 #define FENCE "\n```hex "
-#define LEAST 39 /* blocks: fewer mean that the page lost some */
+#define LEAST 42 /* blocks: fewer mean that the page lost some */
 
 /* The hex of a block: each line up to its remark. The caller frees. */
 static struct cove_bytes block_bytes(const char *at, const char *end)
@@ -96,6 +96,8 @@ START_TEST(the_table_of_limits_names_the_limits)
         {"\n| depth of any CBOR |", COVE_MAX_CBOR_DEPTH},
         {"\n| transactions of a batch |", COVE_MAX_BATCH_TX},
         {"\n| transaction bytes of a batch |", COVE_MAX_BATCH},
+        {"\n| cut |", COVE_MAX_CUT},
+        {"\n| its rows |", COVE_MAX_SESSIONS},
         {"\n| leaves of a group's tree |", 1ul << COVE_MAX_MERKLE},
         {"\n| path in it |", COVE_MAX_MERKLE},
         {"\n| schema text |", COVE_MAX_SCHEMA},

@@ -362,6 +362,32 @@ def varint(n):
     return out + bytes([n])
 
 
+def frame(raw):
+    """A zstd frame (RFC 8878) that holds up to 255 bytes as they are."""
+    return bytes.fromhex("28b52ffd20") + bytes([len(raw)]) + \
+        (len(raw) << 3 | 1).to_bytes(3, "little") + raw
+
+
+def cuts(out):
+    """The same two transactions cut off: the name is set, then deleted."""
+    txs = [cbor(TXS["first"]), cbor(TXS["inherit"])]
+    head_at = chain(DOC, SESSION, ALICE, txs)[2]
+    hlc = TXS["inherit"][1]
+    raw = varint(1) + H("cove/tx", txs[1])[:8] + varint(0)
+    raw += varint(1) + b"\x01" + varint(4) + b"name"
+    raw += varint(0) + SESSION + ALICE.key + varint(hlc) + varint(1)
+    raw += varint(0) + varint(0) + varint(0) + varint(0)
+    state = varint(len(raw)) + frame(raw)
+    row = [SESSION, ALICE.key, run(16, 0x40), 2, head_at, hlc, None]
+    cut = [DOC, ALICE.key, MS, [row], state]
+    signed = H("cove/cut", head(4, 6) + b"".join(map(cbor, cut)))
+    cut.append(ALICE.sign(signed))
+    out["cut.state"] = raw
+    out["cut.message"] = signed
+    out["cut.first"] = cbor(cut)
+    DOC_EXAMPLES["cut.first"] = cut
+
+
 def block(before, kind, body):
     """A block that is not packed, and its sum."""
     head = kind + b"\0" + len(body).to_bytes(4, "big") * 2
@@ -403,6 +429,7 @@ def vectors():
         out["tx.%s.hash" % name] = H("cove/tx", cbor(tx))
     out["bob.session.id"] = BOB_SESSION
     batches(out)
+    cuts(out)
     dumps(out)
     for n in range(1, 10):
         out["merkle.root.%d" % n] = root(LEAVES[:n])
