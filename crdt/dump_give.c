@@ -85,6 +85,7 @@ struct give_doc {
     cove_num num;
     const struct cove_doc_outline *outline;
     struct cove_buf *out;
+    size_t cut;  /* bytes of a cut that is given again */
     bool inside; /* the block is full in the middle of it */
 };
 
@@ -97,7 +98,7 @@ static int give_session(struct give_doc *d,
         struct cove_batch batch;
         int err;
 
-        if (d->out->len >= COVE_DUMP_FILL) {
+        if (d->out->len - d->cut >= COVE_DUMP_FILL) {
             give->place.inside = d->inside = true;
             give->place.document = d->outline->id;
             give->place.session = session->session;
@@ -121,9 +122,11 @@ static int give_session(struct give_doc *d,
     return 0;
 }
 
-/* In front of what it begins. */
-static int give_cut(struct give_doc *d)
+/* In front of what it begins: in each block, since it may be another one by
+ * then. A block is no fuller by what was given already. */
+static int give_cut(struct give_doc *d, bool again)
 {
+    size_t start = d->out->len;
     struct cove_bytes cut;
     int err = cove_repo_cut_read(d->give->repo, d->txn, d->num, &d->give->arena,
                                  &cut);
@@ -131,7 +134,18 @@ static int give_cut(struct give_doc *d)
     if (err == COVE_ENOTFOUND) {
         return 0;
     }
-    return err != 0 ? err : give_item(d->out, COVE_DUMP_CUT, cut);
+    if (err == 0) {
+        err = give_item(d->out, COVE_DUMP_CUT, cut);
+    }
+    d->cut = again ? d->out->len - start : 0;
+    return err;
+}
+
+/* Where a session goes on that was left at `from`: what was before may have
+ * been cut off since. */
+static uint32_t give_from(const struct cove_doc_session *session, uint32_t from)
+{
+    return from < session->base ? session->base : from;
 }
 
 static int give_fork(void *ctx, struct cove_bytes batch)
@@ -151,8 +165,8 @@ static int give_whole(struct give_doc *d)
     int err = give_item(d->out, COVE_DUMP_HEADER, outline->header_bytes);
 
     d->give->place.inside = false;
-    if (err == 0 && !goes_on) {
-        err = give_cut(d);
+    if (err == 0) {
+        err = give_cut(d, goes_on);
     }
     for (size_t i = 0; i < outline->session_count && err == 0 && !d->inside;
          i++) {
@@ -162,8 +176,8 @@ static int give_whole(struct give_doc *d)
                     : 1;
 
         if (order >= 0) {
-            err =
-                give_session(d, session, order == 0 ? at.from : session->base);
+            err = give_session(d, session,
+                               give_from(session, order == 0 ? at.from : 0));
         }
     }
     if (err == 0 && !d->inside) {
