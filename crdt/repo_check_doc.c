@@ -541,13 +541,13 @@ int check_document(struct cove_check *c, cove_num num)
         err = doc_trees(&d);
     }
     if (err == 0) {
+        err = check_cut(c, &d.record, &d.cut, &d.dirty);
+    }
+    if (err == 0) {
         err = doc_check_rows(&d);
     }
     if (err == 0 && d.cut) { /* it may be the row of who removed it */
         err = doc_check_flags(&d);
-    }
-    if (err == 0) {
-        err = check_cut(c, &d.record, &d.cut);
     }
     if (err == 0) {
         err = doc_check_state(&d);

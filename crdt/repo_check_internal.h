@@ -108,9 +108,10 @@ COVE_MUST_CHECK int check_row(struct cove_check *c,
                               struct check_row *out);
 
 /* --- repo_check_cut.c */
-/* *mended: rows went with it, and mend_record is due. */
+/* Before the rows: they begin where the cut ends. *mended: rows went with it,
+ * and mend_record is due; *dirty: the record is another. */
 COVE_MUST_CHECK int check_cut(struct cove_check *c, struct repo_record *record,
-                              bool *mended);
+                              bool *mended, bool *dirty);
 
 /* --- repo_check_mend.c */
 /* Cut a session back to what is whole, and put the rest aside. The record is

@@ -207,10 +207,376 @@ START_TEST(a_document_that_is_cut_while_it_is_given_is_given_whole)
 }
 END_TEST
 
+/* --- damage */
+
+#define LONG (DAMAGE_SMALL + 1) /* of this device alone */
+#define BOBS (DAMAGE_DOCS - 1)  /* of a peer */
+
+/* Some of each log stays behind the cut; bob has all of it, carol what alice
+ * has. */
+struct cut_damage {
+    struct damage d;
+    struct kit carol;
+};
+
+static void damage_cut(struct damage *d, size_t doc, uint64_t bytes)
+{
+    struct cove_cut_rule rule = {.bytes = bytes};
+    struct cove_cut_result gone;
+    int err = cut_try(&d->alice, &d->docs[doc], &rule, &gone);
+
+    ck_assert_msg(err == 0, "cut: %d %s", err, d->alice.diag.text);
+}
+
+static void damage_give(struct damage *d, struct kit *to)
+{
+    for (size_t i = 0; i <= DAMAGE_DOCS; i++) {
+        const struct cove_id *id = i == 0 ? &d->group : &d->docs[i - 1];
+        struct cove_store_txn *txn = kit_begin(&d->bob, false);
+        struct cove_doc doc = kit_load(&d->bob, txn, id);
+
+        cove_store_abort(txn);
+        kit_take_header(to, id, doc.header_bytes);
+        cove_arena_reset(&d->bob.arena);
+    }
+}
+
+static void cut_damage_open(struct cut_damage *c)
+{
+    struct damage *d = &c->d;
+
+    damage_open(d, FIXTURE_MEMORY);
+    damage_cut(d, LONG, 9000);
+    damage_cut(d, BOBS, 9000);
+    kit_open(&c->carol, FIXTURE_MEMORY, 3);
+    damage_give(d, &c->carol);
+    for (size_t i = 0; i < DAMAGE_DOCS; i++) {
+        cut_sync(&d->alice, &c->carol, &d->docs[i]);
+    }
+    cove_arena_clear(&d->alice.arena);
+    cove_arena_clear(&c->carol.arena);
+}
+
+static void cut_damage_close(struct cut_damage *c)
+{
+    kit_close(&c->carol);
+    damage_close(&c->d);
+}
+
+/* A row of the document's record past all that keeps it right. */
+static void row_change(struct damage *d, size_t doc,
+                       void (*change)(struct repo_record *record,
+                                      struct repo_row *row))
+{
+    struct cove_store_txn *txn = kit_begin(&d->alice, true);
+    struct repo_record record;
+    struct repo_work work;
+    size_t at = 0;
+
+    ck_assert_int_eq(repo_work_write(&work, d->alice.repo, txn, NULL), 0);
+    ck_assert_int_eq(repo_record_read(&work,
+                                      kit_num(&d->alice, txn, &d->docs[doc]),
+                                      &record),
+                     0);
+    while (record.rows[at].pub.base == 0) {
+        at++;
+        ck_assert_uint_lt(at, record.row_count);
+    }
+    change(&record, &record.rows[at]);
+    ck_assert_int_eq(repo_record_write(&work, &record), 0);
+    ck_assert_int_eq(repo_work_end(&work), 0);
+    kit_commit(txn);
+}
+
+static void base_shorter(struct repo_record *record, struct repo_row *row)
+{
+    (void)record;
+    row->pub.base -= 3;
+}
+
+static void base_longer(struct repo_record *record, struct repo_row *row)
+{
+    (void)record;
+    row->pub.base += 3;
+}
+
+static void base_none(struct repo_record *record, struct repo_row *row)
+{
+    (void)record;
+    row->pub.base = 0;
+}
+
+static void base_head(struct repo_record *record, struct repo_row *row)
+{
+    (void)record;
+    row->pub.base_head.b[7] ^= 1;
+}
+
+static void base_time(struct repo_record *record, struct repo_row *row)
+{
+    (void)record;
+    row->base_hlc ^= 65536;
+}
+
+static void base_epoch(struct repo_record *record, struct repo_row *row)
+{
+    (void)record;
+    row->base_epoch = row->num; /* no epoch at all */
+}
+
+static void base_parts(struct repo_record *record, struct repo_row *row)
+{
+    (void)row;
+    record->cut_parts = 7;
+}
+
+static void (*const changes[])(struct repo_record *record,
+                               struct repo_row *row) = {
+    base_shorter, base_longer, base_none, base_head,
+    base_time,    base_epoch,  base_parts};
+
+START_TEST(what_a_row_says_of_its_cut_is_made_again)
+{
+    static struct cut_damage c;
+    struct damage *d = &c.d;
+
+    for (size_t i = 0; i < 2; i++) {
+        size_t doc = i == 0 ? LONG : BOBS;
+
+        cut_damage_open(&c);
+        row_change(d, doc, changes[_i]);
+        damage_check(d, false, &said);
+        damage_print(&said);
+        ck_assert_uint_eq(damage_said(&said, "record-field", &d->docs[doc]), 1);
+        damage_check(d, true, &said);
+        ck_assert_uint_eq(said.sum.lost, 0);
+        damage_check(d, false, &said);
+        damage_print(&said);
+        ck_assert_uint_eq(said.count, 0);
+        kit_reopen(&d->alice);
+        damage_assert_same(d);
+        cut_damage_close(&c);
+    }
+}
+END_TEST
+
+/* --- what was lost */
+
+static void cut_entry(struct damage *d, size_t doc, size_t part,
+                      struct damage_entry *e)
+{
+    struct cove_place place;
+
+    ck_assert(damage_take(d, REPO_CUTS,
+                          damage_prefix(&place, damage_num(d, doc)), part, e));
+}
+
+static void plant_bit(struct damage *d, size_t doc)
+{
+    static struct damage_entry e;
+
+    cut_entry(d, doc, 0, &e);
+    e.value[e.value_len / 2] ^= 0x10;
+    damage_put(d, REPO_CUTS, &e);
+}
+
+static void plant_signature(struct damage *d, size_t doc)
+{
+    static struct damage_entry e;
+
+    cut_entry(d, doc, 0, &e);
+    e.value[e.value_len - 5] ^= 0x10;
+    damage_put(d, REPO_CUTS, &e);
+}
+
+static void plant_none(struct damage *d, size_t doc)
+{
+    static struct damage_entry e;
+
+    cut_entry(d, doc, 0, &e);
+    damage_drop(d, REPO_CUTS, &e);
+}
+
+/* The cut of another document. */
+static void plant_other(struct damage *d, size_t doc)
+{
+    static struct damage_entry e, other;
+
+    cut_entry(d, doc, 0, &e);
+    cut_entry(d, doc == LONG ? BOBS : LONG, 0, &other);
+    memcpy(e.value, other.value, other.value_len);
+    e.value_len = other.value_len;
+    damage_put(d, REPO_CUTS, &e);
+}
+
+static void plant_short(struct damage *d, size_t doc)
+{
+    static struct damage_entry e;
+
+    cut_entry(d, doc, 0, &e);
+    e.value_len /= 2;
+    damage_put(d, REPO_CUTS, &e);
+}
+
+/* It says that more parts follow. */
+static void plant_part(struct damage *d, size_t doc)
+{
+    static struct damage_entry e;
+
+    cut_entry(d, doc, 0, &e);
+    ck_assert_uint_eq(e.value[0], 0);
+    e.value[0] = 1;
+    damage_put(d, REPO_CUTS, &e);
+}
+
+static void plant_chunk(struct damage *d, size_t doc)
+{
+    damage_flip(d, REPO_LOG, damage_num(d, doc), 1, -3);
+}
+
+/* The first behind the cut lies last. */
+static void plant_first(struct damage *d, size_t doc)
+{
+    static struct damage_entry e;
+    struct cove_place place;
+    size_t n = 0;
+
+    damage_prefix(&place, damage_num(d, doc));
+    while (damage_take(d, REPO_LOG, cove_place_bytes(&place), n, &e)) {
+        n++;
+    }
+    ck_assert_uint_gt(n, 2);
+    ck_assert(damage_take(d, REPO_LOG, cove_place_bytes(&place), n - 1, &e));
+    damage_drop(d, REPO_LOG, &e);
+}
+
+static const struct {
+    const char *kind;
+    void (*plant)(struct damage *d, size_t doc);
+} losses[] = {{"cut", plant_bit},           {"cut", plant_signature},
+              {"cut", plant_none},          {"cut", plant_other},
+              {"cut", plant_short},         {"cut", plant_part},
+              {"transaction", plant_chunk}, {"chunk-missing", plant_first}};
+
+/* Repaired, the store says nothing wrong, and takes what is missing from a peer
+ * that has all of it, or one that has the cut. */
+static void lose(size_t n, size_t doc, bool whole)
+{
+    static struct cut_damage c;
+    struct damage *d = &c.d;
+
+    cut_damage_open(&c);
+    losses[n].plant(d, doc);
+    damage_check(d, false, &said);
+    damage_print(&said);
+    ck_assert_uint_eq(damage_said(&said, losses[n].kind, &d->docs[doc]), 1);
+    ck_assert_uint_ge(said.sum.lost, 1);
+    damage_check(d, true, &said);
+    damage_print(&said);
+    for (size_t i = 0; i < DAMAGE_DOCS; i++) {
+        ck_assert_msg(i == doc || damage_same(d, i), "document %zu", i);
+    }
+    kit_reopen(&d->alice);
+    damage_check(d, false, &said);
+    damage_print(&said);
+    ck_assert_uint_eq(said.count, damage_said(&said, "refetch", NULL));
+    ck_assert_uint_ge(said.count, 1);
+    (void)kit_get(&d->alice, &d->docs[doc], "r0"); /* it loads */
+    cut_sync(whole ? &d->bob : &c.carol, &d->alice, &d->docs[doc]);
+    damage_assert_same(d);
+    damage_check(d, true, &said);
+    damage_print(&said);
+    damage_check(d, false, &said);
+    damage_print(&said);
+    ck_assert_uint_eq(said.count, 0);
+    cut_damage_close(&c);
+}
+
+START_TEST(what_was_lost_of_a_cut_document_is_named_and_taken_from_a_peer)
+{
+    lose((size_t)_i / 4, _i % 4 < 2 ? LONG : BOBS, _i % 2 == 0);
+}
+END_TEST
+
+START_TEST(a_cut_that_no_document_has_goes)
+{
+    static struct cut_damage c;
+    static struct damage_entry e;
+    struct cove_place place;
+
+    cut_damage_open(&c);
+    cut_entry(&c.d, LONG, 0, &e);
+    e.key_len = damage_prefix(&place, damage_num(&c.d, 2)).len;
+    memcpy(e.key, place.b, e.key_len); /* of one that was not cut */
+    damage_put(&c.d, REPO_CUTS, &e);
+    e.key[1] ^= 0x40; /* of none */
+    damage_put(&c.d, REPO_CUTS, &e);
+    damage_check(&c.d, false, &said);
+    damage_print(&said);
+    ck_assert_uint_eq(damage_said(&said, "cut", NULL), 2);
+    damage_check(&c.d, true, &said);
+    ck_assert_uint_eq(said.sum.lost, 0);
+    damage_check(&c.d, false, &said);
+    ck_assert_uint_eq(said.count, 0);
+    damage_assert_same(&c.d);
+    cut_damage_close(&c);
+}
+END_TEST
+
+/* Of a cut that has several parts. */
+START_TEST(a_part_of_a_long_cut_that_is_missing_is_named)
+{
+    static struct damage_entry e;
+    static struct damage d;
+
+    damage_open(&d, FIXTURE_MEMORY);
+    for (int i = 0; i < 40; i++) {
+        struct cove_store_txn *txn = kit_begin(&d.alice, true);
+        struct cove_doc doc = kit_load(&d.alice, txn, &d.docs[LONG]);
+        char reg[16], text[4000];
+        struct cove_tx_op op = {.deleted = false};
+        struct cove_tx tx = {.ops = &op, .op_count = 1};
+
+        snprintf(reg, sizeof(reg), "long %d", i);
+        op.reg = cove_bytes_text(reg);
+        for (size_t n = 0; n < sizeof(text); n++) {
+            uint8_t byte;
+
+            harness_random(&d.alice.env, &byte, 1);
+            text[n] = (char)('0' + byte % 64);
+        }
+        ck_assert_int_eq(cove_value_of_text(&d.alice.arena,
+                                            cove_bytes(text, sizeof(text)),
+                                            &op.value),
+                         0);
+        ck_assert_int_eq(
+            cove_repo_append(d.alice.repo, txn, &doc, &tx, &d.alice.diag), 0);
+        kit_commit(txn);
+    }
+    damage_exchange(&d);
+    d.digests[LONG] = kit_digest(&d.alice, &d.docs[LONG]);
+    damage_cut(&d, LONG, 3000);
+    damage_check(&d, false, &said);
+    damage_print(&said);
+    ck_assert_uint_eq(said.count, 0);
+    cut_entry(&d, LONG, 1, &e);
+    damage_drop(&d, REPO_CUTS, &e);
+    damage_check(&d, false, &said);
+    ck_assert_uint_eq(damage_said(&said, "cut", &d.docs[LONG]), 1);
+    damage_check(&d, true, &said);
+    damage_check(&d, false, &said);
+    ck_assert_uint_eq(said.count, damage_said(&said, "refetch", NULL));
+    kit_sync(&d.bob, &d.alice, &d.docs[LONG]);
+    damage_assert_same(&d);
+    damage_close(&d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cut_store");
     TCase *dumps = tcase_create("dumps");
+    TCase *damage = tcase_create("damage");
 
 #define BOTH(tcase, name) tcase_add_loop_test(tcase, name, 0, FIXTURE_KINDS)
     BOTH(dumps, a_cut_document_comes_out_of_a_dump_as_it_was);
@@ -218,7 +584,15 @@ int main(void)
     BOTH(dumps, a_dump_goes_on_in_the_middle_of_a_cut_document);
     BOTH(dumps, a_document_that_is_cut_while_it_is_given_is_given_whole);
 #undef BOTH
+    tcase_set_timeout(damage, 60);
+    tcase_add_loop_test(damage, what_a_row_says_of_its_cut_is_made_again, 0,
+                        (int)COVE_ARRAY_LEN(changes));
+    tcase_add_loop_test(
+        damage, what_was_lost_of_a_cut_document_is_named_and_taken_from_a_peer,
+        0, (int)COVE_ARRAY_LEN(losses) * 4);
+    tcase_add_test(damage, a_cut_that_no_document_has_goes);
+    tcase_add_test(damage, a_part_of_a_long_cut_that_is_missing_is_named);
     suite_add_tcase(suite, dumps);
-    (void)said;
+    suite_add_tcase(suite, damage);
     return harness_run(suite);
 }
