@@ -136,6 +136,19 @@ static bool form_group(struct cove_bytes value)
            u.end - u.at == (ptrdiff_t)sizeof(struct cove_signature);
 }
 
+/* It is signed, so that whatever else looks so is found out. */
+static bool form_cut(struct cove_bytes value)
+{
+    struct cove_unpacker u;
+
+    cove_unpacker_init(&u, value);
+
+    uint64_t more = cove_unpack_varint(&u);
+
+    return u.err == 0 && more <= COVE_MAX_CUT / REPO_PART &&
+           cove_cut_is(cove_bytes(u.at, (size_t)(u.end - u.at)));
+}
+
 /* --- one entry */
 
 /* A session that is what its hash says, in place of one that is not. */
@@ -182,6 +195,9 @@ static int fill_one_number(struct cove_salvage *s,
     if (err == 0 && form_group(entry->value)) {
         err = fill_add(s, REPO_GROUPS, entry->key, entry->value);
     }
+    if (err == 0 && form_cut(entry->value)) {
+        err = fill_add(s, REPO_CUTS, entry->key, entry->value);
+    }
     if (err == 0 && fill_is_record(entry->value)) {
         err = fill_loose(s, SALVAGE_DOCS, entry->key, entry->value);
     }
@@ -198,8 +214,11 @@ static int fill_two_numbers(struct cove_salvage *s,
         entry->value.len <= LEAVES_MOST) {
         err = fill_add(s, REPO_GROUPS, entry->key, entry->value);
     }
-    if (err == 0 && entry->value.len <= REPO_PART) { /* a part of a record */
+    if (err == 0 && entry->value.len <= REPO_PART) { /* a part of a record … */
         err = fill_add(s, REPO_DOCS, entry->key, entry->value);
+    }
+    if (err == 0 && entry->value.len <= REPO_PART) { /* … or of a cut */
+        err = fill_add(s, REPO_CUTS, entry->key, entry->value);
     }
     return err;
 }
@@ -316,6 +335,7 @@ int cove_salvage_entry(struct cove_salvage *s, unsigned tree, bool loose,
     case REPO_PEERS:
     case REPO_RUNS:
     case REPO_GROUPS:
+    case REPO_CUTS:
         return fill_put(s, tree, entry->key, entry->value);
     case REPO_INTERN_KEYS:
         return fill_from_key(s, entry);

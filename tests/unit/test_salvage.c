@@ -10,6 +10,7 @@
 #include "core/store_pages.h"
 #include "crdt/repo_salvage.h"
 #include "tests/sim/random.h"
+#include "tests/unit/cut_kit.h"
 #include "tests/unit/damage_kit.h"
 
 #define PAGE       4096
@@ -64,7 +65,22 @@ static void truth_doc(struct truth *t, struct cove_store_txn *txn, size_t i)
     }
 }
 
-static void truth_open(struct truth *t, bool pack)
+/* Logs as they were written, packed, or cut off before their end: what is whole
+ * of these is what it came to. */
+enum truth_kind { TRUTH_PLAIN, TRUTH_PACKED, TRUTH_CUT, TRUTH_KINDS };
+
+static void truth_cut(struct truth *t)
+{
+    for (size_t i = DAMAGE_SMALL; i < DAMAGE_DOCS; i++) {
+        struct cove_cut_rule rule = {.bytes = 1500};
+        struct cove_cut_result gone;
+        int err = cut_try(&t->d.alice, &t->d.docs[i], &rule, &gone);
+
+        ck_assert_msg(err == 0, "cut: %d %s", err, t->d.alice.diag.text);
+    }
+}
+
+static void truth_open(struct truth *t, int kind)
 {
     struct cove_store_txn *txn;
     struct stat st;
@@ -72,8 +88,10 @@ static void truth_open(struct truth *t, bool pack)
 
     memset(t, 0, sizeof(*t));
     damage_open(&t->d, FIXTURE_LMDB);
-    if (pack) {
+    if (kind == TRUTH_PACKED) {
         damage_pack(&t->d);
+    } else if (kind == TRUTH_CUT) {
+        truth_cut(t);
     }
     txn = kit_begin(&t->d.bob, false);
     for (size_t i = 0; i < DAMAGE_DOCS; i++) {
@@ -385,7 +403,7 @@ START_TEST(a_whole_store_is_saved_whole)
     static struct truth t;
     struct rescue r;
 
-    truth_open(&t, _i == 1);
+    truth_open(&t, _i);
     ck_assert(!look_at(&t));
     rescue_run(&r, &t);
     ck_assert_uint_eq(r.faults, 0);
@@ -404,7 +422,7 @@ START_TEST(without_its_first_pages_a_store_is_saved_all_the_same) /* D20 */
     static struct truth t;
     struct rescue r;
 
-    truth_open(&t, _i == 1);
+    truth_open(&t, _i);
 
     int fd = truth_write(&t);
 
@@ -427,7 +445,7 @@ START_TEST(of_a_store_without_any_one_page_the_rest_is_saved) /* D18 */
     unsigned silent = 0, whole = 0;
     struct rescue r;
 
-    truth_open(&t, _i == 1);
+    truth_open(&t, _i);
     for (size_t page = 0; page < t.len / PAGE; page++) {
         int fd = truth_write(&t);
 
@@ -450,8 +468,8 @@ START_TEST(of_a_file_cut_short_what_is_there_is_saved) /* D19 */
     static struct truth t;
     struct rescue r;
 
-    truth_open(&t, _i == 1);
-    for (size_t len = t.len - 1000; len > 3 * PAGE; len -= 3 * PAGE + 700) {
+    truth_open(&t, _i);
+    for (size_t len = t.len - 1000; len > 6 * PAGE; len -= 3 * PAGE + 700) {
         int fd = truth_write(&t);
 
         ck_assert_int_eq(ftruncate(fd, (off_t)len), 0);
@@ -476,7 +494,7 @@ START_TEST(whatever_bit_of_the_roots_is_damaged_it_is_said)
     size_t step = seeds > 1000 ? 1 : 61;
     struct rescue r;
 
-    truth_open(&t, false);
+    truth_open(&t, TRUTH_PLAIN);
     for (size_t bit = 0; bit < ROOT_BYTES * 8; bit += step) {
         off_t at = (off_t)_i * PAGE + ROOT_AT + (off_t)bit / 8;
         uint8_t byte = t.file[at] ^ (uint8_t)(1u << bit % 8);
@@ -551,7 +569,7 @@ START_TEST(whatever_is_damaged_nothing_wrong_is_shown_as_right)
     static struct truth t;
     unsigned silent = 0, whole = 0;
 
-    truth_open(&t, _i == 1);
+    truth_open(&t, _i);
     for (unsigned i = 0; i < seeds; i++) {
         bool found;
 
@@ -573,13 +591,16 @@ END_TEST
 START_TEST(what_was_once_shown_as_right_is_named)
 {
     static const struct {
-        bool packed;
+        int kind;
         unsigned seed;
-    } once[] = {{true, 2512}, {true, 7000}, {false, 2351}, {false, 817}};
+    } once[] = {{TRUTH_PACKED, 2512},
+                {TRUTH_PACKED, 7000},
+                {TRUTH_PLAIN, 2351},
+                {TRUTH_PLAIN, 817}};
     static struct truth t;
     bool found;
 
-    truth_open(&t, once[_i].packed);
+    truth_open(&t, once[_i].kind);
     (void)survive(&t, once[_i].seed, &found);
     ck_assert(found);
     truth_close(&t);
@@ -592,17 +613,20 @@ static Suite *salvage_suite(void)
     TCase *saving = tcase_create("saving");
 
     tcase_set_timeout(saving, 100000);
-    tcase_add_loop_test(saving, a_whole_store_is_saved_whole, 0, 2);
-    tcase_add_loop_test(
-        saving, without_its_first_pages_a_store_is_saved_all_the_same, 0, 2);
-    tcase_add_loop_test(
-        saving, of_a_store_without_any_one_page_the_rest_is_saved, 0, 2);
+    tcase_add_loop_test(saving, a_whole_store_is_saved_whole, 0, TRUTH_KINDS);
+    tcase_add_loop_test(saving,
+                        without_its_first_pages_a_store_is_saved_all_the_same,
+                        0, TRUTH_KINDS);
+    tcase_add_loop_test(saving,
+                        of_a_store_without_any_one_page_the_rest_is_saved, 0,
+                        TRUTH_KINDS);
     tcase_add_loop_test(saving, of_a_file_cut_short_what_is_there_is_saved, 0,
-                        2);
+                        TRUTH_KINDS);
     tcase_add_loop_test(saving, whatever_bit_of_the_roots_is_damaged_it_is_said,
                         0, 2);
-    tcase_add_loop_test(
-        saving, whatever_is_damaged_nothing_wrong_is_shown_as_right, 0, 2);
+    tcase_add_loop_test(saving,
+                        whatever_is_damaged_nothing_wrong_is_shown_as_right, 0,
+                        TRUTH_KINDS);
     tcase_add_loop_test(saving, what_was_once_shown_as_right_is_named, 0, 4);
     suite_add_tcase(suite, saving);
     return suite;
