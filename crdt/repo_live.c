@@ -176,11 +176,16 @@ void repo_live_clear(struct cove_repo *repo)
 
 void cove_repo_state_done(struct cove_repo *repo, struct cove_state *state)
 {
-    if (state->live != NULL) {
-        live_free(repo, state->live);
+    struct repo_live *live = state->live;
+
+    if (live == NULL) {
+        return;
+    }
+    if (state != &live->state) { /* that one goes with it */
         state->live = NULL;
         state->seq = NULL;
     }
+    live_free(repo, live);
 }
 
 /* --- rows */
