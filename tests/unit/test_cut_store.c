@@ -5,6 +5,7 @@
 #include "tests/unit/cut_kit.h"
 #include "tests/unit/damage_kit.h"
 #include "tests/unit/dump_kit.h"
+#include "tests/unit/text_kit.h"
 
 static struct damage_said said; /* large */
 
@@ -572,18 +573,182 @@ START_TEST(a_part_of_a_long_cut_that_is_missing_is_named)
 }
 END_TEST
 
+/* --- each call that fails */
+
+static unsigned store_format(struct kit *k)
+{
+    struct cove_store_txn *txn = kit_begin(k, false);
+    struct cove_bytes value;
+
+    ck_assert_int_eq(
+        cove_store_get(txn, REPO_META, cove_bytes_text("repo"), &value), 0);
+
+    unsigned format = value.at[0];
+
+    cove_store_abort(txn);
+    return format;
+}
+
+/* A map, and a text whose state is not in the arena. */
+static void fault_open(struct world *w, bool text)
+{
+    world_open(w, FIXTURE_MEMORY);
+    w->header = kit_header(&w->alice, text ? COVE_DOC_COTEXT : COVE_DOC_COMAP,
+                           &w->group, 2, &w->doc);
+    world_give(w, &w->alice);
+    world_give(w, &w->bob);
+    world_give(w, &w->carol);
+    for (int i = 0; text && i < 90; i++) {
+        w->alice.env.now_ms += 60000;
+        kit_type(&w->alice, &w->doc, &kit_main, 0, 0,
+                 "a text that is some fifty bytes long, and then some");
+    }
+    if (!text) {
+        world_write(w, &w->alice, 160);
+    }
+    w->bob.env.now_ms = w->carol.env.now_ms = w->alice.env.now_ms;
+    kit_sync(&w->alice, &w->bob, &w->doc);
+}
+
+/* One call in its transaction: cut at alice's, or take hers at carol's. */
+static int fault_call(struct kit *k, struct world *w, struct cove_bytes cut)
+{
+    struct cove_cut_rule rule = {.bytes = 500};
+    struct cove_ingest_result taken;
+    struct cove_cut_result gone;
+    struct cove_store_txn *txn = NULL;
+    cove_num num = 0;
+    int err = cove_store_begin(k->store.store, true, &txn);
+
+    if (err == 0 && cut.len > 0) {
+        err = cove_repo_cut_take(k->repo, txn, cut, 1, &taken, NULL);
+    } else if (err == 0) {
+        err = cove_repo_find(k->repo, txn, &w->doc, &num);
+        if (err == 0) {
+            err = cove_repo_cut(k->repo, txn, num, &rule, false, &gone, NULL);
+        }
+    }
+    if (err == 0) {
+        return cove_store_commit(txn);
+    }
+    if (txn != NULL) {
+        cove_store_abort(txn);
+    }
+    return err;
+}
+
+/* As before, in every byte, or cut: then the format says so. From the call
+ * number `n` on; 0: none failed any more, else the one that it did without. */
+static long fault_loop(struct world *w, struct kit *k, struct cove_bytes cut,
+                       bool of_store, long n)
+{
+    struct cove_hash before = world_dump(k);
+    bool failed;
+
+    for (;; n++) {
+        struct fixture_fault fault = {.fail_at = n, .code = COVE_ENOSPC};
+        int err;
+
+        ck_assert_uint_eq(store_format(k), REPO_FORMAT);
+        if (of_store) {
+            cove_store_set_fault(k->store.store, fixture_hook, &fault);
+        }
+        k->heap.calls = 0;
+        k->heap.fail_at = of_store ? 0 : n;
+        err = fault_call(k, w, cut);
+        failed = (of_store ? fault.calls : k->heap.calls) >= n;
+        k->heap.fail_at = 0;
+        cove_store_set_fault(k->store.store, NULL, NULL);
+        if (err == 0) {
+            break;
+        }
+        ck_assert_int_eq(err, of_store ? COVE_ENOSPC : COVE_ENOMEM);
+
+        struct cove_hash after = world_dump(k);
+
+        ck_assert_mem_eq(&before, &after, sizeof(before));
+    }
+    ck_assert_uint_eq(store_format(k), REPO_FORMAT_CUT);
+    ck_assert(cut_of(k, &w->doc).len > 0);
+    ck_assert(failed || n > 20);
+    return failed ? n : 0;
+}
+
+START_TEST(a_call_that_fails_leaves_the_document_as_it_was)
+{
+    bool text = _i % 2 == 0, of_store = _i / 2 == 0;
+    long at_alice = 1, at_carol = 1;
+
+    while (at_alice > 0 || at_carol > 0) {
+        struct cove_bytes cut = {NULL, 0};
+        struct cove_cut_rule rule = {.bytes = 500};
+        struct cove_cut_result gone;
+        struct world w;
+
+        fault_open(&w, text);
+        if (at_alice > 0) {
+            at_alice = fault_loop(&w, &w.alice, cut, of_store, at_alice);
+            at_alice += at_alice > 0;
+        } else {
+            ck_assert_int_eq(cut_try(&w.alice, &w.doc, &rule, &gone), 0);
+        }
+        cut = cut_of(&w.alice, &w.doc);
+        if (at_carol > 0) {
+            at_carol = fault_loop(&w, &w.carol, cut, of_store, at_carol);
+            at_carol += at_carol > 0;
+        }
+        cut_sync(&w.alice, &w.carol, &w.doc);
+        assert_same_view(&w.alice, &w.bob, &w.doc);
+        assert_same_view(&w.carol, &w.bob, &w.doc);
+        if (text) {
+            const char *whole = kit_text(&w.bob, &w.doc, &kit_main);
+
+            ck_assert_str_eq(kit_text(&w.alice, &w.doc, &kit_main), whole);
+            ck_assert_str_eq(kit_text(&w.carol, &w.doc, &kit_main), whole);
+        }
+        kit_reopen(&w.alice);
+        assert_same_view(&w.alice, &w.bob, &w.doc);
+        world_close(&w);
+    }
+}
+END_TEST
+
+/* Written to with commits of others between; the format is told to whoever
+ * opens the store next. */
+START_TEST(a_store_that_has_a_cut_is_of_format_5_for_good)
+{
+    struct world w;
+
+    world_open_full(&w, _i);
+    world_write(&w, &w.alice, 200);
+    ck_assert_uint_eq(store_format(&w.alice), 4);
+    world_cut(&w, 500);
+    ck_assert_uint_eq(store_format(&w.alice), 5);
+    cove_repo_close(w.alice.repo);
+    ck_assert_int_eq(kit_open_with(&w.alice, true), 0); /* a new identity */
+    ck_assert_uint_eq(store_format(&w.alice), 5);
+    world_write(&w, &w.alice, 200);
+    kit_reopen(&w.alice);
+    ck_assert_uint_eq(store_format(&w.alice), 5);
+    cut_sync(&w.alice, &w.carol, &w.doc);
+    ck_assert_uint_eq(store_format(&w.carol), 5);
+    ck_assert_uint_eq(store_format(&w.bob), 4);
+    world_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cut_store");
     TCase *dumps = tcase_create("dumps");
     TCase *damage = tcase_create("damage");
+    TCase *faults = tcase_create("faults");
 
 #define BOTH(tcase, name) tcase_add_loop_test(tcase, name, 0, FIXTURE_KINDS)
     BOTH(dumps, a_cut_document_comes_out_of_a_dump_as_it_was);
     BOTH(dumps, a_store_that_has_a_part_of_it_takes_the_rest);
     BOTH(dumps, a_dump_goes_on_in_the_middle_of_a_cut_document);
     BOTH(dumps, a_document_that_is_cut_while_it_is_given_is_given_whole);
-#undef BOTH
     tcase_set_timeout(damage, 60);
     tcase_add_loop_test(damage, what_a_row_says_of_its_cut_is_made_again, 0,
                         (int)COVE_ARRAY_LEN(changes));
@@ -592,7 +757,13 @@ int main(void)
         0, (int)COVE_ARRAY_LEN(losses) * 4);
     tcase_add_test(damage, a_cut_that_no_document_has_goes);
     tcase_add_test(damage, a_part_of_a_long_cut_that_is_missing_is_named);
+    tcase_set_timeout(faults, 60);
+    tcase_add_loop_test(faults, a_call_that_fails_leaves_the_document_as_it_was,
+                        0, 4);
+    BOTH(faults, a_store_that_has_a_cut_is_of_format_5_for_good);
+#undef BOTH
     suite_add_tcase(suite, dumps);
+    suite_add_tcase(suite, faults);
     suite_add_tcase(suite, damage);
     return harness_run(suite);
 }
