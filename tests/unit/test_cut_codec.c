@@ -245,8 +245,8 @@ START_TEST(what_is_no_cut_is_named)
         {true, 4, B32, COVE_ESIGNATURE, "not signed by"},
         {true, 5, "20", COVE_EFORMAT, "a row must be"},
         {true, 5, "1bffffffffffffffff", COVE_ESIGNATURE, "not signed by"},
-        {true, 6, B31, COVE_EFORMAT, "an epoch must be null or 32 bytes"},
-        {true, 6, "05", COVE_EFORMAT, "an epoch must be null or 32 bytes"},
+        {true, 6, B31, COVE_EFORMAT, "head, hlc, epoch or null]"},
+        {true, 6, "05", COVE_EFORMAT, "head, hlc, epoch or null]"},
         {true, 6, B32, COVE_ESIGNATURE, "not signed by"},
     };
 
