@@ -40,6 +40,7 @@ static unsigned below(struct history *h, unsigned n)
 static void history_open(struct history *h, unsigned seed)
 {
     static const enum cove_doc_type types[] = {
+        COVE_DOC_COMAP, COVE_DOC_COMAP, COVE_DOC_COTEXT, COVE_DOC_COLIST,
         COVE_DOC_COMAP, COVE_DOC_COMAP, COVE_DOC_COTEXT, COVE_DOC_COCOUNTER};
     struct cove_bytes group, header;
 
@@ -172,6 +173,46 @@ static void write_text(struct history *h, struct kit *k,
     ck_assert_int_eq(kit_edit(k, txn, doc, at, remove, text), 0);
 }
 
+/* Items go, and one to three of one type come. */
+static void write_list(struct history *h, struct kit *k,
+                       struct cove_store_txn *txn, struct cove_doc *doc)
+{
+    size_t len = cove_seq_length(doc->state.seq, COVE_SEQ_ELEMENTS);
+    size_t at = below(h, (unsigned)len + 1);
+    size_t remove = below(h, 3) == 0 ? below(h, (unsigned)(len - at) + 1) : 0;
+    struct cove_compose_insert in = {.unit = COVE_SEQ_ELEMENTS,
+                                     .at = at,
+                                     .count = 1 + below(h, 3),
+                                     .type = cove_bytes_text("type")};
+    struct cove_compose_self self;
+    struct cove_compose compose;
+    struct cove_buf values;
+    struct cove_tx tx;
+    int err = cove_repo_self(k->repo, txn, doc, &self);
+
+    cove_buf_init(&values, &k->heap.alloc);
+    for (uint32_t i = 0; i < in.count && err == 0; i++) {
+        err = cove_buf_append(&values, some_text(h, k));
+    }
+    in.content = cove_buf_bytes(&values);
+    cove_compose_init(&compose, &k->heap.alloc);
+    if (err == 0) {
+        cove_compose_start(&compose, doc->state.seq, &self);
+        err = cove_compose_remove(&compose, COVE_SEQ_ELEMENTS, at, remove);
+    }
+    if (err == 0) {
+        err = cove_compose_insert(&compose, &in);
+    }
+    if (err == 0) {
+        err = cove_compose_take(&compose, &k->arena, &tx);
+        tx.epoch_inherited = tx.auth_inherited = true;
+    }
+    err = err != 0 ? err : cove_repo_append(k->repo, txn, doc, &tx, &k->diag);
+    ck_assert_msg(err == 0, "list: %d %s", err, k->diag.text);
+    cove_compose_clear(&compose);
+    cove_buf_clear(&values);
+}
+
 static void act_write(struct history *h)
 {
     struct kit *k = &h->kits[below(h, TWIN)];
@@ -183,6 +224,8 @@ static void act_write(struct history *h)
 
         if (h->type == COVE_DOC_COTEXT) {
             write_text(h, k, txn, &doc);
+        } else if (h->type == COVE_DOC_COLIST) {
+            write_list(h, k, txn, &doc);
         } else if (h->type == COVE_DOC_COMAP && below(h, 4) == 0 &&
                    doc.state.native_count > 0) {
             err = write_copy(h, k, txn, &doc);
@@ -352,6 +395,40 @@ static void assert_same_copies(const struct cove_state *a,
     }
 }
 
+/* All elements, tombstones too, in their order, and what they are: however they
+ * lie in pieces. */
+static struct cove_hash seq_sum(const struct cove_seq *seq)
+{
+    struct cove_hasher elements, contents;
+    struct cove_seq_piece piece;
+    struct cove_seq_walk walk;
+    struct cove_hash sum;
+
+    cove_hasher_init(&elements, "test/elements");
+    cove_hasher_init(&contents, "test/contents");
+    ck_assert_int_eq(cove_seq_walk_all(seq, &walk), 0);
+    while (cove_seq_next(&walk, &piece)) {
+        for (uint32_t i = 0; i < piece.count; i++) {
+            uint64_t each[3] = {piece.first.n + i, piece.deleted, piece.hlc};
+
+            cove_hasher_add(&elements, cove_bytes(each, sizeof(each)));
+            cove_hasher_add(&elements, piece.type);
+        }
+        cove_hasher_add(&contents, piece.content);
+    }
+    sum = cove_hasher_end(&contents);
+    cove_hasher_add(&elements, cove_bytes(sum.b, sizeof(sum.b)));
+    return cove_hasher_end(&elements);
+}
+
+static void assert_same_seq(const struct cove_state *a,
+                            const struct cove_state *b)
+{
+    struct cove_hash one = seq_sum(a->seq), two = seq_sum(b->seq);
+
+    ck_assert_mem_eq(&one, &two, sizeof(one));
+}
+
 /* What the record keeps of the newest write. */
 static void assert_same_count(struct history *h, int a, int b)
 {
@@ -392,9 +469,10 @@ static void assert_same(struct history *h, int a, int b)
         ck_assert_mem_eq(&x.state.natives[i].epoch, &y.state.natives[i].epoch,
                          sizeof(x.state.natives[i].epoch));
     }
-    if (h->type == COVE_DOC_COTEXT) {
-        ck_assert_str_eq(kit_text(&h->kits[a], &h->doc, &kit_main),
-                         kit_text(&h->kits[b], &h->doc, &kit_main));
+    if (h->type == COVE_DOC_COTEXT || h->type == COVE_DOC_COLIST) {
+        x = look(h, a);
+        y = look(h, b);
+        assert_same_seq(&x.state, &y.state);
     }
     assert_same_count(h, a, b);
 }
