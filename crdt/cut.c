@@ -235,6 +235,18 @@ bool cove_cut_is(struct cove_bytes in)
     return in.len > 0 && in.at[0] == (0x80 | CUT_ITEMS);
 }
 
+bool cove_cut_document(struct cove_bytes in, struct cove_id *out)
+{
+    static const uint8_t begin[] = {0x80 | CUT_ITEMS, 0x58, sizeof(*out)};
+
+    if (in.len < sizeof(begin) + sizeof(*out) ||
+        memcmp(in.at, begin, sizeof(begin)) != 0) {
+        return false;
+    }
+    memcpy(out->b, in.at + sizeof(begin), sizeof(out->b));
+    return true;
+}
+
 /* --- what it says */
 
 const struct cove_cut_row *cove_cut_row_of(

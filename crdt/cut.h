@@ -49,6 +49,8 @@ COVE_MUST_CHECK int cove_cut_encode(const struct cove_cut *cut,
                                     struct cove_buf *out);
 /* Is it a cut's item, and not a batch's or a group's? */
 bool cove_cut_is(struct cove_bytes in);
+/* Only look at the document that it names; false where it is none. */
+bool cove_cut_document(struct cove_bytes in, struct cove_id *out);
 /* Form, limits, sessions and signature; what the state says is not looked at.
  * Rows in the arena, the state borrowed. Errors: COVE_EFORMAT, COVE_ELIMIT,
  * COVE_EHASH (a session is not of its device and salt), COVE_ESIGNATURE,

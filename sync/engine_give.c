@@ -7,8 +7,13 @@
  * it) and while little enough is queued. Answers to knows go before what is
  * told. A job remembers where in a document it stands, so that a document of
  * any size goes piece by piece, each read in a transaction of its own.
+ *
+ * Of a session whose beginning was cut off, who lacks a part of that gets the
+ * document's cut in its place, and then the batches from there on. A message
+ * that is not full yet has room for one: 256 KiB and COVE_MAX_CUT.
  */
 #include "core/planted.h"
+#include "crdt/repo_cut.h"
 #include "sync/engine_internal.h"
 
 void conn_give_init(struct cove_conn *conn)
@@ -287,6 +292,37 @@ static uint32_t job_lack(struct cove_reader *walk,
     return 0;
 }
 
+/* The document's cut goes once in an answer, and again where it was cut
+ * further meanwhile. */
+static int job_cut(struct cove_conn *conn, struct cove_store_txn *txn,
+                   struct give_job *job, cove_num num,
+                   const struct cove_doc_outline *outline)
+{
+    struct cove_engine *engine = conn->engine;
+    struct cove_bytes cut;
+    uint64_t txs = 0;
+    int err;
+
+    for (size_t i = 0; i < outline->session_count; i++) {
+        txs += outline->sessions[i].base;
+    }
+    if (txs == job->cut && !COVE_PLANTED("cut-sent-again")) {
+        return 0;
+    }
+    if (give_is_full(conn)) {
+        return COVE_EGAP;
+    }
+    err = cove_repo_cut_read(engine->opt.repo, txn, num, &engine->arena, &cut);
+    if (err == 0) {
+        err = cove_message_add_bytes(&conn->give.batches, cut);
+    }
+    if (err == 0) {
+        job->cut = txs;
+        job->sent = true;
+    }
+    return err == COVE_ENOTFOUND ? COVE_ECORRUPT : err;
+}
+
 static int job_sessions(struct cove_conn *conn, struct cove_store_txn *txn,
                         struct give_job *job, cove_num num,
                         const struct cove_doc_outline *outline)
@@ -306,15 +342,22 @@ static int job_sessions(struct cove_conn *conn, struct cove_store_txn *txn,
             }
             from = order == 0 ? job->from : from;
         }
-        if (from >= session->len) {
+
+        int err = 0;
+
+        if (from < session->base) {
+            err = job_cut(conn, txn, job, num, outline);
+            from = session->base;
+        }
+        if (err == 0 && from >= session->len) {
             continue;
         }
-        job->started = job->sent = true;
-        job->session = session->session;
-
-        int err = give_session(conn, txn, num, session, &from);
-
-        job->from = from;
+        if (err == 0) {
+            job->started = job->sent = true;
+            job->session = session->session;
+            err = give_session(conn, txn, num, session, &from);
+            job->from = from;
+        }
         if (err != 0 ||
             (from < session->len && !COVE_PLANTED("answer-cut-short"))) {
             return err != 0 ? err : COVE_EGAP; /* the rest comes later */

@@ -26,6 +26,8 @@ struct give_job { /* a document on its way out */
     struct cove_session_id session; /* at this session … */
     uint32_t from;                  /* … from this index on */
     bool sent;
+    uint64_t cut; /* so many transactions does the cut that was sent stand for
+                   */
     size_t bytes; /* of batches, so far */
 };
 
@@ -76,7 +78,8 @@ COVE_MUST_CHECK int conn_pump(struct cove_conn *conn);
 bool give_is_full(const struct cove_conn *conn);
 COVE_MUST_CHECK int give_header(struct cove_conn *conn,
                                 struct cove_bytes header);
-/* Add a session's log from *from on, until its end or until it is enough. */
+/* Add a session's log from *from on, until its end or until it is enough. From
+ * no earlier than where it begins here: session->base. */
 COVE_MUST_CHECK int give_session(struct cove_conn *conn,
                                  struct cove_store_txn *txn, cove_num num,
                                  const struct cove_doc_session *session,

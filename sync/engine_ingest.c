@@ -1,4 +1,4 @@
-/* engine_ingest.c: headers and batches that a peer sent.
+/* engine_ingest.c: headers, batches and cuts that a peer sent.
  *
  * The repo judges each of them; this file says what its verdict means for the
  * peer. What is only early (no header yet, a gap) is asked for. What is wrong
@@ -12,9 +12,11 @@
  * is asked for once more, from its beginning, before anybody is blamed.
  *
  * A document whose owner is not held cannot be served to anybody. It is noted
- * under its owner; when that arrives, the document is told as if it were new.
+ * under its owner; when that arrives, the document is told as if it were new,
+ * and asked for: a cut of it cannot be judged before.
  */
 #include "core/planted.h"
+#include "crdt/repo_cut.h"
 #include "sync/engine_internal.h"
 
 struct ingest {
@@ -174,8 +176,12 @@ static int orphan_adopt(struct ingest *in, const struct cove_id *id)
         err = cove_repo_load(repo, in->engine->txn, num, &in->engine->arena,
                              &doc, NULL);
     }
-    /* It may turn out to have been removed. */
-    return err == COVE_ENOTFOUND || err == COVE_EREMOVED ? 0 : err;
+    if (err == COVE_ENOTFOUND || err == COVE_EREMOVED) {
+        return 0; /* it may turn out to have been removed */
+    }
+    return err != 0 || !cove_refused_has(&in->conn->peer->here, id)
+               ? err
+               : take_again(in->conn, id);
 }
 
 static int orphans_adopt(struct ingest *in, const struct cove_id *owner)
@@ -324,24 +330,31 @@ static int ingest_header(struct ingest *in, struct cove_bytes bytes)
     }
 }
 
+/* So many bytes brought something new. */
+static int ingest_added(struct ingest *in, const struct cove_id *id,
+                        cove_num num, size_t bytes)
+{
+    struct cove_conn *conn = in->conn;
+    int err = engine_guest_record(conn);
+
+    if (err != 0) {
+        return ingest_fatal(in, err);
+    }
+    ingest_use(in, 0, bytes); /* of its quota */
+    conn->take.fresh = true;
+    if ((in->first_new == 0 || num < in->first_new) &&
+        memcmp(&in->last, id, sizeof(in->last)) != 0) {
+        conn->documents_in++;
+        in->last = *id;
+    }
+    return 0;
+}
+
 static int ingest_taken(struct ingest *in, const struct cove_batch *batch,
                         const struct cove_ingest_result *result)
 {
     struct cove_conn *conn = in->conn;
 
-    if (result->added > 0) {
-        int err = engine_guest_record(conn);
-
-        if (err != 0) {
-            return ingest_fatal(in, err);
-        }
-        conn->take.fresh = true;
-        if ((in->first_new == 0 || result->num < in->first_new) &&
-            memcmp(&in->last, &batch->document, sizeof(in->last)) != 0) {
-            conn->documents_in++;
-            in->last = batch->document;
-        }
-    }
     if (result->removed) {
         char text[COVE_ID_TEXT_MAX];
 
@@ -387,11 +400,71 @@ static int ingest_verdict(struct ingest *in, const struct cove_batch *batch,
     case COVE_EFORK:
     case COVE_EDENIED:
     case COVE_ENEWER:
+    case COVE_ECUT:
         return ingest_refuse(in, &batch->document, err, false);
     default:
         return ingest_fatal(in, err);
     }
 }
+
+/* --- a cut */
+
+/* Without the owner nobody can say who may cut: it is on the list of what this
+ * store lacks until that comes. */
+static int cut_verdict(struct ingest *in, const struct cove_id *id, int err)
+{
+    switch (err) {
+    case COVE_ENOTFOUND:
+        return take_miss(in->conn, id);
+    case COVE_EREMOVED:
+        return 0;
+    case COVE_EDENIED:
+    case COVE_EFORMAT:
+    case COVE_EHASH:
+    case COVE_ESIGNATURE:
+    case COVE_ELIMIT:
+    case COVE_ERESERVED:
+        return ingest_refuse(in, id, err, true);
+    case COVE_EGAP:
+    case COVE_EFORK:
+    case COVE_ECUT:
+    case COVE_ECLOCK:
+    case COVE_EUNSUPPORTED:
+    case COVE_ENEWER:
+        return ingest_refuse(in, id, err, false);
+    default:
+        return ingest_fatal(in, err);
+    }
+}
+
+static int ingest_cut(struct ingest *in, struct cove_bytes bytes)
+{
+    struct cove_engine *engine = in->engine;
+    struct cove_ingest_result result;
+    struct cove_id id;
+    uint32_t number = 0;
+
+    if (!cove_cut_document(bytes, &id)) {
+        return ingest_refuse(in, NULL, COVE_EFORMAT, true);
+    }
+    if (!ingest_fits(in, 0, bytes.len)) {
+        return ingest_refuse(in, &id, COVE_ELIMIT, false);
+    }
+
+    int err = engine_guest_number(in->conn, &number);
+
+    if (err != 0) {
+        return ingest_fatal(in, err);
+    }
+    err = cove_repo_cut_take(engine->opt.repo, engine->txn, bytes, number,
+                             &result, &in->diag);
+    if (err != 0) {
+        return cut_verdict(in, &id, err);
+    }
+    return result.added > 0 ? ingest_added(in, &id, result.num, bytes.len) : 0;
+}
+
+/* --- the others among the batches */
 
 /* Item n, a group, is for the batches behind it; its bytes lie in the message.
  */
@@ -427,6 +500,9 @@ static int ingest_batch(struct ingest *in, size_t n, struct cove_bytes bytes)
     if (cove_group_is(bytes)) {
         return ingest_group(in, n, bytes);
     }
+    if (cove_cut_is(bytes)) {
+        return ingest_cut(in, bytes);
+    }
     err = cove_batch_decode(bytes, &engine->arena, &batch, &in->diag);
     if (err != 0) {
         return err == COVE_ENOMEM ? err : ingest_refuse(in, NULL, err, true);
@@ -448,10 +524,10 @@ static int ingest_batch(struct ingest *in, size_t n, struct cove_bytes bytes)
     if (err != 0) {
         return ingest_verdict(in, &batch, err);
     }
-    if (result.added > 0) {
-        ingest_use(in, 0, bytes.len);
-    }
     err = ways_taken(in->conn, &batch.document, result.added > 0);
+    if (err == 0 && result.added > 0) {
+        err = ingest_added(in, &batch.document, result.num, bytes.len);
+    }
     return err == 0 ? ingest_taken(in, &batch, &result) : err;
 }
 

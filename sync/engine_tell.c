@@ -108,7 +108,8 @@ static int tell_push(struct cove_conn *conn, struct cove_store_txn *txn,
     uint32_t from = change->from;
     int err = 0;
 
-    /* It may be new: the peer may lack the header. */
+    /* It may be new: the peer may lack the header. What was cut off since is
+     * not there to be pushed: the peer asks, and gets the cut where it must. */
     if (from == 0) {
         err = give_header(conn, outline->header_bytes);
     }
@@ -116,7 +117,8 @@ static int tell_push(struct cove_conn *conn, struct cove_store_txn *txn,
         const struct cove_doc_session *session = &outline->sessions[i];
 
         if (memcmp(&session->session, &change->session,
-                   sizeof(session->session)) == 0) {
+                   sizeof(session->session)) == 0 &&
+            from >= session->base) {
             err = give_session(conn, txn, change->num, session, &from);
         }
     }

@@ -4,6 +4,7 @@
 #include "sync/verify.h"
 
 #include "crdt/batch.h"
+#include "crdt/cut.h"
 
 #define VERIFY_FAILURES 64 /* after so many it is not worth going on */
 
@@ -20,6 +21,12 @@ struct cove_verify {
     struct verify_item items[]; /* of its batches */
 };
 
+/* A cut ends with a signature, too; that is verified where it is taken. */
+static bool verify_alone(struct cove_bytes bytes)
+{
+    return !cove_cut_is(bytes) && cove_batch_is_alone(bytes);
+}
+
 bool cove_verify_pays(const struct cove_message *content, size_t least)
 {
     struct cove_reader walk = cove_message_walk(&content->batches);
@@ -28,7 +35,7 @@ bool cove_verify_pays(const struct cove_message *content, size_t least)
 
     for (size_t i = 0; i < content->batches.count; i++) {
         (void)cove_message_next_bytes(&walk, &bytes);
-        count += cove_batch_is_alone(bytes);
+        count += verify_alone(bytes);
     }
     return count >= least;
 }
@@ -127,7 +134,7 @@ void cove_verify_run(struct cove_verify *verify, size_t part)
         item->holds = cove_group_is(bytes)
                           ? verify_group(bytes)
                           : verify_batch(bytes, &arena, &roots, &item->head);
-        failures += !item->holds && cove_batch_is_alone(bytes);
+        failures += !item->holds && verify_alone(bytes);
     }
     cove_arena_clear(&arena);
 }
