@@ -276,7 +276,7 @@ void device_restore(struct world *world, unsigned index)
     if (peer->backup == NULL) {
         return;
     }
-    world->restored = true;
+    world->restored = peer->restored = true;
     device_crash(world, index);
     for (unsigned i = peer->backup_ops; i < world->op_count; i++) {
         world->ops[i].unsure =

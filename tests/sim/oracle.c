@@ -165,14 +165,6 @@ bool oracle_at_rest(struct world *world)
 
 /* --- the naive fold: all shown ops of a document, and the greatest of them */
 
-struct fold_op {
-    struct cove_op_id rank; /* of a copy: its origin's */
-    struct cove_op_id id;
-    bool copy, deleted;
-    char reg[8];
-    uint64_t value;
-};
-
 struct fold_tx {
     struct cove_session_id session;
     uint32_t index;
@@ -186,7 +178,7 @@ struct fold {
     struct cove_arena arena;
     struct fold_tx *txs;
     unsigned tx_count;
-    struct fold_op *ops; /* of a map: each transaction has one */
+    struct sim_map_op *ops; /* of a map: each transaction has one */
     unsigned count;
 };
 
@@ -230,22 +222,18 @@ uint64_t oracle_what(const struct cove_tx *tx)
     return what;
 }
 
-static void fold_op(struct fold *fold, const struct cove_log_entry *entry,
-                    const struct cove_tx *tx)
+void oracle_map_op(const struct cove_tx *tx, const struct cove_op_id *id,
+                   struct sim_map_op *out)
 {
-    struct fold_op *op = &fold->ops[fold->count++];
     struct cove_hash hash = cove_hash("sim/value", tx->ops[0].value);
 
-    memset(op, 0, sizeof(*op));
-    op->id.hlc = tx->hlc;
-    op->id.device = entry->session->device;
-    op->id.session = entry->session->session;
-    op->id.tx = entry->index;
-    op->copy = tx->kind == COVE_TX_COPY;
-    op->rank = op->copy ? tx->ops[0].origins[0].id : op->id;
-    op->deleted = tx->ops[0].deleted;
-    memcpy(op->reg, tx->ops[0].reg.at, tx->ops[0].reg.len);
-    memcpy(&op->value, hash.b, sizeof(op->value));
+    memset(out, 0, sizeof(*out));
+    out->id = *id;
+    out->copy = tx->kind == COVE_TX_COPY;
+    out->rank = out->copy ? tx->ops[0].origins[0].id : out->id;
+    out->deleted = tx->ops[0].deleted;
+    memcpy(out->reg, tx->ops[0].reg.at, tx->ops[0].reg.len);
+    memcpy(&out->value, hash.b, sizeof(out->value));
 }
 
 static int fold_log(void *ctx, const struct cove_log_entry *entry)
@@ -267,7 +255,12 @@ static int fold_log(void *ctx, const struct cove_log_entry *entry)
     note->index = entry->index;
     note->what = oracle_what(&tx);
     if (map) {
-        fold_op(fold, entry, &tx);
+        const struct cove_op_id id = {.hlc = tx.hlc,
+                                      .device = entry->session->device,
+                                      .session = entry->session->session,
+                                      .tx = entry->index};
+
+        oracle_map_op(&tx, &id, &fold->ops[fold->count++]);
     }
     if (!entry->shown) {
         world_fail(fold->world, "peer %u does not show a transaction",
@@ -276,7 +269,43 @@ static int fold_log(void *ctx, const struct cove_log_entry *entry)
     return 0;
 }
 
-static bool fold_greater(const struct fold_op *a, const struct fold_op *b)
+/* What a session's cut stands for is what was written before it. */
+static void fold_cut(struct fold *fold, const struct cove_doc_session *session)
+{
+    const struct world *world = fold->world;
+    uint32_t found = 0;
+
+    for (unsigned i = 0; i < world->op_count; i++) {
+        const struct sim_op *op = &world->ops[i];
+
+        if (op->doc == fold->doc && op->index < session->base &&
+            memcmp(&op->session, &session->session, sizeof(op->session)) == 0) {
+            fold->txs[fold->tx_count++] =
+                (struct fold_tx){op->session, op->index, op->what};
+            fold->ops[fold->count++] = op->map;
+            found++;
+        }
+    }
+    if (found != session->base) {
+        world_fail(fold->world,
+                   "peer %u has a cut for %u transactions, of which %u were "
+                   "written",
+                   fold->peer->index, (unsigned)session->base, (unsigned)found);
+    }
+}
+
+static void fold_cuts(struct fold *fold, const struct cove_doc *doc)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < doc->session_count; i++) {
+        any = any || doc->sessions[i].base > 0;
+        fold_cut(fold, &doc->sessions[i]);
+    }
+    fold->world->cut_checked += any;
+}
+
+static bool fold_greater(const struct sim_map_op *a, const struct sim_map_op *b)
 {
     int order = cove_op_id_compare(&a->rank, &b->rank);
 
@@ -289,7 +318,7 @@ static void fold_winners(struct fold *fold, const struct cove_doc *doc)
         struct cove_bytes reg = cove_bytes_text(fold->ops[i].reg);
         const struct cove_native *native = NULL;
         const struct cove_copy *copy = NULL;
-        const struct fold_op *best = &fold->ops[i];
+        const struct sim_map_op *best = &fold->ops[i];
         uint64_t value = 0;
 
         for (unsigned k = 0; k < fold->count; k++) {
@@ -457,6 +486,7 @@ static void check_held(struct fold *fold, struct cove_store_txn *txn,
                    fold->doc);
         return;
     }
+    fold_cuts(fold, &doc);
     *digest = cove_doc_digest(&doc, &fold->arena);
     if (doc.header.type == COVE_DOC_COMAP) {
         fold_winners(fold, &doc);

@@ -16,7 +16,7 @@ static struct world world;
 struct sim_totals {
     unsigned passed, failed;
     uint64_t ops, documents, handshakes, acks, bytes, removed, gone, packed,
-        verified;
+        verified, cut, cut_checked;
 };
 
 static void sim_seed(uint64_t seed, struct sim_totals *totals)
@@ -33,6 +33,8 @@ static void sim_seed(uint64_t seed, struct sim_totals *totals)
     totals->gone += world.gone_checked;
     totals->packed += world.packed;
     totals->verified += world.verified;
+    totals->cut += world.cut;
+    totals->cut_checked += world.cut_checked;
     if (held && (seed % 100 == 0 || seed % 100 == 52)) {
         held = world_run(&world, seed, false);
         if (held && world.trace != trace) {
@@ -87,6 +89,9 @@ int main(int argc, char **argv)
            (unsigned long long)totals.removed, (unsigned long long)totals.gone,
            (unsigned long long)totals.packed,
            (unsigned long long)totals.verified);
+    printf("# %llu histories cut off, %llu documents found with a cut\n",
+           (unsigned long long)totals.cut,
+           (unsigned long long)totals.cut_checked);
     printf("%u passed, %u failed\n", totals.passed, totals.failed);
     return totals.failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,7 +1,9 @@
-/* upkeep.c: what the users do beside writing: they remove documents, and their
- * devices pack logs. In some worlds only, so that the seeds of others stay what
- * they were. */
+/* upkeep.c: what the users do beside writing: they remove documents and cut
+ * histories off, and their devices pack logs. In some worlds only, so that the
+ * seeds of others stay what they were. */
+#include "core/hlc.h"
 #include "crdt/repo_compact.h"
+#include "crdt/repo_cut.h"
 #include "crdt/repo_gone.h"
 #include "tests/sim/world.h"
 
@@ -99,4 +101,65 @@ void device_pack(struct world *world, unsigned peer_at)
         }
     }
     device_must(world, peer_at, err == COVE_ENOTFOUND ? 0 : err, "pack");
+}
+
+/* By age, by size, or by both. */
+static struct cove_cut_rule upkeep_rule(struct sim_peer *peer)
+{
+    struct sim_random *r = &peer->world->random;
+    struct cove_cut_rule rule = {.bytes = UINT64_MAX};
+    unsigned kind = random_below(r, 3);
+
+    if (kind != 0) {
+        rule.before =
+            cove_hlc_of_ms(device_now(peer) - (int64_t)random_below(r, 8000));
+    }
+    if (kind != 1) {
+        rule.bytes = random_below(r, 8000);
+    }
+    return rule;
+}
+
+static int upkeep_cut(struct sim_peer *peer, const struct cove_id *id,
+                      const struct cove_cut_rule *rule)
+{
+    struct cove_store_txn *txn;
+    struct cove_cut_result result;
+    struct cove_diag diag = {0};
+    cove_num num;
+    int err = upkeep_begin(peer, true, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    err = cove_repo_find(peer->repo, txn, id, &num);
+    if (err == 0) {
+        err = cove_repo_cut(peer->repo, txn, num, rule, false, &result, &diag);
+    }
+    err = upkeep_end(txn, err);
+    peer->world->cut += err == 0;
+    return err == COVE_ENOTFOUND || err == COVE_EUNSUPPORTED ? 0 : err;
+}
+
+/* A group has one admin, so no two cuts part. One whose store was put back does
+ * not know any more how it cut before. */
+void device_cut(struct world *world, unsigned group)
+{
+    unsigned admin = world->groups[group].admin;
+    struct sim_peer *peer = &world->peers[admin];
+
+    if (!peer->up || peer->restored) {
+        return;
+    }
+    device_must(world, admin, cove_engine_flush(peer->engine, world->now_ms),
+                "flush");
+    for (unsigned i = 0; i < world->doc_count; i++) {
+        const struct sim_doc *doc = &world->docs[i];
+
+        if (doc->group == group && random_chance(&world->random, 50)) {
+            const struct cove_cut_rule rule = upkeep_rule(peer);
+
+            device_must(world, admin, upkeep_cut(peer, &doc->id, &rule), "cut");
+        }
+    }
 }

@@ -92,6 +92,7 @@ void device_group(struct world *world, unsigned index, unsigned members,
     uint8_t nonce[16];
     struct cove_buf map;
 
+    group->admin = index;
     group->members = members | 1u << index;
     group->writers = writers | 1u << index;
     cove_buf_init(&map, &world->heap.alloc);
@@ -127,8 +128,9 @@ static void device_new_document(struct world *world, struct sim_peer *peer)
     unsigned at = random_below(&world->random, world->group_count);
     struct sim_group *group = &world->groups[at];
     struct sim_doc *doc = &world->docs[world->doc_count];
-    struct cove_header header = {.type = types[random_below(&world->random, 7)],
-                                 .has_owner = true};
+    struct cove_header header = {
+        .type = types[random_below(&world->random, world->cuts ? 6 : 7)],
+        .has_owner = true};
     uint8_t nonce[16];
     uint8_t unique[2] = {0x61, (uint8_t)('a' + world->doc_count % 26)};
 
@@ -164,7 +166,7 @@ static int device_value(struct world *world, struct cove_arena *arena,
     char text[2000];
     size_t len;
 
-    if (!random_chance(&world->random, 20)) {
+    if (!random_chance(&world->random, world->cuts ? 50 : 20)) {
         return cove_value_of_int(arena, (int64_t)random_next(&world->random),
                                  out);
     }
@@ -208,10 +210,13 @@ static bool device_origin(struct sim_peer *peer, struct cove_store_txn *txn,
         &world->random, (unsigned)doc->state.native_count)];
     find.id = &native->id;
     if (cove_repo_log(doc->repo, txn, doc, device_find_tx, &find) != 0 ||
-        !find.found) {
+        (!find.found && !world->cuts)) {
         device_must(world, peer->index, COVE_ECORRUPT,
                     "the log lacks what the state shows");
         return false;
+    }
+    if (!find.found) {
+        return false; /* it was cut off */
     }
     origin->reg = native->reg;
     origin->id = native->id;
@@ -241,6 +246,14 @@ static void device_note(struct world *world, struct sim_peer *peer,
     note->doc = doc_at;
     note->peer = peer->index;
     note->what = oracle_what(tx);
+    if (doc->header.type == COVE_DOC_COMAP) {
+        const struct cove_op_id id = {.hlc = tx->hlc,
+                                      .device = peer->device,
+                                      .session = note->session,
+                                      .tx = note->index};
+
+        oracle_map_op(tx, &id, &note->map);
+    }
     naive_note(naive, &note->session, &peer->device, tx);
     if (naive->txs[naive->count - 1].index != note->index) {
         world_fail(world, "peer %u wrote number %u, not %u, of its session",
@@ -456,7 +469,7 @@ static void device_write_some(struct world *world, struct sim_peer *peer,
         device_must(world, peer->index, err, "begin");
         return;
     }
-    if (random_chance(&world->random, 10)) {
+    if (random_chance(&world->random, world->cuts ? 80 : 10)) {
         count += random_below(&world->random, 20);
     }
     cove_arena_init(&arena, &world->heap.alloc);
@@ -505,7 +518,8 @@ void device_write(struct world *world, unsigned index)
     /* The app shares the loop, and the store has one writer. */
     device_must(world, index, cove_engine_flush(peer->engine, world->now_ms),
                 "flush");
-    if (world->doc_count == 0 || random_chance(&world->random, 20)) {
+    if (world->doc_count == 0 ||
+        random_chance(&world->random, world->cuts ? 8 : 20)) {
         device_new_document(world, peer);
     } else {
         unsigned at =
@@ -523,6 +537,9 @@ void device_write(struct world *world, unsigned index)
         }
         if (world->packs && random_chance(&world->random, 30)) {
             device_pack(world, index);
+        }
+        if (world->cuts && random_chance(&world->random, 40)) {
+            device_cut(world, random_below(&world->random, world->group_count));
         }
     }
     if (random_chance(&world->random, 50)) {

@@ -363,12 +363,14 @@ static void world_schedule(struct world *world)
 {
     struct sim_random *r = &world->random;
     unsigned span = 5000 + random_below(r, 20000);
-    unsigned writes = 5 + random_below(r, 60);
-    unsigned late =
-        random_chance(r, 30) ? random_below(r, world->peer_count) : SIM_PEERS;
+    unsigned writes = (world->cuts ? 40 : 5) + random_below(r, 60);
+    unsigned late = random_chance(r, world->cuts ? 60 : 30)
+                        ? random_below(r, world->peer_count)
+                        : SIM_PEERS;
 
     for (unsigned i = 0; i < world->peer_count; i++) {
-        world_at(world, i == late ? span / 2 : 0, SIM_START, i, 0);
+        world_at(world, i == late ? span / (world->cuts ? 1 : 2) : 0, SIM_START,
+                 i, 0);
         for (unsigned k = 0; k < world->peer_count; k++) {
             if (world->edges[i] >> k & 1) {
                 world_at(world, random_below(r, 500), SIM_DIAL, i, k);
@@ -385,7 +387,7 @@ static void world_schedule(struct world *world)
         world_at(world, 1 + at, SIM_WRITE, random_below(r, world->peer_count),
                  0);
     }
-    if (random_chance(r, 15)) {
+    if (random_chance(r, world->cuts ? 40 : 15)) {
         unsigned at = random_below(r, span);
         unsigned peer = random_below(r, world->peer_count);
 
@@ -474,6 +476,7 @@ bool world_run(struct world *world, uint64_t seed, bool verbose)
     world->seed = seed;
     world->removes = seed % 4 == 3;
     world->packs = seed % 3 == 1;
+    world->cuts = seed % 13 < 4;
     world->threads = seed % 5 == 2;
     world->beside.state = seed;
     world->wants = seed % 11 < 3;

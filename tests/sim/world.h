@@ -105,6 +105,7 @@ struct sim_peer {
     struct cove_repo *witness; /* of the oracle; stays open */
     struct cove_repo *repo;
     struct cove_engine *engine;
+    bool restored;     /* by now its store was another one */
     unsigned fault_in; /* calls of the store until one fails; 0: none */
     bool faulty;       /* one has failed in this event */
     uint64_t tick_ms;  /* the tick that is due, or UINT64_MAX */
@@ -118,6 +119,7 @@ struct sim_peer {
 
 struct sim_group {
     struct cove_id id;
+    unsigned admin;   /* who made it: it has one */
     unsigned members; /* bits: may read */
     unsigned writers; /* bits: of them, may write */
 };
@@ -132,12 +134,21 @@ struct sim_doc {
     struct naive naive; /* what is written to it, and never was taken back */
 };
 
+struct sim_map_op {         /* the one of a map's transaction */
+    struct cove_op_id rank; /* of a copy: its origin's */
+    struct cove_op_id id;
+    bool copy, deleted;
+    char reg[8];
+    uint64_t value; /* a hash */
+};
+
 struct sim_op { /* what was written and committed */
     unsigned doc, peer;
     struct cove_session_id session;
     uint32_t index;
     bool unsure;   /* behind a backup that was put back: may be gone */
     uint64_t what; /* a hash of the ops */
+    struct sim_map_op map;
 };
 
 struct world {
@@ -159,6 +170,7 @@ struct world {
     bool busy;     /* all write the same few documents */
     bool removes;  /* documents are removed, too */
     bool packs;    /* logs are packed */
+    bool cuts;     /* histories are cut off */
     bool threads;  /* signatures are verified beside */
     struct sim_random beside; /* of that, so that it changes no other seed */
     bool wants;   /* peers do not want everything, and change their minds */
@@ -177,6 +189,7 @@ struct world {
     struct sim_op *ops;
     unsigned op_count;
     unsigned handshakes, acks_checked, removed, packed, gone_checked, verified;
+    unsigned cut, cut_checked;
     uint64_t trace; /* a hash of everything that happened */
     bool verbose;
     bool failed;
@@ -238,6 +251,8 @@ void device_group(struct world *world, unsigned peer, unsigned members,
 void device_remove(struct world *world, unsigned peer_at, unsigned doc_at);
 /* Pack all that can be. */
 void device_pack(struct world *world, unsigned peer_at);
+/* A group's admin cuts histories of its documents off. */
+void device_cut(struct world *world, unsigned group);
 
 /* wants.c */
 void device_want(struct world *world, unsigned peer, unsigned other);
@@ -264,6 +279,9 @@ void calm_check(struct world *world);
 bool edge_is(const struct world *world, unsigned a, unsigned b);
 /* A hash of all that a transaction's ops say. */
 uint64_t oracle_what(const struct cove_tx *tx);
+/* What a map's transaction says. */
+void oracle_map_op(const struct cove_tx *tx, const struct cove_op_id *id,
+                   struct sim_map_op *out);
 /* Whatever a peer has acknowledged is in its store now. */
 void oracle_acks(struct world *world, unsigned peer);
 bool oracle_at_rest(struct world *world);

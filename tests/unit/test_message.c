@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/limits.h"
+#include "crdt/cut.h"
 #include "sync/message.h"
 #include "tests/unit/vectors.h"
 
@@ -101,6 +102,36 @@ static void example(char *text, size_t cap, const char *title)
     cove_message_list_reset(&list);
 }
 
+static void example_cut(char *text, size_t cap)
+{
+    struct cove_cut_row row = {.len = 300, .last_hlc = 114688000000000000};
+    struct cove_cut cut = {.document = id_of(0xd0),
+                           .made_ms = 1781536000000,
+                           .rows = &row,
+                           .row_count = 1,
+                           .state = cove_bytes_text("state")};
+    struct cove_message_list batches, none;
+    struct cove_buf bytes;
+
+    memset(cut.device.b, 0xde, sizeof(cut.device.b));
+    memset(cut.signature.b, 0x51, sizeof(cut.signature.b));
+    memset(row.session.b, 0x5e, sizeof(row.session.b));
+    memset(row.device.b, 0xdf, sizeof(row.device.b));
+    memset(row.salt, 0x5a, sizeof(row.salt));
+    row.head = hash_of(0x4e);
+    cove_buf_init(&bytes, &cove_alloc_libc);
+    cove_message_list_init(&batches, &cove_alloc_libc);
+    cove_message_list_init(&none, &cove_alloc_libc);
+    ck_assert_int_eq(cove_cut_encode(&cut, &bytes), 0);
+    ck_assert_int_eq(cove_message_add_bytes(&batches, cove_buf_bytes(&bytes)),
+                     0);
+    ck_assert_int_eq(cove_message_put_content(&out, &none, &batches, &none), 0);
+    example(text, cap,
+            "content: the cut of d0…, up to 300 of session 5e…, no batch");
+    cove_message_list_clear(&batches);
+    cove_buf_clear(&bytes);
+}
+
 static void example_lists(char *text, size_t cap)
 {
     struct cove_message_row row = {.len = 3};
@@ -128,6 +159,7 @@ static void example_lists(char *text, size_t cap)
     example(text, cap,
             "content: one header (here the four bytes \"head\"), no batch, d1… "
             "is done");
+    example_cut(text, cap);
     ck_assert_int_eq(cove_message_add_id(&list, &id), 0);
     ck_assert_int_eq(cove_message_put_ack(&out, 1000, &list), 0);
     example(text, cap, "ack: up to 1000, but for d1…");
