@@ -33,8 +33,8 @@ struct cove_cut_result {
  * as it is, and so is one with branches, or with something that is not shown.
  * Errors: COVE_ENOTFOUND (less than COVE_CUT_LEAST would go), COVE_EDENIED
  * (this device is no admin of the owner), COVE_EUNSUPPORTED (such a document,
- * or type), COVE_ELIMIT (what it comes to is too long), COVE_ENOMEM, store
- * errors. */
+ * or type, or more than 32 MiB would stay), COVE_ELIMIT (what it comes to is
+ * too long), COVE_ENOMEM, store errors. */
 COVE_MUST_CHECK int cove_repo_cut(struct cove_repo *repo,
                                   struct cove_store_txn *txn, cove_num num,
                                   const struct cove_cut_rule *rule, bool plan,
@@ -54,7 +54,8 @@ COVE_MUST_CHECK int cove_repo_cut_read(struct cove_repo *repo,
  * the header), COVE_EGAP (the owner is not here), COVE_EDENIED (who signed it
  * is no admin), COVE_EFORK (a session is another one here), COVE_ECUT (the
  * history here was cut at another place), COVE_ECLOCK, COVE_EREMOVED,
- * COVE_EUNSUPPORTED (a document that cannot have one), COVE_ENOMEM. */
+ * COVE_EUNSUPPORTED (of a type that cannot have one, or more than 32 MiB would
+ * stay), COVE_ENOMEM. */
 COVE_MUST_CHECK int cove_repo_cut_take(struct cove_repo *repo,
                                        struct cove_store_txn *txn,
                                        struct cove_bytes in, uint32_t peer,

@@ -97,7 +97,7 @@ static int stretch_add(struct adopt *a, struct adopt_stretch *s,
     }
     a->bytes += tx.len;
     return err == 0 && a->bytes > ADOPT_MOST
-               ? cove_fail(a->work->diag, COVE_ELIMIT,
+               ? cove_fail(a->work->diag, COVE_EUNSUPPORTED,
                            "more than %zu bytes of the history would stay: it "
                            "is left as it is",
                            ADOPT_MOST)

@@ -3,6 +3,7 @@
 #include "sync/engine_internal.h"
 #include "tests/unit/client_kit.h"
 #include "tests/unit/cut_kit.h"
+#include "tests/unit/text_kit.h"
 
 #define WRITES 250
 
@@ -762,6 +763,83 @@ START_TEST(its_bytes_count_for_the_quota)
 }
 END_TEST
 
+/* --- what came before it */
+
+/* Alice writes behind her cut what carol has, who has not the cut; `batches`:
+ * only of sessions that begin behind it. */
+static void give_new_sessions(void)
+{
+    struct cove_doc at = look(&alice, &doc);
+
+    for (size_t i = 0; i < at.session_count; i++) {
+        struct cove_ingest_result result;
+        struct cove_batch batch;
+
+        if (at.sessions[i].base > 0) {
+            continue;
+        }
+        ck_assert_int_eq(kit_read(&alice.kit, &doc, &at.sessions[i].session, 0,
+                                  COVE_MAX_BATCH, &batch),
+                         0);
+        ck_assert_int_eq(kit_ingest(&carol.kit, &batch, 1, &result), 0);
+        ck_assert_uint_gt(result.added, 0);
+    }
+}
+
+START_TEST(a_branch_that_was_here_first_and_began_behind_it_is_no_hindrance)
+{
+    take_group(&carol);
+    take_doc(&carol, 1);
+    write_to(&alice, &doc, WRITES);
+    cut_now(&alice.kit, &doc);
+    kit_set(&alice.kit, &doc, "name", 3);
+    (void)kit_branch(&alice.kit, &doc, &kit_main, "draft");
+    give_new_sessions();
+    ck_assert_uint_eq(look(&carol, &doc).session_count, 1);
+    meet(&alice, &carol);
+    same(&alice, &carol);
+    ck_assert_uint_eq(look(&carol, &doc).session_count, 2);
+}
+END_TEST
+
+START_TEST(a_branch_of_what_it_stands_for_stays)
+{
+    take_group(&carol);
+    take_doc(&carol, 1);
+    write_to(&alice, &doc, WRITES);
+    meet(&alice, &carol);
+    (void)kit_branch(&carol.kit, &doc, &kit_main, "draft");
+    write_to(&alice, &doc, WRITES);
+    cut_now(&alice.kit, &doc);
+    meet(&alice, &carol);
+    same(&alice, &carol);
+    ck_assert_uint_eq(look(&alice, &doc).session_count, 2);
+    meet(&carol, &bob);
+    same(&carol, &bob);
+}
+END_TEST
+
+START_TEST(what_is_held_for_its_time_is_no_hindrance)
+{
+    take_group(&carol);
+    take_doc(&carol, 1);
+    take_group(&bob);
+    take_doc(&bob, 1);
+    write_to(&alice, &doc, WRITES);
+    cut_now(&alice.kit, &doc);
+    bob.kit.env.now_ms += 3600000; /* an hour ahead */
+    kit_set(&bob.kit, &doc, "name", 3);
+    kit_sync(&bob.kit, &carol.kit, &doc);
+    ck_assert(look(&carol, &doc).flags & COVE_DOC_HAS_HELD);
+    kit_sync(&bob.kit, &alice.kit, &doc);
+    meet(&alice, &carol);
+    same(&alice, &carol);
+    pass(3600000);
+    ck_assert_int_eq(kit_get(&carol.kit, &doc, "name"), 3);
+    same(&alice, &carol);
+}
+END_TEST
+
 /* --- two that cannot be one */
 
 /* Alice and carol have a common beginning, then each writes and cuts what the
@@ -885,6 +963,11 @@ int main(void)
     tcase_add_test(wrong,
                    one_whose_owner_is_missing_is_asked_for_when_that_is_here);
     tcase_add_test(wrong, its_bytes_count_for_the_quota);
+    tcase_add_test(
+        wrong,
+        a_branch_that_was_here_first_and_began_behind_it_is_no_hindrance);
+    tcase_add_test(wrong, a_branch_of_what_it_stands_for_stays);
+    tcase_add_test(wrong, what_is_held_for_its_time_is_no_hindrance);
     tcase_add_test(wrong, two_at_once_are_refused_at_both_and_all_else_goes_on);
     tcase_add_test(wrong, a_device_with_everything_brings_both_together);
     suite_add_tcase(suite, tcase);
