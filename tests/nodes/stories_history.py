@@ -205,6 +205,35 @@ def s40_writes_at_a_retired_version_land_after_compaction(cove):
             node.run("check")
 
 
+def s40_writes_at_a_retired_version_land_after_the_history_is_cut_off(cove):
+    """Version 1 is retired and alice cuts the history off, what bob has not
+    heard of, too; bob, away since, wrote at version 1; carol is new."""
+    with story(cove, {"size": TEXT, "note": TEXT}) as s:
+        one, two = s.begin({"size": "120", "note": "a"}, {"size": "7", "note": "b"})
+        s.publish([int_of_text(), {"remove": "note"}], {"size": INTEGER})
+        for start in range(0, 120, 10):         # a log that is worth cutting
+            s.a.set_lines([{"id": d, "set": {"size": start + i}}
+                           for i in range(10) for d in (one, two)], "--as", 2)
+        s.a.run("-y", "migrate", "retire", "Thing", 1)
+        s.a.stop()
+        before = s.a.document(one, 2), s.a.digest()
+        cut = subprocess.run([os.environ["STORE_CUT"], s.a.dir], check=True, capture_output=True)
+        check(int(cut.stdout) >= 2 and s.events(one) == s.events(two) == [], cut.stdout)
+        check((s.a.document(one, 2), s.a.digest()) == before, "a cut changed what is seen")
+        s.edits = {one: [], two: []}            # of what is in the log
+        s.write(s.b, one, 1, size="130", note="late")
+        s.write(s.b, two, 1, note="late, too")
+        s.schemas.pop(1)                        # nobody is to write at it any more
+        s.settle(2)
+        s.shows(one, 2, {"size": 130})          # the newest wins
+        s.shows(two, 2, {"size": 119})
+        for node in s.nodes:
+            check("late" in [e.get("value") for e in node.json("log", one)["events"]],
+                  f"{node.name} lost the note")
+            check("document-refused" not in node.log.read_text("utf-8"), node.name)
+            node.run("check")
+
+
 if __name__ == "__main__":
     sys.exit(main([
         s20_a_device_jumps_from_version_1_to_3,
@@ -215,4 +244,5 @@ if __name__ == "__main__":
         s25_a_reader_sees_version_2_and_writes_nothing,
         s26_an_app_that_expects_what_is_not_here_opens_and_catches_up,
         s38_what_was_invalid_before_is_listed_before_and_left_alone,
-        s40_writes_at_a_retired_version_land_after_compaction]))
+        s40_writes_at_a_retired_version_land_after_compaction,
+        s40_writes_at_a_retired_version_land_after_the_history_is_cut_off]))
