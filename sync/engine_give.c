@@ -306,7 +306,8 @@ static int job_cut(struct cove_conn *conn, struct cove_store_txn *txn,
     for (size_t i = 0; i < outline->session_count; i++) {
         txs += outline->sessions[i].base;
     }
-    if (txs == job->cut && !COVE_PLANTED("cut-sent-again")) {
+    if ((txs == job->cut && !COVE_PLANTED("cut-sent-again")) ||
+        COVE_PLANTED("cut-left-out")) {
         return 0;
     }
     if (give_is_full(conn)) {

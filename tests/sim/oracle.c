@@ -303,6 +303,10 @@ static void fold_cuts(struct fold *fold, const struct cove_doc *doc)
         fold_cut(fold, &doc->sessions[i]);
     }
     fold->world->cut_checked += any;
+    fold->world->cut_taken +=
+        any &&
+        fold->peer->index !=
+            fold->world->groups[fold->world->docs[fold->doc].group].admin;
 }
 
 static bool fold_greater(const struct sim_map_op *a, const struct sim_map_op *b)

@@ -28,6 +28,8 @@ FOUND_BY = {
     "credit-kept": "sim",
     "credit-not-asked": "engine_hostile",
     "credit-not-counted": "sim",
+    "cut-left-out": "sim",
+    "cut-sent-again": "engine_history",
     "differ-bits-shifted": "engine_sums",
     "each-connection-tells": "sim",
     "echo-to-giver": "engine",

@@ -16,7 +16,7 @@ static struct world world;
 struct sim_totals {
     unsigned passed, failed;
     uint64_t ops, documents, handshakes, acks, bytes, removed, gone, packed,
-        verified, cut, cut_checked;
+        verified, cut, cut_checked, cut_taken;
 };
 
 static void sim_seed(uint64_t seed, struct sim_totals *totals)
@@ -35,6 +35,7 @@ static void sim_seed(uint64_t seed, struct sim_totals *totals)
     totals->verified += world.verified;
     totals->cut += world.cut;
     totals->cut_checked += world.cut_checked;
+    totals->cut_taken += world.cut_taken;
     if (held && (seed % 100 == 0 || seed % 100 == 52)) {
         held = world_run(&world, seed, false);
         if (held && world.trace != trace) {
@@ -89,9 +90,11 @@ int main(int argc, char **argv)
            (unsigned long long)totals.removed, (unsigned long long)totals.gone,
            (unsigned long long)totals.packed,
            (unsigned long long)totals.verified);
-    printf("# %llu histories cut off, %llu documents found with a cut\n",
+    printf("# %llu histories cut off, %llu documents found with a cut, %llu of "
+           "them with that of another device\n",
            (unsigned long long)totals.cut,
-           (unsigned long long)totals.cut_checked);
+           (unsigned long long)totals.cut_checked,
+           (unsigned long long)totals.cut_taken);
     printf("%u passed, %u failed\n", totals.passed, totals.failed);
     return totals.failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -120,6 +120,13 @@ bool device_holds(struct sim_peer *peer, const struct cove_id *id)
     return err == 0;
 }
 
+/* Mostly maps, that soon have a history worth cutting; no stream has one that
+ * can be cut. */
+static unsigned cut_type(struct sim_random *r)
+{
+    return random_chance(r, 70) ? 0 : random_below(r, 6);
+}
+
 static void device_new_document(struct world *world, struct sim_peer *peer)
 {
     static const enum cove_doc_type types[] = {
@@ -129,7 +136,8 @@ static void device_new_document(struct world *world, struct sim_peer *peer)
     struct sim_group *group = &world->groups[at];
     struct sim_doc *doc = &world->docs[world->doc_count];
     struct cove_header header = {
-        .type = types[random_below(&world->random, world->cuts ? 6 : 7)],
+        .type = types[world->cuts ? cut_type(&world->random)
+                                  : random_below(&world->random, 7)],
         .has_owner = true};
     uint8_t nonce[16];
     uint8_t unique[2] = {0x61, (uint8_t)('a' + world->doc_count % 26)};
@@ -166,7 +174,7 @@ static int device_value(struct world *world, struct cove_arena *arena,
     char text[2000];
     size_t len;
 
-    if (!random_chance(&world->random, world->cuts ? 50 : 20)) {
+    if (!random_chance(&world->random, world->cuts ? 90 : 20)) {
         return cove_value_of_int(arena, (int64_t)random_next(&world->random),
                                  out);
     }
@@ -469,7 +477,7 @@ static void device_write_some(struct world *world, struct sim_peer *peer,
         device_must(world, peer->index, err, "begin");
         return;
     }
-    if (random_chance(&world->random, world->cuts ? 80 : 10)) {
+    if (random_chance(&world->random, world->cuts ? 40 : 10)) {
         count += random_below(&world->random, 20);
     }
     cove_arena_init(&arena, &world->heap.alloc);

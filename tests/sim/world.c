@@ -363,7 +363,7 @@ static void world_schedule(struct world *world)
 {
     struct sim_random *r = &world->random;
     unsigned span = 5000 + random_below(r, 20000);
-    unsigned writes = (world->cuts ? 40 : 5) + random_below(r, 60);
+    unsigned writes = (world->cuts ? 20 : 5) + random_below(r, 60);
     unsigned late = random_chance(r, world->cuts ? 60 : 30)
                         ? random_below(r, world->peer_count)
                         : SIM_PEERS;
@@ -476,7 +476,7 @@ bool world_run(struct world *world, uint64_t seed, bool verbose)
     world->seed = seed;
     world->removes = seed % 4 == 3;
     world->packs = seed % 3 == 1;
-    world->cuts = seed % 13 < 4;
+    world->cuts = seed % 13 < 2;
     world->threads = seed % 5 == 2;
     world->beside.state = seed;
     world->wants = seed % 11 < 3;

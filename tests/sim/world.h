@@ -189,7 +189,7 @@ struct world {
     struct sim_op *ops;
     unsigned op_count;
     unsigned handshakes, acks_checked, removed, packed, gone_checked, verified;
-    unsigned cut, cut_checked;
+    unsigned cut, cut_checked, cut_taken;
     uint64_t trace; /* a hash of everything that happened */
     bool verbose;
     bool failed;
