@@ -27,9 +27,9 @@ struct adopt {
 
 /* --- does it fit what is here? */
 
-static int adopt_forked(struct adopt *a)
+static int adopt_forked(struct repo_work *work)
 {
-    return cove_fail(a->work->diag, COVE_EFORK,
+    return cove_fail(work->diag, COVE_EFORK,
                      "a cut of a session that is another one here: ours stays");
 }
 
@@ -51,7 +51,7 @@ static int adopt_head(struct adopt *a, const struct repo_row *row,
     }
     repo_cut_walk_end(&w);
     if (err == 0 && memcmp(&head, &cut->head, sizeof(head)) != 0) {
-        err = adopt_forked(a);
+        err = adopt_forked(a->work);
     }
     return err == COVE_ENOTFOUND ? COVE_ECORRUPT : err;
 }
@@ -66,7 +66,7 @@ static int adopt_fits(struct adopt *a)
             cove_cut_row_of(a->cut, &row->pub.session);
 
         if (cut != NULL && (row->has_branch || row->tomb)) {
-            return adopt_forked(a);
+            return adopt_forked(a->work);
         }
         if (row->pub.base > (cut == NULL ? 0 : cut->len)) {
             return cove_fail(a->work->diag, COVE_ECUT,
@@ -421,17 +421,22 @@ static int take_rights(struct take *t)
                            "a cut of what is ahead of this clock");
 }
 
-static bool take_is_due(const struct take *t)
+/* Has it more of a session? And does it end where ours ends, but with another
+ * head? Then the peer has nothing else that would show it. */
+static int take_due(struct take *t, bool *due)
 {
+    *due = false;
     for (size_t i = 0; i < t->cut.row_count; i++) {
         const struct cove_cut_row *cut = &t->cut.rows[i];
         const struct repo_row *row = repo_record_row(&t->record, &cut->session);
 
-        if (row == NULL || row->pub.len < cut->len) {
-            return true;
+        *due = *due || row == NULL || row->pub.len < cut->len;
+        if (row != NULL && row->pub.len == cut->len &&
+            memcmp(&row->pub.head, &cut->head, sizeof(cut->head)) != 0) {
+            return adopt_forked(&t->work);
         }
     }
-    return false;
+    return 0;
 }
 
 /* The record as it will be, as far as its sessions go: its state is read by
@@ -486,6 +491,7 @@ static int take_keep(struct take *t, struct cove_bytes in)
 
 static int take_cut(struct take *t, struct cove_bytes in)
 {
+    bool due = false;
     int err = cove_cut_decode(in, t->work.arena, &t->cut, t->work.diag);
 
     if (err == 0) {
@@ -494,7 +500,10 @@ static int take_cut(struct take *t, struct cove_bytes in)
     if (err == 0) {
         err = take_rights(t);
     }
-    if (err != 0 || !take_is_due(t)) {
+    if (err == 0) {
+        err = take_due(t, &due);
+    }
+    if (err != 0 || !due) {
         return err;
     }
     err = repo_cut_type(&t->work, &t->record);

@@ -8,7 +8,7 @@ import pathlib
 import re
 import sys
 
-ATTACKS = 40
+ATTACKS = 41
 
 
 def rows(table):

@@ -485,6 +485,7 @@ START_TEST(only_an_admin_cuts)
 }
 END_TEST
 
+/* A41 */
 START_TEST(a_cut_with_one_other_bit_is_refused)
 {
     struct world w;
@@ -531,6 +532,7 @@ static void change_state(struct world *w, const struct cove_cut *good,
     cove_buf_clear(&buf);
 }
 
+/* A41 */
 START_TEST(a_state_that_no_writes_fold_to_is_refused)
 {
     struct world w;

@@ -637,6 +637,7 @@ START_TEST(a_good_one_is_taken_from_anybody)
 }
 END_TEST
 
+/* A41 */
 START_TEST(a_forged_one_is_a_strike)
 {
     struct cove_bytes cut;
@@ -656,6 +657,7 @@ START_TEST(a_forged_one_is_a_strike)
 }
 END_TEST
 
+/* A41 */
 START_TEST(one_that_is_no_cut_is_a_strike)
 {
     client_up();
@@ -678,6 +680,7 @@ static void signed_by(const struct cove_secret *secret,
     ck_assert_int_eq(cove_cut_encode(&other, out), 0);
 }
 
+/* A41 */
 START_TEST(one_by_a_writer_or_a_reader_is_a_strike)
 {
     const struct node *by = _i == 0 ? &bob : &dave;
@@ -760,6 +763,43 @@ START_TEST(its_bytes_count_for_the_quota)
     cove_engine_quota(alice.engine, 0, header.len + cut.len);
     say_cut(cut, header);
     assert_same_view(&alice.kit, &carol.kit, &id);
+}
+END_TEST
+
+/* Bob's key is on two devices, which go on with one session. Carol has one
+ * branch of it and cuts it off, alice the other. */
+START_TEST(another_branch_of_a_session_that_was_cut_off_whole_is_a_fork)
+{
+    struct cove_refused here;
+    struct node twin;
+
+    node_open(&twin, 2);
+    twin.kit.env.now_ms = bob.kit.env.now_ms;
+    take_group(&bob);
+    take_group(&twin);
+    take_group(&carol);
+    take_doc(&bob, 1);
+    take_doc(&twin, 1);
+    take_doc(&carol, 1);
+    write_to(&bob, &doc, WRITES);
+    twin.kit.env.now_ms = bob.kit.env.now_ms - 1000;
+    for (int i = 0; i < WRITES; i++) {
+        kit_set(&twin.kit, &doc, "name", i);
+    }
+    kit_sync(&bob.kit, &carol.kit, &doc);
+    kit_sync(&twin.kit, &alice.kit, &doc);
+    ck_assert_mem_eq(&look(&alice, &doc).sessions[0].session,
+                     &look(&carol, &doc).sessions[0].session,
+                     sizeof(struct cove_session_id));
+    cut_now(&carol.kit, &doc);
+    meet(&alice, &carol);
+    here = refused_at(&alice, &carol);
+    ck_assert(cove_refused_has(&here, &doc));
+    ck_assert(node_saw(&alice, "a session that is another one here"));
+    ck_assert_uint_eq(counts(&alice).strikes + counts(&carol).strikes, 0);
+    ck_assert_uint_eq(cut_of(&alice.kit, &doc).len, 0);
+    ck_assert_uint_eq(node_unsent(&carol, &alice.kit.device), 1);
+    node_close(&twin);
 }
 END_TEST
 
@@ -856,6 +896,7 @@ static void two_cuts(void)
     write_to(&carol, &doc, WRITES);
 }
 
+/* A41 */
 START_TEST(two_at_once_are_refused_at_both_and_all_else_goes_on)
 {
     uint64_t bytes, cuts;
@@ -963,6 +1004,8 @@ int main(void)
     tcase_add_test(wrong,
                    one_whose_owner_is_missing_is_asked_for_when_that_is_here);
     tcase_add_test(wrong, its_bytes_count_for_the_quota);
+    tcase_add_test(
+        wrong, another_branch_of_a_session_that_was_cut_off_whole_is_a_fork);
     tcase_add_test(
         wrong,
         a_branch_that_was_here_first_and_began_behind_it_is_no_hindrance);
