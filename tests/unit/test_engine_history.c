@@ -969,15 +969,104 @@ START_TEST(a_device_with_everything_brings_both_together)
 }
 END_TEST
 
+/* --- what can fail */
+
+/* One connection from beginning to end; 0 where both end in sync. */
+static int sync_once(void)
+{
+    int err = link_dial(&wire, &alice, &bob);
+
+    err = err == 0 ? link_settle(&wire) : err;
+    for (unsigned i = 0; i < 2 && err == 0; i++) {
+        err = wire.err[i];
+        if (err == 0 && !link_stats(&wire, i).in_sync) {
+            err = COVE_ENET;
+        }
+    }
+    link_cut(&wire);
+    return err;
+}
+
+/* Bob's store as it was: a new one. */
+static void bob_again(void)
+{
+    node_close(&bob);
+    node_open(&bob, 2);
+    bob.kit.env.now_ms = alice.kit.env.now_ms;
+    node_know(&bob, &alice.kit.device);
+}
+
+/* After a failure all that was lost comes with the next connection. */
+static void expect_the_rest(long fail)
+{
+    int err = sync_once();
+
+    ck_assert_msg(err == 0, "after call %ld: %d", fail, err);
+    same(&alice, &bob);
+    ck_assert_uint_eq(counts(&alice).refused + counts(&bob).refused, 0);
+    bob_again();
+}
+
+/* Of who gives it, and of who takes it. */
+START_TEST(each_allocation_may_fail)
+{
+    struct node *node = _i == 0 ? &alice : &bob;
+    bool done = false;
+
+    write_to(&alice, &doc, WRITES);
+    cut_now(&alice.kit, &doc);
+    write_to(&alice, &doc, 2);
+    for (long fail = 1; !done; fail++) {
+        int err;
+
+        node->kit.heap.calls = 0;
+        node->kit.heap.fail_at = fail;
+        err = sync_once();
+        node->kit.heap.fail_at = 0;
+        done = node->kit.heap.calls < fail;
+        ck_assert(err == 0 || !done);
+        expect_the_rest(fail);
+    }
+}
+END_TEST
+
+START_TEST(each_call_of_the_store_may_fail)
+{
+    static const int codes[] = {COVE_EIO, COVE_ENOSPC, COVE_EBUSY};
+    struct node *node = _i == 0 ? &alice : &bob;
+    bool done = false;
+
+    write_to(&alice, &doc, WRITES);
+    cut_now(&alice.kit, &doc);
+    write_to(&alice, &doc, 2);
+    for (long fail = 1; !done; fail++) {
+        struct fixture_fault fault = {.fail_at = fail, .code = codes[fail % 3]};
+        int err;
+
+        cove_store_set_fault(node->kit.store.store, fixture_hook, &fault);
+        err = sync_once();
+        cove_store_set_fault(node->kit.store.store, NULL, NULL);
+        done = fault.calls < fail;
+        ck_assert(err == 0 || !done);
+        expect_the_rest(fail);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine_history");
     TCase *tcase = tcase_create("given");
     TCase *wrong = tcase_create("refused");
+    TCase *faults = tcase_create("faults");
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_checked_fixture(wrong, setup, teardown);
+    tcase_add_checked_fixture(faults, setup, teardown);
     tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(faults, 60);
+    tcase_add_loop_test(faults, each_allocation_may_fail, 0, 2);
+    tcase_add_loop_test(faults, each_call_of_the_store_may_fail, 0, 2);
     tcase_add_test(tcase, a_newcomer_is_given_the_cut_and_the_rest);
     tcase_add_test(
         tcase,
@@ -1015,5 +1104,6 @@ int main(void)
     tcase_add_test(wrong, a_device_with_everything_brings_both_together);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, wrong);
+    suite_add_tcase(suite, faults);
     return harness_run(suite);
 }
