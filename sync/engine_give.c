@@ -9,12 +9,17 @@
  * any size goes piece by piece, each read in a transaction of its own.
  *
  * Of a session whose beginning was cut off, who lacks a part of that gets the
- * document's cut in its place, and then the batches from there on. A message
- * that is not full yet has room for one: 256 KiB and COVE_MAX_CUT.
+ * document's cut in its place, and then the batches from there on.
  */
+#include "core/limits.h"
 #include "core/planted.h"
 #include "crdt/repo_cut.h"
 #include "sync/engine_internal.h"
+
+/* What is nearly full, the longest that may come to it, and some more. */
+_Static_assert(ENGINE_MESSAGE + COVE_MAX_CUT + 2 * COVE_MAX_BATCH <=
+                   COVE_MAX_MESSAGE,
+               "a cut fits a message that is not full");
 
 void conn_give_init(struct cove_conn *conn)
 {

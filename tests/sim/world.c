@@ -476,7 +476,7 @@ bool world_run(struct world *world, uint64_t seed, bool verbose)
     world->seed = seed;
     world->removes = seed % 4 == 3;
     world->packs = seed % 3 == 1;
-    world->cuts = seed % 13 < 2;
+    world->cuts = seed % 26 < 2;
     world->threads = seed % 5 == 2;
     world->beside.state = seed;
     world->wants = seed % 11 < 3;

@@ -1064,6 +1064,7 @@ int main(void)
     tcase_add_checked_fixture(wrong, setup, teardown);
     tcase_add_checked_fixture(faults, setup, teardown);
     tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(wrong, 60);
     tcase_set_timeout(faults, 60);
     tcase_add_loop_test(faults, each_allocation_may_fail, 0, 2);
     tcase_add_loop_test(faults, each_call_of_the_store_may_fail, 0, 2);
