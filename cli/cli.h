@@ -274,6 +274,7 @@ int cli_stats(struct cli *cli);
 int cli_backup(struct cli *cli);
 int cli_rm(struct cli *cli);
 int cli_compact(struct cli *cli);
+int cli_cut(struct cli *cli);
 int cli_mark(struct cli *cli);
 int cli_restore(struct cli *cli);
 int cli_discard(struct cli *cli);

@@ -482,6 +482,27 @@ const struct cli_verb cli_verbs[] = {
      "is read\nand sent stays what it was. Then the file is made anew without "
      "the room that is free\nin it, where no other process has the store open. "
      "`cove config compactDays=30`\nlets `cove serve` pack when it is idle."},
+    {"cut", true, false, cli_cut,
+     "--days N | --before TIME | --keep BYTES  [ID[.FIELD]… | --schema NAME]",
+     "let the beginning of histories go, for good",
+     "  --days N         what was written more than N days ago\n"
+     "  --before TIME    … before 2026-11-20T17:05:00Z (UTC), or "
+     "milliseconds\n"
+     "  --keep BYTES     the oldest of what is more than so much a document: "
+     "64K, 2M\n"
+     "  --dry-run        only say what would go\n"
+     "  --force          also where a peer that was here lately lacks a part\n"
+     "  --no-backup      where the config has requireBackup\n"
+     "What documents show stays as it is, and syncs as it did. What goes is "
+     "who "
+     "wrote what\nwhen, and with it undo, diff and views of that time: what "
+     "these came to is signed by\nthis device, an admin of their owner, in "
+     "place of them. Maps, lists, texts, counters\nwithout branches. Needs -y, "
+     "or asks, else exit 8; a single document that cannot be\ncut is an error. "
+     "`cove config historyDays=90` lets `cove serve` do it.\n"
+     "docs/ADMIN.md \"Retention\" has what follows from it. Examples:\n"
+     "  cove cut --days 90 --dry-run\n"
+     "  cove cut --keep 64K co_z3xk.body -y"},
     {"mark", true, false, cli_mark, "[NAME]",
      "name this moment, to restore to; without NAME: list",
      "-y moves a mark that is there. Runs of migrations set marks of their "

@@ -44,6 +44,21 @@ static void log_event(const json_t *e)
     }
 }
 
+/* What is not there any more. */
+static void log_cut(const json_t *reply)
+{
+    const json_t *cut = json_object_get(reply, "cut");
+
+    if (cut != NULL) {
+        printf("%" JSON_INTEGER_FORMAT " transactions before, up to ",
+               cli_int(cut, "transactions"));
+        cli_print_time(cli_int(cut, "until"));
+        fputs(", were cut off on ", stdout);
+        cli_print_time(cli_int(cut, "time"));
+        printf(" by %.16s\n", cli_text(cut, "author"));
+    }
+}
+
 static void human_events(const json_t *reply)
 {
     json_t *e;
@@ -56,6 +71,7 @@ static void human_events(const json_t *reply)
         log_event(e);
         puts(json_is_false(json_object_get(e, "shown")) ? "  (not shown)" : "");
     }
+    log_cut(reply);
 }
 
 /* --------------------------------------------------------------- changes */
@@ -211,6 +227,9 @@ static int log_changes(struct cli *cli, struct cli_target *t, json_int_t limit,
         fflush(stdout);
         fprintf(stderr, "older ones with --before %s\n",
                 json_string_value(next));
+    }
+    if (code == CLI_OK && next == NULL && !cli->json && !cli->lines) {
+        log_cut(reply);
     }
     json_decref(next);
     json_decref(reply);

@@ -272,6 +272,7 @@ static const struct admin_verb *admin_find(const char *name)
         admin_export_verbs,
         admin_import_verbs,
         admin_compact_verbs,
+        admin_cut_verbs,
         admin_gone_verbs,
         admin_lines_verbs,
         admin_restore_verbs,

@@ -110,6 +110,11 @@ int admin_quarantine_json(struct admin *a, struct cove_txn *txn,
 int admin_load_past(struct admin *a, struct cove_txn **txn,
                     struct cove_loaded **loaded); /* admin_history.c */
 
+/* "cut", of an object that is open, where the beginning of the document's
+ * history was cut off: up to when, and who did it when. */
+int admin_cut_json(struct admin *a, struct cove_txn *txn,
+                   const struct cove_doc *doc); /* admin_history.c */
+
 /* --- event_json.c: what was done to a document, as members of an object that
  * is open; crdt/history.h */
 struct admin_event_keys {
@@ -160,6 +165,7 @@ extern const struct admin_verb admin_gone_verbs[];
 extern const struct admin_verb admin_doc_verbs[];
 extern const struct admin_verb admin_history_verbs[];
 extern const struct admin_verb admin_compact_verbs[];
+extern const struct admin_verb admin_cut_verbs[];
 extern const struct admin_verb admin_changes_verbs[];
 extern const struct admin_verb admin_branch_verbs[];
 extern const struct admin_verb admin_bundle_verbs[];

@@ -310,6 +310,7 @@ static int verb_changes(struct admin *a)
     if (err == 0 && page.more && c.count > 0) {
         changes_next(&a->reply, &c.events[0].id);
     }
+    err = err != 0 ? err : admin_cut_json(a, c.txn, &c.loaded->doc);
     return admin_end(a, c.txn, err);
 }
 

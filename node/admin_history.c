@@ -1,7 +1,9 @@
 /* admin_history.c: history, conflicts: who wrote what when, and what lost. */
 #include "node/admin.h"
 
+#include "core/hlc.h"
 #include "crdt/history.h"
+#include "crdt/repo_cut.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,6 +198,40 @@ static void history_next(struct node_json *j, const struct cove_op_id *id)
     node_json_cstr(j, text);
 }
 
+int admin_cut_json(struct admin *a, struct cove_txn *txn,
+                   const struct cove_doc *doc)
+{
+    struct node_json *j = &a->reply;
+    struct cove_bytes item;
+    struct cove_cut cut;
+    int64_t txs = 0;
+    int err = cove_repo_cut_read(txn->worker->repo, txn->txn, doc->num,
+                                 &txn->arena, &item);
+
+    if (err == COVE_ENOTFOUND) {
+        return 0;
+    }
+    err = err != 0 ? err : cove_cut_decode(item, &txn->arena, &cut, NULL);
+    if (err != 0) {
+        return err;
+    }
+    for (size_t i = 0; i < cut.row_count; i++) {
+        txs += cut.rows[i].len;
+    }
+    node_json_key(j, "cut");
+    node_json_open(j, '{');
+    node_json_key(j, "until");
+    node_json_int(j, cove_hlc_ms(cove_cut_until(&cut)));
+    node_json_key(j, "time");
+    node_json_int(j, (int64_t)cut.made_ms);
+    node_json_key(j, "author");
+    node_json_hex(j, cut.device.b, sizeof(cut.device.b));
+    node_json_key(j, "transactions");
+    node_json_int(j, txs);
+    node_json_close(j, '}');
+    return 0;
+}
+
 /* Everything, or a page of it; or all writes to a field. */
 static int history_events(struct admin *a, struct cove_txn *txn,
                           struct cove_loaded *loaded, const char *field,
@@ -224,6 +260,7 @@ static int history_events(struct admin *a, struct cove_txn *txn,
     if (err == 0 && page->more && count > 0) {
         history_next(&a->reply, &events[0].id);
     }
+    err = err != 0 ? err : admin_cut_json(a, txn, &loaded->doc);
     if (err == 0 && loaded->raw && field != NULL && wanted == 0) {
         err = cove_fail(&txn->diag, COVE_ENOTFOUND,
                         "nobody ever wrote \"%s\" in this document", field);
