@@ -151,6 +151,30 @@ static bool form_cut(struct cove_bytes value)
 
 /* --- one entry */
 
+/* What is interned; of an epoch its number, too, which a cut asks for. */
+static int fill_number(struct cove_salvage *s, struct cove_bytes key,
+                       struct cove_bytes value)
+{
+    struct cove_bytes number = key;
+    struct cove_packer p;
+    struct cove_buf buf;
+    uint64_t num = 0;
+    int err = fill_put(s, REPO_INTERN, key, value);
+
+    if (err != 0 || !form_interned(value) || value.at[0] != REPO_INTERN_EPOCH ||
+        cove_place_take(&number, &num) != 0) {
+        return err;
+    }
+    cove_buf_init(&buf, s->opt.alloc);
+    cove_packer_init(&p, &buf);
+    cove_pack_varint(&p, num);
+    err = p.err != 0
+              ? p.err
+              : fill_add(s, REPO_INTERN_KEYS, value, cove_buf_bytes(&buf));
+    cove_buf_clear(&buf);
+    return err;
+}
+
 /* A session that is what its hash says, in place of one that is not. */
 static int fill_interned(struct cove_salvage *s, struct cove_bytes key,
                          struct cove_bytes value)
@@ -160,7 +184,7 @@ static int fill_interned(struct cove_salvage *s, struct cove_bytes key,
 
     if (err == COVE_ENOTFOUND ||
         (err == 0 && form_session(value) && !form_session(held))) {
-        return fill_put(s, REPO_INTERN, key, value);
+        return fill_number(s, key, value);
     }
     return err;
 }
@@ -329,7 +353,6 @@ int cove_salvage_entry(struct cove_salvage *s, unsigned tree, bool loose,
     case REPO_IDS:
     case REPO_DOCS:
     case REPO_LOG:
-    case REPO_INTERN:
     case REPO_FORK_PROOFS:
     case REPO_RECORDS:
     case REPO_PEERS:
@@ -337,6 +360,8 @@ int cove_salvage_entry(struct cove_salvage *s, unsigned tree, bool loose,
     case REPO_GROUPS:
     case REPO_CUTS:
         return fill_put(s, tree, entry->key, entry->value);
+    case REPO_INTERN:
+        return fill_number(s, entry->key, entry->value);
     case REPO_INTERN_KEYS:
         return fill_from_key(s, entry);
     default:
