@@ -236,6 +236,10 @@ static void serve_apply(struct serve *serve)
     atomic_store(&serve->compact_days,
                  serve_number(&serve->config, SERVE_COMPACT_DAYS));
     atomic_store(&serve->scrub, serve_number(&serve->config, SERVE_SCRUB));
+    atomic_store(&serve->history_days,
+                 serve_number(&serve->config, SERVE_HISTORY_DAYS));
+    atomic_store(&serve->history_bytes,
+                 serve_number(&serve->config, SERVE_HISTORY_BYTES));
     atomic_store(&serve->drain_ms, serve_number(&serve->config, SERVE_DRAIN));
     serve_quota(serve);
     serve_open(serve);

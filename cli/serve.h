@@ -97,7 +97,7 @@ struct serve {
     bool stop;                 /* the worker is to end */
     char blocked[SERVE_VALUE]; /* why the store cannot be served; "" */
     /* The worker's settings, as they are now; -1: what the store says. */
-    atomic_long compact_days, scrub, drain_ms;
+    atomic_long compact_days, scrub, drain_ms, history_days, history_bytes;
 };
 
 /* --- serve.c */

@@ -111,6 +111,25 @@ const struct serve_setting serve_settings[SERVE_KEYS] = {
                      .live = true,
                      .help = "documents verified again a second, 0: none; "
                              "store: what `cove config` says"},
+    [SERVE_HISTORY_DAYS] = {.name = "history-days",
+                            .type = SERVE_T_NUMBER,
+                            .standard = "store",
+                            .words = "store",
+                            .max = 36500,
+                            .live = true,
+                            .help = "cut off what is so old, for good, 0: "
+                                    "nothing; store: what `cove config` says "
+                                    "(historyDays)"},
+    [SERVE_HISTORY_BYTES] = {.name = "history-bytes",
+                             .type = SERVE_T_NUMBER,
+                             .standard = "store",
+                             .words = "store",
+                             .max = 1000000000000,
+                             .live = true,
+                             .help = "cut off what a document has beyond so "
+                                     "many bytes of transactions, 0: nothing; "
+                                     "store: what `cove config` says "
+                                     "(historyBytes)"},
 };
 
 /* ---------------------------------------------------------------- addresses */

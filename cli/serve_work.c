@@ -1,7 +1,7 @@
 /* serve_work.c: the worker: it opens the store, listens, starts sync, and then
  * works off what is queued, a little at a time, until it is told to end: runs
- * of migrations, indexes, packing, verifying. Sync has its own thread; between
- * two batches it has the store for itself. */
+ * of migrations, indexes, cutting, packing, verifying. Sync has its own thread;
+ * between two batches it has the store for itself. */
 #include "cli/serve.h"
 
 #include <stdio.h>
@@ -14,9 +14,13 @@
 #define SERVE_PACK_S  3600  /* between two times through all documents */
 #define SERVE_NS_MS   1000000
 
-struct work_pack {
+struct work_pack {    /* through all documents, and again */
     json_int_t after; /* where it goes on */
     time_t next;      /* when it begins again */
+};
+struct work_cut {
+    struct work_pack at;
+    json_int_t documents, transactions; /* that were cut this time through */
 };
 
 /* Documents verified again, so many a second; the setting is looked at now and
@@ -97,6 +101,63 @@ static void work_pack(struct serve *serve, struct work_pack *pack)
                               &reply) == 0) {
         pack->after = cli_int(reply, "next");
         pack->next = json_object_get(reply, "next") != NULL ? 0 : pack->next;
+        json_decref(reply);
+    }
+}
+
+static json_t *cut_request(json_int_t days, json_int_t bytes,
+                           const struct work_pack *at)
+{
+    /* The setting is the consent, and no backup is asked for each time. */
+    json_t *request = json_pack("{s:s s:b s:b s:I s:I}", "do", "history.cut",
+                                "yes", 1, "noBackup", 1, "after", at->after,
+                                "slice", (json_int_t)SERVE_PACK_MS);
+
+    if (days > 0) {
+        json_object_set_new(request, "days", json_integer(days));
+    }
+    if (bytes > 0) {
+        json_object_set_new(request, "keep", json_integer(bytes));
+    }
+    return request;
+}
+
+static void cut_said(struct serve *serve, struct work_cut *cut)
+{
+    if (cut->documents > 0) {
+        serve_say(&serve->log, SERVE_INFO, "cut",
+                  "%lld transactions of %lld documents were cut off",
+                  (long long)cut->transactions, (long long)cut->documents);
+    }
+    cut->documents = cut->transactions = 0;
+}
+
+/* The same with the beginnings of histories. */
+static void work_cut(struct serve *serve, struct work_cut *cut)
+{
+    json_t *reply;
+    time_t now = time(NULL);
+
+    if (now < cut->at.next) {
+        return;
+    }
+    cut->at.next = now + SERVE_PACK_S;
+
+    json_int_t days = work_setting(serve, &serve->history_days, "historyDays");
+    json_int_t bytes =
+        work_setting(serve, &serve->history_bytes, "historyBytes");
+
+    if ((days > 0 || bytes > 0) &&
+        work_call(serve, cut_request(days, bytes, &cut->at), &reply) == 0) {
+        bool more = json_object_get(reply, "next") != NULL;
+
+        cut->documents += cli_int(reply, "documents");
+        cut->transactions += cli_int(reply, "transactions");
+        cut->at.after = cli_int(reply, "next");
+        cut->at.next = more ? 0 : cut->at.next;
+        if (!more) {
+            cut_said(serve, cut);
+        }
         json_decref(reply);
     }
 }
@@ -190,6 +251,7 @@ static void work_sweep(struct serve *serve)
 {
     struct work_pack pack = {0};
     struct work_scrub scrub = {0};
+    struct work_cut cut = {0};
     json_int_t wait_ms;
 
     do {
@@ -197,6 +259,7 @@ static void work_sweep(struct serve *serve)
 
         wait_ms = work_queued(serve);
         if (wait_ms == SERVE_LOOK_MS) {
+            work_cut(serve, &cut);
             work_pack(serve, &pack);
             work_scrub(serve, &scrub);
         }

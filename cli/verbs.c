@@ -528,7 +528,8 @@ const struct cli_verb cli_verbs[] = {
     {"config", true, false, cli_config, "[KEY | KEY=VALUE]",
      "how careful this store is",
      "profile=relaxed|strict, batch, rate, threshold, atomicLimit, "
-     "requireBackup,\ncompactDays, scrub; KEY= takes a setting back. Example:\n"
+     "requireBackup,\ncompactDays, scrub, historyDays, historyBytes; KEY= "
+     "takes a setting back. Example:\n"
      "  cove config profile=strict"},
     {"version", false, false, cli_version, "", "which version this is", ""},
     {"help", false, false, cli_help, "[VERB]", "this, or more on a verb", ""},

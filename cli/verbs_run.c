@@ -406,8 +406,8 @@ static const char *config_zero(const char *key, const json_t *value)
 static void human_config(const json_t *reply)
 {
     static const char *const keys[] = {
-        "profile",     "batch",         "rate",        "threshold",
-        "atomicLimit", "requireBackup", "compactDays", "scrub"};
+        "profile",       "batch",       "rate",  "threshold",   "atomicLimit",
+        "requireBackup", "compactDays", "scrub", "historyDays", "historyBytes"};
     const json_t *set = json_object_get(reply, "set");
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {

@@ -34,7 +34,7 @@ enum cut_left { /* why a document is as it was */
                 CUT_LEFT_PEERS,
                 CUT_LEFT_LESS,
                 CUT_LEFT_LONG,
-    CUT_LEFT_DAMAGED,
+                CUT_LEFT_DAMAGED,
                 CUT_LEFTS
 };
 static const char *const cut_lefts[CUT_LEFTS] = {
@@ -228,14 +228,17 @@ static int cut_looks(struct cut *c, bool *over)
 
     c->due_count = 0;
     c->due_bytes = 0;
+    if (c->only != 0) {
+        *over = true;
+        return err != 0 ? err : cut_look(c, c->only);
+    }
     do {
         cove_num num;
 
         err = err != 0 ? err
                        : cove_repo_next(c->txn->worker->repo, c->txn->txn,
                                         c->schema, c->after, &num);
-        if (err == COVE_ENOTFOUND ||
-            (err == 0 && c->only != 0 && num != c->only)) {
+        if (err == COVE_ENOTFOUND) {
             *over = true;
             return 0;
         }
@@ -315,7 +318,6 @@ static int cut_scope(struct cut *c)
                                 &c->schema, &c->txn->diag);
     } else {
         err = cove_repo_find(c->txn->worker->repo, c->txn->txn, &id, &c->only);
-        c->after = c->only - 1;
     }
     return admin_end(c->a, c->txn, err);
 }

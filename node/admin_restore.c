@@ -246,21 +246,25 @@ static int restore_loaded(struct restore *r, struct cove_loaded *loaded)
     return err;
 }
 
+/* Among others, one that cannot be looked at, or not at that time, is named. */
 static int restore_one(struct restore *r, const struct cove_id *id)
 {
     struct cove_loaded loaded;
+    bool viewed;
     int err;
 
     cove_arena_reset(&r->arena);
     cove_diag_clear(&r->txn->diag);
     err = node_view(r->txn, id, r->version, &r->arena, &loaded);
-    if (err == COVE_EBLOCKED && r->listed) {
+    viewed = err == 0;
+    err = viewed ? restore_loaded(r, &loaded) : err;
+    if (r->listed && err == (viewed ? COVE_ECUT : COVE_EBLOCKED)) {
         r->documents++;
         restore_skip(r, id, r->txn->diag.text);
         cove_diag_clear(&r->txn->diag);
         return 0;
     }
-    return err != 0 ? err : restore_loaded(r, &loaded);
+    return err;
 }
 
 /* ---------------------------------------------------------------- a schema */

@@ -9,14 +9,15 @@
 #include <stdio.h>
 
 #define CONFIG_RECORD  "config"
-#define CONFIG_KEYS    8
+#define CONFIG_KEYS    10
 #define CONFIG_SCRUB   10000
 #define CONFIG_DAYS    36500
+#define CONFIG_BYTES   INT64_C(1000000000000)
 #define CONFIG_PERCENT (COVE_RUN_WHOLE / 100)
 
 static const char *const config_keys[CONFIG_KEYS] = {
-    "profile",     "batch",         "rate",        "threshold",
-    "atomicLimit", "requireBackup", "compactDays", "scrub"};
+    "profile",       "batch",       "rate",  "threshold",   "atomicLimit",
+    "requireBackup", "compactDays", "scrub", "historyDays", "historyBytes"};
 
 /* relaxed: a developer's machine; strict: data that somebody would miss. */
 static const struct node_config config_relaxed = {
@@ -79,12 +80,48 @@ static bool config_number(struct cove_bytes value, int64_t most, int64_t *out)
     return *out >= 0 && *out <= most;
 }
 
+/* The same of those that are whole numbers, 0 up to their most. */
+static bool config_take_number(struct node_config *c, const char *key,
+                               struct cove_bytes value)
+{
+    const struct {
+        const char *key;
+        int64_t most;
+        uint32_t *small; /* one of these */
+        uint64_t *large;
+    } numbers[] = {
+        {"batch", COVE_RUN_BATCH_MAX, &c->batch, NULL},
+        {"rate", INT64_MAX / 2000000, NULL, &c->rate},
+        {"atomicLimit", INT64_MAX / 2000000, NULL, &c->atomic_limit},
+        {"compactDays", CONFIG_DAYS, &c->compact_days, NULL},
+        {"scrub", CONFIG_SCRUB, &c->scrub, NULL},
+        {"historyDays", CONFIG_DAYS, &c->history_days, NULL},
+        {"historyBytes", CONFIG_BYTES, NULL, &c->history_bytes},
+    };
+    int64_t number = 0;
+
+    for (size_t i = 0; i < COVE_ARRAY_LEN(numbers); i++) {
+        if (strcmp(key, numbers[i].key) != 0) {
+            continue;
+        }
+        if (!config_number(value, numbers[i].most, &number)) {
+            return false;
+        }
+        if (numbers[i].small != NULL) {
+            *numbers[i].small = (uint32_t)number;
+        } else {
+            *numbers[i].large = (uint64_t)number;
+        }
+        return true;
+    }
+    return false;
+}
+
 /* One member into the config. false: it is not what the key wants. */
 static bool config_take(struct node_config *c, const char *key,
                         struct cove_bytes value)
 {
     struct cove_reader r;
-    int64_t number = 0;
 
     if (strcmp(key, "profile") == 0) { /* taken before all others */
         return cove_value_kind(value) == COVE_KIND_TEXT &&
@@ -104,30 +141,7 @@ static bool config_take(struct node_config *c, const char *key,
         c->require_backup = cove_reader_bool(&r);
         return true;
     }
-    bool batch = strcmp(key, "batch") == 0;
-    bool days = strcmp(key, "compactDays") == 0;
-    bool scrub = strcmp(key, "scrub") == 0;
-
-    if (!config_number(value,
-                       batch   ? COVE_RUN_BATCH_MAX
-                       : days  ? CONFIG_DAYS
-                       : scrub ? CONFIG_SCRUB
-                               : INT64_MAX / 2000000,
-                       &number)) {
-        return false;
-    }
-    if (scrub) {
-        c->scrub = (uint32_t)number;
-    } else if (days) {
-        c->compact_days = (uint32_t)number;
-    } else if (batch) {
-        c->batch = (uint32_t)number;
-    } else if (strcmp(key, "rate") == 0) {
-        c->rate = (uint64_t)number;
-    } else {
-        c->atomic_limit = (uint64_t)number;
-    }
-    return true;
+    return config_take_number(c, key, value);
 }
 
 static int config_refused(const char *key, struct cove_diag *diag)
@@ -140,7 +154,9 @@ static int config_refused(const char *key, struct cove_diag *diag)
         "documents that one commit may hold",
         "true or false",
         "days, up to 36500, or 0: only when asked",
-        "documents a second, up to 10000, or 0: off"};
+        "documents a second, up to 10000, or 0: off",
+        "days, up to 36500, or 0: histories are kept for ever",
+        "bytes of transactions a document, or 0: any number"};
 
     for (size_t i = 0; i < CONFIG_KEYS; i++) {
         if (strcmp(key, config_keys[i]) == 0) {
@@ -215,7 +231,8 @@ static int config_unknown(struct cove_bytes set, struct cove_diag *diag)
             return cove_fail(diag, COVE_EUSAGE,
                              "there is no setting \"%.*s\"; there are profile, "
                              "batch, rate, threshold, atomicLimit, "
-                             "requireBackup, compactDays, scrub",
+                             "requireBackup, compactDays, scrub, historyDays, "
+                             "historyBytes",
                              (int)key.len, (const char *)key.at);
         }
     }
@@ -268,6 +285,10 @@ static void config_json(struct node_json *j, const struct node_config *c,
     node_json_int(j, c->compact_days);
     node_json_key(j, "scrub");
     node_json_int(j, c->scrub);
+    node_json_key(j, "historyDays");
+    node_json_int(j, c->history_days);
+    node_json_key(j, "historyBytes");
+    node_json_int(j, (int64_t)c->history_bytes);
     node_json_key(j, "set");
     node_json_value(j, map);
 }

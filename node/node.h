@@ -255,7 +255,9 @@ struct node_config {
     uint64_t atomic_limit; /* documents that one commit may hold */
     bool require_backup;   /* destructive verbs want a recent one */
     uint32_t scrub; /* documents a second that `serve` verifies, 0: none */
-    uint32_t compact_days; /* logs are packed when so old, 0: when asked */
+    uint32_t compact_days;  /* logs are packed when so old, 0: when asked */
+    uint32_t history_days;  /* what is so old is cut off, 0: nothing … */
+    uint64_t history_bytes; /* … and what a document has beyond, 0: nothing */
 };
 int node_config(struct cove_txn *txn, struct node_config *out);
 /* A number of percent, 0 to 100, as parts of COVE_RUN_WHOLE; and back. */

@@ -184,13 +184,16 @@ def settings_stand_over_the_profile(cove):
     with desk_of(cove, ["1"]) as d:
         d.golden(["config"], OK, "profile       relaxed", "batch         0  (it adapts)",
                  "rate          10000", "threshold     1", "atomicLimit   10000",
-                 "requireBackup false", "compactDays   0", "scrub         20")
+                 "requireBackup false", "compactDays   0", "scrub         20",
+                 "historyDays   0", "historyBytes  0")
         d.golden(["config", "profile=strict"], OK, "profile       strict  (set)",
                  "batch         0  (it adapts)", "rate          5000", "threshold     1",
-                 "atomicLimit   10000", "requireBackup true", "compactDays   0", "scrub         20")
+                 "atomicLimit   10000", "requireBackup true", "compactDays   0", "scrub         20",
+                 "historyDays   0", "historyBytes  0")
         d.golden(["config", "threshold=0.25"], OK, "profile       strict  (set)",
                  "batch         0  (it adapts)", "rate          5000", "threshold     0.25  (set)",
-                 "atomicLimit   10000", "requireBackup true", "compactDays   0", "scrub         20")
+                 "atomicLimit   10000", "requireBackup true", "compactDays   0", "scrub         20",
+                 "historyDays   0", "historyBytes  0")
         d.golden(["config", "threshold"], OK, "0.25")
         d.golden(["config", "threshold=200"], USAGE, "cove: threshold is a percentage, 0 to 100")
         d.golden(["config", "nope"], NOT_FOUND,

@@ -19,7 +19,7 @@ from node_kit import ENV, Skipped, check, converge, link, main, nodes_of, until
 UNIT = pathlib.Path(__file__).resolve().parents[2] / "dist" / "cove.service.in"
 SETTINGS = ["listen", "open", "level", "log-format", "log-level", "http", "http-name", "http-token",
             "http-public", "socket", "drain-ms", "quota-docs", "quota-mib", "compact-days",
-            "scrub"]
+            "scrub", "history-days", "history-bytes"]
 
 
 def config(node, *flags, text=None, code=0, **env):
@@ -102,6 +102,8 @@ def each_setting_is_bounded_on_both_sides(cove):
         token = "t" * 16
         good = {"quota-docs": ["0", "1000000000"], "quota-mib": ["0", "1000000000"],
                 "drain-ms": ["0", "60000"], "scrub": ["0", "10000", "store"],
+                "history-days": ["0", "36500", "store"],
+                "history-bytes": ["0", "1000000000000", "store"],
                 "compact-days": ["0", "36500", "store"], "listen": [" ".join([":0"] * 8), ":65535"],
                 "http": ["off", "127.0.0.1:0", "[::1]:65535", "localhost:1", "127.1.2.3:1"],
                 "http-token": [token, "t" * 256], "http-name": ["a-b.example"],
@@ -109,6 +111,7 @@ def each_setting_is_bounded_on_both_sides(cove):
         bad = {"quota-docs": ["-1", "1000000001"], "quota-mib": ["-1", "1000000001"],
                "drain-ms": ["-1", "60001", "1s", "", "99999999999999999999"],
                "scrub": ["10001", "shop"], "compact-days": ["36501"],
+               "history-days": ["36501", "-1"], "history-bytes": ["1000000000001", "64K"],
                "listen": [" ".join([":0"] * 9), ":65536", "here", "::1:7", "[]:7", "[::1]", ""],
                "http": ["on", ":80", "example.org:80", "127.0.0.1:65536", "127.0.0.1"],
                "http-token": ["t" * 15, "t" * 257, "t" * 16 + " t", "tä" * 10],
