@@ -322,18 +322,36 @@ static int cut_scope(struct cut *c)
     return admin_end(c->a, c->txn, err);
 }
 
-/* What is asked for, if anything: older than `days`, or than a time. */
+/* A whole number, -1 where it is absent. */
+static int cut_number(struct cut *c, const char *key, int64_t least,
+                      int64_t most, int64_t *out)
+{
+    struct cove_bytes given = {NULL, 0};
+    int64_t number = 0;
+    int err = admin_value(c->a, key, &given);
+
+    err = err != 0 ? err : admin_int(c->a, key, &number);
+    if (err != 0) {
+        return err;
+    }
+    *out = given.len > 0 ? number : -1;
+    return given.len == 0 || (number >= least && number <= most)
+               ? 0
+               : cove_fail(&c->a->diag, COVE_EUSAGE,
+                           "\"%s\" is from %lld to %lld", key, (long long)least,
+                           (long long)most);
+}
+
+/* Older than `days`, or than a time, if either is asked for; and how long a
+ * peer is waited for. */
 static int cut_age(struct cut *c, bool bytes)
 {
     int64_t days = -1;
     bool timed = false;
-    int err = admin_int(c->a, "days", &days);
+    int err = cut_number(c, "days", 1, CUT_DAYS_MOST, &days);
 
     err = err != 0 ? err : admin_time(c->a, "before", &c->rule.before, &timed);
-    if (err == 0 && days != -1 && (days < 1 || days > CUT_DAYS_MOST)) {
-        err = cove_fail(&c->a->diag, COVE_EUSAGE, "\"days\" are 1 to %d",
-                        CUT_DAYS_MOST);
-    } else if (err == 0 && days > 0 && timed) {
+    if (err == 0 && days > 0 && timed) {
         err = cove_fail(&c->a->diag, COVE_EUSAGE,
                         "\"days\" or \"before\", not both");
     } else if (err == 0 && days < 0 && !timed && !bytes) {
@@ -356,19 +374,15 @@ static int cut_age(struct cut *c, bool bytes)
 
 static int cut_settings(struct cut *c, int64_t *slice)
 {
-    int64_t keep = -1, after = 0;
+    int64_t keep = -1, after = -1, ms = -1;
     bool yes = false;
-    int err = admin_int(c->a, "keep", &keep);
+    int err = cut_number(c, "keep", 0, INT64_MAX, &keep);
 
-    err = err != 0 ? err : admin_int(c->a, "after", &after);
-    err = err != 0 ? err : admin_int(c->a, "slice", slice);
+    err = err != 0 ? err : cut_number(c, "after", 0, INT64_MAX, &after);
+    err = err != 0 ? err : cut_number(c, "slice", 0, CUT_DAY, &ms);
     err = err != 0 ? err : admin_flag(c->a, "dry", &c->dry);
     err = err != 0 ? err : admin_flag(c->a, "force", &c->peers.none);
     err = err != 0 ? err : admin_flag(c->a, "yes", &yes);
-    if (err == 0 && (keep < -1 || after < 0 || *slice < 0)) {
-        err = cove_fail(&c->a->diag, COVE_EUSAGE,
-                        "\"keep\", \"after\" and \"slice\" are not negative");
-    }
     err = err != 0 ? err : cut_age(c, keep >= 0);
     if (err == 0 && !yes && !c->dry) {
         err = cove_fail(&c->a->diag, COVE_EDESTRUCTIVE,
@@ -376,7 +390,8 @@ static int cut_settings(struct cut *c, int64_t *slice)
                         "good; \"dry\" says what would go, \"yes\" does it");
     }
     c->rule.bytes = keep >= 0 ? (uint64_t)keep : UINT64_MAX;
-    c->after = (cove_num)after;
+    c->after = after > 0 ? (cove_num)after : 0;
+    *slice = ms >= 0 ? ms : *slice;
     return err != 0 ? err : cut_scope(c);
 }
 

@@ -78,6 +78,7 @@ START_TEST(no_verb_holds_a_reader_over_many_entries)
         "{\"do\":\"status\"}",
         "{\"do\":\"status\",\"schema\":\"Item\",\"scan\":true}",
         "{\"do\":\"stats\"}",
+        "{\"do\":\"history.cut\",\"days\":1,\"dry\":true}",
         "{\"do\":\"migrate.status\"}",
         "{\"do\":\"find\",\"schema\":\"Item\",\"where\":{\"name\":\"nothing\"}"
         "}",
