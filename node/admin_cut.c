@@ -18,24 +18,24 @@
 #include "node/upkeep.h"
 
 #define CUT_MS        500    /* a request works so long, unless it says */
-#define CUT_LOOK      25     /* ms of looking before a commit */
+#define CUT_LOOK      25     /* ms of looking before a commit, and … */
+#define CUT_LOOKS     500    /* … so many documents, in one transaction */
 #define CUT_DUE       64     /* documents that are cut in one commit … */
 #define CUT_BYTES     262144 /* … and no more where so much goes */
 #define CUT_DAY       INT64_C(86400000)
 #define CUT_DAYS_MOST 36500
-#define CUT_DAYS_USUAL                                                         \
-    90 /* a peer is waited for, where no age is asked for                      \
-        */
+#define CUT_WAIT      90 /* days for a peer, where no age is asked for */
 
-enum cut_left { /* why a document is as it was */
-                CUT_LEFT_RIGHT,
-                CUT_LEFT_TYPE,
-                CUT_LEFT_STATE,
-                CUT_LEFT_PEERS,
-                CUT_LEFT_LESS,
-                CUT_LEFT_LONG,
-                CUT_LEFT_DAMAGED,
-                CUT_LEFTS
+/* Why a document is as it was. */
+enum cut_left {
+    CUT_LEFT_RIGHT,
+    CUT_LEFT_TYPE,
+    CUT_LEFT_STATE,
+    CUT_LEFT_PEERS,
+    CUT_LEFT_LESS,
+    CUT_LEFT_LONG,
+    CUT_LEFT_DAMAGED,
+    CUT_LEFTS
 };
 static const char *const cut_lefts[CUT_LEFTS] = {
     "right", "type", "state", "peers", "less", "long", "damaged"};
@@ -224,6 +224,7 @@ static int cut_look(struct cut *c, cove_num num)
 static int cut_looks(struct cut *c, bool *over)
 {
     int64_t until = cut_now(c->a) + CUT_LOOK;
+    int count = 0;
     int err = cut_peers_read(&c->peers, c->txn);
 
     c->due_count = 0;
@@ -245,7 +246,7 @@ static int cut_looks(struct cut *c, bool *over)
         err = err != 0 ? err : cut_look(c, num);
         c->after = err == 0 ? num : c->after;
     } while (err == 0 && c->due_count < CUT_DUE && c->due_bytes < CUT_BYTES &&
-             cut_now(c->a) < until);
+             ++count < CUT_LOOKS && cut_now(c->a) < until);
     return err;
 }
 
@@ -367,8 +368,7 @@ static int cut_age(struct cut *c, bool bytes)
         c->rule.before = cove_hlc_of_ms(cut_now(c->a) - days * CUT_DAY);
     }
     c->peers.window_ms =
-        CUT_DAY *
-        (days > CUT_DAYS_USUAL || (days > 0 && !bytes) ? days : CUT_DAYS_USUAL);
+        CUT_DAY * (days > CUT_WAIT || (days > 0 && !bytes) ? days : CUT_WAIT);
     return err;
 }
 
