@@ -62,6 +62,7 @@ static const struct {
     {"chunks", "store_log_chunks", "Pieces of logs."},
     {"checkpoints", "store_checkpoints", "Checkpoints of lists and texts."},
     {"groups", "store_signatures", "Signatures that are kept."},
+    {"cuts", "store_cuts", "Histories that were cut off."},
 };
 
 static void metrics_store(FILE *out, const json_t *stats)

@@ -216,8 +216,8 @@ int cli_recover(struct cli *cli)
 
 static void human_stats(const json_t *reply)
 {
-    static const char *const lines[] = {"used", "free",   "file",  "map",
-                                        "held", "chunks", "groups"};
+    static const char *const lines[] = {"used", "free",   "file",   "map",
+                                        "held", "chunks", "groups", "cuts"};
     const json_t *bytes = json_object_get(reply, "bytes");
     const char *key;
     json_t *value;

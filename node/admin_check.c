@@ -115,9 +115,10 @@ void check_progress(struct check *c, uint64_t done, uint64_t total)
 /* ------------------------------------------------------------------- pages */
 
 static const char *const tree_names[] = {
-    "names",  "ids",     "documents", "logs",   "checkpoints", "interned",
-    "intern", "schemas", "changes",   "forks",  "records",     "peers",
-    "runs",   "tallies", "spoken",    "groups", "indexes",     "indexed"};
+    "names",    "ids",     "documents", "logs",    "checkpoints",
+    "interned", "intern",  "schemas",   "changes", "forks",
+    "records",  "peers",   "runs",      "tallies", "spoken",
+    "groups",   "indexes", "indexed",   "sums",    "cuts"};
 
 static const char *tree_name(unsigned tree)
 {

@@ -10,11 +10,17 @@ static const struct {
     unsigned trees[6]; /* as in docs/FORMAT.md "Trees"; 0 ends but the first */
     size_t count;
 } stats_kinds[] = {
-    {"documents", {2}, 1},   {"logs", {3, 9}, 2},
-    {"checkpoints", {4}, 1}, {"signatures", {15}, 1},
-    {"ids", {1}, 1},         {"indexes", {7, 16, 17}, 3},
-    {"changes", {8}, 1},     {"interned", {5, 6}, 2},
-    {"counts", {13, 14}, 2}, {"other", {0, 10, 11, 12}, 4},
+    {"documents", {2}, 1},
+    {"logs", {3, 9}, 2},
+    {"checkpoints", {4}, 1},
+    {"signatures", {15}, 1},
+    {"ids", {1}, 1},
+    {"indexes", {7, 16, 17}, 3},
+    {"changes", {8}, 1},
+    {"interned", {5, 6}, 2},
+    {"counts", {13, 14}, 2},
+    {"cuts", {19}, 1},
+    {"other", {0, 10, 11, 12, 18}, 5},
 };
 
 static void stats_bytes(struct node_json *j,
@@ -54,6 +60,7 @@ static void stats_file(struct node_json *j,
         {"readersBehind", usage->readers_behind},
         {"chunks", usage->entries[3]},
         {"checkpoints", usage->entries[4]},
+        {"cuts", usage->entries[19]},
         {"held", usage->entries[2]},
     };
 
