@@ -11,8 +11,8 @@ v1-to-v2.json where it has a second version, and expected.json:
     plan     what `cove migrate plan` says, of its counts
     then     what happens: {as: VERSION, sees: [fields of each record]}, a
              field that is a document of its own being {"$document": true},
-             {run: a command line, exit?: its code, says?: a part of what it
-             prints}, {meet: true}: all come back and sync. `$1` is the first
+             {run: a command line, times?: so often, exit?: its code, says?: a
+             part of what it prints}, {meet: true}: all come back and sync. `$1` is the first
              record's document, `on` another device than the first.
 """
 import json
@@ -93,8 +93,9 @@ class Kitchen:
         if "run" in event:
             words = shlex.split(re.sub(r"\$(\d+)", lambda m: self.ids[int(m[1]) - 1],
                                        event["run"]))
-            done = node.call(*[self.folder / w if (self.folder / w).exists() else w
-                               for w in words[1:]])
+            for _ in range(event.get("times", 1)):
+                done = node.call(*[self.folder / w if (self.folder / w).exists() else w
+                                   for w in words[1:]])
             said = done.stdout + done.stderr
             check(done.returncode == event.get("exit", 0) and event.get("says", "") in said,
                   where, event, "exit", done.returncode, said)
