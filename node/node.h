@@ -242,10 +242,8 @@ const char *node_use_version(const struct node_worker *worker,
                              const struct cove_id *journal);
 /* Let a worker that was just taken know what was said since. */
 int node_uses_see(struct cove *store, struct node_worker *worker);
-
 /* Keep the sentence of a failure where cove_errmsg finds it; returns err. */
 int node_failed(struct cove *store, int err, const struct cove_diag *diag);
-
 /* --- config.c: how careful this store is. docs/ADMIN.md "Profiles" */
 struct node_config {
     bool strict;           /* the profile; else relaxed */
@@ -256,8 +254,8 @@ struct node_config {
     bool require_backup;   /* destructive verbs want a recent one */
     uint32_t scrub; /* documents a second that `serve` verifies, 0: none */
     uint32_t compact_days;  /* logs are packed when so old, 0: when asked */
-    uint32_t history_days;  /* what is so old is cut off, 0: nothing … */
-    uint64_t history_bytes; /* … and what a document has beyond, 0: nothing */
+    uint32_t history_days;  /* what is so old is cut off … */
+    uint64_t history_bytes; /* … and what a document has beyond; 0: nothing */
 };
 int node_config(struct cove_txn *txn, struct node_config *out);
 /* A number of percent, 0 to 100, as parts of COVE_RUN_WHOLE; and back. */

@@ -1,9 +1,10 @@
 /* test_promises.c: the promise of the design, sentence by sentence, on signed
- * logs in stores that devices give each other. I12 is about compaction, which
- * comes with it. */
+ * logs in stores that devices give each other. */
+#include "core/hlc.h"
 #include "cove/error.h"
 #include "schema/fn.h"
 #include "tests/promises/play.h"
+#include "tests/unit/cut_kit.h"
 
 static struct story s;
 
@@ -421,6 +422,52 @@ START_TEST(i11_a_forged_copy_changes_nothing_where_its_origins_are_held)
 }
 END_TEST
 
+/* The beginning of the history goes, up to a second; how many transactions. */
+static uint64_t cut_off(struct play *p, enum story_who who, int64_t second)
+{
+    struct cove_cut_rule rule = {
+        .before = cove_hlc_of_ms(STORY_START + second * 1000),
+        .bytes = UINT64_MAX};
+    struct cove_cut_result gone;
+    int err = cut_try(story_kit(p->s, who), &p->s->doc, &rule, &gone);
+
+    ck_assert(err == 0 || err == COVE_ENOTFOUND); /* too little would go */
+    return err == 0 ? gone.txs : 0;
+}
+
+/* Two admins cut, at places of their own; bob and carol keep everything. */
+START_TEST(i12_a_history_that_is_cut_off_changes_no_view_at_any_version)
+{
+    struct play p;
+    uint64_t alice = 0, dan = 0;
+
+    play_start(&p, &s, (uint64_t)_i);
+    for (int round = 0; round < 6; round++) {
+        int64_t began = p.second;
+
+        for (int k = 0; k < 60; k++) {
+            play_write(&p);
+        }
+        (void)play_rest(&p);
+        if (round % 2 == _i % 2) {
+            alice += cut_off(&p, ALICE, (began + p.second) / 2);
+        } else {
+            dan += cut_off(&p, DAN, p.second + 1);
+        }
+        ck_same_views(&s);
+        if (round == 1 + _i % 2 || round == 4) {
+            play_publish(&p); /* copies of what was cut off are due */
+        }
+        play_events(&p, 30);
+        (void)play_rest(&p);
+        story_agreed(&s);
+        ck_same_views(&s);
+    }
+    ck_assert_uint_gt(alice, 0);
+    ck_assert_uint_gt(dan, 0);
+}
+END_TEST
+
 START_TEST(i13_two_peers_that_derive_a_document_make_the_same)
 {
     struct cove_id first;
@@ -730,6 +777,8 @@ int main(void)
                         4);
     tcase_add_test(
         tc, i11_a_forged_copy_changes_nothing_where_its_origins_are_held);
+    tcase_add_loop_test(
+        tc, i12_a_history_that_is_cut_off_changes_no_view_at_any_version, 0, 4);
     tcase_add_test(tc, i13_two_peers_that_derive_a_document_make_the_same);
     tcase_add_test(
         tc, i14_two_admins_who_publish_different_next_versions_lose_no_data);
