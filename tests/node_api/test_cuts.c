@@ -3,6 +3,7 @@
  * verb reads is the test's; days pass by turning it. */
 #include "node/cut.h"
 #include "tests/node_api/api_kit.h"
+#include "tests/unit/store_fixture.h"
 
 #include <stdarg.h>
 
@@ -468,6 +469,64 @@ START_TEST(who_may_not_read_the_document_is_not_asked)
 }
 END_TEST
 
+/* --- what fails */
+
+/* Allocation, or call of the store, number `at` fails; was there one? */
+static int fail_at(const char *request, int code, long at, bool *reached)
+{
+    struct fixture_fault fault = {.fail_at = at, .code = code};
+    const struct cove_alloc *alloc = api.store->alloc;
+    struct harness_alloc heap;
+    char *reply = NULL;
+    int err;
+
+    harness_alloc_init(&heap, at);
+    if (code == COVE_ENOMEM) {
+        api.store->alloc = &heap.alloc;
+    } else {
+        cove_store_set_fault(api.store->store, fixture_hook, &fault);
+    }
+    err = cove_admin(api.store, request, &reply);
+    api.store->alloc = alloc;
+    cove_store_set_fault(api.store->store, NULL, NULL);
+    cove_free(reply);
+    *reached = (code == COVE_ENOMEM ? heap.calls : fault.calls) >= at;
+    return err;
+}
+
+static const int fail_codes[] = {COVE_ENOMEM, COVE_ENOSPC, COVE_EIO};
+
+START_TEST(each_call_that_fails_leaves_the_document_as_it_was_or_cut)
+{
+    struct cove_id id = shared("admin", "reader");
+    char before[65], after[65];
+    bool reached = true;
+    int err = 0;
+
+    api_digest(&api, before);
+    for (long at = 1; reached; at += 1 + at / 16) {
+        err = fail_at("{\"do\":\"history.cut\",\"keep\":0,\"yes\":true}",
+                      fail_codes[_i], at, &reached);
+        if (err != 0) {
+            ck_assert(reached);
+            api_reopen(&api); /* it may refuse to write */
+            ck_assert_ptr_null(strstr(
+                ask(0, "{'do':'history','id':'%s','limit':1}", text_of(&id)),
+                "\"cut\""));
+        }
+        api_digest(&api, after);
+        ck_assert_str_eq(before, after);
+        if (err == 0 && reached) { /* it was only noticed */
+            break;
+        }
+    }
+    ck_assert_int_eq(err, 0);
+    (void)ask(0, "{'do':'check','deep':true}");
+    says(ask(0, "{'do':'history','id':'%s','limit':1}", text_of(&id)),
+         "\"cut\"");
+}
+END_TEST
+
 /* --- what is left of the past */
 
 START_TEST(before_the_cut_nothing_is_shown_compared_restored_or_taken_back)
@@ -674,6 +733,9 @@ int main(void)
     tcase_add_test(tests, a_schema_goes_back_without_those_that_were_cut_since);
     tcase_add_loop_test(
         tests, migrated_views_are_those_of_a_twin_that_was_not_cut, 0, 2);
+    tcase_add_loop_test(
+        tests, each_call_that_fails_leaves_the_document_as_it_was_or_cut, 0,
+        (int)COVE_ARRAY_LEN(fail_codes));
     suite_add_tcase(suite, tests);
     return harness_run(suite);
 }
