@@ -210,6 +210,24 @@ def it_is_cut_while_others_write_and_read(cove):
         same(d.json("check", "--deep")["damaged"], [], "check")
 
 
+def kill_during_a_cut_leaves_each_as_it_was_or_cut(cove):
+    """Again and again, at any moment."""
+    with desk_of(cove) as d:
+        idents = [grown(d, writes=80) for _ in range(4)]
+        before = seen(d, *idents)
+        for delay in range(6):
+            process = d.start("-y", "cut", "--keep", "0")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.004 * delay)
+            process.kill()
+            process.communicate()
+            same(seen(d, *idents), before, "after a kill")
+            same(d.json("check", "--deep")["lost"], 0, "check")
+        d.run("-y", "cut", "--keep", "0")
+        same(seen(d, *idents), before, "at last")
+        check(all("cut" in d.json("log", i) for i in idents), "all are cut")
+
+
 def serve_cuts_what_the_settings_say_and_nothing_by_itself(cove):
     """When it is idle, beside a reader."""
     with desk_of(cove) as d:
@@ -270,6 +288,30 @@ def who_lacks_a_part_is_waited_for(cove):
         same(a.json("-y", "cut", "--keep", "0", "--force", ident)["documents"], 1, "--force")
 
 
+def two_admins_cut_at_places_of_their_own(cove):
+    """Each once the other has all; what they write then fits."""
+    with nodes_of(cove, "alice", "bob") as (a, b):
+        group = a.json("new", "group", "--member", f"{b.key}=admin")["id"]
+        ident = grown(a, "--owner", group)
+        a.serve(), b.serve()
+        link(a, b, both=True)
+        converge([a, b])
+        grow(b, ident, 60)
+        converge([a, b])
+        same(a.json("-y", "cut", "--keep", "0", ident)["documents"], 1, "alice")
+        same(b.json("-y", "cut", "--keep", "3K", ident)["documents"], 1, "bob")
+        gone = [n.json("log", ident)["cut"]["transactions"] for n in (a, b)]
+        check(gone[0] > gone[1], "they are other places", gone)
+        for node in (a, b, a):
+            grow(node, ident, 5)
+            converge([a, b])
+            same(a.document(ident), b.document(ident), "both")
+        for node in (a, b):
+            node.stop()
+            same(node.json("check", "--deep")["damaged"], [], node.name)
+            check("document-refused" not in node.log.read_text("utf-8"), node.tail())
+
+
 if __name__ == "__main__":
     sys.exit(main([
         nothing_shown_changes_and_the_log_says_what_went,
@@ -278,5 +320,7 @@ if __name__ == "__main__":
         the_past_begins_at_the_cut,
         backups_dumps_and_recovery_keep_what_it_came_to,
         it_is_cut_while_others_write_and_read,
+        kill_during_a_cut_leaves_each_as_it_was_or_cut,
         serve_cuts_what_the_settings_say_and_nothing_by_itself,
-        who_lacks_a_part_is_waited_for]))
+        who_lacks_a_part_is_waited_for,
+        two_admins_cut_at_places_of_their_own]))
