@@ -3,7 +3,7 @@
  *
  * Writing ends by reading what was written (header_decode.c), so that there is
  * one copy of the rules and nothing can be created here that another peer
- * would refuse.
+ * would refuse. One that says what the last one said is not read twice.
  */
 #include "crdt/header.h"
 
@@ -178,12 +178,76 @@ int cove_header_encode(const struct cove_header *header, struct cove_buf *out,
     return 0;
 }
 
-int cove_header_make(const struct cove_header *header, struct cove_arena *arena,
-                     struct cove_bytes *bytes, struct cove_header *decoded,
-                     struct cove_id *id, struct cove_diag *diag)
+/* Those that only nonce, owner and time tell apart: nearly all. */
+static bool header_is_common(const struct cove_header *h)
 {
-    struct cove_header again;
-    struct cove_bytes written;
+    return h->nonce.len == COVE_HEADER_NONCE && h->unique.len == 0 &&
+           h->from.len == 0 && h->members.len == 0 && !h->has_root;
+}
+
+/* Would decode say of it what it said of the last one, but for those three? */
+static bool header_is_like(const struct cove_header *h,
+                           const struct cove_header *last)
+{
+    return header_is_common(h) && header_is_common(last) &&
+           h->type == last->type && h->has_owner == last->has_owner &&
+           h->has_created == last->has_created && h->created_ms >= 0 &&
+           h->created_ms <= COVE_HEADER_MAX_MS &&
+           cove_bytes_equal(h->meta, last->meta);
+}
+
+/* What decode said of the bytes at `from`, of the same bytes at `to`. */
+static void header_move(struct cove_header *h, const uint8_t *from,
+                        const uint8_t *to)
+{
+    struct cove_bytes *parts[] = {&h->type_name, &h->meta, &h->nonce};
+
+    for (size_t i = 0; i < COVE_ARRAY_LEN(parts); i++) {
+        if (parts[i]->len > 0) {
+            parts[i]->at = to + (parts[i]->at - from);
+        }
+    }
+}
+
+static void header_keep(const struct cove_header_made *made,
+                        struct cove_header_last *last)
+{
+    if (header_is_common(&made->header)) {
+        memcpy(last->bytes, made->bytes.at, made->bytes.len);
+        last->header = made->header;
+        header_move(&last->header, made->bytes.at, last->bytes);
+    }
+}
+
+/* Read what was written, or what differs from the last one: all that is kept
+ * of it stands where it stood there, since it is before owner and time. */
+static int header_read_new(const struct cove_header *header,
+                           struct cove_header_last *last,
+                           struct cove_header_made *made,
+                           struct cove_diag *diag)
+{
+    if (header_is_like(header, &last->header) &&
+        made->bytes.len <= COVE_MAX_HEADER) {
+        made->header = last->header;
+        header_move(&made->header, last->bytes, made->bytes.at);
+        made->header.owner = header->owner;
+        made->header.created_ms = header->created_ms;
+        return 0;
+    }
+
+    int err = header_check_written(made->bytes, &made->header, diag);
+
+    if (err == 0) {
+        header_keep(made, last);
+    }
+    return err;
+}
+
+int cove_header_make(const struct cove_header *header,
+                     struct cove_header_last *last, struct cove_arena *arena,
+                     struct cove_header_made *out, struct cove_diag *diag)
+{
+    struct cove_header_made made;
     struct cove_buf buf;
 
     cove_buf_init(&buf, arena->alloc);
@@ -191,16 +255,15 @@ int cove_header_make(const struct cove_header *header, struct cove_arena *arena,
     int err = header_write_new(header, &buf, diag);
 
     if (err == 0) {
-        err = cove_arena_copy(arena, cove_buf_bytes(&buf), &written);
+        err = cove_arena_copy(arena, cove_buf_bytes(&buf), &made.bytes);
     }
     cove_buf_clear(&buf);
     if (err == 0) {
-        err = header_check_written(written, &again, diag);
+        err = header_read_new(header, last, &made, diag);
     }
     if (err == 0) {
-        *bytes = written;
-        *decoded = again;
-        *id = cove_header_id(written);
+        made.id = cove_header_id(made.bytes);
+        *out = made;
     }
     return err;
 }

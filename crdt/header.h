@@ -10,6 +10,7 @@
 #include "core/arena.h"
 #include "core/diag.h"
 #include "core/id.h"
+#include "core/limits.h"
 
 #define COVE_FORMAT_VERSION 0 /* 0 says "unstable"; 1 will be for ever */
 
@@ -33,6 +34,10 @@ enum cove_role {
     COVE_ROLE_WRITER,
     COVE_ROLE_ADMIN
 };
+
+/* The greatest time whose hybrid timestamp still fits an int64. */
+#define COVE_HEADER_MAX_MS ((INT64_C(1) << 47) - 1)
+#define COVE_HEADER_NONCE  16
 
 /* All bytes are borrowed from the encoded header, or from the caller where the
  * header is to be encoded. An absent optional has len 0 or its flag false. */
@@ -64,12 +69,23 @@ struct cove_header {
 COVE_MUST_CHECK int cove_header_encode(const struct cove_header *header,
                                        struct cove_buf *out, struct cove_id *id,
                                        struct cove_diag *diag);
-/* As above, the bytes in the arena, and what decode says of them. */
+/* A header that was written, and what decode says of it. */
+struct cove_header_made {
+    struct cove_bytes bytes;
+    struct cove_header header; /* borrows from them */
+    struct cove_id id;
+};
+/* The one made last: what differs in nonce, owner and time alone need not be
+ * read again. All zero it is none. */
+struct cove_header_last {
+    struct cove_header header;
+    uint8_t bytes[COVE_MAX_HEADER];
+};
+/* As above, the bytes in the arena. */
 COVE_MUST_CHECK int cove_header_make(const struct cove_header *header,
+                                     struct cove_header_last *last,
                                      struct cove_arena *arena,
-                                     struct cove_bytes *bytes,
-                                     struct cove_header *decoded,
-                                     struct cove_id *id,
+                                     struct cove_header_made *out,
                                      struct cove_diag *diag);
 /* Check hostile bytes and take them apart. A header of a later version has
  * type COVE_DOC_UNKNOWN. Errors: COVE_ELIMIT, COVE_EFORMAT, COVE_ERESERVED (an

@@ -9,10 +9,6 @@
 #include "core/value.h"
 #include "crdt/header.h"
 
-/* The greatest time whose hybrid timestamp still fits an int64. */
-#define HEADER_MAX_MS ((INT64_C(1) << 47) - 1)
-#define HEADER_NONCE  16
-
 /* --- reading: one function a field */
 
 typedef int header_read(struct cove_reader *r, struct cove_header *out,
@@ -123,9 +119,9 @@ static int header_read_root(struct cove_reader *r, struct cove_header *out,
 static int header_read_nonce(struct cove_reader *r, struct cove_header *out,
                              struct cove_diag *diag)
 {
-    return header_take(r, HEADER_NONCE, &out->nonce)
+    return header_take(r, COVE_HEADER_NONCE, &out->nonce)
                ? 0
-               : header_not_bytes("nonce", HEADER_NONCE, diag);
+               : header_not_bytes("nonce", COVE_HEADER_NONCE, diag);
 }
 
 static int header_read_unique(struct cove_reader *r, struct cove_header *out,
@@ -142,7 +138,7 @@ static int header_read_created(struct cove_reader *r, struct cove_header *out,
     if (cove_reader_peek(r) == COVE_CBOR_UINT) {
         ms = cove_reader_uint(r);
     }
-    if (ms > HEADER_MAX_MS) {
+    if (ms > COVE_HEADER_MAX_MS) {
         return cove_fail(diag, COVE_EFORMAT,
                          "header field \"created\" must be a time in ms, from "
                          "0 to 2^47 - 1");

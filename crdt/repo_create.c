@@ -220,16 +220,16 @@ int cove_repo_create(struct cove_repo *repo, struct cove_store_txn *txn,
 }
 
 /* Nothing of it is in the store: its first append puts it there. */
-static int create_draft(struct repo_work *work, struct cove_bytes bytes,
-                        const struct cove_id *id,
-                        const struct cove_header *header, cove_num num,
+static int create_draft(struct repo_work *work,
+                        const struct cove_header_made *made, cove_num num,
                         struct cove_doc *out)
 {
     struct repo_record record = {.num = num, .row_cap = 1};
-    int err = create_allowed(work, header);
+    int err = create_allowed(work, &made->header);
 
     if (err == 0) {
-        err = create_record(work, bytes, id, header, &record);
+        err =
+            create_record(work, made->bytes, &made->id, &made->header, &record);
     }
     if (err == 0) {
         record.rows = cove_arena_new(work->arena, sizeof(*record.rows));
@@ -246,16 +246,14 @@ int cove_repo_make(struct cove_repo *repo, struct cove_store_txn *txn,
                    const struct cove_header *header, struct cove_arena *arena,
                    struct cove_doc *out, struct cove_diag *diag)
 {
-    struct cove_header decoded;
-    struct cove_bytes bytes;
+    struct cove_header_made made;
     struct repo_work work;
-    struct cove_id id;
     cove_num num = 0;
-    int err = cove_header_make(header, arena, &bytes, &decoded, &id, diag);
+    int err = cove_header_make(header, &repo->made, arena, &made, diag);
 
     assert(header->type == COVE_DOC_COMAP);
     if (err == 0) {
-        err = repo_find_num(txn, &id, &num);
+        err = repo_find_num(txn, &made.id, &num);
         err = err == 0 ? repo_find_held(txn, num) : err;
         if (err == 0) {
             err = create_again(repo, txn, num, diag);
@@ -267,7 +265,7 @@ int cove_repo_make(struct cove_repo *repo, struct cove_store_txn *txn,
     if (err == 0) {
         err = repo_work_begin(&work, repo, txn, arena, diag);
     }
-    return err != 0 ? err : create_draft(&work, bytes, &id, &decoded, num, out);
+    return err != 0 ? err : create_draft(&work, &made, num, out);
 }
 
 int cove_repo_ingest_header(struct cove_repo *repo, struct cove_store_txn *txn,

@@ -140,7 +140,8 @@ struct cove_repo {
     struct repo_group group;
     struct repo_live *lives; /* the one used last first; repo_live.h */
     size_t live_count;
-    struct cove_roots roots; /* of the write transactions, too */
+    struct cove_header_last made; /* by a write transaction */
+    struct cove_roots roots;      /* of the write transactions, too */
     struct repo_glance glance;
     struct repo_group_tree tree;
     struct repo_opened_pack pack;

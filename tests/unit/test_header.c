@@ -633,6 +633,79 @@ START_TEST(roles_and_types_have_names)
 }
 END_TEST
 
+/* Made behind another one, it is what decode says of it. */
+static void assert_made(const struct cove_header *h,
+                        struct cove_header_last *last)
+{
+    struct cove_header_made made;
+    struct cove_header_made again;
+    struct cove_arena arena;
+
+    cove_arena_init(&arena, &cove_alloc_libc);
+    ck_assert_int_eq(cove_header_make(h, last, &arena, &made, NULL), 0);
+    memset(&again, 0, sizeof(again));
+    ck_assert_int_eq(cove_header_decode(made.bytes, &again.header, NULL), 0);
+    ck_assert_int_eq(made.header.type, again.header.type);
+    ck_assert(made.header.type_name.at == again.header.type_name.at);
+    ck_assert_uint_eq(made.header.type_name.len, again.header.type_name.len);
+    ck_assert(made.header.meta.at == again.header.meta.at);
+    ck_assert_uint_eq(made.header.meta.len, again.header.meta.len);
+    ck_assert(made.header.nonce.at == again.header.nonce.at);
+    ck_assert_mem_eq(&made.header.owner, &again.header.owner, 32);
+    ck_assert(made.header.has_created == again.header.has_created);
+    ck_assert_int_eq(made.header.created_ms, again.header.created_ms);
+    ck_assert(made.header.has_schema == again.header.has_schema);
+    ck_assert_mem_eq(&made.header.schema, &again.header.schema, 32);
+    ck_assert_int_eq(made.header.schema_version, again.header.schema_version);
+    again.id = cove_header_id(made.bytes);
+    ck_assert_mem_eq(&made.id, &again.id, sizeof(made.id));
+    cove_arena_clear(&arena);
+}
+
+START_TEST(a_header_like_the_last_one_is_what_decode_says_of_it)
+{
+    static const uint8_t other_meta[] = {0xa1, 0x61, 'a', 1};
+    static const int64_t times[] = {0, 1, 1000, INT64_C(1) << 40};
+    struct cove_bytes golden = vectors_get("header.comap");
+    struct cove_header_last last = {.header = {0}};
+    struct cove_header_made made = {.bytes = {NULL, 0}};
+    uint8_t nonce[16] = {0};
+    struct cove_arena arena;
+    struct cove_header h;
+
+    ck_assert_int_eq(cove_header_decode(golden, &h, NULL), 0);
+    h.nonce = cove_bytes(nonce, sizeof(nonce));
+    for (size_t i = 0; i < COVE_ARRAY_LEN(times); i++) {
+        nonce[0]++;
+        h.owner.b[0]++;
+        h.created_ms = times[i];
+        assert_made(&h, &last);
+    }
+    h.meta = cove_bytes(other_meta, sizeof(other_meta));
+    assert_made(&h, &last);
+    nonce[0]++;
+    assert_made(&h, &last);
+    h.has_created = false;
+    assert_made(&h, &last);
+    h.has_created = true;
+
+    cove_arena_init(&arena, &cove_alloc_libc);
+    h.created_ms = -1;
+    ck_assert_int_eq(cove_header_make(&h, &last, &arena, &made, NULL),
+                     COVE_EUSAGE);
+    h.created_ms = INT64_C(1) << 47;
+    ck_assert_int_eq(cove_header_make(&h, &last, &arena, &made, NULL),
+                     COVE_EUSAGE);
+    h.created_ms = 1;
+    h.nonce.len = 15;
+    ck_assert_int_eq(cove_header_make(&h, &last, &arena, &made, NULL),
+                     COVE_EUSAGE);
+    ck_assert(made.bytes.at == NULL);
+    cove_arena_clear(&arena);
+    vectors_free(golden);
+}
+END_TEST
+
 START_TEST(running_out_of_memory_changes_nothing)
 {
     struct cove_bytes golden = vectors_get("header.comap");
@@ -681,6 +754,7 @@ int main(void)
     tcase_add_test(tc, an_empty_meta_is_left_out);
     tcase_add_test(tc, a_groups_header_gives_the_roles);
     tcase_add_test(tc, roles_and_types_have_names);
+    tcase_add_test(tc, a_header_like_the_last_one_is_what_decode_says_of_it);
     tcase_add_test(tc, running_out_of_memory_changes_nothing);
     suite_add_tcase(suite, tc);
     return harness_run(suite);
