@@ -182,8 +182,10 @@ static int disk_get(struct cove_store_txn *base, unsigned tree,
                     struct cove_bytes key, struct cove_bytes *value)
 {
     const struct disk_txn *txn = (const struct disk_txn *)base;
+    struct cove_lmdb *lmdb = &txn_store(txn)->lmdb;
 
-    return cove_lmdb_get(&txn_store(txn)->lmdb, txn->mdb, tree, key, value);
+    return base->write ? cove_lmdb_look(lmdb, txn->mdb, tree, key, value)
+                       : cove_lmdb_get(lmdb, txn->mdb, tree, key, value);
 }
 
 /* LMDB's cursor, which a replay may have closed. */

@@ -115,6 +115,9 @@ int cove_lmdb_begin(struct cove_lmdb *lmdb, bool write, struct MDB_txn **txn)
     if (*txn != NULL) {
         return lmdb_code(mdb_txn_renew(*txn));
     }
+    if (write) {
+        memset(lmdb->pens, 0, sizeof(lmdb->pens));
+    }
     rc = mdb_txn_begin(lmdb->env, NULL, write ? 0 : MDB_RDONLY, txn);
     if (rc == MDB_READERS_FULL && mdb_reader_check(lmdb->env, &dead) == 0 &&
         dead > 0) {
@@ -158,22 +161,66 @@ int cove_lmdb_get(const struct cove_lmdb *lmdb, struct MDB_txn *txn,
     return 0;
 }
 
-int cove_lmdb_put(const struct cove_lmdb *lmdb, struct MDB_txn *txn,
-                  unsigned tree, const struct cove_entry *entry, bool append)
+/* LMDB closes it with the transaction. */
+static int lmdb_pen(struct cove_lmdb *lmdb, struct MDB_txn *txn, unsigned tree)
+{
+    return lmdb->pens[tree] != NULL
+               ? MDB_SUCCESS
+               : mdb_cursor_open(txn, lmdb->dbi[tree], &lmdb->pens[tree]);
+}
+
+static int pen_move(struct cove_lmdb *lmdb, struct MDB_txn *txn, unsigned tree,
+                    struct cove_bytes key, MDB_val *found)
+{
+    MDB_val at = lmdb_val(key);
+    int rc = lmdb_pen(lmdb, txn, tree);
+
+    return rc != MDB_SUCCESS
+               ? rc
+               : mdb_cursor_get(lmdb->pens[tree], &at, found, MDB_SET);
+}
+
+int cove_lmdb_look(struct cove_lmdb *lmdb, struct MDB_txn *txn, unsigned tree,
+                   struct cove_bytes key, struct cove_bytes *value)
+{
+    MDB_val found;
+    int rc = pen_move(lmdb, txn, tree, key, &found);
+
+    if (rc != MDB_SUCCESS) {
+        return lmdb_code(rc);
+    }
+    *value = lmdb_bytes(&found);
+    return 0;
+}
+
+/* Appending has a cursor of its own each time: one that has been at the end
+ * keeps a note of it, which LMDB does not take back wherever it should. */
+int cove_lmdb_put(struct cove_lmdb *lmdb, struct MDB_txn *txn, unsigned tree,
+                  const struct cove_entry *entry, bool append)
 {
     MDB_val key = lmdb_val(entry->key);
     MDB_val value = lmdb_val(entry->value);
+    int rc;
 
-    return lmdb_write_code(lmdb, mdb_put(txn, lmdb->dbi[tree], &key, &value,
-                                         append ? MDB_APPEND : 0));
+    if (append) {
+        rc = mdb_put(txn, lmdb->dbi[tree], &key, &value, MDB_APPEND);
+    } else {
+        rc = lmdb_pen(lmdb, txn, tree);
+        rc = rc != MDB_SUCCESS
+                 ? rc
+                 : mdb_cursor_put(lmdb->pens[tree], &key, &value, 0);
+    }
+    return lmdb_write_code(lmdb, rc);
 }
 
-int cove_lmdb_del(const struct cove_lmdb *lmdb, struct MDB_txn *txn,
-                  unsigned tree, struct cove_bytes key)
+int cove_lmdb_del(struct cove_lmdb *lmdb, struct MDB_txn *txn, unsigned tree,
+                  struct cove_bytes key)
 {
-    MDB_val mdb_key = lmdb_val(key);
+    MDB_val found;
+    int rc = pen_move(lmdb, txn, tree, key, &found);
 
-    return lmdb_write_code(lmdb, mdb_del(txn, lmdb->dbi[tree], &mdb_key, NULL));
+    rc = rc != MDB_SUCCESS ? rc : mdb_cursor_del(lmdb->pens[tree], 0);
+    return lmdb_write_code(lmdb, rc);
 }
 
 int cove_lmdb_cursor_open(const struct cove_lmdb *lmdb, struct MDB_txn *txn,

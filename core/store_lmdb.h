@@ -25,6 +25,9 @@ struct cove_lmdb {
     int fd; /* of data.mdb; the environment's */
     unsigned trees;
     unsigned dbi[COVE_STORE_MAX_TREES];
+    /* The write transaction's cursor in each tree, NULL where it was not in it
+     * yet: what it looks at or writes next is most often on the same page. */
+    struct MDB_cursor *pens[COVE_STORE_MAX_TREES];
 };
 
 /* Open the environment and its trees, making what is absent.
@@ -64,13 +67,16 @@ uint64_t cove_lmdb_number(struct MDB_txn *txn);
 int cove_lmdb_get(const struct cove_lmdb *lmdb, struct MDB_txn *txn,
                   unsigned tree, struct cove_bytes key,
                   struct cove_bytes *value);
+/* The same in the write transaction. */
+int cove_lmdb_look(struct cove_lmdb *lmdb, struct MDB_txn *txn, unsigned tree,
+                   struct cove_bytes key, struct cove_bytes *value);
 /* `append`: the key is beyond the last of the tree. Errors: COVE_LMDB_FULL,
  * COVE_ENOSPC, COVE_EIO. */
-int cove_lmdb_put(const struct cove_lmdb *lmdb, struct MDB_txn *txn,
-                  unsigned tree, const struct cove_entry *entry, bool append);
+int cove_lmdb_put(struct cove_lmdb *lmdb, struct MDB_txn *txn, unsigned tree,
+                  const struct cove_entry *entry, bool append);
 /* Errors: COVE_ENOTFOUND and those of put. */
-int cove_lmdb_del(const struct cove_lmdb *lmdb, struct MDB_txn *txn,
-                  unsigned tree, struct cove_bytes key);
+int cove_lmdb_del(struct cove_lmdb *lmdb, struct MDB_txn *txn, unsigned tree,
+                  struct cove_bytes key);
 
 int cove_lmdb_cursor_open(const struct cove_lmdb *lmdb, struct MDB_txn *txn,
                           unsigned tree, struct MDB_cursor **out);

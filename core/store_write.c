@@ -223,8 +223,8 @@ static int member_note(struct disk_store *store,
     struct cove_store_change before = {.tree = change->tree,
                                        .key = change->key};
     size_t at = store->undo.buf.len;
-    int err = cove_lmdb_get(&store->lmdb, store->writer.mdb, change->tree,
-                            change->key, &before.value);
+    int err = cove_lmdb_look(&store->lmdb, store->writer.mdb, change->tree,
+                             change->key, &before.value);
 
     if (err == COVE_ENOTFOUND) {
         before.gone = true;
