@@ -15,4 +15,9 @@ COVE_MUST_CHECK int cove_repo_make(struct cove_repo *repo,
                                    struct cove_doc *out,
                                    struct cove_diag *diag);
 
+/* The nonce of a new document: random bytes. Those of a transaction that makes
+ * many are drawn some at a time, since each draw asks the system. */
+#define COVE_NONCE COVE_HEADER_NONCE
+void cove_repo_nonce(struct cove_repo *repo, uint8_t out[COVE_NONCE]);
+
 #endif

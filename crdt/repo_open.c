@@ -38,6 +38,8 @@ static void open_after(struct cove_store_ending *ending, bool committed)
     open->owner.num = 0;
     open->schema.num = 0;
     open->shape = 0;
+    open->nonces.left = 0;
+    open->nonces.drawn = 0;
     open->writes++;
     repo_group_forget(open->repo);
     repo_hot_forget(open->repo);
@@ -73,6 +75,23 @@ void repo_open_begin(struct cove_repo *repo, struct cove_store_txn *txn,
     repo->open.counters = *counters;
     repo->open.began = counters->sequence;
     cove_store_at_end(txn, &repo->open.ending);
+}
+
+/* --- nonces */
+
+void cove_repo_nonce(struct cove_repo *repo, uint8_t out[COVE_NONCE])
+{
+    const struct cove_env *env = repo->opt.env;
+    struct repo_nonces *n = &repo->open.nonces;
+
+    if (n->left == 0) { /* as many as there were so far */
+        n->drawn = n->drawn == 0 ? 1 : n->drawn * 2;
+        n->drawn = n->drawn > REPO_NONCES ? REPO_NONCES : n->drawn;
+        n->left = n->drawn;
+        env->random(env->ctx, n->b, n->left * sizeof(n->b[0]));
+    }
+    n->left--;
+    memcpy(out, n->b[n->left], sizeof(n->b[0]));
 }
 
 /* --- tallies */

@@ -8,6 +8,7 @@
 #include "crdt/repo_internal.h"
 
 #include "crdt/repo_hot.h"
+#include "crdt/repo_make.h"
 
 struct repo_work;
 
@@ -58,6 +59,11 @@ struct repo_tally_shift { /* so many more documents, or fewer */
     size_t key_len;
     int64_t by;
 };
+#define REPO_NONCES 64
+struct repo_nonces {      /* drawn for documents that are still to be made */
+    unsigned left, drawn; /* of the last draw: the next one is larger */
+    uint8_t b[REPO_NONCES][COVE_NONCE];
+};
 struct repo_open {
     struct cove_store_ending ending;
     struct cove_repo *repo;
@@ -72,6 +78,7 @@ struct repo_open {
     struct repo_known owner;   /* of the document made last, … */
     struct repo_known schema;  /* … its schema, and … */
     uint32_t shape;            /* … the shape of its header; 0 = none */
+    struct repo_nonces nonces;
     struct repo_hot hot;
 };
 

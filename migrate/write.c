@@ -220,8 +220,6 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
 
 /* ----------------------------------------------------------- new documents */
 
-#define NEW_NONCE 16
-
 /* The whole of a new document. */
 static int new_whole(const struct write_rules *s,
                      const struct cove_new_request *request,
@@ -331,7 +329,8 @@ static int new_header(struct cove_catalog *catalog, struct cove_store_txn *txn,
                       const struct cove_step_id *head, struct cove_arena *arena,
                       struct cove_header *out)
 {
-    const struct cove_env *env = cove_repo_env(cove_catalog_repo(catalog));
+    struct cove_repo *repo = cove_catalog_repo(catalog);
+    const struct cove_env *env = cove_repo_env(repo);
     struct cove_header h = {.version = COVE_FORMAT_VERSION,
                             .type = request->type,
                             .has_owner = true,
@@ -341,13 +340,13 @@ static int new_header(struct cove_catalog *catalog, struct cove_store_txn *txn,
     int err = 0;
 
     if (request->unique.len == 0) {
-        uint8_t *nonce = cove_arena_new(arena, NEW_NONCE);
+        uint8_t *nonce = cove_arena_new(arena, COVE_NONCE);
 
         if (nonce == NULL) {
             return COVE_ENOMEM;
         }
-        env->random(env->ctx, nonce, NEW_NONCE);
-        h.nonce = cove_bytes(nonce, NEW_NONCE);
+        cove_repo_nonce(repo, nonce);
+        h.nonce = cove_bytes(nonce, COVE_NONCE);
         h.has_created = true;
         h.created_ms = env->now_ms(env->ctx);
     }
