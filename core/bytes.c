@@ -83,12 +83,8 @@ void cove_buf_clear(struct cove_buf *buf)
     cove_buf_init(buf, buf->alloc);
 }
 
-int cove_buf_reserve(struct cove_buf *buf, size_t more)
+int cove_buf_reserve_grow(struct cove_buf *buf, size_t more)
 {
-    if (more <= buf->cap - buf->len) {
-        return 0;
-    }
-
     size_t need;
     size_t cap = buf->cap < BUF_FIRST ? BUF_FIRST : buf->cap;
 

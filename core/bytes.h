@@ -96,11 +96,16 @@ struct cove_buf {
 void cove_buf_init(struct cove_buf *buf, const struct cove_alloc *alloc);
 void cove_buf_clear(struct cove_buf *buf); /* frees; usable again */
 
-/* Make room for `more` bytes behind len. Errors: COVE_ENOMEM, unchanged. */
-COVE_MUST_CHECK int cove_buf_reserve(struct cove_buf *buf, size_t more);
-/* The same as append, where there may be too little room. */
+/* The same as reserve and append, where there may be too little room. */
+COVE_MUST_CHECK int cove_buf_reserve_grow(struct cove_buf *buf, size_t more);
 COVE_MUST_CHECK int cove_buf_append_grow(struct cove_buf *buf,
                                          struct cove_bytes b);
+/* Make room for `more` bytes behind len. Errors: COVE_ENOMEM, unchanged. */
+COVE_MUST_CHECK static inline int cove_buf_reserve(struct cove_buf *buf,
+                                                   size_t more)
+{
+    return more <= buf->cap - buf->len ? 0 : cove_buf_reserve_grow(buf, more);
+}
 /* b may be a part of buf itself. Errors: COVE_ENOMEM, unchanged. */
 COVE_MUST_CHECK static inline int cove_buf_append(struct cove_buf *buf,
                                                   struct cove_bytes b)
