@@ -83,15 +83,15 @@ struct node_gather { /* what is added to a counter, stream or blob, and not
     struct cove_blob_draft blob;
 };
 
-struct node_doc { /* a document that a transaction has loaded */
-    struct cove_id id;
-    struct cove_loaded loaded;
+struct node_doc {      /* a document that a transaction has loaded */
+    struct cove_id id; /* first what a walk over all of them looks at */
+    struct node_doc *next;
     struct cove_compose *compose; /* edits of a list or text; or NULL */
-    bool composing;               /* some are not appended yet */
     struct node_gather *gather;   /* of other types; or NULL */
+    bool composing;               /* some are not appended yet */
     bool offered;                 /* to cache.h */
     struct cove_blob_place place; /* where a blob was read last */
-    struct node_doc *next;
+    struct cove_loaded loaded;
 };
 struct node_branch { /* cove_switch: what a document is from then on */
     struct cove_id id;
@@ -99,7 +99,7 @@ struct node_branch { /* cove_switch: what a document is from then on */
     struct node_branch *next;
 };
 
-#define NODE_DOC_BUCKETS 64
+#define NODE_DOC_BUCKETS 128
 
 struct cove_txn {
     struct cove *store;
