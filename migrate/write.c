@@ -220,6 +220,32 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
 
 /* ----------------------------------------------------------- new documents */
 
+static bool new_has(const struct cove_new_request *request,
+                    struct cove_bytes name)
+{
+    for (size_t i = 0; i < request->edit_count; i++) {
+        if (!request->edits[i].deleted &&
+            cove_bytes_equal(request->edits[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is there nothing more to judge than the fields, which were judged? */
+static bool new_is_judged(const struct cove_schema *schema,
+                          const struct cove_new_request *request)
+{
+    bool judged = cove_schema_is_fields(schema);
+
+    for (size_t i = 0; judged && i < cove_schema_count(schema); i++) {
+        const struct cove_property *p = cove_schema_at(schema, i);
+
+        judged = !p->required || new_has(request, p->name);
+    }
+    return judged;
+}
+
 /* The whole of a new document. */
 static int new_whole(const struct write_rules *s,
                      const struct cove_new_request *request,
@@ -231,7 +257,8 @@ static int new_whole(const struct write_rules *s,
 
     cove_diag_clear(&why);
     if (s->judge.schema == NULL ||
-        cove_catalog_judging(s->catalog)->mode == COVE_JUDGE_OFF) {
+        cove_catalog_judging(s->catalog)->mode == COVE_JUDGE_OFF ||
+        new_is_judged(s->judge.schema, request)) {
         return 0;
     }
     cove_buf_init(&map, cove_catalog_alloc(s->catalog));

@@ -157,7 +157,10 @@ COVE_MUST_CHECK int cove_schema_check(const struct cove_schema *schema,
 /* Has it rules that several fields keep together, which judging one field alone
  * does not see: anyOf, dependentRequired, maxProperties and the like? */
 bool cove_schema_spans(const struct cove_schema *schema);
-/* The same, with the places apart. fault is written where it is ESCHEMA. */
+/* Do the rules of a document come to those of its fields, one by one, and to
+ * which of them are required? Then who judged the fields has judged it. */
+bool cove_schema_is_fields(const struct cove_schema *schema);
+/* As check, with the places apart. fault is written where it is ESCHEMA. */
 COVE_MUST_CHECK int cove_schema_judge(const struct cove_schema *schema,
                                       struct cove_bytes value,
                                       struct cove_schema_fault *fault,

@@ -299,6 +299,15 @@ bool cove_schema_spans(const struct cove_schema *schema)
              maps->unevaluated != NULL));
 }
 
+bool cove_schema_is_fields(const struct cove_schema *schema)
+{
+    const struct schema_maps *maps = schema->top->maps;
+
+    return cove_schema_is_object(schema) && !cove_schema_spans(schema) &&
+           (maps == NULL || maps->names == NULL) &&
+           cove_schema_stray(schema).len == 0;
+}
+
 int cove_schema_check(const struct cove_schema *schema, struct cove_bytes value,
                       struct cove_diag *diag)
 {
