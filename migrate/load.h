@@ -141,6 +141,7 @@ struct cove_new_request {
     struct cove_bytes meta;          /* encoded map of the app, or empty */
     const struct cove_edit *edits;
     size_t edit_count;
+    bool unseen; /* nobody looks at what is made: it needs no view */
 };
 /* Create and write in one go; the whole document is judged by the schema.
  * Errors: as cove_write and cove_repo_create; nothing written. */

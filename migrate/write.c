@@ -160,19 +160,22 @@ static int write_append(struct cove_catalog *catalog,
                         struct cove_store_txn *txn, struct cove_loaded *loaded,
                         struct cove_tx *tx, struct cove_diag *diag)
 {
-    int err;
-
     tx->has_epoch = !loaded->raw;
     tx->epoch = loaded->head;
     judged_name(catalog, loaded);
-    err = cove_repo_append(cove_catalog_repo(catalog), txn, &loaded->doc, tx,
-                           diag);
-    if (err == 0 && !loaded->raw) {
-        err = cove_kin_view(
-            catalog, txn, loaded,
-            loaded->family != NULL ? loaded->family->plan : loaded->plan, diag);
-    }
-    return err;
+    return cove_repo_append(cove_catalog_repo(catalog), txn, &loaded->doc, tx,
+                            diag);
+}
+
+static int write_view(struct cove_catalog *catalog, struct cove_store_txn *txn,
+                      struct cove_loaded *loaded, struct cove_diag *diag)
+{
+    return loaded->raw
+               ? 0
+               : cove_kin_view(catalog, txn, loaded,
+                               loaded->family != NULL ? loaded->family->plan
+                                                      : loaded->plan,
+                               diag);
 }
 
 int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
@@ -215,6 +218,7 @@ int cove_write(struct cove_catalog *catalog, struct cove_store_txn *txn,
         err = judged(catalog, err, &why, diag);
     }
     err = err != 0 ? err : write_append(catalog, txn, loaded, &tx, diag);
+    err = err != 0 ? err : write_view(catalog, txn, loaded, diag);
     return judging_end(catalog, err);
 }
 
@@ -453,6 +457,9 @@ int cove_new_document(struct cove_catalog *catalog, struct cove_store_txn *txn,
         err = cove_load_made(catalog, txn, load.head, out, diag);
     }
     err = err != 0 ? err : write_append(catalog, txn, out, &tx, diag);
+    if (err == 0 && !request->unseen) {
+        err = write_view(catalog, txn, out, diag);
+    }
     return judging_end(catalog, err);
 }
 

@@ -449,7 +449,8 @@ int node_new(struct cove_txn *txn, const struct node_new *request,
     struct cove_new_request r = {.type = COVE_DOC_COMAP,
                                  .owner = txn->store->account,
                                  .unique = request->unique,
-                                 .meta = request->meta};
+                                 .meta = request->meta,
+                                 .unseen = true};
     struct cove_step_id head;
     const struct cove_schema_doc *schema;
     struct cove_loaded loaded;
