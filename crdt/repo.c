@@ -290,6 +290,20 @@ static int identity_renew(struct cove_repo *repo, struct cove_store_txn *txn)
     return err != 0 ? err : counters_write(txn, repo->opt.alloc, &c);
 }
 
+int cove_repo_format(struct cove_store_txn *txn, unsigned *out)
+{
+    struct cove_bytes value;
+    struct cove_unpacker u;
+    int err = cove_store_get(txn, REPO_META, meta_key(META_REPO), &value);
+
+    if (err == 0) {
+        cove_unpacker_init(&u, value);
+        *out = cove_unpack_u32(&u);
+        err = u.err;
+    }
+    return err;
+}
+
 /* The rest of the record is what it is: another process may have renewed it. */
 int repo_format_cut(struct repo_work *work)
 {

@@ -304,8 +304,8 @@ COVE_MUST_CHECK int cove_repo_role(struct cove_repo *repo,
                                    struct cove_store_txn *txn, cove_num num,
                                    const struct cove_key *device,
                                    enum cove_role *out);
-/* The number of the store's format that this build writes. */
-unsigned cove_repo_format(void);
+/* The number of the store's format, as its record has it. */
+COVE_MUST_CHECK int cove_repo_format(struct cove_store_txn *txn, unsigned *out);
 const struct cove_key *cove_repo_device(const struct cove_repo *repo);
 const struct cove_secret *cove_repo_secret(const struct cove_repo *repo);
 const struct cove_env *cove_repo_env(const struct cove_repo *repo);

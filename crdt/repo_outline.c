@@ -84,8 +84,3 @@ int repo_next_record(struct cove_store_txn *txn, cove_num after, cove_num *out)
 {
     return repo_next_num(txn, REPO_DOCS, after, out);
 }
-
-unsigned cove_repo_format(void)
-{
-    return REPO_FORMAT;
-}

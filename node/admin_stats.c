@@ -109,14 +109,15 @@ static int stats_sessions(struct admin *a, struct cove_txn *txn)
 }
 
 static void stats_versions(struct node_json *j,
-                           const struct cove_store_usage *usage)
+                           const struct cove_store_usage *usage,
+                           unsigned format)
 {
     char lmdb[32];
 
     snprintf(lmdb, sizeof(lmdb), "%u.%u.%u", usage->version[0],
              usage->version[1], usage->version[2]);
     node_json_key(j, "format");
-    node_json_int(j, cove_repo_format());
+    node_json_int(j, format);
     node_json_key(j, "lmdb");
     node_json_cstr(j, lmdb);
     node_json_key(j, "cove");
@@ -233,18 +234,20 @@ static int verb_stats(struct admin *a)
 {
     struct cove_store_usage usage;
     struct cove_txn *txn;
+    unsigned format = 0;
     int err = node_begin(a->store, COVE_READ, &txn);
 
     if (err != 0) {
         return err;
     }
     err = cove_store_usage(a->store->store, &usage);
+    err = err != 0 ? err : cove_repo_format(txn->txn, &format);
     if (err != 0) {
         return admin_end(a, txn, err);
     }
     stats_bytes(&a->reply, &usage);
     stats_file(&a->reply, &usage);
-    stats_versions(&a->reply, &usage);
+    stats_versions(&a->reply, &usage, format);
     stats_transactions(a, txn);
     stats_validate(a);
     stats_cache(a->store, &a->reply);
