@@ -24,7 +24,7 @@ STORE_NEWER = None
 OK, ERROR, USAGE, CONDITION, DRIFT, NOT_FOUND, BUSY, UNREACHABLE, _, INVALID = range(10)
 VERBS = ("init key new get set del rm find edit text list counter stream blob diff undo redo branch "
          "merge import export log schema migrate index peer serve sync wait watch status check "
-         "stats recover backup compact mark restore discard config version help").split()
+         "stats recover backup compact cut mark restore discard config version help").split()
 
 NOTE = {"title": "Note", "version": 1, "type": "object", "required": ["title"],
         "properties": {"title": {"type": "string", "maxLength": 20},
