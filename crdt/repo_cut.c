@@ -319,7 +319,7 @@ static int cut_sign(struct cut_make *m, struct cove_bytes *item)
 
 static int cut_make(struct cut_make *m)
 {
-    struct cove_bytes item;
+    struct cove_bytes item = {NULL, 0};
     bool grew;
     int err = cut_state(m);
 

@@ -295,6 +295,15 @@ static int find_judge(struct undo_find *f, const struct undo_entry *entry,
     return err != 0 ? err : takes == again ? 0 : COVE_ENOTFOUND;
 }
 
+/* What comes next may have been cut off. */
+static int find_cut(const struct undo_find *f)
+{
+    struct repo_work work = f->read.work;
+    int err = repo_cut_refuse(&work, &f->read.record);
+
+    return err != 0 ? err : COVE_ECUT;
+}
+
 /* Errors: COVE_ECONDITION; COVE_EGAP: larger windows are needed; COVE_ECUT. */
 static int find_look(struct undo_find *f, bool again, struct undo_entry *out)
 {
@@ -305,7 +314,7 @@ static int find_look(struct undo_find *f, bool again, struct undo_entry *out)
             return COVE_EGAP;
         }
         if (f->entries[i].hlc < f->begin) {
-            return repo_cut_refuse(&f->read.work, &f->read.record);
+            return find_cut(f);
         }
         err = find_judge(f, &f->entries[i], again);
         if (err != COVE_ENOTFOUND) {
@@ -313,10 +322,10 @@ static int find_look(struct undo_find *f, bool again, struct undo_entry *out)
             return err;
         }
     }
-    if (!f->more && f->begin > 0) {
-        return repo_cut_refuse(&f->read.work, &f->read.record);
+    if (f->more) {
+        return COVE_EGAP;
     }
-    return f->more ? COVE_EGAP : COVE_ECONDITION;
+    return f->begin > 0 ? find_cut(f) : COVE_ECONDITION;
 }
 
 static int find_newest(struct undo_find *f, bool again, struct undo_entry *out)
