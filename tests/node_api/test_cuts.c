@@ -39,6 +39,8 @@ static void teardown(void)
 /* A request, with ' for ", that must give `code`; the reply, or the sentence,
  * until the next one. */
 static const char *ask_of(struct api *a, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static const char *ask_of(struct api *a, int code, const char *format, ...)
 {
     static char request[4096], room[1 << 20];
     char *reply = NULL;
