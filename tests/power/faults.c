@@ -682,7 +682,7 @@ static bool faults_pass(struct faults *f)
 static const char *const day[] = {
     "open",   "types",     "edit",    "afar",   "ingest", "schema", "items",
     "upload", "set",       "undo",    "branch", "edit",   "backup", "check",
-    "reopen", "migration", "migrate", "sweep",  "compact"};
+    "reopen", "migration", "migrate", "sweep",  "cut",    "compact"};
 
 static const struct work_step *day_step(const char *name)
 {

@@ -332,6 +332,20 @@ static int walk_one(void *ctx, const struct cove_log_entry *entry)
     return 0;
 }
 
+/* Where the session begins here: what is before was cut off. */
+static void walk_begin(struct walk *walk, const struct cove_doc *doc)
+{
+    for (size_t i = 0; i < doc->session_count; i++) {
+        const struct cove_doc_session *session = &doc->sessions[i];
+
+        if (session->base > 0 && memcmp(&session->session, &walk->want->session,
+                                        sizeof(session->session)) == 0) {
+            walk->len = session->base;
+            walk->head = session->base_head;
+        }
+    }
+}
+
 /* How far the log of `want` is the one that it was: wholly, or as far as
  * `held` of it are there and nothing else. */
 static bool judge_log(struct judge *judge, struct cove_txn *txn,
@@ -353,13 +367,17 @@ static bool judge_log(struct judge *judge, struct cove_txn *txn,
     err = err ? err
               : cove_repo_load(txn->worker->repo, txn->txn, num, &arena, &doc,
                                &txn->diag);
-    err =
-        err ? err
-            : cove_repo_log(txn->worker->repo, txn->txn, &doc, walk_one, &walk);
+    if (err == 0) {
+        walk_begin(&walk, &doc);
+        err = cove_repo_log(txn->worker->repo, txn->txn, &doc, walk_one, &walk);
+    }
     cove_arena_clear(&arena);
     if (err != 0) {
         return judge_says(judge, "a log that was there cannot be read: %s",
                           cove_error_text(err));
+    }
+    if (walk.len > want->len) { /* the cut stands for more than was seen */
+        return true;
     }
     if (walk.len == want->len &&
         memcmp(&walk.head, &want->head, sizeof(walk.head)) == 0) {

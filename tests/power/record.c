@@ -171,8 +171,8 @@ static int record_day(struct record *r, const struct record_options *options)
     r->backup = r->begun;
     err = err ? err : record_steps(r, "backup", 1);
     disk_mark(&r->disk, RECORD_MARK(MARK_COPIED, 0));
-    err =
-        err ? err : record_steps(r, "migration migrate sweep undo compact", 1);
+    err = err ? err
+              : record_steps(r, "migration migrate sweep undo cut compact", 1);
     err = err ? err : record_steps(r, "reopen", 1);
     err = err ? err : record_steps(r, "set edit upload", options->rounds);
     return err ? err : record_steps(r, "check close", 1);

@@ -383,6 +383,24 @@ static int work_compact(struct work *w)
     return err ? err : work_ask(w, "{\"do\":\"compact.file\"}");
 }
 
+/* Cut the beginning of histories off; of the map's there is enough then. */
+static int work_cut(struct work *w)
+{
+    char text[5000];
+    struct cove_txn *txn;
+    int err = work_writes(w, &txn);
+
+    if (err != 0) {
+        return err;
+    }
+    memset(text, 'c', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    err = work_commit(txn, cove_set(txn, &w->map, "long", cove_text(text)));
+    return err ? err
+               : work_ask(w, "{\"do\":\"history.cut\",\"keep\":0,\"yes\":true,"
+                             "\"force\":true,\"noBackup\":true}");
+}
+
 static int work_check(struct work *w)
 {
     char *reply = NULL;
@@ -399,16 +417,27 @@ static int work_check(struct work *w)
 /* -------------------------------------------------------------------- steps */
 
 const struct work_step work_steps[] = {
-    {"open", work_open},       {"schema", work_schema},
-    {"types", work_types},     {"items", work_items},
-    {"edit", work_edit},       {"set", work_set},
-    {"upload", work_upload},   {"undo", work_undo},
-    {"branch", work_branch},   {"afar", work_afar},
-    {"ingest", work_ingest},   {"migration", work_migration},
-    {"migrate", work_migrate}, {"sweep", work_sweep},
-    {"backup", work_backup},   {"compact", work_compact},
-    {"check", work_check},     {"reopen", work_reopen},
-    {"close", work_close},     {NULL, NULL},
+    {"open", work_open},
+    {"schema", work_schema},
+    {"types", work_types},
+    {"items", work_items},
+    {"edit", work_edit},
+    {"set", work_set},
+    {"upload", work_upload},
+    {"undo", work_undo},
+    {"branch", work_branch},
+    {"afar", work_afar},
+    {"ingest", work_ingest},
+    {"migration", work_migration},
+    {"migrate", work_migrate},
+    {"sweep", work_sweep},
+    {"cut", work_cut},
+    {"backup", work_backup},
+    {"compact", work_compact},
+    {"check", work_check},
+    {"reopen", work_reopen},
+    {"close", work_close},
+    {NULL, NULL},
 };
 
 int work_do(struct work *w, const char *name)
