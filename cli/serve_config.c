@@ -458,8 +458,8 @@ char *serve_config_help(void)
             snprintf(words, sizeof(words), "%s (%s)%s", s->help, standard,
                      s->live ? ", live" : "");
         }
-        fprintf(out, "  %-13s", s->name);
-        help_wrap(out, words, 15);
+        fprintf(out, "  %-14s", s->name);
+        help_wrap(out, words, 16);
     }
     fputs("Example:\n  cove -d alice serve --listen 127.0.0.1:7420 --http "
           "127.0.0.1:9464",
