@@ -116,13 +116,7 @@ static int cut_mend(struct cove_check *c, struct repo_record *record)
         struct check_row found = {.kind = "cut", .resign = UINT32_MAX};
         bool gone;
 
-        found.whose =
-            (struct repo_whose){.num = record->num,
-                                .id = record->id,
-                                .created = repo_record_created(record),
-                                .session = row->pub.session,
-                                .session_num = row->num,
-                                .device = row->pub.device};
+        found.whose = repo_whose_of(record, row);
         repo_reach_start(&found.whose, &found.reach);
         if (row->pub.base > 0) {
             err = mend_row(c, record, i - 1, &found, &gone);

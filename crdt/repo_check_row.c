@@ -152,12 +152,7 @@ int check_row(struct cove_check *c, const struct repo_record *record,
 
     memset(out, 0, sizeof(*out));
     out->resign = UINT32_MAX;
-    out->whose = (struct repo_whose){.num = record->num,
-                                     .id = record->id,
-                                     .created = repo_record_created(record),
-                                     .session = row->pub.session,
-                                     .session_num = row->num,
-                                     .device = row->pub.device};
+    out->whose = repo_whose_of(record, row);
     repo_reach_row(&out->whose, row, &out->reach);
     w.reach = out->reach;
     c->sum.sessions++;

@@ -25,62 +25,6 @@ struct adopt {
     bool grew;
 };
 
-/* --- does it fit what is here? */
-
-static int adopt_forked(struct repo_work *work)
-{
-    return cove_fail(work->diag, COVE_EFORK,
-                     "a cut of a session that is another one here: ours stays");
-}
-
-/* The head at the cut, of a session that goes at least as far here. */
-static int adopt_head(struct adopt *a, const struct repo_row *row,
-                      const struct cove_cut_row *cut)
-{
-    struct cove_hash head = cove_session_begin(&a->record->id, &row->pub);
-    struct repo_cut_walk w;
-    struct repo_tx_entry entry;
-    struct cove_bytes bytes;
-    int err = repo_cut_walk_start(a->work, a->record, row, row->pub.base, &w);
-
-    while (err == 0 && w.walk.index < cut->len) {
-        err = repo_cut_walk_next(&w, &entry, &bytes);
-        if (err == 0) {
-            head = cove_chain_next(&head, bytes);
-        }
-    }
-    repo_cut_walk_end(&w);
-    if (err == 0 && memcmp(&head, &cut->head, sizeof(head)) != 0) {
-        err = adopt_forked(a->work);
-    }
-    return err == COVE_ENOTFOUND ? COVE_ECORRUPT : err;
-}
-
-static int adopt_fits(struct adopt *a)
-{
-    int err = 0;
-
-    for (size_t i = 0; i < a->record->row_count && err == 0; i++) {
-        const struct repo_row *row = &a->record->rows[i];
-        const struct cove_cut_row *cut =
-            cove_cut_row_of(a->cut, &row->pub.session);
-
-        if (cut != NULL && (row->has_branch || row->tomb)) {
-            return adopt_forked(a->work);
-        }
-        if (row->pub.base > (cut == NULL ? 0 : cut->len)) {
-            return cove_fail(a->work->diag, COVE_ECUT,
-                             "the history here was cut off at another place "
-                             "than the peer's: a device that has all of it can "
-                             "bring the rest");
-        }
-        if (cut != NULL && row->pub.len >= cut->len) {
-            err = adopt_head(a, row, cut);
-        }
-    }
-    return err;
-}
-
 /* --- what stays */
 
 static int stretch_add(struct adopt *a, struct adopt_stretch *s,
@@ -336,11 +280,8 @@ int repo_cut_adopt(struct repo_work *work, struct repo_record *record,
                    bool *grew)
 {
     struct adopt a = {.work = work, .record = record, .cut = cut};
-    int err = adopt_fits(&a);
+    int err = adopt_read(&a);
 
-    if (err == 0) {
-        err = adopt_read(&a);
-    }
     if (err == 0) {
         work->repo->open.writes++;
         repo_hot_forget(work->repo);
@@ -369,6 +310,61 @@ struct take {
     uint32_t peer;
     struct cove_ingest_result result;
 };
+
+static int take_forked(struct repo_work *work)
+{
+    return cove_fail(work->diag, COVE_EFORK,
+                     "a cut of a session that is another one here: ours stays");
+}
+
+/* The head at the cut, of a session that goes at least as far here. */
+static int take_head(struct take *t, const struct repo_row *row,
+                     const struct cove_cut_row *cut)
+{
+    struct cove_hash head = cove_session_begin(&t->record.id, &row->pub);
+    struct repo_cut_walk w;
+    struct repo_tx_entry entry;
+    struct cove_bytes bytes;
+    int err = repo_cut_walk_start(&t->work, &t->record, row, row->pub.base, &w);
+
+    while (err == 0 && w.walk.index < cut->len) {
+        err = repo_cut_walk_next(&w, &entry, &bytes);
+        if (err == 0) {
+            head = cove_chain_next(&head, bytes);
+        }
+    }
+    repo_cut_walk_end(&w);
+    if (err == 0 && memcmp(&head, &cut->head, sizeof(head)) != 0) {
+        err = take_forked(&t->work);
+    }
+    return err == COVE_ENOTFOUND ? COVE_ECORRUPT : err;
+}
+
+/* Does it stand for what is here, as far as that goes? */
+static int take_fits(struct take *t)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < t->record.row_count && err == 0; i++) {
+        const struct repo_row *row = &t->record.rows[i];
+        const struct cove_cut_row *cut =
+            cove_cut_row_of(&t->cut, &row->pub.session);
+
+        if (cut != NULL && (row->has_branch || row->tomb)) {
+            return take_forked(&t->work);
+        }
+        if (row->pub.base > (cut == NULL ? 0 : cut->len)) {
+            return cove_fail(t->work.diag, COVE_ECUT,
+                             "the history here was cut off at another place "
+                             "than the peer's: a device that has all of it can "
+                             "bring the rest");
+        }
+        if (cut != NULL && row->pub.len >= cut->len) {
+            err = take_head(t, row, cut);
+        }
+    }
+    return err;
+}
 
 static int take_document(struct take *t)
 {
@@ -433,7 +429,7 @@ static int take_due(struct take *t, bool *due)
         *due = *due || row == NULL || row->pub.len < cut->len;
         if (row != NULL && row->pub.len == cut->len &&
             memcmp(&row->pub.head, &cut->head, sizeof(cut->head)) != 0) {
-            return adopt_forked(&t->work);
+            return take_forked(&t->work);
         }
     }
     return 0;
@@ -509,6 +505,9 @@ static int take_cut(struct take *t, struct cove_bytes in)
     err = repo_cut_type(&t->work, &t->record);
     if (err == 0) {
         err = take_check(t);
+    }
+    if (err == 0) {
+        err = take_fits(t);
     }
     return err != 0 ? err : take_keep(t, in);
 }

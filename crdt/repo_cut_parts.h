@@ -67,9 +67,10 @@ COVE_MUST_CHECK int repo_cut_refuse(struct repo_work *work,
 
 /* --- repo_cut_adopt.c */
 /* Let the document begin with the cut: what it stands for goes, what is behind
- * it stays. `item`: the cut as encoded. *grew: it has more of a session than
- * was here. Nothing is written where it fails for the cut's sake: COVE_EFORK,
- * COVE_ECUT. The record is changed and not written. */
+ * it stays. It fits what is here. `item`: the cut as encoded. *grew: it has
+ * more of a session than was here. The record is changed and not written.
+ * Errors: COVE_EUNSUPPORTED (more would stay than can be put again), nothing
+ * written; store errors. */
 COVE_MUST_CHECK int repo_cut_adopt(struct repo_work *work,
                                    struct repo_record *record,
                                    const struct cove_cut *cut,

@@ -11,12 +11,6 @@
 
 #define CUT_HASH 8
 
-static bool cut_has_elements(const struct repo_record *record)
-{
-    return record->header.type == COVE_DOC_COLIST ||
-           record->header.type == COVE_DOC_COTEXT;
-}
-
 /* --- packing */
 
 static int cut_put_hashes(struct repo_work *work,
@@ -120,7 +114,7 @@ static int cut_begin(struct repo_work *work, const struct repo_record *record,
     struct repo_live *live;
     int err;
 
-    if (!cut_has_elements(record)) {
+    if (!repo_record_has_elements(record)) {
         *out = cove_arena_new(work->arena, sizeof(**out));
         if (*out == NULL) {
             return COVE_ENOMEM;
@@ -131,6 +125,16 @@ static int cut_begin(struct repo_work *work, const struct repo_record *record,
     err = repo_live_new(work, record, &repo_view_main.branch, false, &live);
     *out = err == 0 ? &live->state : NULL;
     return err;
+}
+
+/* Sessions and epochs stand in it in full. */
+static int cut_unpack(struct repo_work *work, const struct repo_record *record,
+                      const struct cut_open *open, struct cove_state *state)
+{
+    struct repo_work spelled = *work;
+
+    spelled.spelled = true;
+    return repo_state_unpack(&spelled, record, open->state, state);
 }
 
 /* --- what comes from outside */
@@ -250,7 +254,6 @@ static bool cut_rows_are_good(const struct cove_cut *cut,
 int repo_cut_check(struct repo_work *work, const struct repo_record *record,
                    const struct cove_cut *cut)
 {
-    struct repo_work spelled = *work;
     struct cove_state *state;
     struct cut_open open;
     int err = cut_open(work, cut, &open);
@@ -263,8 +266,7 @@ int repo_cut_check(struct repo_work *work, const struct repo_record *record,
                    ? cut_bad(work, "its state cannot be unpacked")
                    : err;
     }
-    spelled.spelled = true;
-    err = repo_state_unpack(&spelled, record, open.state, state);
+    err = cut_unpack(work, record, &open, state);
     if (err == 0 &&
         (state->native_count != open.count || state->reach_count > 0 ||
          (state->live != NULL && !cut_rows_are_good(cut, state->live)))) {
@@ -280,20 +282,23 @@ int repo_cut_check(struct repo_work *work, const struct repo_record *record,
 
 /* --- what is kept here */
 
-int repo_cut_fill(struct repo_work *work, const struct repo_record *record,
-                  struct cove_state *state)
+static int cut_open_own(struct repo_work *work,
+                        const struct repo_record *record, struct cut_open *out)
 {
-    struct repo_work spelled = *work;
-    struct cut_open open;
     struct cove_cut cut;
     int err = repo_cut_get(work, record, &cut);
 
+    return err != 0 ? err : cut_open(work, &cut, out);
+}
+
+int repo_cut_fill(struct repo_work *work, const struct repo_record *record,
+                  struct cove_state *state)
+{
+    struct cut_open open;
+    int err = cut_open_own(work, record, &open);
+
     if (err == 0) {
-        err = cut_open(work, &cut, &open);
-    }
-    if (err == 0) {
-        spelled.spelled = true;
-        err = repo_state_unpack(&spelled, record, open.state, state);
+        err = cut_unpack(work, record, &open, state);
     }
     for (size_t i = 0;
          err == 0 && state->live != NULL && i < state->live->row_count; i++) {
@@ -308,19 +313,13 @@ int repo_cut_fill(struct repo_work *work, const struct repo_record *record,
 static int cut_state(struct repo_work *work, const struct repo_record *record,
                      struct cut_open *open, struct cove_state **out)
 {
-    struct repo_work spelled = *work;
-    struct cove_cut cut;
-    int err = repo_cut_get(work, record, &cut);
+    int err = cut_open_own(work, record, open);
 
-    if (err == 0) {
-        err = cut_open(work, &cut, open);
-    }
     if (err == 0) {
         err = cut_begin(work, record, out);
     }
     if (err == 0) {
-        spelled.spelled = true;
-        err = repo_state_unpack(&spelled, record, open->state, *out);
+        err = cut_unpack(work, record, open, *out);
         if (err != 0) {
             cove_repo_state_done(work->repo, *out);
         }

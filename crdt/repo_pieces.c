@@ -7,6 +7,17 @@
  */
 #include "crdt/repo_pieces.h"
 
+struct repo_whose repo_whose_of(const struct repo_record *record,
+                                const struct repo_row *row)
+{
+    return (struct repo_whose){.num = record->num,
+                               .id = record->id,
+                               .created = repo_record_created(record),
+                               .session = row->pub.session,
+                               .session_num = row->num,
+                               .device = row->pub.device};
+}
+
 void repo_reach_start(const struct repo_whose *whose, struct repo_reach *out)
 {
     struct repo_reach reach = {.len = 0};

@@ -17,6 +17,9 @@ struct repo_whose {
     struct cove_key device;
 };
 
+struct repo_whose repo_whose_of(const struct repo_record *record,
+                                const struct repo_row *row);
+
 /* How far a log goes, all of it verified. */
 struct repo_reach {
     uint32_t len;

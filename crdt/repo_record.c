@@ -140,6 +140,12 @@ uint64_t repo_record_created(const struct repo_record *record)
                : 0;
 }
 
+bool repo_record_has_elements(const struct repo_record *record)
+{
+    return record->header.type == COVE_DOC_COLIST ||
+           record->header.type == COVE_DOC_COTEXT;
+}
+
 /* Most often the newest native op is in the last transaction of all, and its
  * distance from that is 0. */
 static uint64_t record_last_hlc(const struct repo_record *record)

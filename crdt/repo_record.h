@@ -70,6 +70,8 @@ COVE_MUST_CHECK int repo_row_unpack(struct repo_work *work,
 /* When the header says the document was made, as an hlc; 0 where it does not.
  * Times in records are kept as differences from it. */
 uint64_t repo_record_created(const struct repo_record *record);
+/* Is it a list or a text? */
+bool repo_record_has_elements(const struct repo_record *record);
 struct repo_row *repo_record_row(const struct repo_record *record,
                                  const struct cove_session_id *session);
 /* By its session's interned number. */

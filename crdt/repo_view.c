@@ -23,12 +23,6 @@ struct view_fold {
     bool begun;     /* with a checkpoint */
 };
 
-static bool view_has_elements(const struct repo_record *record)
-{
-    return record->header.type == COVE_DOC_COLIST ||
-           record->header.type == COVE_DOC_COTEXT;
-}
-
 static bool view_is_main(const struct repo_view *view)
 {
     return view->until == UINT64_MAX && view->points == NULL &&
@@ -401,7 +395,7 @@ int repo_fold_view(struct repo_work *work, struct repo_record *record,
     struct view_fold f = {
         .work = work, .record = record, .view = view, .state = state};
 
-    return view_has_elements(record) ? view_live(&f) : view_plain(&f);
+    return repo_record_has_elements(record) ? view_live(&f) : view_plain(&f);
 }
 
 /* --- checkpoints */
@@ -419,7 +413,7 @@ static bool checkpoint_folds(const struct repo_record *record,
 
         txs += shown > row->mark ? shown - row->mark : 0;
     }
-    return !view_has_elements(record) &&
+    return !repo_record_has_elements(record) &&
            txs >= REPO_PENDING_TXS + record->state_bytes / 64;
 }
 

@@ -178,6 +178,19 @@ def s38_what_was_invalid_before_is_listed_before_and_left_alone(cove):
         s.shows(good, 2, {"score": 100, "name": "good"})
 
 
+def late_writes_land(s, one, two):
+    """Bob, away so far, wrote at version 1, which is retired."""
+    s.write(s.b, one, 1, size="130", note="late")
+    s.write(s.b, two, 1, note="late, too")
+    s.schemas.pop(1)                        # nobody is to write at it any more
+    s.settle(2)
+    s.shows(one, 2, {"size": 130})          # the newest wins
+    s.shows(two, 2, {"size": 119})
+    for node in s.nodes:
+        check("late" in [e.get("value") for e in node.json("log", one)["events"]],
+              f"{node.name} lost the note")
+
+
 def s40_writes_at_a_retired_version_land_after_compaction(cove):
     """Version 1 is retired and alice compacts; bob, away since, wrote at it."""
     with story(cove, {"size": TEXT, "note": TEXT}) as s:
@@ -193,15 +206,8 @@ def s40_writes_at_a_retired_version_land_after_compaction(cove):
         check(done["chunks"] > 0 and done["file"]["done"], done)
         check((s.events(one), s.a.document(one, 2), s.a.digest()) == before,
               "compaction changed what is seen")
-        s.write(s.b, one, 1, size="130", note="late")
-        s.write(s.b, two, 1, note="late, too")
-        s.schemas.pop(1)                        # nobody is to write at it any more
-        s.settle(2)
-        s.shows(one, 2, {"size": 130})          # the newest wins
-        s.shows(two, 2, {"size": 119})
+        late_writes_land(s, one, two)
         for node in s.nodes:
-            check("late" in [e.get("value") for e in node.json("log", one)["events"]],
-                  f"{node.name} lost the note")
             node.run("check")
 
 
@@ -221,15 +227,8 @@ def s40_writes_at_a_retired_version_land_after_the_history_is_cut_off(cove):
         check(cut["documents"] == 2 and s.events(one) == s.events(two) == [], cut)
         check((s.a.document(one, 2), s.a.digest()) == before, "a cut changed what is seen")
         s.edits = {one: [], two: []}            # of what is in the log
-        s.write(s.b, one, 1, size="130", note="late")
-        s.write(s.b, two, 1, note="late, too")
-        s.schemas.pop(1)                        # nobody is to write at it any more
-        s.settle(2)
-        s.shows(one, 2, {"size": 130})          # the newest wins
-        s.shows(two, 2, {"size": 119})
+        late_writes_land(s, one, two)
         for node in s.nodes:
-            check("late" in [e.get("value") for e in node.json("log", one)["events"]],
-                  f"{node.name} lost the note")
             check("document-refused" not in node.log.read_text("utf-8"), node.name)
             node.run("check")
 
